@@ -88,7 +88,7 @@ class Cameras:
         return pixels.to(points.dtype), depth.to(points.dtype)
 
     def resized(self, to: float | Tensor) -> Cameras:
-        """The same views with other pixels: a factor on every size, or sizes (N, 2) = width, height.
+        """The same views at other sizes: a factor, or widths and heights (N, 2).
 
         Sizes are whole; the intrinsics follow the sizes, so the field of view stays exactly.
         """
