@@ -1,0 +1,230 @@
+"""Occupancy volumes: booleans on a grid, eight to a byte, and how they are read from .npz and .npy.
+
+A volume file is an .npz with `packed` (uint8, `numpy.packbits` of the C-order grid), `shape` (three
+integers) and, if it has a place in the world, `aabb` (2, 3); or a boolean .npy. Sizes are checked
+in the headers, before anything is allocated; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib import format as npy_format
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Aabb
+from fieldlr.triangles import TriangleMesh
+
+Shape = tuple[int, int, int]
+
+MAX_VOXELS = 2**31
+_BITS_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
+_SLAB_VOXELS = 2**23
+
+
+@dataclass(frozen=True, eq=False)
+class OccupancyVolume:
+    """A solid as booleans: voxel (i, j, k) has its centre at minimum + (index + 0.5) voxel sizes.
+
+    A flat index is that of the C-order grid: (i * shape[1] + j) * shape[2] + k.
+    """
+
+    name: str
+    packed: np.ndarray  # uint8 (ceil(num_voxels / 8),): numpy.packbits of the C-order grid
+    shape: Shape
+    aabb: Aabb  # the user's frame
+    mesh: TriangleMesh | None  # the surface that it came from, for surface metrics
+    warnings: tuple[str, ...]
+    content_hash: str
+
+    @property
+    def num_voxels(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def memory_bytes(self) -> int:
+        mesh = self.mesh
+        return self.packed.nbytes + (mesh.vertices.nbytes + mesh.faces.nbytes if mesh else 0)
+
+    @cached_property
+    def fraction(self) -> float:
+        """The share of voxels that are full."""
+        return int(_BITS_IN_BYTE[self.packed].sum()) / self.num_voxels
+
+    @property
+    def voxel_size(self) -> tuple[float, float, float]:
+        return tuple(s / n for s, n in zip(self.aabb.size, self.shape, strict=True))
+
+    def dense(self) -> np.ndarray:
+        """Booleans of shape `shape`."""
+        bits = np.unpackbits(self.packed, count=self.num_voxels)
+        return bits.view(bool).reshape(self.shape)
+
+    def occupied(self, flat_indices: Tensor) -> Tensor:
+        """Booleans (M,) of flat indices (M,) int64."""
+        packed = self._packed_on(flat_indices.device)
+        shift = 7 - (flat_indices & 7)
+        return (packed[flat_indices >> 3] >> shift.to(torch.uint8)).bitwise_and_(1).bool()
+
+    def centers(self, flat_indices: Tensor) -> Tensor:
+        """World positions (M, 3) float32 of the centres of voxels (M,) int64."""
+        _, ny, nz = self.shape
+        column = flat_indices // nz
+        index = torch.stack([column // ny, column % ny, flat_indices % nz], -1)
+        size = torch.tensor(self.voxel_size, dtype=torch.float64, device=index.device)
+        low = torch.tensor(self.aabb.minimum, dtype=torch.float64, device=index.device)
+        return (low + (index + 0.5) * size).float()
+
+    def near_surface(self, voxels: int) -> Tensor:
+        """Flat indices (M,) int64, sorted, of the voxels that have one of the other kind near.
+
+        Near is a Chebyshev distance of at most `voxels`; 1 is the two layers that touch the
+        surface, corners included. The outside of the box counts as neither kind.
+        """
+        dense, (nx, ny, nz) = self.dense(), self.shape
+        slab = max(1, _SLAB_VOXELS // (ny * nz))
+        found = []
+        for start in range(0, nx, slab):
+            stop = min(start + slab, nx)
+            low, high = max(start - voxels, 0), min(stop + voxels, nx)
+            mixed = _mixed(dense[low:high], voxels)[start - low : stop - low]
+            found.append(np.flatnonzero(mixed) + start * ny * nz)
+        return torch.from_numpy(np.concatenate(found))
+
+    def _packed_on(self, device: torch.device) -> Tensor:
+        if device not in self._packed_tensors:
+            self._packed_tensors[device] = torch.from_numpy(self.packed).to(device)
+        return self._packed_tensors[device]
+
+    @cached_property
+    def _packed_tensors(self) -> dict[torch.device, Tensor]:
+        return {}
+
+
+def make_volume(
+    name: str,
+    grid: np.ndarray,
+    aabb: Aabb | None = None,
+    mesh: TriangleMesh | None = None,
+    warnings: tuple[str, ...] = (),
+) -> OccupancyVolume:
+    """A volume of booleans (nx, ny, nz); without a box, one voxel is one unit of the world."""
+    return _from_packed(name, np.packbits(grid), grid.shape, aabb, mesh, warnings)
+
+
+def can_read(path: Path) -> bool:
+    return path.suffix.lower() in (".npz", ".npy") and path.is_file()
+
+
+def read(path: Path) -> OccupancyVolume:
+    """The volume in an .npz with `packed` and `shape`, or in a boolean .npy."""
+    try:
+        return _read_npz(path) if path.suffix.lower() == ".npz" else _read_npy(path)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise FieldlrError(
+            f"{path.name} is not a readable volume ({error}). Save one with "
+            "numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
+        ) from error
+
+
+def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> OccupancyVolume:
+    shape = tuple(int(n) for n in shape)
+    spare_bits = 8 * len(packed) - math.prod(shape)
+    packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
+    aabb = aabb or Aabb((0.0, 0.0, 0.0), tuple(float(n) for n in shape))
+    digest = hashlib.sha256(repr((shape, aabb)).encode())
+    digest.update(packed)
+    volume = OccupancyVolume(name, packed, shape, aabb, mesh, tuple(warnings), digest.hexdigest())
+    if volume.fraction in (0.0, 1.0):
+        kind = "empty" if volume.fraction == 0.0 else "full"
+        raise FieldlrError(
+            f"A solid needs an inside and an outside; all {volume.num_voxels:,} voxels of {name} "
+            f"are {kind}. Check the threshold it was made with."
+        )
+    return volume
+
+
+def _read_npz(path: Path) -> OccupancyVolume:
+    with zipfile.ZipFile(path) as archive:
+        members = set(archive.namelist())
+        if not {"packed.npy", "shape.npy"} <= members:
+            given = ", ".join(sorted(name.removesuffix(".npy") for name in members)) or "nothing"
+            raise FieldlrError(
+                f"A volume .npz holds `packed` and `shape`; {path.name} holds {given[:200]}. Save "
+                "it with numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
+            )
+        shape = _checked_shape(path, _member(archive, "shape.npy", "iu", 3).tolist())
+        num_bytes = (math.prod(shape) + 7) // 8
+        packed = _member(archive, "packed.npy", "u", num_bytes)
+        box = _member(archive, "aabb.npy", "f", 6) if "aabb.npy" in members else None
+    if packed.dtype != np.uint8:
+        raise ValueError(f"`packed` must be uint8, it is {packed.dtype}")
+    return _from_packed(path.stem, packed, shape, _checked_aabb(path, box))
+
+
+def _member(archive: zipfile.ZipFile, name: str, kinds: str, count: int) -> np.ndarray:
+    """The array `name`, flat, once its header promises `count` numbers of one of the `kinds`."""
+    with archive.open(name) as stream:
+        readers = {
+            (1, 0): npy_format.read_array_header_1_0,
+            (2, 0): npy_format.read_array_header_2_0,
+        }
+        shape, _, dtype = readers[npy_format.read_magic(stream)](stream)
+    if dtype.kind not in kinds or math.prod(shape) != count:
+        given = "objects" if dtype.hasobject else f"{math.prod(shape):,} numbers of type {dtype}"
+        raise ValueError(f"`{name[:-4]}` must be {count:,} numbers, it has {given}")
+    with archive.open(name) as stream:
+        return npy_format.read_array(stream, allow_pickle=False).reshape(-1)
+
+
+def _read_npy(path: Path) -> OccupancyVolume:
+    grid = np.load(path, mmap_mode="r", allow_pickle=False)
+    if grid.dtype != bool or grid.ndim != 3:
+        raise FieldlrError(
+            f"A volume .npy is a boolean array with three axes; {path.name} has shape {grid.shape} "
+            f"and type {grid.dtype}. Save it with numpy.save(file, grid > threshold)."
+        )
+    _checked_shape(path, grid.shape)
+    return make_volume(path.stem, np.asarray(grid))
+
+
+def _checked_shape(path: Path, shape) -> Shape:
+    if min(shape) < 1 or math.prod(int(n) for n in shape) > MAX_VOXELS:
+        raise FieldlrError(
+            f"A volume has 1 to {MAX_VOXELS:,} voxels; {path.name} has "
+            f"{' x '.join(map(str, shape))}. Crop it to its content or make it coarser."
+        )
+    return tuple(shape)
+
+
+def _checked_aabb(path: Path, box: np.ndarray | None) -> Aabb | None:
+    if box is None:
+        return None
+    low, high = box.reshape(2, 3).astype(float).tolist()
+    if not np.isfinite(box).all() or any(b <= a for a, b in zip(low, high, strict=True)):
+        raise FieldlrError(
+            f"A box has a minimum below its maximum; `aabb` of {path.name} is {low} to {high}. "
+            "Write it as [[x0, y0, z0], [x1, y1, z1]], or leave it out."
+        )
+    return Aabb(tuple(low), tuple(high))
+
+
+def _mixed(grid: np.ndarray, voxels: int) -> np.ndarray:
+    """Where a cube of 2 voxels + 1 a side around a voxel holds both kinds."""
+    full, empty = grid.copy(), ~grid
+    for kind in (full, empty):
+        for axis in range(3):
+            lines = np.moveaxis(kind, axis, 0)
+            for _ in range(voxels):
+                before = lines.copy()
+                lines[1:] |= before[:-1]
+                lines[:-1] |= before[1:]
+    return full & empty
