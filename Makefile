@@ -1,0 +1,39 @@
+# Everything runs in .venv, which is made on first use and refreshed when pyproject.toml changes.
+# Another interpreter: make PYTHON=python3.12 demo
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_READY := $(VENV)/.demo-ready
+TEST_READY := $(VENV)/.test-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a video and a mesh in ./fieldlr-demo.
+	$(BIN)/fieldlr demo
+
+test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones left out).
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(TEST_READY) ## Check the style.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "fieldlr needs Python 3.10 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.12 demo"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_READY): pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[mesh,video]'
+	@touch $@
+
+# Dependency groups came with pip 25.1; the pip of a fresh environment may be older.
+$(TEST_READY): pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@

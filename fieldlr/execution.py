@@ -1,0 +1,247 @@
+"""How a batch goes through the layers of an MLP: number format, chunks, hand-written passes.
+
+Rows go through all layers in chunks whose activations stay in the caches. Where the processor
+multiplies bfloat16 fast, a training pass runs in it, with float32 masters: weights are rounded on
+the way in, gradients come out in float32. The backward pass is written out, so that element-wise
+work is done in place and a scale never costs a pass of its own (see `activations`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from fieldlr.activations import Activation
+
+# 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
+CHUNK_ROWS = 4096
+# Raw coordinates need more than bfloat16's 8 bits: they travel as a sum of two such numbers.
+MAX_SPLIT_FEATURES = 4
+
+
+@dataclass(frozen=True)
+class Layer:
+    """h -> activation(weight h + bias); with `skip` the input is [h, x], x being the stack's."""
+
+    weight: Tensor  # (out, in), float32 or float64, differentiable
+    bias: Tensor | None
+    activation: Activation | None = None
+    skip: bool = False
+
+
+def prepare_process() -> None:
+    """Settles what is per process: denormals are flushed, and threads follow the cores."""
+    # exp(-x^2) makes denormals, which cost up to ten times a normal number's time.
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+@lru_cache
+def fast_format(device_type: str) -> torch.dtype:
+    """The number format in which this kind of device multiplies fastest at enough precision."""
+    if device_type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """The rows x (N, in) through the layers: (N, out), in x's own format.
+
+    Differentiable in x and in every weight and bias. `dtype` is the format of the products:
+    by default the fast one where gradients are wanted, x's own where they are not, so that what
+    is evaluated is what the stored numbers say.
+    """
+    if dtype is None:
+        fast = torch.is_grad_enabled() and x.dtype == torch.float32
+        dtype = fast_format(x.device.type) if fast else x.dtype
+    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
+    return _RunLayers.apply(x, layers, dtype, *tensors)
+
+
+def layers_loss(
+    layers: list[Layer],
+    x: Tensor,
+    loss_and_gradient: Callable[[Tensor, slice], tuple[Tensor, Tensor]],
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """A sum of losses over rows x (N, in), forward and backward a chunk at a time.
+
+    `loss_and_gradient(y, rows)` gets the outputs (M, out) of some rows and returns their summed
+    loss and its gradient (M, out). A chunk never leaves the caches between its two passes.
+    """
+    dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
+    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
+    return _LayersLoss.apply(x, layers, dtype, loss_and_gradient, *tensors)
+
+
+class _Stack:
+    """The layers in the format of the products, with the scales of the activations folded in."""
+
+    def __init__(self, layers: list[Layer], dtype: torch.dtype, split: bool):
+        self.layers, self.dtype, self.split = layers, dtype, split
+        self.weights, self.biases, self.backward_weights = [], [], []
+        for layer in layers:
+            scale, slope = _scales(layer)
+            weight = layer.weight.detach() * scale
+            bias = None if layer.bias is None else layer.bias.detach() * scale
+            self.weights.append(weight.to(dtype))
+            self.biases.append(None if bias is None else bias.to(dtype))
+            self.backward_weights.append((weight * slope).to(dtype))
+        if split:
+            first = layers[0].weight.detach() * _scales(layers[0])[0]
+            self.weights[0] = _split_weight(first, dtype)
+
+    def forward(self, x: Tensor, keep: list | None) -> Tensor:
+        """Rows (M, in) to (M, out); what the backward pass needs is appended to `keep`."""
+        source = _split_rows(x, self.dtype) if self.split else x.to(self.dtype)
+        h = source
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            u = _affine(h, source if layer.skip else None, weight, bias)
+            activation = layer.activation
+            out = u if activation is None else activation.forward_(u)
+            if keep is not None:
+                keep.append((h, u if activation is not None and activation.keeps_input else out, out))
+            h = out
+        return h
+
+    def backward(self, grad: Tensor, kept: list, x: Tensor, sums: _Sums, want_x: bool):
+        """Adds the gradients of one chunk to `sums`; returns dL/dx (M, in) where wanted."""
+        source = x.to(self.dtype) if any(layer.skip for layer in self.layers) else None
+        grad_x = None
+        for index in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[index]
+            h, u, out = kept[index]
+            if layer.activation is not None:
+                grad = layer.activation.backward_(grad, u, out)
+            if index == 0 and self.split:
+                h = x.to(self.dtype)
+            sums.add(index, grad, h, source if layer.skip else None)
+            if index == 0 and not want_x:
+                return None
+            back = grad @ self.backward_weights[index]
+            if layer.skip:
+                width = h.shape[1]
+                grad_x = back[:, width:] if grad_x is None else grad_x + back[:, width:]
+                back = back[:, :width].contiguous()
+            grad = back
+        return grad if grad_x is None else grad + grad_x
+
+
+class _Sums:
+    """Gradients of all weights and biases, summed over chunks in the masters' format."""
+
+    def __init__(self, layers: list[Layer]):
+        self.layers = layers
+        self.weights = [torch.zeros_like(layer.weight) for layer in layers]
+        self.biases = [None if b is None else torch.zeros_like(b) for b in (x.bias for x in layers)]
+
+    def add(self, index: int, grad: Tensor, h: Tensor, source: Tensor | None) -> None:
+        weight = self.weights[index]
+        transposed = grad.t()
+        if source is None:
+            weight += transposed @ h
+        else:
+            weight[:, : h.shape[1]] += transposed @ h
+            weight[:, h.shape[1] :] += transposed @ source
+        if self.biases[index] is not None:
+            # A product with ones: a column sum in bfloat16 would add row by row.
+            self.biases[index] += transposed @ grad.new_ones(len(grad))
+
+    def finished(self) -> list[Tensor | None]:
+        """Weight, bias, weight, bias, ... with the scales put back."""
+        result = []
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            scale, slope = _scales(layer)
+            result += [weight.mul_(scale * slope), None if bias is None else bias.mul_(scale * slope)]
+        return result
+
+
+class _RunLayers(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, layers, dtype, *tensors):
+        split = _must_split(x, dtype)
+        stack = _Stack(layers, dtype, split)
+        ctx.stack, ctx.x, ctx.kept = stack, x, []
+        needed = any(ctx.needs_input_grad)
+        y = x.new_empty(len(x), layers[-1].weight.shape[0])
+        for rows in chunks(len(x)):
+            keep = [] if needed else None
+            y[rows] = stack.forward(x[rows], keep)
+            ctx.kept.append(keep)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        stack, x = ctx.stack, ctx.x
+        want_x = ctx.needs_input_grad[0]
+        sums = _Sums(stack.layers)
+        grad_x = torch.empty_like(x) if want_x else None
+        for rows, kept in zip(chunks(len(x)), ctx.kept, strict=True):
+            chunk = grad[rows].to(stack.dtype, copy=True)
+            result = stack.backward(chunk, kept, x[rows], sums, want_x)
+            if want_x:
+                grad_x[rows] = result
+        ctx.kept = None
+        return (grad_x, None, None, *sums.finished())
+
+
+class _LayersLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, layers, dtype, loss_and_gradient, *tensors):
+        stack = _Stack(layers, dtype, _must_split(x, dtype))
+        sums = _Sums(layers)
+        total = x.new_zeros(())
+        for rows in chunks(len(x)):
+            kept = []
+            y = stack.forward(x[rows], kept)
+            loss, grad = loss_and_gradient(y.to(x.dtype), rows)
+            total += loss
+            stack.backward(grad.to(dtype, copy=True), kept, x[rows], sums, want_x=False)
+        ctx.gradients = sums.finished()
+        return total
+
+    @staticmethod
+    def backward(ctx, grad):
+        gradients = [None if g is None else g * grad for g in ctx.gradients]
+        return (None, None, None, None, *gradients)
+
+
+def chunks(num_rows: int):
+    """Slices of at most CHUNK_ROWS rows that cover num_rows."""
+    return [slice(i, min(i + CHUNK_ROWS, num_rows)) for i in range(0, num_rows, CHUNK_ROWS)]
+
+
+def _scales(layer: Layer) -> tuple[float, float]:
+    if layer.activation is None:
+        return 1.0, 1.0
+    return layer.activation.scale, layer.activation.slope
+
+
+def _affine(h: Tensor, source: Tensor | None, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """[h, source] weight^T + bias without joining the two inputs."""
+    width = h.shape[1]
+    main = weight[:, :width].t()
+    u = h @ main if bias is None else torch.addmm(bias, h, main)
+    return u if source is None else u.addmm_(source, weight[:, width:].t())
+
+
+def _must_split(x: Tensor, dtype: torch.dtype) -> bool:
+    return dtype == torch.bfloat16 and x.shape[1] <= MAX_SPLIT_FEATURES
+
+
+def _split_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Coordinates as [high, high, low]: the columns that `_split_weight` multiplies."""
+    high = x.to(dtype)
+    return torch.cat([high, high, (x - high).to(dtype)], 1)
+
+
+def _split_weight(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """[high, low, high]: with `_split_rows` all of the product but the product of the two lows."""
+    high = weight.to(dtype)
+    return torch.cat([high, (weight - high).to(dtype), high], 1)
