@@ -1,0 +1,149 @@
+"""Reads a surface (.obj, .ply, .stl, .off, .glb) and makes it the solid that a field is fitted to.
+
+The frame is the user's own, +Z up. glTF is +Y up by its specification, so a .glb is turned by +90
+degrees about X on the way in, and back on the way out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fieldlr.data import voxels
+from fieldlr.data.volume import MAX_VOXELS, OccupancyVolume, make_volume
+from fieldlr.errors import FieldlrError
+from fieldlr.triangles import TriangleMesh
+
+SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
+RESOLUTIONS = (16, round(MAX_VOXELS ** (1 / 3)))
+_GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+_MERGE_STEPS = 2**20  # vertices nearer than this part of the longest edge are one
+
+
+def can_read(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def read(path: Path, resolution: int = 512) -> OccupancyVolume:
+    """The solid inside a mesh file, `resolution` cubic voxels along its longest (padded) edge."""
+    low, high = RESOLUTIONS
+    if not low <= resolution <= high:
+        raise FieldlrError(
+            f"A mesh is voxelised with {low} to {high} voxels along its longest edge; got "
+            f"{resolution}. 256 to 512 suit most shapes."
+        )
+    mesh, notes = read_triangles(path)
+    grid, aabb, mesh, more = voxels.solid(mesh, resolution)
+    return make_volume(path.stem, grid, aabb, mesh, (*notes, *more))
+
+
+def read_triangles(path: Path) -> tuple[TriangleMesh, tuple[str, ...]]:
+    """(mesh, notes): all triangles of a file in one frame, cleaned; the notes say of what."""
+    vertices, faces, colors = _load(path)
+    if len(faces) == 0:
+        what = f"{len(vertices):,} points and no triangle" if len(vertices) else "no triangle"
+        raise FieldlrError(
+            f"A mesh needs triangles; {path.name} holds {what}. Export the surface itself, not "
+            "its points."
+        )
+    return _cleaned(path, vertices, faces, colors)
+
+
+def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Vertices, faces and colours of every body, placed by the scene's own transforms."""
+    import trimesh
+
+    suffix = path.suffix.lower()
+    try:
+        # An open file, not a path: nothing beside the file is looked up, whatever it asks for.
+        with path.open("rb") as stream:
+            scene = trimesh.load_scene(
+                stream, file_type=suffix[1:], process=False, skip_materials=True
+            )
+        bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
+    except Exception as error:  # a parser's reaction to a damaged file can be any error
+        raise FieldlrError(
+            f"{path.name} is not a readable {suffix} file ({type(error).__name__}: "
+            f"{str(error)[:100]}). Open it in a mesh editor and export it again."
+        ) from error
+    surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]
+    if not surfaces:
+        return (
+            np.concatenate([np.zeros((0, 3)), *[b.vertices for b in bodies]]),
+            np.zeros((0, 3)),
+            None,
+        )
+    offsets = np.cumsum([0, *[len(body.vertices) for body in surfaces]])
+    vertices = np.concatenate([np.asarray(body.vertices, np.float64) for body in surfaces])
+    faces = np.concatenate(
+        [np.asarray(b.faces, np.int64) + start for b, start in zip(surfaces, offsets, strict=False)]
+    )
+    if suffix == ".glb":
+        vertices = vertices @ _GLTF_TO_WORLD.T
+    return vertices, faces, _colors(surfaces)
+
+
+def _colors(surfaces) -> np.ndarray | None:
+    """Vertex colours (V, 3) uint8 if every body has them."""
+    if any(body.visual.kind != "vertex" for body in surfaces):
+        return None
+    return np.concatenate([np.asarray(body.visual.vertex_colors)[:, :3] for body in surfaces])
+
+
+def _cleaned(path: Path, vertices, faces, colors) -> tuple[TriangleMesh, tuple[str, ...]]:
+    """The mesh with equal vertices merged and useless faces dropped."""
+    notes = []
+
+    def drop(faces: np.ndarray, useless: np.ndarray, what: str) -> np.ndarray:
+        if useless.any():
+            notes.append(f"{useless.sum():,} {what} dropped.")
+        return faces[~useless]
+
+    broken = ~np.isfinite(vertices).all(1)
+    faces = drop(faces, broken[faces].any(1), "faces with coordinates that are no numbers were")
+    if len(faces) == 0:
+        raise FieldlrError(f"No face of {path.name} has finite coordinates. Export the mesh again.")
+    vertices, faces, colors = _merged(vertices, faces, colors)
+    a, b, c = faces.T
+    faces = drop(faces, (a == b) | (b == c) | (c == a), "faces without area were")
+    faces = drop(faces, _repeated(faces), "faces that repeat another were")
+    if len(faces) == 0 or not np.ptp(vertices, axis=0).max() > 0:
+        raise FieldlrError(f"All triangles of {path.name} have no area. Export the mesh again.")
+    return TriangleMesh(vertices, faces, colors), tuple(notes)
+
+
+def _merged(vertices, faces, colors):
+    """Vertices in the same place become one; those of no face go."""
+    used = np.unique(faces)
+    low = vertices[used].min(0)
+    longest = max(float(np.ptp(vertices[used], axis=0).max()), np.finfo(float).tiny)
+    steps = np.rint((vertices[used] - low) * (_MERGE_STEPS / longest)).astype(np.int64)
+    key = (steps[:, 0] << 42) + (steps[:, 1] << 21) + steps[:, 2]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    place = np.empty(len(vertices), np.int64)
+    place[used] = inverse
+    kept = used[first]
+    return vertices[kept], place[faces], None if colors is None else colors[kept]
+
+
+def _repeated(faces: np.ndarray) -> np.ndarray:
+    """Which faces have the corners of an earlier one, in the same sense or, if most do, in either.
+
+    Two faces of opposite sense cancel, as the wall between two glued boxes should; where nearly
+    every face has such a partner the surface was stored double-sided, and one side is enough.
+    """
+    ring = np.stack([np.roll(faces, -k, axis=1) for k in range(3)], 1)
+    turned = ring[np.arange(len(faces)), faces.argmin(1)]
+    same = _later_twins(turned)
+    either = _later_twins(np.sort(faces, axis=1))
+    return either if (either & ~same).sum() > 0.45 * (~same).sum() else same
+
+
+def _later_twins(rows: np.ndarray) -> np.ndarray:
+    """Which rows (F, 3) of whole numbers equal an earlier one."""
+    order = np.lexsort(rows.T)
+    twin = (np.diff(rows[order], axis=0) == 0).all(1)
+    later = np.zeros(len(rows), bool)
+    later[order[1:][twin]] = True
+    return later

@@ -1,0 +1,107 @@
+"""From a surface to a solid: the grid around it, what is inside, and what had to be mended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fieldlr.data import winding
+from fieldlr.geometry import Aabb
+from fieldlr.triangles import TriangleMesh, winding_slabs
+
+PADDING = 2  # voxels between the surface and the border of the grid: a shape closes inside it
+
+
+def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, tuple[int, int, int]]:
+    """(box, shape) of cubic voxels, `resolution` of them along the longest edge of the box."""
+    low, high = mesh.vertices.min(0), mesh.vertices.max(0)
+    voxel = float((high - low).max()) / (resolution - 2 * PADDING)
+    shape = np.ceil((high - low) / voxel - 1e-6).astype(int) + 2 * PADDING
+    shape = tuple(int(n) for n in np.minimum(shape, resolution))
+    center, half = 0.5 * (low + high), 0.5 * voxel * np.array(shape)
+    return Aabb(tuple((center - half).tolist()), tuple((center + half).tolist())), shape
+
+
+def solid(
+    mesh: TriangleMesh, resolution: int
+) -> tuple[np.ndarray, Aabb, TriangleMesh, tuple[str, ...]]:
+    """(booleans, box, the mesh facing outward, what a person should know about it)."""
+    notes = []
+    edges = winding.topology(mesh.faces)
+    if edges.num_opposed_edges:
+        mesh = replace(mesh, faces=winding.face_one_way(mesh.faces))
+        edges, before = winding.topology(mesh.faces), edges
+        notes.append(_winding_note(before, edges))
+    mesh, num_turned = winding.face_outward(mesh, edges.bodies)
+    if num_turned:
+        notes.append(f"{_count(num_turned, 'body')} of {edges.num_bodies} faced inward: turned.")
+    if edges.num_bodies > 1:
+        notes.append(f"The mesh has {_count(edges.num_bodies, 'body')}.")
+    aabb, shape = grid_around(mesh, resolution)
+    if edges.closed:
+        grid, overlap = _closed_solid(mesh, aabb, shape)
+        if overlap:
+            notes.append("Bodies overlap, or one lies in another: the solid is their union.")
+    else:
+        notes.append(_hole_note(edges))
+        grid, note = _open_solid(mesh, aabb, shape)
+        notes.append(note)
+    shell = winding.crossed_blocks(mesh, aabb, shape, 1)
+    if grid.sum() < 0.05 * shell.sum():
+        grid = shell
+        notes.append(
+            "The surface encloses next to nothing (a sheet or loose triangles): it was given a "
+            "thickness of two voxels."
+        )
+    return grid, aabb, mesh, tuple(notes)
+
+
+def _closed_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, bool]:
+    grid, overlap = np.empty(shape, bool), False
+    for slab, number, _ in winding_slabs(mesh, aabb, shape):
+        grid[slab] = number > 0
+        overlap |= bool(number.max() > 1)
+    return grid, overlap
+
+
+def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, str]:
+    try:
+        from igl import fast_winding_number
+    except (ImportError, OSError):
+        return winding.voted_solid(mesh, aabb, shape), (
+            "The inside was voted by rays along the axes, which may leave streaks behind the "
+            "holes; pip install 'fieldlr[mesh]' brings the winding number, which does not."
+        )
+    grid = winding.open_solid(mesh, aabb, shape, fast_winding_number)
+    return grid, "The holes were closed where the generalised winding number is one half."
+
+
+def _winding_note(before: winding.Topology, after: winding.Topology) -> str:
+    note = f"Neighbours disagreed about the outside at {_count(before.num_opposed_edges, 'edge')}"
+    left = after.num_opposed_edges
+    return note + (f": mended, except at {left:,} (a one-sided surface)." if left else ": mended.")
+
+
+def _hole_note(edges: winding.Topology) -> str:
+    faults = [
+        (
+            edges.num_holes,
+            f"{_count(edges.num_holes, 'hole')} "
+            f"({_count(edges.num_boundary_edges, 'boundary edge')})",
+        ),
+        (
+            edges.num_crowded_edges,
+            f"{_count(edges.num_crowded_edges, 'edge')} with three faces or more",
+        ),
+        (
+            edges.num_opposed_edges,
+            f"{_count(edges.num_opposed_edges, 'edge')} without a sense of outside",
+        ),
+    ]
+    return "The mesh is not watertight: " + ", ".join(text for n, text in faults if n) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
