@@ -1,8 +1,8 @@
 """Activations of a field's MLP, each with the initialisation and the hand-written passes it needs.
 
 An activation is h = f(scale z). The engine folds `scale` into the weights, so that the passes here
-see u = scale z: `forward_` turns u into h, and `backward_` turns dL/dh into dL/du / slope, in place
-where the buffers allow; `slope` is folded into the weights of the backward pass in its turn.
+see u = scale z: `forward` turns u into h, and `backward` turns dL/dh into dL/du / slope in its own
+buffer; `slope` is folded into the weights of the backward pass in its turn.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ class Relu:
 
     scale = 1.0
     slope = 1.0
-    keeps_input = False
 
     def __call__(self, z: Tensor) -> Tensor:
         return torch.relu(z)
 
-    def forward_(self, u: Tensor) -> Tensor:
+    def forward(self, u: Tensor) -> Tensor:
         return u.clamp_min_(0.0)
 
-    def backward_(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
         return torch.ops.aten.threshold_backward(grad, h, 0.0)
 
     def weight_std(self, in_features: int, first: bool) -> float:
@@ -42,7 +41,6 @@ class Sine:
 
     omega_0: float = 30.0
     slope = 1.0
-    keeps_input = True
 
     @property
     def scale(self) -> float:
@@ -51,10 +49,10 @@ class Sine:
     def __call__(self, z: Tensor) -> Tensor:
         return torch.sin(self.omega_0 * z)
 
-    def forward_(self, u: Tensor) -> Tensor:
+    def forward(self, u: Tensor) -> Tensor:
         return torch.sin(u)
 
-    def backward_(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
         return grad.mul_(torch.cos(u))
 
     def weight_std(self, in_features: int, first: bool) -> float:
@@ -69,7 +67,6 @@ class Gaussian:
 
     sigma: float = 0.1
     slope = -2.0
-    keeps_input = True
 
     @property
     def scale(self) -> float:
@@ -78,10 +75,10 @@ class Gaussian:
     def __call__(self, z: Tensor) -> Tensor:
         return torch.exp(-((self.scale * z) ** 2))
 
-    def forward_(self, u: Tensor) -> Tensor:
+    def forward(self, u: Tensor) -> Tensor:
         return (u * u).neg_().exp_()
 
-    def backward_(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
         return grad.mul_(h).mul_(u)
 
     def weight_std(self, in_features: int, first: bool) -> None:

@@ -8,6 +8,7 @@ work is done in place and a scale never costs a pass of its own (see `activation
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from fieldlr.activations import Activation
 CHUNK_ROWS = 4096
 # Raw coordinates need more than bfloat16's 8 bits: they travel as a sum of two such numbers.
 MAX_SPLIT_FEATURES = 4
+# Names of options in glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,22 @@ class Layer:
 
 
 def prepare_process() -> None:
-    """Settles what is per process: denormals are flushed, and threads follow the cores."""
+    """Settles what is per process: denormals, threads, and memory that is kept for reuse."""
     # exp(-x^2) makes denormals, which cost up to ten times a normal number's time.
     torch.set_flush_denormal(True)
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    if hasattr(os, "sched_getaffinity"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Tells glibc to reuse freed megabytes: given back, every page of them faults in anew."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # Another C library, with rules of its own.
+    mallopt(_M_MMAP_THRESHOLD, 16 << 20)  # What is larger still goes back when freed.
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @lru_cache
@@ -104,9 +119,9 @@ class _Stack:
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             u = _affine(h, source if layer.skip else None, weight, bias)
             activation = layer.activation
-            out = u if activation is None else activation.forward_(u)
+            out = u if activation is None else activation.forward(u)
             if keep is not None:
-                keep.append((h, u if activation is not None and activation.keeps_input else out, out))
+                keep.append((h, u, out))
             h = out
         return h
 
@@ -118,7 +133,7 @@ class _Stack:
             layer = self.layers[index]
             h, u, out = kept[index]
             if layer.activation is not None:
-                grad = layer.activation.backward_(grad, u, out)
+                grad = layer.activation.backward(grad, u, out)
             if index == 0 and self.split:
                 h = x.to(self.dtype)
             sums.add(index, grad, h, source if layer.skip else None)
@@ -158,7 +173,10 @@ class _Sums:
         result = []
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             scale, slope = _scales(layer)
-            result += [weight.mul_(scale * slope), None if bias is None else bias.mul_(scale * slope)]
+            result += [
+                weight.mul_(scale * slope),
+                None if bias is None else bias.mul_(scale * slope),
+            ]
         return result
 
 

@@ -4,8 +4,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fieldlr.activations import ACTIVATIONS, Gaussian
+from fieldlr.activations import ACTIVATIONS, Gaussian, Relu, Sine
 from fieldlr.execution import CHUNK_ROWS, Layer, layers_loss, run_layers
+
+
+GENTLE = {"relu": Relu(), "sine": Sine(2.0), "gaussian": Gaussian(0.5)}
+
+
+def test_every_activation_is_tried():
+    assert GENTLE.keys() == ACTIVATIONS.keys()
 
 
 def stack(activation, sizes, generator, skip_at=None, dtype=torch.float64):
@@ -42,7 +49,7 @@ def parameters(layers):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("skip_at", [None, 2])
 def test_equals_plain_torch_in_float64(name, skip_at, generator):
-    activation = Gaussian(0.5) if name == "gaussian" else ACTIVATIONS[name]()
+    activation = GENTLE[name]
     layers = stack(activation, [3, 16, 16, 16, 2], generator, skip_at)
     rows = CHUNK_ROWS + 7  # Two chunks, the second one short.
     x = torch.rand(rows, 3, generator=generator, dtype=torch.float64).requires_grad_()
@@ -61,7 +68,7 @@ def test_equals_plain_torch_in_float64(name, skip_at, generator):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_bfloat16_gradients_are_close_to_float64(name, generator):
-    activation = Gaussian(0.5) if name == "gaussian" else ACTIVATIONS[name]()
+    activation = GENTLE[name]
     exact = stack(activation, [3, 128, 128, 128, 1], generator)
     rough = [
         Layer(

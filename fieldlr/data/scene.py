@@ -1,13 +1,61 @@
-"""A scene of posed photos, as every later step sees it."""
+"""Posed photos: what a reader finds (`Capture`) and what every later step sees (`Scene`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from fieldlr.cameras import Cameras
+from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity, Space
+
+FEWEST_VIEWS = 3
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Where the picture of one view is stored."""
+
+    name: str  # relative to the source, with forward slashes
+    path: Path
+    mask: Path | None = None
+    mask_marks: str = "use"  # what a mask's non-zero pixels say: "use" or "ignore"
+    alpha: Path | None = None  # a grey picture beside an opaque photo
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which views train and which are held out, and in words how that was decided."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+    words: str
+
+    @staticmethod
+    def every_eighth(num_views: int) -> Split:
+        """The habit of the field's papers: view i is held out where i % 8 == 0."""
+        test = tuple(range(0, num_views, 8))
+        train = tuple(i for i in range(num_views) if i % 8)
+        return Split(train, test, "every 8th view is held out (i % 8 == 0)")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What a reader finds, in the user's frame, before any photo is decoded."""
+
+    name: str
+    photos: list[Photo]
+    cameras: Cameras
+    split: Split
+    pose_files: tuple[Path, ...]
+    points: Tensor | None = None  # (P, 3)
+    bounds: tuple[float, float] | None = None  # nearest and farthest depth, where the source says
+    upright: bool = False  # the frame is +Z up and centred as made (Blender): leave it
+    missing: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,3 +82,36 @@ class Scene:
         """Bytes of the photos and masks."""
         tensors = [*self.images, *(mask for mask in self.masks or () if mask is not None)]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def checked_pose(matrix: Tensor, where: str) -> Tensor:
+    """The pose (3, 4) in float32 with axes of unit length, or an error that names `where`.
+
+    Tools round their numbers, and some scale the axes; a mirrored or sheared pose is a mistake.
+    """
+    if not torch.isfinite(matrix).all():
+        raise FieldlrError(f"{where}: a pose needs finite numbers; this one has NaN or infinity.")
+    axes = torch.nn.functional.normalize(matrix[:3, :3].double(), dim=0)
+    defect = (axes.T @ axes - torch.eye(3, dtype=torch.float64)).abs().max()
+    if defect > 0.02 or torch.linalg.det(axes) <= 0:
+        raise FieldlrError(
+            f"{where}: the left 3 x 3 of a pose must be a rotation; this one is mirrored or sheared. "
+            "Export camera-to-world matrices with right-handed axes."
+        )
+    u, _, vh = torch.linalg.svd(axes)
+    return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1).float()
+
+
+def require_views(num_found: int, num_listed: int, where: str, examples: list[str]) -> list[str]:
+    """A warning about listed views without photos, or an error where too few are left."""
+    missing = num_listed - num_found
+    listed = ", ".join(examples[:3]) + (", ..." if len(examples) > 3 else "")
+    if num_found < FEWEST_VIEWS:
+        lost = f" {missing} photos are missing ({listed})." if missing else ""
+        raise FieldlrError(
+            f"{where}: a reconstruction needs at least {FEWEST_VIEWS} views with their photos; "
+            f"got {num_found} of {num_listed}.{lost} Add photos beside the pose file."
+        )
+    if not missing:
+        return []
+    return [f"{missing} of the {num_listed} listed views have no photo and are left out: {listed}."]

@@ -60,9 +60,7 @@ class SineLowRank:
             return FullLinear(in_features, out_features, bias, generator, std)
         gain = 1.0 / (math.sqrt(3.0) * (std or default_std(in_features)))
         omega = self.omega_for(in_features)
-        return SineLowRankLinear(
-            in_features, out_features, self.rank, omega, gain, bias, generator
-        )
+        return SineLowRankLinear(in_features, out_features, self.rank, omega, gain, bias, generator)
 
     def num_weights(self, in_features: int, out_features: int) -> int:
         """Numbers stored for W."""

@@ -1,0 +1,22 @@
+"""Surfaces: a function of space to the triangles of one of its level sets."""
+
+from fieldlr.surface.cleaning import (
+    decimate,
+    drop_small_components,
+    euler_number,
+    is_watertight,
+    largest_component,
+    transform,
+)
+from fieldlr.surface.extraction import Extraction, extract
+
+__all__ = [
+    "Extraction",
+    "decimate",
+    "drop_small_components",
+    "euler_number",
+    "extract",
+    "is_watertight",
+    "largest_component",
+    "transform",
+]

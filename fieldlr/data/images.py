@@ -1,0 +1,189 @@
+"""Photos and masks from files to uint8 tensors, and cameras that fit them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings as python_warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fieldlr.cameras import Cameras
+from fieldlr.data.scene import Capture, Photo
+from fieldlr.errors import FieldlrError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# Two sizes of one picture may differ by a rounded pixel in their aspect ratio, not by more.
+ASPECT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The decoded photos of a capture, with cameras of exactly their sizes."""
+
+    images: list[Tensor]
+    masks: list[Tensor | None] | None
+    cameras: Cameras
+    warnings: tuple[str, ...]
+    content_hash: str
+
+
+def read_pictures(capture: Capture, downscale: int = 1) -> Pictures:
+    """Decodes every photo and mask, reduced by the whole number `downscale`."""
+    if downscale < 1 or downscale != int(downscale):
+        raise FieldlrError(f"downscale must be a whole number of at least 1; got {downscale}.")
+    stated = capture.cameras.sizes.tolist()
+    with ThreadPoolExecutor() as pool:
+        work = [(photo, tuple(size), int(downscale)) for photo, size in zip(capture.photos, stated)]
+        decoded = list(pool.map(lambda arguments: _decode_photo(*arguments), work))
+    images, masks, sizes, digests = (list(column) for column in zip(*decoded, strict=True))
+    cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
+    sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])
+    cameras = replace(cameras, intrinsics=cameras.intrinsics / downscale, sizes=sizes_now)
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in capture.pose_files]
+    return Pictures(
+        images,
+        masks if any(mask is not None for mask in masks) else None,
+        cameras,
+        tuple(notes + _mask_notes(capture.photos, masks)),
+        hashlib.sha256("".join(hashes + digests).encode()).hexdigest(),
+    )
+
+
+def fit_to_sizes(
+    cameras: Cameras, sizes: list[tuple[int, int]], names: list[str]
+) -> tuple[Cameras, list[str]]:
+    """Cameras whose intrinsics fit photos of other sizes than stated, and a warning if they differ.
+
+    Photos that were reduced keep their shape, and the focal length follows. Photos of another
+    shape were cropped or turned: nobody can tell how, so that is an error.
+    """
+    actual = torch.tensor(sizes)
+    differs = (actual != cameras.sizes).any(-1)
+    if not differs.any():
+        return cameras, []
+    scale = actual.double() / cameras.sizes.double()
+    bent = (scale[:, 0] / scale[:, 1] - 1).abs() > ASPECT_TOLERANCE
+    first = int((bent if bent.any() else differs).nonzero()[0])
+    pair = "{} is {} x {}, its camera says {} x {}".format(
+        names[first], *actual[first].tolist(), *cameras.sizes[first].tolist()
+    )
+    if bent.any():
+        raise FieldlrError(
+            f"A photo needs the aspect ratio of its camera: {pair}. "
+            "Use the photos that the poses were made from, or correct w and h."
+        )
+    note = f"{int(differs.sum())} photos differ in size from what their cameras say ({pair}); "
+    return cameras.resized(actual), [note + "the focal lengths are scaled to the photos."]
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) as stored, from the file's header."""
+    with _open(path, path, load=False) as image:
+        return image.size
+
+
+def _decode_photo(photo: Photo, stated: tuple[int, int], downscale: int):
+    """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file)."""
+    data = photo.path.read_bytes()
+    with _open(io.BytesIO(data), photo.path) as image:
+        picture = _upright(_plain(image, photo.path), image, stated)
+    if photo.alpha is not None:
+        with _open(photo.alpha, photo.alpha) as alpha:
+            picture.putalpha(alpha.convert("L").resize(picture.size))
+    size = picture.size
+    if min(size) < downscale:
+        raise FieldlrError(
+            f"{photo.path}: {size[0]} x {size[1]} px cannot be divided by {downscale}."
+        )
+    digest = hashlib.sha256(photo.name.encode() + data).hexdigest()
+    mask = None if photo.mask is None else _decode_mask(photo, size, downscale)
+    return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest
+
+
+def _decode_mask(photo: Photo, size: tuple[int, int], downscale: int) -> Tensor:
+    """True where every pixel that was averaged counts."""
+    with _open(photo.mask, photo.mask) as image:
+        marked = image.convert("L").resize(size, 0).point(lambda value: 255 if value else 0)
+    if photo.mask_marks == "ignore":
+        marked = marked.point(lambda value: 255 - value)
+    return torch.from_numpy(np.array(_reduced(marked, downscale)) == 255)
+
+
+def _open(source, path: Path, load: bool = True):
+    """A pillow image; every way in which a file can be broken becomes one error."""
+    from PIL import Image
+
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            image = Image.open(source)
+            if load:
+                image.load()
+            return image
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise FieldlrError(f"{path}: not a readable photo ({error}). Replace the file.") from error
+
+
+def _plain(image, path: Path):
+    """8-bit RGB or RGBA from palettes, CMYK, grey and 16-bit pictures."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
+        values = np.asarray(image, np.float64)
+        scale = 255.0 / 65535.0 if image.mode.startswith("I") else 255.0
+        image = Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8))
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    try:
+        return image.convert("RGBA" if has_alpha else "RGB")
+    except (OSError, ValueError) as error:
+        raise FieldlrError(f"{path}: not a readable photo ({error}). Replace the file.") from error
+
+
+def _upright(picture, original, stated: tuple[int, int]):
+    """The picture whose pixels the intrinsics speak of.
+
+    Pose tools read pixels as they are stored and ignore the EXIF orientation, so it is applied
+    only where the stored size contradicts the camera and the turned one agrees with it.
+    """
+    from PIL import ImageOps
+
+    if picture.size == stated or picture.size[::-1] != stated:
+        return picture
+    picture.info["exif"] = original.getexif().tobytes()
+    turned = ImageOps.exif_transpose(picture)
+    return turned if turned.size == stated else picture
+
+
+def _reduced(picture, downscale: int):
+    """Area average over whole blocks; the rest of an odd border is cut, so the focal length
+    divides exactly. Pillow weighs colours by alpha here."""
+    width, height = (size // downscale * downscale for size in picture.size)
+    return picture.reduce(downscale, (0, 0, width, height)) if downscale > 1 else picture
+
+
+def _mask_notes(photos: list[Photo], masks: list[Tensor | None]) -> list[str]:
+    """Says which polarity the masks were read in, and doubts masks that hide most of a scene."""
+    notes = []
+    for marks, meaning in (
+        ("use", "black pixels are ignored (nerfstudio's mask_path)"),
+        ("ignore", "non-black pixels are ignored (instant-ngp's dynamic_mask)"),
+    ):
+        used = [
+            mask.float().mean().item()
+            for photo, mask in zip(photos, masks, strict=True)
+            if mask is not None and photo.mask_marks == marks
+        ]
+        if used:
+            share = sum(used) / len(used)
+            doubt = "" if share > 0.5 else " If that is the wrong way round, invert the masks."
+            notes.append(
+                f"{len(used)} masks: {meaning}; {100 * share:.0f} % of the pixels count.{doubt}"
+            )
+    return notes

@@ -1,0 +1,109 @@
+"""Reads LLFF captures: poses_bounds.npy beside folders of photos.
+
+Each row is a 3 x 5 matrix [R | t | (height, width, focal)] and the nearest and farthest depth; the
+columns of R point down, right and backward. Sizes and focal are those of the full-size photos.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fieldlr.cameras import Cameras
+from fieldlr.data.framing import framed
+from fieldlr.data.images import IMAGE_SUFFIXES, fit_to_sizes, picture_size, read_pictures
+from fieldlr.data.scene import Capture, Photo, Scene, Split, checked_pose, require_views
+from fieldlr.errors import FieldlrError
+
+# The longest side that photos may have and still be chosen when several sizes lie side by side.
+COMFORTABLE_PIXELS = 1600
+
+
+def can_read(path: Path) -> bool:
+    return path.name == "poses_bounds.npy" or (path / "poses_bounds.npy").is_file()
+
+
+def read(path: Path, downscale: int = 1) -> Scene:
+    capture = find(path)
+    return framed(capture, read_pictures(capture, downscale))
+
+
+def find(path: Path) -> Capture:
+    """The views of a poses_bounds.npy, sorted as their photos are named."""
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    file = folder / "poses_bounds.npy"
+    rows = _rows(file)
+    files, warnings = _photo_files(folder)
+    if len(files) != len(rows):
+        raise FieldlrError(
+            f"{file}: {len(rows)} poses, but {files[0].parent} holds {len(files)} photos. LLFF pairs "
+            "them in the order of their names, so the counts must be equal: remove the photos that "
+            "have no pose."
+        )
+    require_views(len(files), len(rows), str(file), [])
+    photos = [Photo(image.relative_to(folder).as_posix(), image) for image in files]
+    sizes = [picture_size(image) for image in files]
+    cameras, _ = fit_to_sizes(_cameras(rows, file), sizes, [photo.name for photo in photos])
+    return Capture(
+        name=folder.resolve().name,
+        photos=photos,
+        cameras=cameras,
+        split=Split.every_eighth(len(files)),
+        pose_files=(file,),
+        bounds=(float(rows[:, 15].min()), float(rows[:, 16].max())),
+        warnings=tuple(warnings),
+    )
+
+
+def _rows(file: Path) -> np.ndarray:
+    try:
+        rows = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FieldlrError(f"{file}: not readable as a NumPy array of numbers ({error}).") from error
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 17:
+        raise FieldlrError(
+            f"{file}: needs 17 numbers a view (a 3 x 5 pose, nearest and farthest depth); "
+            f"got an array of shape {getattr(rows, 'shape', None)}."
+        )
+    if rows.dtype.kind not in "fiu":
+        raise FieldlrError(f"{file}: needs real numbers; got type {rows.dtype}.")
+    rows = rows.astype(np.float64)
+    for column, meaning in ((4, "height"), (9, "width"), (14, "focal length"), (15, "near depth")):
+        bad = np.flatnonzero(~(rows[:, column] > 0) | ~np.isfinite(rows[:, column]))
+        if len(bad):
+            value = rows[bad[0], column]
+            raise FieldlrError(f"{file}: row {bad[0]}: the {meaning} must be positive; got {value:g}.")
+    return rows
+
+
+def _cameras(rows: np.ndarray, file: Path) -> Cameras:
+    matrices = torch.from_numpy(rows[:, :15]).reshape(-1, 3, 5)
+    down, right, backward, position, shape = matrices.unbind(-1)
+    poses = torch.stack([right, -down, backward, position], -1)
+    height, width, focal = shape.unbind(-1)
+    return Cameras(
+        torch.stack([checked_pose(pose, f"{file}: row {i}") for i, pose in enumerate(poses)]),
+        torch.stack([focal, focal, width / 2, height / 2], -1).float(),
+        torch.stack([width, height], -1).round().long(),
+        torch.zeros(len(rows), 6),
+    )
+
+
+def _photo_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """The photos of the largest comfortable size, and a word about the choice if there was one."""
+    found = {}
+    for place in sorted(folder.glob("images*")):
+        files = sorted(f for f in place.glob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+        if files:
+            found[place.name] = (max(picture_size(files[0])), files)
+    if not found:
+        raise FieldlrError(f"{folder}: no photos. LLFF keeps them in images, images_4 or images_8.")
+    fits = {name: entry for name, entry in found.items() if entry[0] <= COMFORTABLE_PIXELS}
+    choose, pool = (max, fits) if fits else (min, found)
+    name = choose(pool, key=lambda key: pool[key][0])
+    others = ", ".join(sorted(set(found) - {name}))
+    note = f"Photos are taken from {name} ({pool[name][0]} px on the longer side), not from {others}."
+    return pool[name][1], [note] if others else []

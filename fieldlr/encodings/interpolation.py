@@ -1,0 +1,127 @@
+"""Tables of features that are read by interpolation: what every grid encoding shares."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fieldlr.errors import FieldlrError
+
+# The corners of a cell, x + 2 y + 4 z.
+CORNERS = tuple((i & 1, (i >> 1) & 1, i >> 2) for i in range(8))
+# Points that are read at a time: their corners stay in the second-level cache.
+CHUNK = 4096
+
+
+def geometric(count: int, first: int, last: int) -> tuple[int, ...]:
+    """`count` whole numbers from first to last in equal ratios; a single one is `last`."""
+    if count == 1:
+        return (last,)
+    return tuple(round(first * (last / first) ** (i / (count - 1))) for i in range(count))
+
+
+def check_levels(name: str, levels: int, channels: int, coarsest: int, finest: int) -> None:
+    """Raises FieldlrError unless the pyramid can be built."""
+    if levels < 1 or channels < 1 or not 2 <= coarsest <= finest:
+        raise FieldlrError(
+            f"A {name} needs at least one level, one channel and 2 <= coarsest <= finest nodes; "
+            f"got {levels} levels of {channels} channels from {coarsest} to {finest} nodes. "
+            "Leave them out to use the defaults."
+        )
+
+
+class GridEncoding(nn.Module):
+    """(N, 3) in [-1, 1] to (N, levels x channels); points outside read the nearest face."""
+
+    def __init__(
+        self, levels: int, channels: int, rows: int, generator: torch.Generator | None = None
+    ):
+        super().__init__()
+        self.out_features = levels * channels
+        # A small start keeps the first colours grey; Müller et al. 2022 use 1e-4, which is slower.
+        start = 2.0 * torch.rand(rows, channels, generator=generator) - 1.0
+        self.table = nn.Parameter(0.01 * start)
+        corners = torch.tensor(CORNERS, dtype=torch.float32)
+        self.register_buffer("slopes", (2.0 * corners - 1.0).T.clone(), persistent=False)
+        self.register_buffer("starts", (1.0 - corners).T.clone(), persistent=False)
+
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Table rows (N, levels, 8) and trilinear weights (N, levels, 8)."""
+        raise NotImplementedError
+
+    def trilinear(self, fractions: Tensor) -> Tensor:
+        """Weights (N, levels, 8) of the corners for positions (3, N, levels) within a cell."""
+        x, y, z = (
+            torch.addcmul(start, fraction, slope)
+            for start, fraction, slope in zip(
+                self.starts.to(fractions.dtype),
+                fractions[..., None].unbind(0),
+                self.slopes.to(fractions.dtype),
+                strict=True,
+            )
+        )
+        return x * y * z
+
+    def forward(self, points: Tensor) -> Tensor:
+        chunks = [self.corners(chunk) for chunk in points.split(CHUNK)]
+        rows = weighted_rows(
+            self.table,
+            [indices.flatten(0, 1) for indices, _ in chunks],
+            [weights.flatten(0, 1) for _, weights in chunks],
+        )
+        return rows.view(len(points), self.out_features)
+
+
+def weighted_rows(table: Tensor, indices: list[Tensor], weights: list[Tensor]) -> Tensor:
+    """sum_j weights[:, j] table[indices[:, j]]: (B, C) of a table (V, C).
+
+    The indices (B, J) and weights (B, J) come in chunks along B.
+    """
+    return _WeightedRows.apply(table, *indices, *weights)
+
+
+class _WeightedRows(torch.autograd.Function):
+    """`embedding_bag` is the fastest gather on a CPU, but its own backward pass sorts the indices.
+
+    32,768 points in four levels of four channels: 13 ms forward and backward on one core, against
+    60 ms of `grid_sample` and 220 ms of `embedding_bag` with its own backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx, table: Tensor, *pairs: Tensor) -> Tensor:
+        ctx.save_for_backward(table, *pairs)
+        half = len(pairs) // 2
+        return torch.cat(
+            [
+                functional.embedding_bag(i, table, mode="sum", per_sample_weights=w)
+                for i, w in zip(pairs[:half], pairs[half:], strict=True)
+            ]
+        )
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor):
+        table, *pairs = ctx.saved_tensors
+        half = len(pairs) // 2
+        table_grad = torch.zeros_like(table) if ctx.needs_input_grad[0] else None
+        weights_grads = [None] * half
+        grads = grad.split([len(i) for i in pairs[:half]])
+        for chunk, (i, w, g) in enumerate(zip(pairs[:half], pairs[half:], grads, strict=True)):
+            if table_grad is not None:
+                _add_rows(table_grad, i, w, g.contiguous())
+            if ctx.needs_input_grad[1 + half + chunk]:
+                weights_grads[chunk] = (table[i] * g[:, None, :]).sum(-1)
+        return table_grad, *[None] * half, *weights_grads
+
+
+def _add_rows(table: Tensor, indices: Tensor, weights: Tensor, grad: Tensor) -> None:
+    """table[indices[b, j]] += weights[b, j] grad[b], in place."""
+    # A one-dimensional index_add_ is a tight loop where rows are not, and two numbers side by
+    # side are one complex number.
+    if table.shape[1] % 2 == 0:
+        table = torch.view_as_complex(table.view(len(table), -1, 2))
+        grad = torch.view_as_complex(grad.view(len(grad), -1, 2))
+    flat = indices.flatten()
+    for column, values in zip(table.unbind(1), grad.unbind(1), strict=True):
+        column.index_add_(0, flat, (weights * values[:, None]).flatten())

@@ -1,0 +1,69 @@
+"""What a field is made of: everything needed to build it again, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from fieldlr.activations import ACTIVATIONS, Activation, Gaussian
+from fieldlr.encodings import ENCODINGS, EncodingConfig, Identity
+from fieldlr.errors import FieldlrError
+from fieldlr.linears import LINEARS, Full, LinearConfig
+
+
+@dataclass(frozen=True)
+class FieldConfig:
+    """A field's shape. The defaults are the paper's shape network, 132,865 parameters.
+
+    depth counts the width x width layers between the first layer and the last. `network` is
+    `mlp` for an encoding followed by one MLP, or `nerf` for the original NeRF's eight layers with
+    a skip, view directions, and a coarse network beside the fine one.
+    """
+
+    linear: LinearConfig = Full()
+    encoding: EncodingConfig = Identity()
+    activation: Activation = Gaussian()
+    width: int = 256
+    depth: int = 2
+    skips: tuple[int, ...] = ()
+    network: Literal["mlp", "nerf"] = "mlp"
+
+    def __post_init__(self):
+        if self.width < 1 or self.depth < 0:
+            raise FieldlrError(
+                f"a network needs width >= 1 and depth >= 0; got width {self.width} and depth "
+                f"{self.depth}. The shape network of the paper has --width 256 --depth 2."
+            )
+
+    def to_json(self) -> dict:
+        """Plain values; table entries carry their name as `kind`."""
+        plain = dataclasses.asdict(self)
+        for key, table in _TABLES.items():
+            value = getattr(self, key)
+            plain[key] = {"kind": name_of(value, table), **dataclasses.asdict(value)}
+        return plain
+
+    @staticmethod
+    def from_json(plain: dict) -> FieldConfig:
+        """The inverse of `to_json`; FieldlrError where a name or an option is unknown."""
+        try:
+            values = dict(plain)
+            for key, table in _TABLES.items():
+                entry = dict(values[key])
+                values[key] = table[entry.pop("kind")](**entry)
+            values["skips"] = tuple(values["skips"])
+            return FieldConfig(**values)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise FieldlrError(
+                f"the field's config has an entry that this version cannot read: {error!r}. "
+                "It was made by a newer fieldlr, or edited by hand."
+            ) from None
+
+
+_TABLES = {"linear": LINEARS, "encoding": ENCODINGS, "activation": ACTIVATIONS}
+
+
+def name_of(value, table: dict[str, type]) -> str:
+    """The name under which a table holds the class of a value."""
+    return next(name for name, kind in table.items() if type(value) is kind)

@@ -1,0 +1,45 @@
+"""What rendering, surfaces, export and evaluation see of a field."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fieldlr.fields.config import FieldConfig
+from fieldlr.geometry import Aabb, Similarity, Space
+
+
+class Field(nn.Module):
+    """A function of space with a box, and a frame that leads back to the user's coordinates.
+
+    `level` and the rendering functions take points in the field's internal frame; `inside` takes
+    the user's. For shapes the two frames are the same.
+    """
+
+    def __init__(self, config: FieldConfig, space: Space, frame: Similarity):
+        super().__init__()
+        self.config, self.space, self.frame = config, space, frame
+
+    @property
+    def aabb(self) -> Aabb:
+        """The box in which the field is worth asking, internal frame."""
+        return self.space.aabb
+
+    @property
+    def num_parameters(self) -> int:
+        """Stored numbers."""
+        return sum(p.numel() for p in self.parameters())
+
+    def level(self, points: Tensor) -> Tensor:
+        """Points (M, 3) to numbers (M,) that are positive inside."""
+        raise NotImplementedError
+
+    def level_of(self, threshold: float | None) -> float:
+        """The value of `level` at which a threshold in the user's terms puts the surface."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def inside(self, points: Tensor) -> Tensor:
+        """How much inside, in [0, 1], points (M, 3) of the user's frame are."""
+        points = torch.as_tensor(points, dtype=torch.float32)
+        return torch.sigmoid(self.level(self.frame.inverse().apply(points)))

@@ -1,0 +1,65 @@
+"""An occupancy field: inside or outside, as a logit."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.execution import Layer
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.field import Field
+from fieldlr.fields.mlp import Mlp
+from fieldlr.geometry import Similarity, Space
+
+
+class OccupancyField(Field):
+    """Points to the logit of being inside (Mescheder et al. 2019, section 3.1)."""
+
+    def __init__(
+        self,
+        config: FieldConfig,
+        space: Space,
+        frame: Similarity | None = None,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__(config, space, frame or Similarity())
+        if config.network != "mlp":
+            raise FieldlrError(
+                f"a shape is fitted by the network `mlp`; got `{config.network}`, which is for "
+                "photos. Leave the network at its default."
+            )
+        self.encoding = config.encoding.build(3, generator)
+        self.mlp = Mlp(
+            self.encoding.out_features,
+            1,
+            linear=config.linear,
+            activation=config.activation,
+            width=config.width,
+            depth=config.depth,
+            skips=config.skips,
+            generator=generator,
+        )
+
+    def encoded(self, points: Tensor) -> Tensor:
+        """What the MLP sees of world points: (M, 3) to (M, F)."""
+        return self.encoding(self.space.warp(points))
+
+    def layers(self) -> list[Layer]:
+        """The MLP's layers, for a training pass of its own."""
+        return self.mlp.layers()
+
+    def level(self, points: Tensor) -> Tensor:
+        return self.mlp(self.encoded(points))[:, 0]
+
+    def level_of(self, threshold: float | None) -> float:
+        """The logit of a probability, 0.5 by default."""
+        probability = 0.5 if threshold is None else threshold
+        if not 0.0 < probability < 1.0:
+            raise FieldlrError(
+                f"the threshold of a shape is a probability between 0 and 1; got {threshold}. "
+                "Leave --threshold out for 0.5."
+            )
+        return math.log(probability / (1.0 - probability))

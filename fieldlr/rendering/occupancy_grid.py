@@ -1,0 +1,80 @@
+"""A coarse map of where a radiance field is dense, kept up to date while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+# Cells that are asked in one go.
+CHUNK = 65536
+
+
+class OccupancyGrid(nn.Module):
+    """Booleans over the cube [-1, 1]^3 of a `Space`: False where there is nothing to see.
+
+    The rule of Müller et al. 2022, appendix C: every cell holds the largest density seen in it,
+    fading a little at each update; it is occupied while light that crosses it would lose more
+    than `min_opacity`, or as long as it is denser than the mean cell.
+    """
+
+    def __init__(self, resolution: int = 64, min_opacity: float = 0.01, decay: float = 0.95):
+        super().__init__()
+        self.resolution, self.min_opacity, self.decay = resolution, min_opacity, decay
+        shape = (resolution,) * 3
+        self.register_buffer("density", torch.zeros(shape))
+        self.register_buffer("occupied", torch.ones(shape, dtype=torch.bool))
+
+    def cells(self, unit: Tensor) -> Tensor:
+        """Flat indices (...) of the cells that points (..., 3) of the cube lie in."""
+        cell = ((unit + 1.0) * (0.5 * self.resolution)).int().clamp_(0, self.resolution - 1)
+        x, y, z = cell.unbind(-1)
+        return x + self.resolution * (y + self.resolution * z)
+
+    def keeps(self, unit: Tensor) -> Tensor:
+        """Booleans (...): whether points (..., 3) of the cube lie in occupied cells."""
+        return self.occupied.view(-1)[self.cells(unit)]
+
+    @torch.no_grad()
+    def update(
+        self,
+        density: Callable[[Tensor], Tensor],
+        fraction: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Asks the density (M,) at points (M, 3) of the cube, one in each of a share of the cells.
+
+        Points are drawn within their cells, or are the centres where there is no generator.
+        """
+        chosen = self._choose(fraction, generator)
+        flat = self.density.view(-1).mul_(self.decay)
+        for cells in chosen.split(CHUNK):
+            seen = density(self._points(cells, generator)).to(flat.dtype)
+            flat[cells] = torch.maximum(flat[cells], seen)
+        per_cell = 2.0 / self.resolution
+        threshold = torch.minimum(flat.mean(), flat.new_tensor(self.min_opacity / per_cell))
+        self.occupied.copy_(self.density > threshold)
+
+    def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:
+        """Cells (K,): all of them, or a random share, half of it among the occupied ones."""
+        count = self.resolution**3
+        device = self.density.device
+        if fraction >= 1.0:
+            return torch.arange(count, device=device)
+        half = round(0.5 * fraction * count)
+        anywhere = torch.randint(count, (half,), generator=generator, device=device)
+        occupied = self.occupied.view(-1).nonzero()[:, 0]
+        if len(occupied) > half:
+            picks = torch.randint(len(occupied), (half,), generator=generator, device=device)
+            occupied = occupied[picks]
+        return torch.cat([anywhere, occupied])
+
+    def _points(self, cells: Tensor, generator: torch.Generator | None) -> Tensor:
+        """One point (K, 3) of the cube in each of the cells (K,)."""
+        n = self.resolution
+        corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1).to(torch.float32)
+        within = 0.5
+        if generator is not None:
+            within = torch.rand(corner.shape, generator=generator, device=corner.device)
+        return (corner + within) * (2.0 / n) - 1.0

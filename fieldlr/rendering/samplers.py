@@ -1,0 +1,128 @@
+"""Where on a ray a field is asked: two samplers behind one interface.
+
+A sampler proposes intervals for one network after the other; each time it sees what the network
+before found, or None for the first. Random offsets come from a generator; without one the
+intervals are the same at every call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fieldlr.geometry import Rays, Space
+from fieldlr.rendering.occupancy_grid import OccupancyGrid
+from fieldlr.rendering.samples import RaySamples
+
+# Candidates that are looked up in the occupancy grid at a time; they stay in the cache.
+CHUNK = 65536
+# A ray's longest way through the cube.
+DIAGONAL = 2.0 * math.sqrt(3.0)
+
+
+@dataclass(frozen=True)
+class GridSampler:
+    """Equal steps along the ray that keep only the intervals whose middle is in an occupied cell."""
+
+    grid: OccupancyGrid
+    num_steps: int = 128  # along the diagonal of a box, or along a whole unbounded ray
+
+    def sample(
+        self,
+        space: Space,
+        rays: Rays,
+        generator: torch.Generator | None = None,
+        previous: tuple[RaySamples, Tensor] | None = None,
+    ) -> RaySamples:
+        """Intervals of N rays; all random offsets of a ray are one shift of its steps."""
+        offsets = torch.zeros_like(rays.origins[:, 0])
+        if generator is not None:
+            offsets.uniform_(generator=generator)
+        size = max(1, CHUNK // self.num_steps)
+        parts = [
+            self._walk(space, rays[i : i + size], offsets[i : i + size], i)
+            for i in range(0, len(rays), size)
+        ]
+        starts, ends, indices = (torch.cat(column) for column in zip(*parts, strict=True))
+        return RaySamples(starts, ends, indices, len(rays))
+
+    def _walk(self, space: Space, rays: Rays, offsets: Tensor, first: int):
+        """The occupied intervals of a few rays, the first of which has the number `first`."""
+        start, stop = space.span(rays)
+        pace = torch.full_like(start, 1.0 / self.num_steps)
+        if space.kind == "box":
+            # Steps of one length on every ray, whatever its chord.
+            chord = (stop - start) * (2.0 / space.aabb.longest_edge)
+            pace = DIAGONAL / self.num_steps / chord.clamp_min(1e-6)
+        steps = torch.arange(self.num_steps + 2, device=start.device, dtype=start.dtype)
+        edges = ((steps - 1.0 + offsets[:, None]) * pace[:, None]).clamp_(0.0, 1.0)
+        t = space.distances(rays, start, stop, edges)
+        t_starts, t_ends = t[:, :-1], t[:, 1:]
+        ray, step = (t_ends > t_starts).nonzero(as_tuple=True)
+        t_starts, t_ends = t_starts[ray, step], t_ends[ray, step]
+        kept = self.grid.keeps(space.warp(rays[ray].at(0.5 * (t_starts + t_ends)))).nonzero()[:, 0]
+        return t_starts[kept], t_ends[kept], ray[kept] + first
+
+
+@dataclass(frozen=True)
+class HierarchicalSampler:
+    """Stratified intervals for a coarse network, then as many again where it saw something.
+
+    Mildenhall et al. 2020, section 5.2: the fine network is asked on the union of both.
+    """
+
+    num_coarse: int = 64
+    num_fine: int = 64
+
+    def sample(
+        self,
+        space: Space,
+        rays: Rays,
+        generator: torch.Generator | None = None,
+        previous: tuple[RaySamples, Tensor] | None = None,
+    ) -> RaySamples:
+        """Intervals of N rays; `previous` is the coarse network's intervals and weights (M,)."""
+        start, stop = space.span(rays)
+        edges = torch.linspace(0.0, 1.0, self.num_coarse + 1, device=start.device)
+        edges = edges.expand(len(rays), -1)
+        if previous is not None:
+            weights = previous[1].view(len(rays), -1)
+            extra = inverse_cdf(edges, weights, self.num_fine, generator)
+            edges = torch.cat([edges, extra], -1).sort(-1).values
+        elif generator is not None:
+            jitter = torch.rand(edges[:, 1:-1].shape, generator=generator, device=edges.device)
+            inner = edges[:, 1:-1] + (jitter - 0.5) / self.num_coarse
+            edges = torch.cat([edges[:, :1], inner, edges[:, -1:]], -1)
+        t = space.distances(rays, start, stop, edges)
+        ray_indices = torch.arange(len(rays), device=t.device).repeat_interleave(t.shape[1] - 1)
+        return RaySamples(t[:, :-1].flatten(), t[:, 1:].flatten(), ray_indices, len(rays))
+
+
+def inverse_cdf(
+    edges: Tensor, weights: Tensor, count: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Positions (N, count) spread as the weights (N, S) of the bins between edges (N, S + 1).
+
+    Each of `count` equal parts of the distribution gives one position: its middle, or a random
+    one with a generator.
+    """
+    weights = weights.detach() + 1e-5
+    cdf = torch.cat([torch.zeros_like(weights[:, :1]), weights.cumsum(-1)], -1)
+    cdf = cdf / cdf[:, -1:]
+    within = 0.5
+    if generator is not None:
+        shape = (len(weights), count)
+        within = torch.rand(shape, generator=generator, device=weights.device)
+    parts = torch.arange(count, device=weights.device, dtype=weights.dtype)
+    u = ((parts + within) / count).expand(len(weights), count).contiguous()
+    upper = torch.searchsorted(cdf, u, right=True).clamp(1, weights.shape[1])
+    low, high = cdf.gather(1, upper - 1), cdf.gather(1, upper)
+    part = (u - low) / (high - low).clamp_min(1e-9)
+    left, right = edges.gather(1, upper - 1), edges.gather(1, upper)
+    return left + part.clamp(0.0, 1.0) * (right - left)
+
+
+Sampler = GridSampler | HierarchicalSampler

@@ -1,0 +1,102 @@
+"""What is done to a mesh after it was extracted: components, decimation, checks, frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Similarity
+from fieldlr.triangles import TriangleMesh
+
+
+def largest_component(mesh: TriangleMesh) -> TriangleMesh:
+    """The connected part with the most faces."""
+    if not len(mesh.faces):
+        return mesh
+    labels = _face_labels(mesh)
+    return _with_faces(mesh, labels == np.bincount(labels).argmax())
+
+
+def drop_small_components(mesh: TriangleMesh, min_faces: int) -> TriangleMesh:
+    """The mesh without its connected parts of fewer than `min_faces` faces."""
+    if not len(mesh.faces):
+        return mesh
+    labels = _face_labels(mesh)
+    return _with_faces(mesh, np.bincount(labels)[labels] >= min_faces)
+
+
+def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
+    """About `num_faces` triangles by quadric edge collapse (Garland and Heckbert 1997).
+
+    Colours are those of the nearest vertex of the given mesh.
+    """
+    if num_faces < 4:
+        raise FieldlrError(f"A closed mesh has at least 4 faces; got {num_faces}. Ask for more.")
+    if len(mesh.faces) <= num_faces:
+        return mesh
+    try:
+        import fast_simplification
+    except ImportError:
+        raise FieldlrError(
+            "Decimation needs the package fast-simplification, which is not installed. "
+            "Get it with pip install 'fieldlr[mesh]', or leave the mesh as it is."
+        ) from None
+    vertices, faces = fast_simplification.simplify(
+        mesh.vertices, mesh.faces.astype(np.int32), target_count=num_faces
+    )
+    colors = mesh.colors
+    if colors is not None:
+        from scipy.spatial import cKDTree
+
+        colors = colors[cKDTree(mesh.vertices).query(vertices)[1]]
+    return TriangleMesh(vertices.astype(np.float64), faces.astype(np.int64), colors)
+
+
+def is_watertight(mesh: TriangleMesh) -> bool:
+    """Whether each edge is walked as often one way as the other: no border, no flipped face."""
+    if not len(mesh.faces):
+        return False
+    starts, stops = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
+    count = len(mesh.vertices)
+    return bool(
+        np.array_equal(np.sort(starts * count + stops), np.sort(stops * count + starts))
+        and (starts != stops).all()
+    )
+
+
+def euler_number(mesh: TriangleMesh) -> int:
+    """Vertices - edges + faces: 2 for each body without handles. Unused vertices do not count."""
+    edges = np.sort(np.stack([mesh.faces, np.roll(mesh.faces, -1, axis=1)], -1).reshape(-1, 2), 1)
+    num_edges = len(np.unique(edges[:, 0] * max(len(mesh.vertices), 1) + edges[:, 1]))
+    return len(np.unique(mesh.faces)) - num_edges + len(mesh.faces)
+
+
+def transform(mesh: TriangleMesh, similarity: Similarity) -> TriangleMesh:
+    """The mesh in another frame; a rotation that mirrors turns the faces over."""
+    vertices = similarity.apply(torch.from_numpy(np.ascontiguousarray(mesh.vertices))).numpy()
+    mirrors = np.linalg.det(np.asarray(similarity.rotation)) * similarity.scale < 0
+    return replace(mesh, vertices=vertices, faces=mesh.faces[:, ::-1] if mirrors else mesh.faces)
+
+
+def _face_labels(mesh: TriangleMesh) -> np.ndarray:
+    """The number (F,) of the connected part that each face is in."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    starts, stops = mesh.faces[:, :2].ravel(), mesh.faces[:, 1:].ravel()
+    size = (len(mesh.vertices),) * 2
+    graph = coo_matrix((np.ones(len(starts), np.int8), (starts, stops)), size).tocsr()
+    return connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
+
+
+def _with_faces(mesh: TriangleMesh, kept: np.ndarray) -> TriangleMesh:
+    """The faces kept (F,), and the vertices that they use in their old order."""
+    faces = mesh.faces[kept]
+    used = np.zeros(len(mesh.vertices), bool)
+    used[faces] = True
+    numbers = np.cumsum(used) - 1
+    colors = None if mesh.colors is None else mesh.colors[used]
+    return TriangleMesh(mesh.vertices[used], numbers[faces], colors)

@@ -1,0 +1,101 @@
+"""The lattice of samples over a box, and the one way a level is read on it.
+
+A node is a triple of whole numbers. Nodes 1 ... counts lie in the box; node 0 and everything past
+`counts` is a layer of nothing around it, so that every surface closes at the box.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Aabb, Vector
+
+Level = Callable[[Tensor], Tensor]
+
+# Marching cubes puts a vertex at the fraction a / (a - b) of an edge. With magnitudes held between
+# these two, a fraction is never rounded to 0 or 1, so each vertex belongs to exactly one edge: that
+# is what lets slabs be welded by edge, and what resolves ties with the level.
+SMALLEST, LARGEST = 1e-9, 1e3
+POINTS_AT_A_TIME = 1 << 18
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Cubic cells over a box: `resolution` samples along the longest edge, all inside the box."""
+
+    first: Vector  # the world position of node (1, 1, 1)
+    spacing: float  # world units
+    counts: tuple[int, int, int]  # samples in the box along each axis
+
+    @staticmethod
+    def over(aabb: Aabb, resolution: int) -> Lattice:
+        if not 2 <= resolution <= 4096:
+            raise FieldlrError(
+                f"A surface needs a resolution of 2 to 4096 samples; got {resolution}. "
+                "256 suits most shapes."
+            )
+        if not (min(aabb.size) > 0 and math.isfinite(aabb.longest_edge)):
+            raise FieldlrError(
+                f"A surface needs a box with room in it; got {aabb.minimum} to {aabb.maximum}. "
+                "Give a box whose maximum exceeds its minimum on every axis."
+            )
+        spacing = aabb.longest_edge / (resolution - 1)
+        counts = tuple(math.floor(edge / spacing + 1e-6) + 1 for edge in aabb.size)
+        first = tuple(
+            center - 0.5 * spacing * (count - 1)
+            for center, count in zip(aabb.center, counts, strict=True)
+        )
+        return Lattice(first, spacing, counts)
+
+    def shape(self, stride: int, coarsest: int) -> tuple[int, int, int]:
+        """Nodes along each axis of the lattice thinned by `stride`, in whole coarsest cells."""
+        return tuple(-(-(count + 1) // coarsest) * coarsest // stride + 1 for count in self.counts)
+
+    def holds(self, nodes: np.ndarray) -> np.ndarray:
+        """Which of the nodes (M, 3) lie in the box."""
+        return ((nodes >= 1) & (nodes <= self.counts)).all(1)
+
+    def points(self, nodes: np.ndarray) -> np.ndarray:
+        """World positions (M, 3) float64 of nodes (M, 3), whole or not."""
+        return np.asarray(self.first) + self.spacing * (nodes - 1)
+
+
+@dataclass
+class Sampler:
+    """Reads `level - offset` at nodes and counts how often the level was asked."""
+
+    level: Level
+    lattice: Lattice
+    offset: float = 0.0
+    evaluations: int = field(default=0, init=False)
+
+    def __call__(self, nodes: np.ndarray) -> np.ndarray:
+        """Values (M,) float32 at nodes (M, 3): positive inside, never zero, finite."""
+        values = np.full(len(nodes), -LARGEST, np.float32)
+        for start in range(0, len(nodes), POINTS_AT_A_TIME):
+            chunk = slice(start, start + POINTS_AT_A_TIME)
+            held = self.lattice.holds(nodes[chunk])
+            if held.any():
+                values[chunk][held] = self._read(nodes[chunk][held])
+        return values
+
+    @torch.no_grad()
+    def _read(self, nodes: np.ndarray) -> np.ndarray:
+        points = torch.from_numpy(self.lattice.points(nodes).astype(np.float32))
+        values = self.level(points).detach().float().cpu().numpy().reshape(-1) - self.offset
+        self.evaluations += len(nodes)
+        if np.isnan(values).any():
+            raise FieldlrError(
+                f"A surface needs a field of numbers; {int(np.isnan(values).sum())} of "
+                f"{len(values)} samples are NaN. The training diverged: train again with a lower "
+                "learning rate or another seed."
+            )
+        magnitude = np.clip(np.abs(values), SMALLEST, LARGEST)
+        return np.where(values > 0, magnitude, -magnitude)

@@ -1,0 +1,147 @@
+"""Fitting a solid: which side of its surface is every voxel on?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fieldlr.data.volume import OccupancyVolume
+from fieldlr.execution import layers_loss
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.geometry import Space
+
+# Voxels a call when every voxel is asked for.
+SLAB_VOXELS = 1 << 19
+# A logit this near to the threshold in the fast number format is computed again in float32.
+UNSURE_LOGIT = 1.0
+
+
+@dataclass(frozen=True)
+class OccupancySettings:
+    """How a solid is sampled and how fast its field learns (Adam)."""
+
+    points_per_step: int = 16384
+    near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
+    near_voxels: int = 3
+    dense_rate: float = 2e-3
+    factor_rate: float = 5e-3
+    final_rate: float = 0.02  # what the cosine ends at
+
+
+class OccupancyTask:
+    """Binary cross-entropy at voxel centres, with a stated bias.
+
+    A share `near_fraction` of the points is drawn near the surface and the rest anywhere, all
+    with equal weight. So the loss is the cross-entropy under a density that prefers the
+    neighbourhood of the surface, where IoU is decided; its minimum, the right sign at every
+    voxel, is that of the unbiased loss, but an erring field errs less near the surface.
+    """
+
+    quality_name = "iou"
+
+    def __init__(self, volume: OccupancyVolume, settings: OccupancySettings | None = None):
+        self.volume = volume
+        self.settings = settings or OccupancySettings()
+        self.near = volume.near_surface(self.settings.near_voxels)
+
+    def make_field(self, config: FieldConfig, generator: torch.Generator) -> OccupancyField:
+        return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
+
+    def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
+        factors = [p for name, p in field.named_parameters() if name.endswith((".U", ".V"))]
+        others = [p for name, p in field.named_parameters() if not name.endswith((".U", ".V"))]
+        groups = [
+            {"params": factors, "lr": self.settings.factor_rate},
+            {"params": others, "lr": self.settings.dense_rate},
+        ]
+        return [group for group in groups if group["params"]]
+
+    def rate(self, progress: float, step: int) -> float:
+        """A short warm-up, then half a cosine."""
+        low = self.settings.final_rate
+        cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+        return cosine * min(1.0, (step + 1) / 50)
+
+    def draw(self, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Flat voxel indices (points_per_step,) of one step."""
+        total = self.settings.points_per_step
+        near = int(total * self.settings.near_fraction)
+        chosen = torch.randint(len(self.near), (near,), generator=generator)
+        anywhere = torch.randint(self.volume.num_voxels, (total - near,), generator=generator)
+        return torch.cat([self.near[chosen], anywhere]).to(device)
+
+    def loss(
+        self, field: OccupancyField, generator: torch.Generator, progress: float
+    ) -> tuple[Tensor, int]:
+        """Mean binary cross-entropy of the logits at `draw`'s voxels."""
+        voxels = self.draw(generator, next(field.parameters()).device)
+        target = self.volume.occupied(voxels).float()[:, None]
+        points = self.volume.centers(voxels)
+        if any(True for _ in field.encoding.parameters()):
+            loss = functional.binary_cross_entropy_with_logits(
+                field.level(points)[:, None], target
+            )
+            return loss, len(voxels)
+
+        def cross_entropy(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+            loss = functional.binary_cross_entropy_with_logits(
+                logits, target[rows], reduction="sum"
+            )
+            return loss, torch.sigmoid(logits) - target[rows]
+
+        total = layers_loss(field.layers(), field.encoded(points), cross_entropy)
+        return total / len(voxels), len(voxels)
+
+    def collapsed(self, field: OccupancyField, losses: list[float], step: int) -> bool:
+        return False
+
+    def quality(self, field: OccupancyField) -> float:
+        """IoU over a fixed sample of 2^18 voxels."""
+        generator = torch.Generator().manual_seed(0)
+        voxels = torch.randint(self.volume.num_voxels, (1 << 18,), generator=generator)
+        both, either = self._count(field, voxels)
+        return both / max(either, 1)
+
+    @torch.no_grad()
+    def iou(self, field: OccupancyField) -> float:
+        """IoU of the field and the solid over every voxel of the grid."""
+        both = either = 0
+        for start in range(0, self.volume.num_voxels, SLAB_VOXELS):
+            voxels = torch.arange(start, min(start + SLAB_VOXELS, self.volume.num_voxels))
+            counts = self._count(field, voxels)
+            both, either = both + counts[0], either + counts[1]
+        return both / max(either, 1)
+
+    def evaluate(self, field: OccupancyField, resolution: int | None = None) -> dict[str, Any]:
+        """The figures of `fieldlr eval` (conventions: IoU over every voxel, ONET's distances)."""
+        from fieldlr.tasks.shape_figures import surface_figures
+
+        figures = {"iou": self.iou(field), "grid": list(self.volume.shape)}
+        return figures | surface_figures(self.volume, field, resolution)
+
+    @torch.no_grad()
+    def _count(self, field: OccupancyField, voxels: Tensor) -> tuple[int, int]:
+        """(voxels full in both, voxels full in either)."""
+        voxels = voxels.to(next(field.parameters()).device)
+        inside = field_signs(field, self.volume.centers(voxels))
+        truth = self.volume.occupied(voxels)
+        return int((inside & truth).sum()), int((inside | truth).sum())
+
+
+def field_signs(field: OccupancyField, points: Tensor) -> Tensor:
+    """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
+    from fieldlr.execution import fast_format
+
+    encoded = field.encoded(points)
+    fast = fast_format(points.device.type)
+    logits = field.mlp(encoded, fast)[:, 0]
+    if fast != torch.float32:
+        unsure = (logits.abs() < UNSURE_LOGIT).nonzero()[:, 0]
+        logits[unsure] = field.mlp(encoded[unsure])[:, 0]
+    return logits > 0.0

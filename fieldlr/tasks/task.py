@@ -1,0 +1,47 @@
+"""What the trainer asks of a task: a source together with what it means to fit it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.field import Field
+
+
+class Task(Protocol):
+    """A source, and what it means to fit it."""
+
+    quality_name: str  # the key of `evaluate` that is `quality`
+
+    def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
+        """A fresh field."""
+        ...
+
+    def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
+        """Groups for Adam, each with its `lr`."""
+        ...
+
+    def rate(self, progress: float, step: int) -> float:
+        """What every learning rate is multiplied by; progress is in [0, 1]."""
+        ...
+
+    def loss(
+        self, field: Field, generator: torch.Generator, progress: float
+    ) -> tuple[Tensor, int]:
+        """(loss, number of points or ray samples that went through the network)."""
+        ...
+
+    def collapsed(self, field: Field, losses: list[float], step: int) -> bool:
+        """Whether the fit is stuck in a constant and should start again with another seed."""
+        ...
+
+    def quality(self, field: Field) -> float:
+        """A quick estimate of the quality: higher is better."""
+        ...
+
+    def evaluate(self, field: Field) -> dict[str, Any]:
+        """Every figure of the full evaluation, as plain values."""
+        ...
