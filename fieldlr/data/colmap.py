@@ -1,69 +1,29 @@
-"""Reads COLMAP models, binary and text: cameras, images and points3D of the largest sub-model.
+"""Reads COLMAP captures: the largest sub-model and the folder of its photos.
 
-COLMAP stores world-to-camera poses with +Y down and +Z forward; pixel centres are at +0.5. The
-newer files frames.bin and rigs.bin repeat what images.bin says for ordinary cameras and are left.
+COLMAP stores world-to-camera poses with +Y down and +Z forward; pixel centres are at +0.5.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import CameraModel, Cameras
+from fieldlr.cameras import Cameras
+from fieldlr.data.colmap_model import (
+    LENSES,
+    Shot,
+    StoredCamera,
+    model_file,
+    read_cameras,
+    read_points,
+    read_shots,
+)
 from fieldlr.data.framing import framed
 from fieldlr.data.images import IMAGE_SUFFIXES, read_pictures
 from fieldlr.data.scene import Capture, Photo, Scene, Split, checked_pose, require_views
 from fieldlr.errors import FieldlrError
-
-
-@dataclass(frozen=True)
-class Lens:
-    """One of COLMAP's camera models: the meaning of its parameters, in order."""
-
-    name: str
-    parameters: str
-    model: CameraModel | None = "perspective"  # None: known, so it can be skipped over, not read
-
-    @property
-    def count(self) -> int:
-        return len(self.parameters.split())
-
-
-LENSES: dict[int, Lens] = {
-    0: Lens("SIMPLE_PINHOLE", "f cx cy"),
-    1: Lens("PINHOLE", "fx fy cx cy"),
-    2: Lens("SIMPLE_RADIAL", "f cx cy k1"),
-    3: Lens("RADIAL", "f cx cy k1 k2"),
-    4: Lens("OPENCV", "fx fy cx cy k1 k2 p1 p2"),
-    5: Lens("OPENCV_FISHEYE", "fx fy cx cy k1 k2 k3 k4", "fisheye"),
-    6: Lens("FULL_OPENCV", "fx fy cx cy k1 k2 p1 p2 k3 k4 k5 k6", None),
-    7: Lens("FOV", "fx fy cx cy omega", None),
-    8: Lens("SIMPLE_RADIAL_FISHEYE", "f cx cy k1", "fisheye"),
-    9: Lens("RADIAL_FISHEYE", "f cx cy k1 k2", "fisheye"),
-    10: Lens("THIN_PRISM_FISHEYE", "fx fy cx cy k1 k2 p1 p2 k3 k4 sx1 sy1", None),
-}
-LENSES_BY_NAME = {lens.name: lens for lens in LENSES.values()}
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A registered image: quaternion (w x y z) and translation, world to camera."""
-
-    name: str
-    camera: int
-    rotation: tuple[float, ...]
-    translation: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class StoredCamera:
-    lens: Lens
-    size: tuple[int, int]
-    parameters: tuple[float, ...]
 
 
 def can_read(path: Path) -> bool:
@@ -84,126 +44,48 @@ def find(path: Path) -> Capture:
     stored = read_cameras(model)
     folder = _photo_folder(path, model)
     base = folder.parent
-    present = [shot for shot in shots if (folder / _safe(shot.name, model)).is_file()]
+    present = [shot for shot in shots if (folder / _safe(shot.name, model)).ismodel_file()]
     absent = [shot.name for shot in shots if shot not in set(present)]
     warnings = require_views(len(present), len(shots), str(model), absent)
     unposed = _unregistered(folder, shots)
     if unposed:
-        warnings.append(f"{unposed} photos in {folder.name} have no pose in the model and are left out.")
+        warnings.append(
+            f"{unposed} photos in {folder.name} have no pose in the model and are left out."
+        )
     if len(models) > 1:
         counts = ", ".join(f"{m.name}: {len(s)}" for m, s in models.items())
         warnings.append(f"Of {len(models)} sub-models (views: {counts}) the largest is read.")
-    photos = [Photo((folder / s.name).relative_to(base).as_posix(), folder / s.name) for s in present]
+    photos = [
+        Photo((folder / s.name).relative_to(base).as_posix(), folder / s.name) for s in present
+    ]
     return Capture(
         name=base.resolve().name,
         photos=photos,
         cameras=_cameras(present, stored, model),
         split=Split.every_eighth(len(present)),
-        pose_files=tuple(f for f in (_file(model, "cameras"), _file(model, "images")) if f),
+        pose_files=tuple(
+            f for f in (model_file(model, "cameras"), model_file(model, "images")) if f
+        ),
         points=read_points(model),
         missing=len(absent),
         warnings=tuple(warnings),
     )
 
 
-def read_cameras(model: Path) -> dict[int, StoredCamera]:
-    file = _file(model, "cameras")
-    if file.suffix == ".txt":
-        return dict(_text_camera(line, file) for line in _lines(file))
-    data = Records(file)
-    cameras = {}
-    for _ in range(data.count(least_bytes=24)):
-        identity, lens_number, width, height = data.take("iiQQ")
-        if lens_number not in LENSES:
-            raise FieldlrError(f"{file}: camera {identity} has the unknown model number {lens_number}.")
-        lens = LENSES[lens_number]
-        cameras[identity] = StoredCamera(lens, (width, height), data.take(f"{lens.count}d"))
-    return cameras
-
-
-def read_shots(model: Path) -> list[Shot]:
-    file = _file(model, "images")
-    if file.suffix == ".txt":
-        return [_text_shot(line, file) for line in _lines(file, keep_empty=True)[::2]]
-    data = Records(file)
-    shots = []
-    for _ in range(data.count(least_bytes=73)):
-        _, *pose, camera = data.take("i7di")
-        shots.append(Shot(data.string(), camera, tuple(pose[:4]), tuple(pose[4:])))
-        data.skip(24 * data.count(least_bytes=24))
-    return shots
-
-
-def read_points(model: Path) -> Tensor | None:
-    """Sparse points (P, 3), or None where the model has no file for them."""
-    file = _file(model, "points3D")
-    if file is None:
-        return None
-    points = []
-    if file.suffix == ".txt":
-        points = [_numbers(line.split()[1:4], 3, file, line) for line in _lines(file)]
-    else:
-        data = Records(file)
-        for _ in range(data.count(least_bytes=51)):
-            points.append(data.take("Q3d3Bd")[1:4])
-            data.skip(8 * data.count(least_bytes=8))
-    points = torch.tensor(points, dtype=torch.float32).reshape(-1, 3)
-    points = points[torch.isfinite(points).all(-1)]
-    return points if len(points) else None
-
-
-class Records:
-    """Little-endian records of a binary file; nothing is allocated that the file cannot hold."""
-
-    def __init__(self, file: Path):
-        self.file, self.data, self.offset = file, file.read_bytes(), 0
-
-    def take(self, layout: str) -> tuple:
-        try:
-            values = struct.unpack_from("<" + layout, self.data, self.offset)
-        except struct.error as error:
-            raise self._truncated() from error
-        self.offset += struct.calcsize("<" + layout)
-        return values
-
-    def count(self, least_bytes: int) -> int:
-        """A 64-bit count of records of at least `least_bytes` each."""
-        (number,) = self.take("Q")
-        if number * least_bytes > len(self.data) - self.offset:
-            raise self._truncated()
-        return number
-
-    def skip(self, num_bytes: int) -> None:
-        self.offset += num_bytes
-
-    def string(self) -> str:
-        end = self.data.find(b"\0", self.offset)
-        if end < 0:
-            raise self._truncated()
-        text, self.offset = self.data[self.offset : end], end + 1
-        return text.decode("utf-8", errors="replace")
-
-    def _truncated(self) -> FieldlrError:
-        return FieldlrError(
-            f"{self.file}: the file ends before its records do ({len(self.data)} bytes). "
-            "It is damaged, or not a COLMAP file: export the model again."
-        )
-
-
 def _models(path: Path) -> list[Path]:
     """Folders that hold a model, at the places where COLMAP and nerfstudio put them."""
-    patterns = (".", "sparse", "sparse/*", "colmap/sparse/*")
-    places = [place for pattern in patterns for place in sorted(path.glob(pattern))]
-    return [place for place in [path, *places[1:]] if _file(place, "images") and _file(place, "cameras")]
-
-
-def _file(model: Path, name: str) -> Path | None:
-    return next((f for end in (".bin", ".txt") if (f := model / (name + end)).is_file()), None)
+    patterns = ("sparse", "sparse/*", "colmap/sparse/*")
+    places = [path, *(place for pattern in patterns for place in sorted(path.glob(pattern)))]
+    return [
+        place for place in places if model_file(place, "images") and model_file(place, "cameras")
+    ]
 
 
 def _photo_folder(path: Path, model: Path) -> Path:
     bases = (path, model, *list(model.parents)[:3])
-    folders = [base / name for base in bases for name in ("images", "images_2", "images_4", "images_8")]
+    folders = [
+        base / name for base in bases for name in ("images", "images_2", "images_4", "images_8")
+    ]
     for folder in folders:
         if folder.is_dir():
             return folder
@@ -225,11 +107,15 @@ def _cameras(shots: list[Shot], stored: dict[int, StoredCamera], model: Path) ->
     used = {}
     for shot in shots:
         if shot.camera not in stored:
-            raise FieldlrError(f"{model}: {shot.name} names camera {shot.camera}, which is not listed.")
+            raise FieldlrError(
+                f"{model}: {shot.name} names camera {shot.camera}, which is not listed."
+            )
         used[shot.camera] = _intrinsics(stored[shot.camera], f"{model}: camera {shot.camera}")
     kinds = {stored[shot.camera].lens.model for shot in shots}
     if len(kinds) > 1:
-        raise FieldlrError(f"{model}: perspective and fisheye cameras cannot be mixed in one scene.")
+        raise FieldlrError(
+            f"{model}: perspective and fisheye cameras cannot be mixed in one scene."
+        )
     return Cameras(
         torch.stack([_pose(shot, f"{model}: {shot.name}") for shot in shots]),
         torch.stack([used[shot.camera][0] for shot in shots]),
@@ -260,7 +146,9 @@ def _pose(shot: Shot, where: str) -> Tensor:
     quaternion = torch.tensor(shot.rotation, dtype=torch.float64)
     norm = quaternion.norm()
     if not 0.5 < norm < 2.0:
-        raise FieldlrError(f"{where}: the rotation must be a unit quaternion; its length is {norm:g}.")
+        raise FieldlrError(
+            f"{where}: the rotation must be a unit quaternion; its length is {norm:g}."
+        )
     w, x, y, z = (quaternion / norm).tolist()
     rotation = torch.tensor(
         [
@@ -273,40 +161,3 @@ def _pose(shot: Shot, where: str) -> Tensor:
     position = -rotation.T @ torch.tensor(shot.translation, dtype=torch.float64)
     axes = rotation.T * torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)
     return checked_pose(torch.cat([axes, position[:, None]], 1), where)
-
-
-def _lines(file: Path, keep_empty: bool = False) -> list[str]:
-    """Lines without comments. An image without observations has an empty second line."""
-    try:
-        lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
-    except (OSError, ValueError) as error:
-        raise FieldlrError(f"{file}: not readable as text ({error}).") from error
-    return lines if keep_empty else [line for line in lines if line.strip()]
-
-
-def _numbers(words: list[str], count: int, file: Path, line: str) -> tuple[float, ...]:
-    try:
-        values = tuple(float(word) for word in words)
-    except ValueError:
-        values = ()
-    if len(values) != count:
-        raise FieldlrError(f"{file}: expected {count} numbers in the line {line[:60]!r}.")
-    return values
-
-
-def _text_camera(line: str, file: Path) -> tuple[int, StoredCamera]:
-    words = line.split()
-    if len(words) < 4 or words[1] not in LENSES_BY_NAME:
-        raise FieldlrError(f"{file}: no known camera model in the line {line[:60]!r}.")
-    lens = LENSES_BY_NAME[words[1]]
-    identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line)
-    parameters = _numbers(words[4:], lens.count, file, line)
-    return int(identity), StoredCamera(lens, (int(width), int(height)), parameters)
-
-
-def _text_shot(line: str, file: Path) -> Shot:
-    words = line.split(maxsplit=9)
-    if len(words) != 10:
-        raise FieldlrError(f"{file}: expected 10 words in the image line {line[:60]!r}.")
-    values = _numbers(words[1:9], 8, file, line)
-    return Shot(words[9].strip(), int(values[7]), values[:4], values[4:7])

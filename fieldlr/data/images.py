@@ -39,8 +39,8 @@ def read_pictures(capture: Capture, downscale: int = 1) -> Pictures:
         raise FieldlrError(f"downscale must be a whole number of at least 1; got {downscale}.")
     stated = capture.cameras.sizes.tolist()
     with ThreadPoolExecutor() as pool:
-        work = [(photo, tuple(size), int(downscale)) for photo, size in zip(capture.photos, stated)]
-        decoded = list(pool.map(lambda arguments: _decode_photo(*arguments), work))
+        decode = lambda photo, size: _decode_photo(photo, tuple(size), int(downscale))  # noqa: E731
+        decoded = list(pool.map(decode, capture.photos, stated))
     images, masks, sizes, digests = (list(column) for column in zip(*decoded, strict=True))
     cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
     sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])

@@ -39,9 +39,9 @@ def find(path: Path) -> Capture:
     files, warnings = _photo_files(folder)
     if len(files) != len(rows):
         raise FieldlrError(
-            f"{file}: {len(rows)} poses, but {files[0].parent} holds {len(files)} photos. LLFF pairs "
-            "them in the order of their names, so the counts must be equal: remove the photos that "
-            "have no pose."
+            f"{file}: {len(rows)} poses, but {files[0].parent} holds {len(files)} photos. LLFF "
+            "pairs them in the order of their names, so the counts must be equal: remove the photos "
+            "that have no pose."
         )
     require_views(len(files), len(rows), str(file), [])
     photos = [Photo(image.relative_to(folder).as_posix(), image) for image in files]
@@ -62,7 +62,9 @@ def _rows(file: Path) -> np.ndarray:
     try:
         rows = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise FieldlrError(f"{file}: not readable as a NumPy array of numbers ({error}).") from error
+        raise FieldlrError(
+            f"{file}: not readable as a NumPy array of numbers ({error})."
+        ) from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 17:
         raise FieldlrError(
             f"{file}: needs 17 numbers a view (a 3 x 5 pose, nearest and farthest depth); "
@@ -75,7 +77,9 @@ def _rows(file: Path) -> np.ndarray:
         bad = np.flatnonzero(~(rows[:, column] > 0) | ~np.isfinite(rows[:, column]))
         if len(bad):
             value = rows[bad[0], column]
-            raise FieldlrError(f"{file}: row {bad[0]}: the {meaning} must be positive; got {value:g}.")
+            raise FieldlrError(
+                f"{file}: row {bad[0]}: the {meaning} must be positive; got {value:g}."
+            )
     return rows
 
 
@@ -105,5 +109,7 @@ def _photo_files(folder: Path) -> tuple[list[Path], list[str]]:
     choose, pool = (max, fits) if fits else (min, found)
     name = choose(pool, key=lambda key: pool[key][0])
     others = ", ".join(sorted(set(found) - {name}))
-    note = f"Photos are taken from {name} ({pool[name][0]} px on the longer side), not from {others}."
+    note = (
+        f"Photos are taken from {name} ({pool[name][0]} px on the longer side), not from {others}."
+    )
     return pool[name][1], [note] if others else []

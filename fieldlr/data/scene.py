@@ -95,8 +95,8 @@ def checked_pose(matrix: Tensor, where: str) -> Tensor:
     defect = (axes.T @ axes - torch.eye(3, dtype=torch.float64)).abs().max()
     if defect > 0.02 or torch.linalg.det(axes) <= 0:
         raise FieldlrError(
-            f"{where}: the left 3 x 3 of a pose must be a rotation; this one is mirrored or sheared. "
-            "Export camera-to-world matrices with right-handed axes."
+            f"{where}: the left 3 x 3 of a pose must be a rotation; this one is mirrored or "
+            "sheared. Export camera-to-world matrices with right-handed axes."
         )
     u, _, vh = torch.linalg.svd(axes)
     return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1).float()
@@ -105,7 +105,7 @@ def checked_pose(matrix: Tensor, where: str) -> Tensor:
 def require_views(num_found: int, num_listed: int, where: str, examples: list[str]) -> list[str]:
     """A warning about listed views without photos, or an error where too few are left."""
     missing = num_listed - num_found
-    listed = ", ".join(examples[:3]) + (", ..." if len(examples) > 3 else "")
+    listed = ", ".join(examples[:3]) + (" and others" if len(examples) > 3 else "")
     if num_found < FEWEST_VIEWS:
         lost = f" {missing} photos are missing ({listed})." if missing else ""
         raise FieldlrError(

@@ -81,7 +81,9 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
         views.sort(key=lambda view: view["photo"].name)
     models = {view["model"] for view in views}
     if len(models) > 1:
-        raise FieldlrError(f"{files[0]}: perspective and fisheye views cannot be mixed in one scene.")
+        raise FieldlrError(
+            f"{files[0]}: perspective and fisheye views cannot be mixed in one scene."
+        )
     cameras = Cameras(
         torch.stack([view["pose"] for view in views]),
         torch.stack([view["intrinsics"] for view in views]),
@@ -114,7 +116,9 @@ def _load(file: Path) -> dict:
         )
     for number, frame in enumerate(frames):
         if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-            raise FieldlrError(f'{file}: frame {number} needs a "file_path", the name of its photo.')
+            raise FieldlrError(
+                f'{file}: frame {number} needs a "file_path", the name of its photo.'
+            )
     return meta
 
 
@@ -124,7 +128,7 @@ def _inside(folder: Path, name: str, where: str) -> Path:
     leaves = relative.is_absolute() or PureWindowsPath(name).drive or ".." in relative.parts
     if leaves or "\0" in name:
         raise FieldlrError(
-            f"{where}: paths must be relative and stay inside the folder of the JSON; got {name!r}. "
+            f"{where}: paths must be relative and stay in the folder of the JSON; got {name!r}. "
             "Move the photos beside the JSON and shorten the path."
         )
     return folder / relative
@@ -141,7 +145,9 @@ def _photo(folder: Path, frame: dict, where: str) -> Photo | None:
     if isinstance(frame.get("mask_path"), str):
         mask, marks = _inside(folder, frame["mask_path"], where), "use"
         if not mask.is_file():
-            raise FieldlrError(f"{where}: mask_path names {frame['mask_path']}, which is not there.")
+            raise FieldlrError(
+                f"{where}: mask_path names {frame['mask_path']}, which is not there."
+            )
     alpha = path.with_name(f"{path.stem}.alpha{path.suffix}")
     return Photo(
         path.relative_to(folder).as_posix(),
@@ -168,7 +174,10 @@ def _view(meta: dict, frame: dict, photo: Photo, where: str, warnings: list[str]
             f"{where}: no focal length. Give fl_x in pixels, x_fov in degrees or camera_angle_x "
             "in radians."
         )
-    centre = [_number(frame, meta, "cx", where, width / 2), _number(frame, meta, "cy", where, height / 2)]
+    centre = [
+        _number(frame, meta, "cx", where, width / 2),
+        _number(frame, meta, "cy", where, height / 2),
+    ]
     return {
         "photo": photo,
         "pose": pose,
@@ -281,7 +290,8 @@ def _split(files: list[Path], meta: dict, views: list[dict]) -> Split:
     stems = {p: {str(Path(n).with_suffix("")) for n in map(str, lists[p])} for p in lists}
     names = [str(Path(view["photo"].name).with_suffix("")) for view in views]
     train, test = (
-        tuple(i for i, name in enumerate(names) if name in stems[part]) for part in ("train", held_out)
+        tuple(i for i, name in enumerate(names) if name in stems[part])
+        for part in ("train", held_out)
     )
     if not train:
         raise FieldlrError(f"{files[0]}: train_filenames names no photo of the frames.")

@@ -1,0 +1,222 @@
+"""From a capture in the user's frame to a scene: orientation, scale, space, near and far.
+
+Three ways, each recorded in `Scene.frame` so that exports come back in the user's frame:
+
+* forward-facing LLFF captures: the frame of Mildenhall et al. 2020, whose rays end in `ndc`;
+* objects before nothing (photos with alpha, or Blender files): a `box` around the silhouettes;
+* everything else: the world `contracted` about what the cameras look at.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fieldlr.cameras import Cameras
+from fieldlr.data.images import Pictures
+from fieldlr.data.scene import Capture, Scene
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Aabb, Similarity, Space
+
+# Every view of a forward-facing capture looks within acos(0.8) = 37 degrees of the average.
+FORWARD_FACING = 0.8
+# The reference scales LLFF poses so that the nearest depth is 1 / 0.75; its NDC begins at 1.
+BOUNDS_FACTOR, NDC_NEAR = 0.75, 1.0
+# The half edge of the box of NeRF-Synthetic, for objects whose photos have no alpha.
+BLENDER_HALF_EDGE = 1.5
+CARVING_CELLS, CARVING_VIEWS = 64, 32
+
+
+def framed(capture: Capture, pictures: Pictures) -> Scene:
+    """The scene: cameras and points in the internal frame, and the space to reconstruct."""
+    cameras = pictures.cameras
+    if capture.bounds is not None and is_forward_facing(cameras):
+        frame, space = _forward_facing(cameras, capture.bounds)
+    else:
+        frame, space = _around(capture, pictures)
+    points = None if capture.points is None else frame.inverse().apply(capture.points)
+    return Scene(
+        name=capture.name,
+        images=pictures.images,
+        cameras=cameras.transformed(frame.inverse()),
+        space=space,
+        frame=frame,
+        train=capture.split.train,
+        test=capture.split.test,
+        names=tuple(photo.name for photo in capture.photos),
+        masks=pictures.masks,
+        points=points,
+        missing=capture.missing,
+        warnings=capture.warnings + pictures.warnings,
+        content_hash=pictures.content_hash,
+        split=capture.split.words,
+    )
+
+
+def forward_axes(cameras: Cameras) -> Tensor:
+    """Unit optical axes (N, 3)."""
+    return -cameras.camera_to_world[:, :, 2]
+
+
+def is_forward_facing(cameras: Cameras) -> bool:
+    axes = forward_axes(cameras)
+    mean = torch.nn.functional.normalize(axes.mean(0), dim=0)
+    return bool((axes @ mean).min() > FORWARD_FACING)
+
+
+def meeting_point(cameras: Cameras) -> tuple[Tensor, Tensor]:
+    """The point (3,) nearest to all optical axes, and its depth (N,) in front of each camera.
+
+    Least squares: sum_i (I - d_i d_i^T) (p - o_i) = 0. A little weight holds the point to the
+    cameras' middle where the axes are parallel and the system has no answer of its own.
+    """
+    origins = cameras.camera_to_world[:, :, 3].double()
+    axes = forward_axes(cameras).double()
+    across = torch.eye(3, dtype=torch.float64) - axes[:, :, None] * axes[:, None, :]
+    matrix = across.mean(0) + 1e-4 * torch.eye(3, dtype=torch.float64)
+    right = (across @ origins[:, :, None])[..., 0].mean(0) + 1e-4 * origins.mean(0)
+    point = torch.linalg.solve(matrix, right)
+    return point.float(), ((point - origins) * axes).sum(-1).float()
+
+
+def _forward_facing(cameras: Cameras, bounds: tuple[float, float]) -> tuple[Similarity, Space]:
+    """Poses about their average, looking along -Z, scaled by the nearest depth."""
+    poses = cameras.camera_to_world.double()
+    backward = torch.nn.functional.normalize(poses[:, :, 2].sum(0), dim=0)
+    right = torch.linalg.cross(poses[:, :, 1].sum(0), backward)
+    right = torch.nn.functional.normalize(right, dim=0)
+    axes = torch.stack([right, torch.linalg.cross(backward, right), backward], 1)
+    scale = bounds[0] * BOUNDS_FACTOR
+    frame = _similarity(axes, scale, poses[:, :, 3].mean(0))
+    focal_x, focal_y = cameras.intrinsics[:, :2].double().mean(0).tolist()
+    width, height = cameras.sizes.double().mean(0).tolist()
+    far = max(bounds[1] / scale, 2.0 * NDC_NEAR)
+    half = (0.5 * width / focal_x * far, 0.5 * height / focal_y * far)
+    aabb = Aabb((-half[0], -half[1], -far), (half[0], half[1], -NDC_NEAR))
+    ndc_focal = (2.0 * focal_x / width, 2.0 * focal_y / height)
+    return frame, Space("ndc", aabb, near=NDC_NEAR, ndc_focal=ndc_focal)
+
+
+def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
+    """A box where there is an object alone, a contracted world otherwise."""
+    level = Similarity() if capture.upright else _level(pictures.cameras)
+    cameras = pictures.cameras.transformed(level.inverse())
+    focus, depths = meeting_point(cameras)
+    distances = (cameras.camera_to_world[:, :, 3] - focus).norm(dim=-1)
+    box = None
+    if _has_silhouettes(pictures.images) and (depths > 0).all():
+        box = carve(cameras, pictures.images, focus, float(distances.median()))
+    elif capture.upright and distances.min() > BLENDER_HALF_EDGE:
+        box = Aabb((-BLENDER_HALF_EDGE,) * 3, (BLENDER_HALF_EDGE,) * 3)
+    if box is None:
+        return _contracted(capture, pictures.cameras, level)
+    if capture.upright:
+        return level, Space("box", box)
+    # Objects come at any scale; the longest edge of the box becomes 2.
+    middle = level.apply(torch.tensor(box.center, dtype=torch.float64))
+    frame = _similarity(torch.tensor(level.rotation), 0.5 * box.longest_edge, middle)
+    half = tuple(edge / box.longest_edge for edge in box.size)
+    return frame, Space("box", Aabb(tuple(-edge for edge in half), half))
+
+
+def _level(cameras: Cameras) -> Similarity:
+    """The rotation that makes the cameras' mean up +Z and their mean forward axis +Y."""
+    up = torch.nn.functional.normalize(cameras.camera_to_world[:, :, 1].double().mean(0), dim=0)
+    axes = torch.cat([forward_axes(cameras).double().mean(0)[None], torch.eye(3).double()])
+    flat = axes - (axes @ up)[:, None] * up
+    ahead = flat[(flat.norm(dim=-1) > 0.1).nonzero()[0, 0]]
+    ahead = torch.nn.functional.normalize(ahead, dim=0)
+    return _similarity(torch.stack([torch.linalg.cross(ahead, up), ahead, up], 1), 1.0, up * 0)
+
+
+def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[Similarity, Space]:
+    """The cameras and what they look at fill the ball of radius 1; the rest is squeezed around.
+
+    The ball holds all cameras and the point where the axes meet; with sparse points it is also
+    large enough for the nearer half of what was seen. `near` keeps fog off the lenses: half the
+    first percentile of the depths seen, or a tenth of the nearest camera's distance.
+    """
+    positions = cameras.camera_to_world[:, :, 3]
+    focus, depths = meeting_point(cameras)
+    if (depths > 0).double().mean() < 0.9:
+        focus = positions.mean(0)  # axes that do not meet ahead: a panorama, seen from its middle
+    distances = (positions - focus).norm(dim=-1)
+    radius, near = float(distances.max()), 0.1 * float(distances.min())
+    seen = None if capture.points is None else depths_seen(cameras, capture.points)
+    if seen is not None and len(seen):
+        radius = max(radius, float((capture.points - focus).norm(dim=-1).median()))
+        near = 0.5 * float(torch.quantile(seen, 0.01))
+    if not radius > 0:
+        raise FieldlrError(
+            f"{capture.name}: all cameras stand at one point, so nothing has a depth. "
+            "Photos must be taken from several places."
+        )
+    frame = _similarity(torch.tensor(level.rotation), radius, focus)
+    near = min(max(near / radius, 0.005), 0.5)
+    return frame, Space("contracted", Aabb((-1.0,) * 3, (1.0,) * 3), near=near)
+
+
+def depths_seen(cameras: Cameras, points: Tensor, num_views: int = 16) -> Tensor:
+    """Depths (D,) of the points inside the pictures of a few cameras, at most 100,000 of them."""
+    seen = [torch.empty(0)]
+    chosen = points[:: max(1, len(points) // 6000)]
+    for view in _spread(len(cameras), num_views):
+        pixels, depth = cameras.project(view, chosen)
+        inside = ((pixels >= 0) & (pixels < cameras.sizes[view])).all(-1) & (depth > 0)
+        seen.append(depth[inside])
+    return torch.cat(seen)
+
+
+def carve(cameras: Cameras, images: list[Tensor], focus: Tensor, distance: float) -> Aabb | None:
+    """The box around the visual hull of silhouettes, or None where nothing is left.
+
+    Cells of a 64^3 grid about the focus survive if at least half of the views see them and all
+    but 2 % of those (a view may be cropped or badly cut out) show something there. Silhouettes
+    are widened by the reach of a cell, so thin parts cannot fall between the cells' centres.
+    """
+    half = 0.6 * distance
+    ticks = (torch.arange(CARVING_CELLS) + 0.5) / CARVING_CELLS * 2 - 1
+    cells = torch.cartesian_prod(ticks, ticks, ticks) * half + focus
+    cell = 2 * half / CARVING_CELLS
+    views = _spread(len(cameras), CARVING_VIEWS)
+    seen, empty = torch.zeros(2, len(cells), dtype=torch.int16)
+    for view in views:
+        pixels, depth = cameras.project(view, cells)
+        inside = ((pixels >= 0) & (pixels < cameras.sizes[view])).all(-1) & (depth > 0)
+        reach = int(0.87 * cell * float(cameras.intrinsics[view, 0]) / distance) + 1
+        solid = _widened(images[view], reach)
+        column, row = pixels[inside].long().unbind(-1)
+        seen += inside
+        empty[inside] += ~solid[row, column]
+    kept = (seen >= 0.5 * len(views)) & (empty <= 0.02 * seen)
+    return Aabb.around(cells[kept], padding=0.5 * cell) if kept.any() else None
+
+
+def _widened(image: Tensor, reach: int) -> Tensor:
+    """Booleans (H, W): something opaque within `reach` pixels. All True without alpha."""
+    if image.shape[-1] < 4:
+        return torch.ones(image.shape[:2], dtype=torch.bool)
+    solid = (image[..., 3] > 25).float()[None, None]
+    for kernel in ((2 * reach + 1, 1), (1, 2 * reach + 1)):
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        solid = torch.nn.functional.max_pool2d(solid, kernel, 1, padding)
+    return solid[0, 0] > 0
+
+
+def _has_silhouettes(images: list[Tensor]) -> bool:
+    """Whether nearly every photo has alpha and leaves at least 2 % of the picture empty."""
+    cut = [image.shape[-1] == 4 and (image[..., 3] < 25).float().mean() > 0.02 for image in images]
+    return sum(map(bool, cut)) >= 0.9 * len(images)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` indices, evenly over range(count)."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long().unique().tolist()
+
+
+def _similarity(rotation: Tensor, scale: float, translation: Tensor) -> Similarity:
+    return Similarity(
+        tuple(tuple(row) for row in rotation.double().tolist()),
+        float(scale),
+        tuple(translation.double().tolist()),
+    )
