@@ -46,8 +46,8 @@ FLOORS = {
     "__main__": 14,
 }
 
-# The ground floor is a short stair of its own: a camera and a scene speak of rays.
-STEPS = {"errors": 0, "geometry": 1, "triangles": 1, "cameras": 2}
+# The ground floor is a short stair of its own: cameras and triangles speak of rays and boxes.
+STEPS = {"errors": 0, "geometry": 1, "cameras": 2, "triangles": 2}
 
 SHAPES = {"data", "surface", "metrics", "export"}
 HOMES = {
