@@ -44,7 +44,7 @@ def find(path: Path) -> Capture:
     stored = read_cameras(model)
     folder = _photo_folder(path, model)
     base = folder.parent
-    present = [shot for shot in shots if (folder / _safe(shot.name, model)).ismodel_file()]
+    present = [shot for shot in shots if (folder / _safe(shot.name, model)).is_file()]
     absent = [shot.name for shot in shots if shot not in set(present)]
     warnings = require_views(len(present), len(shots), str(model), absent)
     unposed = _unregistered(folder, shots)

@@ -150,7 +150,7 @@ class Records:
 
 
 def model_file(model: Path, name: str) -> Path | None:
-    return next((f for end in (".bin", ".txt") if (f := model / (name + end)).ismodel_file()), None)
+    return next((f for end in (".bin", ".txt") if (f := model / (name + end)).is_file()), None)
 
 
 def _lines(file: Path, keep_empty: bool = False) -> list[str]:

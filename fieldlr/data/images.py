@@ -7,6 +7,7 @@ import io
 import warnings as python_warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,9 @@ def read_pictures(capture: Capture, downscale: int = 1) -> Pictures:
     """Decodes every photo and mask, reduced by the whole number `downscale`."""
     if downscale < 1 or downscale != int(downscale):
         raise FieldlrError(f"downscale must be a whole number of at least 1; got {downscale}.")
-    stated = capture.cameras.sizes.tolist()
+    stated = [tuple(size) for size in capture.cameras.sizes.tolist()]
     with ThreadPoolExecutor() as pool:
-        decode = lambda photo, size: _decode_photo(photo, tuple(size), int(downscale))  # noqa: E731
-        decoded = list(pool.map(decode, capture.photos, stated))
+        decoded = list(pool.map(partial(_decode_photo, int(downscale)), capture.photos, stated))
     images, masks, sizes, digests = (list(column) for column in zip(*decoded, strict=True))
     cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
     sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])
@@ -88,7 +88,7 @@ def picture_size(path: Path) -> tuple[int, int]:
         return image.size
 
 
-def _decode_photo(photo: Photo, stated: tuple[int, int], downscale: int):
+def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
     """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file)."""
     data = photo.path.read_bytes()
     with _open(io.BytesIO(data), photo.path) as image:

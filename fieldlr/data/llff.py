@@ -40,7 +40,7 @@ def find(path: Path) -> Capture:
     if len(files) != len(rows):
         raise FieldlrError(
             f"{file}: {len(rows)} poses, but {files[0].parent} holds {len(files)} photos. LLFF "
-            "pairs them in the order of their names, so the counts must be equal: remove the photos "
+            "pairs them in the order of their names, so the counts must be equal: remove photos "
             "that have no pose."
         )
     require_views(len(files), len(rows), str(file), [])
