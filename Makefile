@@ -29,11 +29,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(DEMO_READY): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[mesh,video]'
+	$(BIN)/python -m pip install -qq --editable '.[mesh,video]'
 	@touch $@
 
 # Dependency groups came with pip 25.1; the pip of a fresh environment may be older.
 $(TEST_READY): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	$(BIN)/python -m pip install -qq 'pip>=25.1'
+	$(BIN)/python -m pip install -qq --editable '.[all]' --group dev
 	@touch $@

@@ -2,13 +2,11 @@
 
 from setuptools import find_packages, setup
 
-EXAMPLES = ("scenes", "meshes")
+EXAMPLES = {"fieldlr.examples_data.scenes": "scenes", "fieldlr.examples_data.meshes": "meshes"}
 
 setup(
-    packages=[
-        *find_packages(include=["fieldlr", "fieldlr.*"]),
-        *(f"fieldlr.{folder}" for folder in EXAMPLES),
-    ],
-    package_dir={f"fieldlr.{folder}": folder for folder in EXAMPLES},
-    package_data={f"fieldlr.{folder}": ["*", "**/*"] for folder in EXAMPLES},
+    packages=[*find_packages(include=["fieldlr", "fieldlr.*"]), *EXAMPLES],
+    package_dir=EXAMPLES,
+    package_data={name: ["*", "**/*"] for name in EXAMPLES},
+    exclude_package_data={name: ["__pycache__/*", "**/__pycache__/*"] for name in EXAMPLES},
 )
