@@ -25,10 +25,13 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read(path: Path, resolution: int = 512) -> OccupancyVolume:
-    """The solid inside a mesh file, `resolution` cubic voxels along its longest (padded) edge."""
+def read(path: Path, resolution: int | None = None) -> OccupancyVolume:
+    """The solid inside a mesh file, `resolution` cubic voxels along its longest (padded) edge.
+
+    By default 512; 256 for a heap of loose triangles, which takes longer.
+    """
     low, high = RESOLUTIONS
-    if not low <= resolution <= high:
+    if resolution is not None and not low <= resolution <= high:
         raise FieldlrError(
             f"A mesh is voxelised with {low} to {high} voxels along its longest edge; got "
             f"{resolution}. 256 to 512 suit most shapes."

@@ -10,6 +10,8 @@ from fieldlr.data import winding
 from fieldlr.geometry import Aabb
 from fieldlr.triangles import TriangleMesh, winding_slabs
 
+RESOLUTION = 512
+LOOSE_RESOLUTION = 256  # of a surface in pieces, whose winding number is slow to evaluate
 PADDING = 2  # voxels between the surface and the border of the grid: a shape closes inside it
 
 
@@ -24,9 +26,12 @@ def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, tuple[int, i
 
 
 def solid(
-    mesh: TriangleMesh, resolution: int
+    mesh: TriangleMesh, resolution: int | None = None
 ) -> tuple[np.ndarray, Aabb, TriangleMesh, tuple[str, ...]]:
-    """(booleans, box, the mesh facing outward, what a person should know about it)."""
+    """(booleans, box, the mesh facing outward, what a person should know about it).
+
+    Without a resolution it is 512, or 256 if most triangles are loose.
+    """
     notes = []
     edges = winding.topology(mesh.faces)
     if edges.num_opposed_edges:
@@ -38,7 +43,10 @@ def solid(
         notes.append(f"{_count(num_turned, 'body')} of {edges.num_bodies} faced inward: turned.")
     if edges.num_bodies > 1:
         notes.append(f"The mesh has {_count(edges.num_bodies, 'body')}.")
-    aabb, shape = grid_around(mesh, resolution)
+    loose = edges.num_boundary_edges > len(mesh.faces)
+    if loose and resolution is None:
+        notes.append(f"Most triangles are loose: {LOOSE_RESOLUTION} voxels along the longest edge.")
+    aabb, shape = grid_around(mesh, resolution or (LOOSE_RESOLUTION if loose else RESOLUTION))
     if edges.closed:
         grid, overlap = _closed_solid(mesh, aabb, shape)
         if overlap:
@@ -47,9 +55,8 @@ def solid(
         notes.append(_hole_note(edges))
         grid, note = _open_solid(mesh, aabb, shape)
         notes.append(note)
-    shell = winding.crossed_blocks(mesh, aabb, shape, 1)
-    if grid.sum() < 0.05 * shell.sum():
-        grid = shell
+    if grid.sum() < 0.1 * _area(mesh) / (aabb.size[0] / shape[0]) ** 2:
+        grid = winding.crossed_blocks(mesh, aabb, shape, 1)
         notes.append(
             "The surface encloses next to nothing (a sheet or loose triangles): it was given a "
             "thickness of two voxels."
@@ -75,6 +82,11 @@ def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, str]
         )
     grid = winding.open_solid(mesh, aabb, shape, fast_winding_number)
     return grid, "The holes were closed where the generalised winding number is one half."
+
+
+def _area(mesh: TriangleMesh) -> float:
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    return 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
 
 
 def _winding_note(before: winding.Topology, after: winding.Topology) -> str:

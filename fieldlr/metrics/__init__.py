@@ -1,0 +1,1 @@
+"""Pure functions of two signals: how near a picture or a shape comes to its original."""

@@ -1,0 +1,96 @@
+"""How near a picture comes to a photo: PSNR and SSIM, by the conventions of the NeRF papers.
+
+Images are float tensors (height, width, 3) in [0, 1], or a stack (N, height, width, 3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+METRIC_VERSION = 1  # goes up when a figure would change for the same pictures
+
+_WINDOW = 11
+_SIGMA = 1.5
+
+
+@dataclass(frozen=True)
+class ImageQuality:
+    """PSNR and SSIM of a set of views; `psnr_db` and `ssim` are means over the views."""
+
+    psnr_db: float
+    ssim: float
+    psnr_of_mean_mse_db: float
+    psnr_min_db: float
+    per_view: tuple[tuple[float, float], ...]  # (psnr_db, ssim)
+
+
+def eight_bit(image: Tensor) -> Tensor:
+    """The image as a PNG would keep it: clamped to [0, 1] and rounded to 1 / 255."""
+    return (image.clamp(0.0, 1.0) * 255.0).round() / 255.0
+
+
+def mean_squared_error(reference: Tensor, test: Tensor) -> float:
+    """Of 8-bit images of equal shape."""
+    if reference.shape != test.shape:
+        raise ValueError(f"images of unlike shapes: {reference.shape} and {test.shape}")
+    return float((eight_bit(reference) - eight_bit(test)).double().square().mean())
+
+
+def psnr_db(reference: Tensor, test: Tensor) -> float:
+    """10 log10(1 / MSE) of 8-bit images; infinite where they are equal."""
+    return decibels(mean_squared_error(reference, test))
+
+
+def decibels(mse: float) -> float:
+    """The PSNR of a mean squared error, for signals in [0, 1]."""
+    return -10.0 * math.log10(mse) if mse > 0.0 else math.inf
+
+
+def ssim(reference: Tensor, test: Tensor) -> float:
+    """Structural similarity (Wang et al. 2004) of 8-bit images, mean over channels and pixels.
+
+    Gaussian window 11 x 11 of sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie wholly
+    in the image. Both sides must have 11 pixels at least.
+    """
+    if reference.shape != test.shape or min(reference.shape[-3:-1]) < _WINDOW:
+        raise ValueError(f"SSIM needs equal shapes of 11 pixels or more: {tuple(test.shape)}")
+    x, y = (
+        eight_bit(i).double().movedim(-1, -3).flatten(0, -3)[:, None] for i in (reference, test)
+    )
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x = _blur(x * x) - mean_x**2
+    variance_y = _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return float((luminance * structure).mean())
+
+
+def image_quality(references: list[Tensor], tests: list[Tensor]) -> ImageQuality:
+    """The figures of views (height, width, 3) against their photos."""
+    pairs = list(zip(references, tests, strict=True))
+    errors = [mean_squared_error(a, b) for a, b in pairs]
+    psnrs = [decibels(error) for error in errors]
+    ssims = [ssim(a, b) for a, b in pairs]
+    count = len(pairs)
+    return ImageQuality(
+        sum(psnrs) / count,
+        sum(ssims) / count,
+        decibels(sum(errors) / count),
+        min(psnrs),
+        tuple(zip(psnrs, ssims, strict=True)),
+    )
+
+
+def _blur(channels: Tensor) -> Tensor:
+    """(N, 1, height, width) through the window, as a column and then a row."""
+    offset = torch.arange(_WINDOW, dtype=channels.dtype, device=channels.device) - _WINDOW // 2
+    window = torch.exp(-0.5 * (offset / _SIGMA) ** 2)
+    window = window / window.sum()
+    return F.conv2d(F.conv2d(channels, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
