@@ -26,7 +26,7 @@ lint: $(TEST_READY) ## Check the style.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "fieldlr needs Python 3.10 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.12 demo"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(DEMO_READY): pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/python -m pip install -qq --editable '.[mesh,video]'

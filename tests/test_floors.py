@@ -31,6 +31,7 @@ FLOORS = {
     "tasks": 5,
     "training": 6,
     "export": 6,
+    "presets": 7,
     "runs": 7,
     "compression": 7,
     "pipeline": 8,
