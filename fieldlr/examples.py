@@ -10,7 +10,7 @@ from .errors import FieldlrError
 EXAMPLES: dict[str, str] = {
     "windmill": "scenes/windmill",
     "shelf": "scenes/shelf",
-    "hall": "scenes/hall",
+    "courtyard": "scenes/courtyard",
     "vase": "meshes/vase.ply",
     "clockwork": "meshes/clockwork.stl",
     "coral": "meshes/coral.ply",

@@ -1,5 +1,7 @@
 """Signed distances to simple solids, negative inside; positions are arrays of x, y and z."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -27,7 +29,7 @@ def ring(r, z, radius, thickness):
 def tube(x, y, z, path, thickness):
     """A round wire along the points of a path (N, 3)."""
     nearest = np.inf
-    for a, b in zip(path[:-1], path[1:], strict=True):
+    for a, b in pairwise(path):
         d = b - a
         t = ((x - a[0]) * d[0] + (y - a[1]) * d[1] + (z - a[2]) * d[2]) / (d @ d)
         t = np.clip(t, 0, 1).astype(np.float32)
@@ -58,3 +60,11 @@ def union(*solids):
 def cut(solid, *holes):
     """The solid without the holes."""
     return np.maximum(solid, -union(*holes))
+
+
+def meet(*solids):
+    """The intersection."""
+    result = solids[0]
+    for solid in solids[1:]:
+        result = np.maximum(result, solid)
+    return result
