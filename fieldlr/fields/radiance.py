@@ -20,6 +20,9 @@ from fieldlr.linears import Full
 NUM_FEATURES = 16
 COLOR_WIDTH = 64
 DIRECTION_FREQUENCIES = 4
+GRID_CELLS = 64
+# The logarithm of the density that an exponential starts with: a light haze.
+START_LOGIT = -1.0
 # The density, per unit of the cube, at which a surface is drawn unless a user says otherwise:
 # half of the light is gone after a 70th of the cube's edge.
 SURFACE_DENSITY = 25.0
@@ -41,6 +44,12 @@ class RadianceField(Field):
         super().__init__(config, space, frame or Similarity())
         kind = NETWORKS[config.network]
         self.networks = nn.ModuleList(kind(config, generator) for _ in range(kind.stages))
+        # The occupancy grid that rendering keeps (`rendering.OccupancyGrid`): at first all of it.
+        cells = (GRID_CELLS,) * 3
+        self.register_buffer("cell_density", torch.zeros(cells))
+        self.register_buffer("cell_occupied", torch.ones(cells, dtype=torch.bool))
+        # Steps taken and samples a ray took in the last one: a resumed fit goes on from them.
+        self.register_buffer("training_state", torch.zeros(2))
 
     def density(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Densities (M,) and the features (M, F) that colours are made of, at points (M, 3)."""
@@ -97,7 +106,7 @@ class RadianceMlp(nn.Module):
         """Densities (M,) and features (M, F) at points (M, 3) of the cube."""
         features = self.trunk(self.encoding(unit))
         logit = noisy(features[:, 0], noise, generator)
-        return torch.exp(logit.clamp(-12.0, 12.0)), features
+        return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0)), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours (M, 3) in [0, 1]."""
@@ -130,9 +139,9 @@ class RadianceNerf(nn.Module):
         self.config = config
         self.encoding = config.encoding.build(3, generator)
         plain = isinstance(config.encoding, Identity)
-        self.direction_encoding = (
-            Identity() if plain else Frequency(DIRECTION_FREQUENCIES)
-        ).build(3)
+        self.direction_encoding = (Identity() if plain else Frequency(DIRECTION_FREQUENCIES)).build(
+            3
+        )
         width, inputs = config.width, self.encoding.out_features
 
         def layer(inputs: int, outputs: int, first: bool = False) -> nn.Module:
@@ -168,17 +177,16 @@ class RadianceNerf(nn.Module):
         return [
             layer
             for index, linear in enumerate(self.trunk)
-            for layer in engine_layers(
-                linear, self.config.activation, index in self.config.skips
-            )
+            for layer in engine_layers(linear, self.config.activation, index in self.config.skips)
         ]
 
 
 def noisy(logit: Tensor, noise: float, generator: torch.Generator | None) -> Tensor:
-    """Densities' logits (M,) with Gaussian noise: against fog (Mildenhall et al. 2020, appendix A)."""
+    """Logits (M,) with Gaussian noise, against fog (Mildenhall et al. 2020, appendix A)."""
     if noise == 0.0:
         return logit
-    return logit + noise * torch.randn(logit.shape, generator=generator, device=logit.device)
+    drawn = torch.randn(logit.shape, generator=generator)
+    return logit + noise * drawn.to(logit.device)
 
 
 NETWORKS = {"mlp": RadianceMlp, "nerf": RadianceNerf}

@@ -31,7 +31,7 @@ class Composite:
 def composite(
     samples: RaySamples, rgb: Tensor, optical_depths: Tensor, background: Tensor
 ) -> Composite:
-    """What N rays see of colours (M, 3) and optical depths (M,) before a background (3,) or (N, 3)."""
+    """What N rays see of colours (M, 3) and depths (M,) before a background (3,) or (N, 3)."""
     weights, transmittance = render_weights(samples, optical_depths)
     color = ray_sums(samples, weights[:, None] * rgb)
     distance = ray_sums(samples, (weights * samples.middles)[:, None]).squeeze(-1)

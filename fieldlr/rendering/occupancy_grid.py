@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from fieldlr.fields.radiance import RadianceField
+from fieldlr.rendering.samples import uniform
 
 # Cells that are asked in one go.
 CHUNK = 65536
 
 
-class OccupancyGrid(nn.Module):
+@dataclass(frozen=True)
+class OccupancyGrid:
     """Booleans over the cube [-1, 1]^3 of a `Space`: False where there is nothing to see.
 
     The rule of Müller et al. 2022, appendix C: every cell holds the largest density seen in it,
     fading a little at each update; it is occupied while light that crosses it would lose more
-    than `min_opacity`, or as long as it is denser than the mean cell.
+    than `min_opacity`, or as long as it is denser than the mean cell. The tensors, which `update`
+    changes in place, are buffers of the field: they travel with it.
     """
 
-    def __init__(self, resolution: int = 64, min_opacity: float = 0.01, decay: float = 0.95):
-        super().__init__()
-        self.resolution, self.min_opacity, self.decay = resolution, min_opacity, decay
-        shape = (resolution,) * 3
-        self.register_buffer("density", torch.zeros(shape))
-        self.register_buffer("occupied", torch.ones(shape, dtype=torch.bool))
+    density: Tensor  # (R, R, R) float32, indexed z, y, x
+    occupied: Tensor  # (R, R, R) bool
+    min_opacity: float = 0.01
+    decay: float = 0.8
+
+    @staticmethod
+    def of(field: RadianceField) -> OccupancyGrid:
+        """The grid that a field carries."""
+        return OccupancyGrid(field.cell_density, field.cell_occupied)
+
+    @property
+    def resolution(self) -> int:
+        """Cells along an edge of the cube."""
+        return self.density.shape[0]
 
     def cells(self, unit: Tensor) -> Tensor:
         """Flat indices (...) of the cells that points (..., 3) of the cube lie in."""
@@ -52,21 +66,19 @@ class OccupancyGrid(nn.Module):
         for cells in chosen.split(CHUNK):
             seen = density(self._points(cells, generator)).to(flat.dtype)
             flat[cells] = torch.maximum(flat[cells], seen)
-        per_cell = 2.0 / self.resolution
-        threshold = torch.minimum(flat.mean(), flat.new_tensor(self.min_opacity / per_cell))
-        self.occupied.copy_(self.density > threshold)
+        limit = flat.new_tensor(self.min_opacity * 0.5 * self.resolution)
+        self.occupied.copy_(self.density > torch.minimum(flat.mean(), limit))
 
     def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:
         """Cells (K,): all of them, or a random share, half of it among the occupied ones."""
-        count = self.resolution**3
-        device = self.density.device
+        count, device = self.density.numel(), self.density.device
         if fraction >= 1.0:
             return torch.arange(count, device=device)
         half = round(0.5 * fraction * count)
-        anywhere = torch.randint(count, (half,), generator=generator, device=device)
+        anywhere = torch.randint(count, (half,), generator=generator).to(device)
         occupied = self.occupied.view(-1).nonzero()[:, 0]
         if len(occupied) > half:
-            picks = torch.randint(len(occupied), (half,), generator=generator, device=device)
+            picks = torch.randint(len(occupied), (half,), generator=generator).to(device)
             occupied = occupied[picks]
         return torch.cat([anywhere, occupied])
 
@@ -76,5 +88,5 @@ class OccupancyGrid(nn.Module):
         corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1).to(torch.float32)
         within = 0.5
         if generator is not None:
-            within = torch.rand(corner.shape, generator=generator, device=corner.device)
+            within = uniform(corner.shape, generator, corner.device)
         return (corner + within) * (2.0 / n) - 1.0

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Rays, Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.samples import RaySamples
+from fieldlr.rendering.samples import RaySamples, uniform
 
 # Candidates that are looked up in the occupancy grid at a time; they stay in the cache.
 CHUNK = 65536
@@ -25,10 +26,15 @@ DIAGONAL = 2.0 * math.sqrt(3.0)
 
 @dataclass(frozen=True)
 class GridSampler:
-    """Equal steps along the ray that keep only the intervals whose middle is in an occupied cell."""
+    """Equal steps along the ray; intervals whose middle is in an empty cell are left out."""
 
     grid: OccupancyGrid
-    num_steps: int = 128  # along the diagonal of a box, or along a whole unbounded ray
+    num_steps: int = 192  # along the diagonal of a box, or along a whole unbounded ray
+
+    @property
+    def most_samples(self) -> int:
+        """Intervals that a ray may get, at most."""
+        return self.num_steps + 1
 
     def sample(
         self,
@@ -40,7 +46,7 @@ class GridSampler:
         """Intervals of N rays; all random offsets of a ray are one shift of its steps."""
         offsets = torch.zeros_like(rays.origins[:, 0])
         if generator is not None:
-            offsets.uniform_(generator=generator)
+            offsets = uniform(offsets.shape, generator, offsets.device)
         size = max(1, CHUNK // self.num_steps)
         parts = [
             self._walk(space, rays[i : i + size], offsets[i : i + size], i)
@@ -77,6 +83,11 @@ class HierarchicalSampler:
     num_coarse: int = 64
     num_fine: int = 64
 
+    @property
+    def most_samples(self) -> int:
+        """Intervals that a ray may get, at most."""
+        return self.num_coarse + self.num_fine
+
     def sample(
         self,
         space: Space,
@@ -93,7 +104,7 @@ class HierarchicalSampler:
             extra = inverse_cdf(edges, weights, self.num_fine, generator)
             edges = torch.cat([edges, extra], -1).sort(-1).values
         elif generator is not None:
-            jitter = torch.rand(edges[:, 1:-1].shape, generator=generator, device=edges.device)
+            jitter = uniform(edges[:, 1:-1].shape, generator, edges.device)
             inner = edges[:, 1:-1] + (jitter - 0.5) / self.num_coarse
             edges = torch.cat([edges[:, :1], inner, edges[:, -1:]], -1)
         t = space.distances(rays, start, stop, edges)
@@ -114,8 +125,7 @@ def inverse_cdf(
     cdf = cdf / cdf[:, -1:]
     within = 0.5
     if generator is not None:
-        shape = (len(weights), count)
-        within = torch.rand(shape, generator=generator, device=weights.device)
+        within = uniform((len(weights), count), generator, weights.device)
     parts = torch.arange(count, device=weights.device, dtype=weights.dtype)
     u = ((parts + within) / count).expand(len(weights), count).contiguous()
     upper = torch.searchsorted(cdf, u, right=True).clamp(1, weights.shape[1])
@@ -125,4 +135,8 @@ def inverse_cdf(
     return left + part.clamp(0.0, 1.0) * (right - left)
 
 
-Sampler = GridSampler | HierarchicalSampler
+def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
+    """The sampler of a field, in training as in rendering: two networks refine, one has a grid."""
+    if len(field.networks) > 1:
+        return HierarchicalSampler()
+    return GridSampler(OccupancyGrid.of(field))

@@ -31,3 +31,8 @@ class RaySamples:
         """(N + 1,) where the intervals of a ray begin, and at the end M."""
         edges = torch.arange(self.num_rays + 1, device=self.ray_indices.device)
         return torch.searchsorted(self.ray_indices, edges)
+
+
+def uniform(shape, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Numbers in [0, 1), drawn where the generator lives: a seed means the same on every device."""
+    return torch.rand(shape, generator=generator, device=generator.device).to(device)

@@ -1,0 +1,70 @@
+"""The pixels of the training photos as one long list to draw from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fieldlr.data.scene import Scene
+from fieldlr.geometry import Rays, Vector
+
+
+class TrainingPixels:
+    """Every pixel of the training views that a mask does not hide, as uint8."""
+
+    def __init__(self, scene: Scene):
+        self.cameras = scene.cameras
+        images = [scene.images[view] for view in scene.train]
+        self.has_alpha = any(image.shape[-1] == 4 for image in images)
+        self.values = torch.cat([self._flat(image) for image in images])
+        self.views = torch.tensor(scene.train)
+        self.widths = torch.tensor([image.shape[1] for image in images])
+        counts = torch.tensor([image.shape[0] * image.shape[1] for image in images])
+        self.ends = counts.cumsum(0)
+        self.first = self.ends - counts
+        self.visible = self._visible(scene)
+
+    def __len__(self) -> int:
+        return len(self.values) if self.visible is None else len(self.visible)
+
+    def draw(
+        self, count: int, generator: torch.Generator | None
+    ) -> tuple[Rays, Tensor, Tensor | None]:
+        """Rays, colours (count, 3) in [0, 1] and, where photos have it, alpha (count, 1)."""
+        chosen = torch.randint(len(self), (count,), generator=generator)
+        if self.visible is not None:
+            chosen = self.visible[chosen]
+        view = torch.searchsorted(self.ends, chosen, right=True)
+        within = chosen - self.first[view]
+        width = self.widths[view]
+        pixels = torch.stack([within % width, within // width], -1) + 0.5
+        values = self.values[chosen].float().div_(255.0)
+        rays = self.cameras.rays(self.views[view], pixels)
+        return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
+
+    def constant_mse(self, background: Vector) -> float:
+        """Mean squared error of the best single colour: what a collapsed field reaches."""
+        values = self.values[:: max(1, len(self.values) // 100_000)].float() / 255.0
+        if self.has_alpha:
+            alpha = values[:, 3:]
+            values = alpha * values[:, :3] + (1.0 - alpha) * values.new_tensor(background)
+        return float(values.var(0, unbiased=False).mean())
+
+    def _flat(self, image: Tensor) -> Tensor:
+        pixels = image.reshape(-1, image.shape[-1])
+        if self.has_alpha and image.shape[-1] == 3:
+            pixels = torch.cat([pixels, torch.full_like(pixels[:, :1], 255)], -1)
+        return pixels
+
+    @staticmethod
+    def _visible(scene: Scene) -> Tensor | None:
+        """Numbers of the pixels that count, or None where all do."""
+        if not scene.masks or all(scene.masks[view] is None for view in scene.train):
+            return None
+        flags = [
+            torch.ones(scene.images[view].shape[:2], dtype=torch.bool)
+            if scene.masks[view] is None
+            else scene.masks[view]
+            for view in scene.train
+        ]
+        return torch.cat([flag.flatten() for flag in flags]).nonzero()[:, 0]
