@@ -9,8 +9,8 @@ until it closes.
 What is guaranteed: each sample that was read has the value that a dense reading gives, and all
 others have the sign of their surroundings; so the triangles are those of the dense reading, one
 for one, as long as no part of the surface is invisible to the coarse samples. What is not: a body
-or a hole that lies wholly between coarse samples is missed, and a sheet or a wire thinner than two
-fine cells may end too early, closed.
+or a hole that lies wholly between coarse samples is missed, and a sheet or a wire thinner than
+three fine cells (the corner of a shape that the box cuts, say) may end too early, closed.
 """
 
 from __future__ import annotations
@@ -123,12 +123,13 @@ def _read(
     layers = max((1 << 22) // mask[0].size, 1)
     for first in range(0, len(mask), layers):
         part = slice(first, first + layers)
-        nodes = np.argwhere(mask[part])
-        values[part][mask[part]] = sampler((nodes + (first, 0, 0)) * stride + (start, 0, 0))
+        nodes = np.argwhere(mask[part]) * stride
+        nodes[:, 0] += first * stride + start
+        values[part][mask[part]] = sampler(nodes)
 
 
 def _between(values: np.ndarray) -> np.ndarray:
-    """Values at half the stride: each new node takes its lower neighbour's, whose sign is its own."""
+    """Values at half the stride: a new node takes its lower neighbour's."""
     for axis in range(3):
         values = np.delete(np.repeat(values, 2, axis), -1, axis)
     return values
