@@ -24,7 +24,8 @@ def write_viewer(
 ) -> None:
     """Draws named segments (S, 2, 3) and points (P, 3), +Z up, beside facts and warnings.
 
-    Points (P, 6) add red, green, blue in [0, 1]. Arrays may be NumPy or torch. The first view fits the segments, or the points without any.
+    Points (P, 6) add red, green, blue in [0, 1]. Arrays may be NumPy or torch. The first view
+    fits the segments, or the points without any.
     """
     scene = {
         "lines": [{"name": name, "data": _packed(segments)} for name, segments in lines.items()],
