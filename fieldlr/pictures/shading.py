@@ -1,0 +1,94 @@
+"""A picture of a mesh without OpenGL: light-grey clay, or its own colours, on white."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fieldlr.triangles import TriangleMesh, rasterise
+
+_CLAY = (0.84, 0.83, 0.81)  # sRGB
+_GAMMA = 2.2
+_CREASE_COSINE = 0.7  # a corner sharper than this keeps its faces flat
+_SKY = (0.0, 0.0, 1.0)
+_KEY_IN_CAMERA = (-0.55, 0.60, 0.58)  # over the left shoulder
+_SHARES = {"ambient": 0.06, "sky": 0.22, "key": 0.70, "head": 0.16}
+
+
+def shade(
+    mesh: TriangleMesh,
+    camera_to_world: np.ndarray,
+    focal_pixels: float,
+    width: int,
+    height: int,
+    supersample: int = 2,
+) -> np.ndarray:
+    """The picture (height, width, 3) uint8 that a camera, pose (3, 4), takes of a mesh."""
+    pose = np.asarray(camera_to_world, np.float64)
+    wide, high = width * supersample, height * supersample
+    face, weights = _visible(mesh, pose, focal_pixels * supersample, wide, high)
+    hit = face >= 0
+    picture = np.ones((wide * high, 3))
+    picture[hit] = _lit(mesh, pose, face[hit], weights[hit])
+    picture = picture.reshape(wide, high, 3).swapaxes(0, 1)
+    picture = picture.reshape(height, supersample, width, supersample, 3).mean((1, 3))
+    return np.rint(255.0 * np.clip(picture, 0.0, 1.0) ** (1.0 / _GAMMA)).astype(np.uint8)
+
+
+def _visible(mesh: TriangleMesh, pose, focal: float, width: int, height: int):
+    """(face, weights) of the nearest triangle at each pixel, column by column; face -1 if none."""
+    local = (mesh.vertices - pose[:, 3]) @ pose[:, :3]
+    depth = -local[:, 2]
+    closeness = 1.0 / np.where(depth > 1e-9, depth, np.inf)
+    center = np.array([0.5 * width - 0.5, 0.5 * height - 0.5])
+    screen = local[:, :2] * (focal, -focal) * closeness[:, None] + center
+    in_front = np.flatnonzero((closeness[mesh.faces] > 0.0).all(1))
+    face = np.full(width * height, -1)
+    weights = np.zeros((width * height, 3))
+    nearest = np.zeros(width * height)
+    for samples in rasterise(screen, mesh.faces[in_front], (0, width), height):
+        pixel = samples.columns * height + samples.rows
+        # 1 / depth is what is linear on the screen.
+        shares = samples.weights * closeness[mesh.faces[in_front[samples.faces]]]
+        near = shares.sum(1)
+        np.maximum.at(nearest, pixel, near)
+        won = near == nearest[pixel]
+        face[pixel[won]] = in_front[samples.faces[won]]
+        weights[pixel[won]] = shares[won] / near[won, None]
+    return face, weights
+
+
+def _lit(mesh: TriangleMesh, pose, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Linear colours (M, 3) of points on faces (M,) with barycentric weights (M, 3)."""
+    corners = mesh.faces[face]
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    face_normals = np.cross(b - a, c - a)
+    flat = _unit(face_normals[face])
+    at_corners = _vertex_normals(mesh, face_normals)[corners]
+    creased = (at_corners @ flat[..., None])[..., 0] < _CREASE_COSINE
+    at_corners = np.where(creased[..., None], flat[:, None], at_corners)
+    normals = _unit((at_corners * weights[..., None]).sum(1))
+    points = (mesh.vertices[corners] * weights[..., None]).sum(1)
+    view = _unit(pose[:, 3] - points)
+    # A surface has two sides, and the one that is seen is the one that is lit.
+    normals = np.where((flat * view).sum(1, keepdims=True) < 0.0, -normals, normals)
+    light = (
+        _SHARES["ambient"]
+        + _SHARES["sky"] * (0.5 + 0.5 * normals @ np.array(_SKY))
+        + _SHARES["key"] * np.clip(normals @ _unit(pose[:, :3] @ np.array(_KEY_IN_CAMERA)), 0, 1)
+        + _SHARES["head"] * np.clip((normals * view).sum(1), 0.0, 1.0)
+    )
+    colors = np.array(_CLAY)
+    if mesh.colors is not None:
+        colors = (mesh.colors[corners] / 255.0 * weights[..., None]).sum(1)
+    return colors**_GAMMA * light[:, None]
+
+
+def _vertex_normals(mesh: TriangleMesh, face_normals: np.ndarray) -> np.ndarray:
+    """Mean of the normals of the faces around a vertex, weighted by their areas."""
+    corner, size = mesh.faces.reshape(-1), len(mesh.vertices)
+    sums = [np.bincount(corner, np.repeat(n, 3), minlength=size) for n in face_normals.T]
+    return _unit(np.stack(sums, 1))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300)
