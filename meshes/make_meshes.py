@@ -201,7 +201,7 @@ def chain(cell=0.0055, links=12):
     r, angle = polar(straight, y)
     travel = angle * 0.2 + np.where(y > 0, -1, 1) * np.clip(x, -0.13, 0.13)
     turns = 2 * np.pi * 4 / (0.2 * 2 * np.pi + 0.52)
-    strands = []
+    strands = [np.hypot(r - 0.2, z) - 0.02]  # a core, so that no cavity stays between the strands
     for j in range(3):
         phase = turns * travel + 2 * np.pi * j / 3
         u, v = 0.036 * np.cos(phase), 0.036 * np.sin(phase)
