@@ -1,0 +1,79 @@
+"""Meshes as .ply, .obj, .stl and .glb; all but .glb keep the mesh's own coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fieldlr.errors import FieldlrError
+from fieldlr.export.files import replacing
+from fieldlr.export.glb import encode_glb
+from fieldlr.triangles import TriangleMesh
+
+
+def write_mesh(mesh: TriangleMesh, path: Path | str) -> None:
+    """Writes a mesh in the format that the suffix names, with all that it can hold."""
+    path = Path(path)
+    write = FORMATS.get(path.suffix.lower())
+    if write is None:
+        raise FieldlrError(
+            f"A mesh is written as {', '.join(FORMATS)}; got {path.name}. Change the suffix."
+        )
+    if not len(mesh.faces):
+        raise FieldlrError(
+            f"{path.name} would be an empty mesh: the surface has no triangles at this threshold. "
+            "Choose another threshold or check the field."
+        )
+    content = write(mesh)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def vertex_normals(mesh: TriangleMesh) -> np.ndarray:
+    """Unit normals (V, 3): the area-weighted mean of the faces around each vertex."""
+    corners = mesh.vertices[mesh.faces]
+    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.stack(
+        [
+            np.bincount(mesh.faces.ravel(), np.repeat(weighted[:, axis], 3), len(mesh.vertices))
+            for axis in range(3)
+        ],
+        1,
+    )
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    # A vertex of slivers alone has no area around it; any unit vector will do.
+    return np.where(lengths > 0, normals / np.where(lengths > 0, lengths, 1), (0.0, 0.0, 1.0))
+
+
+def _ply(mesh: TriangleMesh) -> bytes:
+    return _trimesh(mesh).export(file_type="ply", encoding="binary", vertex_normal=True)
+
+
+def _obj(mesh: TriangleMesh) -> bytes:
+    text = _trimesh(mesh).export(file_type="obj", include_normals=True, header="fieldlr")
+    return text.encode()
+
+
+def _stl(mesh: TriangleMesh) -> bytes:
+    return _trimesh(mesh).export(file_type="stl")
+
+
+def _glb(mesh: TriangleMesh) -> bytes:
+    return encode_glb(mesh, vertex_normals(mesh))
+
+
+def _trimesh(mesh: TriangleMesh):
+    import trimesh
+
+    return trimesh.Trimesh(
+        mesh.vertices,
+        mesh.faces,
+        vertex_normals=vertex_normals(mesh),
+        vertex_colors=mesh.colors,
+        process=False,
+        validate=False,
+    )
+
+
+FORMATS = {".ply": _ply, ".obj": _obj, ".stl": _stl, ".glb": _glb}
