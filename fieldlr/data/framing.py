@@ -170,9 +170,9 @@ def depths_seen(cameras: Cameras, points: Tensor, num_views: int = 16) -> Tensor
 def carve(cameras: Cameras, images: list[Tensor], focus: Tensor, distance: float) -> Aabb | None:
     """The box around the visual hull of silhouettes, or None where nothing is left.
 
-    Cells of a 64^3 grid about the focus survive if at least half of the views see them and all
-    but 2 % of those (a view may be cropped or badly cut out) show something there. Silhouettes
-    are widened by the reach of a cell, so thin parts cannot fall between the cells' centres.
+    Cells of a 64^3 grid about the focus survive if at least half of the views see them and those
+    show something there; one view in 32 may be wrong (badly cut out). Silhouettes are widened
+    by the reach of a cell, so thin parts cannot fall between the cells' centres.
     """
     half = 0.6 * distance
     ticks = (torch.arange(CARVING_CELLS) + 0.5) / CARVING_CELLS * 2 - 1
@@ -188,8 +188,10 @@ def carve(cameras: Cameras, images: list[Tensor], focus: Tensor, distance: float
         column, row = pixels[inside].long().unbind(-1)
         seen += inside
         empty[inside] += ~solid[row, column]
-    kept = (seen >= 0.5 * len(views)) & (empty <= 0.02 * seen)
-    return Aabb.around(cells[kept], padding=0.5 * cell) if kept.any() else None
+        alive = empty <= len(views) // 32
+        cells, seen, empty = cells[alive], seen[alive], empty[alive]
+    kept = cells[seen >= 0.5 * len(views)]
+    return Aabb.around(kept, padding=0.5 * cell) if len(kept) else None
 
 
 def _widened(image: Tensor, reach: int) -> Tensor:
