@@ -6,6 +6,7 @@ degrees about X on the way in, and back on the way out.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,9 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
 
     suffix = path.suffix.lower()
     try:
-        # An open file, not a path: nothing beside the file is looked up, whatever it asks for.
-        with path.open("rb") as stream:
-            scene = trimesh.load_scene(
-                stream, file_type=suffix[1:], process=False, skip_materials=True
-            )
+        # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
+        stream = io.BytesIO(path.read_bytes())
+        scene = trimesh.load_scene(stream, file_type=suffix[1:], process=False, skip_materials=True)
         bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     except Exception as error:  # a parser's reaction to a damaged file can be any error
         raise FieldlrError(
@@ -120,8 +119,8 @@ def _merged(vertices, faces, colors):
     """Vertices in the same place become one; those of no face go."""
     used = np.unique(faces)
     low = vertices[used].min(0)
-    longest = max(float(np.ptp(vertices[used], axis=0).max()), np.finfo(float).tiny)
-    steps = np.rint((vertices[used] - low) * (_MERGE_STEPS / longest)).astype(np.int64)
+    longest = float(np.ptp(vertices[used], axis=0).max()) or 1.0
+    steps = np.rint((vertices[used] - low) / longest * _MERGE_STEPS).astype(np.int64)
     key = (steps[:, 0] << 42) + (steps[:, 1] << 21) + steps[:, 2]
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     place = np.empty(len(vertices), np.int64)
