@@ -29,7 +29,7 @@ def play(path):
     command = [find_ffmpeg(), "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     stream = re.search(r"Video: .*", done.stderr.decode())[0]
-    width, height = map(int, re.search(r" (\d+)x(\d+)", stream).groups())
+    width, height = map(int, re.search(r", (\d+)x(\d+)", stream).groups())
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3), stream
 
 

@@ -1,0 +1,226 @@
+"""Camera paths: orbits, spirals, and nerfstudio's camera_path.json.
+
+Paths are `Cameras` in the frame of the field. Elevations and fields of view are in degrees,
+focal lengths in pixels, sizes (width, height).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fieldlr.cameras import Cameras
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Similarity, Vector
+
+Size = tuple[int, int]
+
+
+def look_at(positions: Tensor, targets: Tensor, up: Tensor) -> Tensor:
+    """Poses (N, 3, 4) of cameras at positions (N, 3) that look at targets, `up` (3,) up."""
+    backward = torch.nn.functional.normalize(positions - targets, dim=-1)
+    right = torch.linalg.cross(up.expand_as(backward), backward)
+    right = torch.nn.functional.normalize(right, dim=-1)
+    return torch.stack([right, torch.linalg.cross(backward, right), backward, positions], -1)
+
+
+def orbit(
+    center: Vector, radius: float, elevation: float, frames: int, focal: float, size: Size
+) -> Cameras:
+    """A closed circle about the vertical through `center`, seen from `elevation` above it."""
+    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
+    tilt = math.radians(elevation)
+    across = math.cos(tilt) * torch.stack([turn.cos(), turn.sin()], -1)
+    rise = torch.full((frames, 1), math.sin(tilt), dtype=torch.float64)
+    middle = torch.tensor(center, dtype=torch.float64)
+    positions = middle + radius * torch.cat([across, rise], -1)
+    return _cameras(look_at(positions, middle.expand_as(positions), _up()), focal, size)
+
+
+def orbit_of(cameras: Cameras, frames: int, size: Size) -> Cameras:
+    """The orbit at the mean distance and elevation of a scene's cameras, about their focus."""
+    center = focus_of(cameras)
+    offsets = cameras.camera_to_world[:, :, 3].double() - center
+    distances = offsets.norm(dim=-1).clamp_min(1e-9)
+    elevation = math.degrees(torch.asin(offsets[:, 2] / distances).mean())
+    # From straight above, a circle about the vertical has no radius left.
+    elevation = max(-75.0, min(75.0, elevation))
+    focal = _focal_for(cameras, size)
+    return orbit(tuple(center.tolist()), float(distances.mean()), elevation, frames, focal, size)
+
+
+def spiral(
+    cameras: Cameras, frames: int, size: Size, turns: int = 2, focus: float = 0.0
+) -> Cameras:
+    """The spiral of LLFF about the mean camera, for scenes seen from the front.
+
+    It spans the 90th percentile of the cameras' offsets and looks at the point `focus` world
+    units ahead, by default what the cameras look at (Mildenhall et al. 2019, their code's
+    `render_path_spiral`).
+    """
+    poses = cameras.camera_to_world.double()
+    middle = poses[:, :, 3].mean(0)
+    mean = look_at(
+        middle[None],
+        (middle - poses[:, :, 2].mean(0))[None],
+        poses[:, :, 1].mean(0),
+    )[0]
+    if not focus:
+        focus = float(((focus_of(cameras) - middle) @ -mean[:, 2]).clamp_min(1e-3))
+    extent = torch.quantile(((poses[:, :, 3] - middle) @ mean[:, :3]).abs(), 0.9, dim=0)
+    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
+    curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
+    positions = middle + curve @ mean[:, :3].T
+    target = middle - focus * mean[:, 2]
+    poses = look_at(positions, target.expand_as(positions), mean[:, 1])
+    return _cameras(poses, _focal_for(cameras, size), size)
+
+
+def focus_of(cameras: Cameras) -> Tensor:
+    """The point (3,) float64 nearest to all optical axes, in the sense of least squares.
+
+    sum over cameras of (I - d d^T) (p - o) = 0; the small weight on the cameras' mean keeps
+    parallel axes solvable.
+    """
+    poses = cameras.camera_to_world.double()
+    origins, axes = poses[:, :, 3], poses[:, :, 2]
+    identity = torch.eye(3, dtype=torch.float64)
+    across = identity - axes[:, :, None] * axes[:, None, :]
+    weight = 1e-6 * len(origins)
+    matrix = across.sum(0) + weight * identity
+    return torch.linalg.solve(
+        matrix, (across @ origins[:, :, None]).sum(0)[:, 0] + weight * origins.mean(0)
+    )
+
+
+def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = None) -> Cameras:
+    """The cameras of a nerfstudio camera_path.json, brought from the user's frame to the field's.
+
+    `frame` is the field's, from internal to the user's. `size` replaces the size of the file.
+    """
+    file = Path(file)
+    content = _read_json(file)
+    width, height = size or (_side(file, content, key) for key in ("render_width", "render_height"))
+    poses, focals = [], []
+    for number, view in enumerate(content["camera_path"]):
+        pose, angle = _view(file, f"camera_path[{number}]", view, content.get("default_fov"))
+        poses.append(pose)
+        focals.append(0.5 * height / math.tan(math.radians(0.5 * angle)))
+    return _cameras(
+        frame.inverse().apply_poses(torch.stack(poses)), torch.tensor(focals), (width, height)
+    )
+
+
+def write_camera_path(cameras: Cameras, file: Path | str, frame: Similarity, fps: float) -> None:
+    """Writes perspective cameras of one size, in the user's frame, for nerfstudio's tools too."""
+    file = Path(file)
+    poses = frame.apply_poses(cameras.camera_to_world.double())
+    bottom = poses.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(poses), 1, 4)
+    matrices = torch.cat([poses, bottom], 1).reshape(-1, 16).tolist()
+    width, height = cameras.sizes[0].tolist()
+    angles = torch.rad2deg(2 * torch.atan(0.5 * height / cameras.intrinsics[:, 1].double()))
+    aspect = width / height
+    views = [
+        {"camera_to_world": matrix, "fov": angle, "aspect": aspect}
+        for matrix, angle in zip(matrices, angles.tolist(), strict=True)
+    ]
+    content = {
+        "camera_type": "perspective",
+        "render_width": width,
+        "render_height": height,
+        "fps": fps,
+        "seconds": len(views) / fps,
+        "is_cycle": False,
+        "smoothness_value": 0.0,
+        "default_fov": angles[0].item(),
+        "keyframes": [
+            {"matrix": view["camera_to_world"], "fov": view["fov"], "aspect": aspect}
+            for view in views
+        ],
+        "camera_path": views,
+    }
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    os.replace(temporary, file)
+
+
+def _cameras(poses: Tensor, focal: float | Tensor, size: Size) -> Cameras:
+    """Ideal square-pixel cameras of one size with the principal point in the middle."""
+    count = len(poses)
+    intrinsics = torch.empty(count, 4, dtype=torch.float32)
+    intrinsics[:, :2] = focal if not isinstance(focal, Tensor) else focal[:, None].float()
+    intrinsics[:, 2:] = torch.tensor(size) / 2
+    sizes = torch.tensor(size, dtype=torch.int64).repeat(count, 1)
+    return Cameras(poses.float(), intrinsics, sizes, torch.zeros(count, 6))
+
+
+def _focal_for(cameras: Cameras, size: Size) -> float:
+    """The focal length that shows at `size` as much as the mean camera does, at the least."""
+    relative = cameras.intrinsics[:, :2].double() / cameras.sizes.double()
+    return float((relative.mean(0) * torch.tensor(size, dtype=torch.float64)).min())
+
+
+def _up() -> Tensor:
+    return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+
+
+def _counted(frames: int) -> int:
+    if frames < 1:
+        raise FieldlrError(f"A camera path has at least 1 frame; got {frames}. Ask for more.")
+    return frames
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FieldlrError(f"A camera path is a JSON file; {file} is not one: {error}.") from None
+    if not isinstance(content, dict):
+        raise _wrong(file, "camera_path", "there, in an object")
+    if content.get("camera_type", "perspective") != "perspective":
+        raise _wrong(file, "camera_type", "perspective: no other lens is rendered")
+    if not (isinstance(content.get("camera_path"), list) and content["camera_path"]):
+        raise _wrong(file, "camera_path", "a list of at least one camera")
+    return content
+
+
+def _view(file: Path, key: str, view, default_angle) -> tuple[Tensor, float]:
+    """The pose (3, 4) and the vertical field of view in degrees of one entry."""
+    if not isinstance(view, dict):
+        raise _wrong(file, key, "an object")
+    matrix = _numbers(file, f"{key}.camera_to_world", view.get("camera_to_world"))
+    if len(matrix) != 16:
+        raise _wrong(file, f"{key}.camera_to_world", "16 numbers, row by row")
+    (angle,) = _numbers(file, f"{key}.fov", [view.get("fov", default_angle)])
+    if not 0 < angle < 180:
+        raise _wrong(file, f"{key}.fov", "a vertical angle between 0 and 180 degrees")
+    return torch.tensor(matrix, dtype=torch.float64).reshape(4, 4)[:3], angle
+
+
+def _side(file: Path, content: dict, key: str) -> int:
+    (side,) = _numbers(file, key, [content.get(key)])
+    if side < 1 or side != int(side):
+        raise _wrong(file, key, "a whole number of pixels")
+    return int(side)
+
+
+def _numbers(file: Path, key: str, values) -> list[float]:
+    if not isinstance(values, list):
+        raise _wrong(file, key, "a list of numbers")
+    for value in values:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise _wrong(file, key, f"given in finite numbers; got {value!r}")
+    return [float(value) for value in values]
+
+
+def _wrong(file: Path, key: str, rule: str) -> FieldlrError:
+    return FieldlrError(f"{file}: {key} must be {rule}. Mend the file, or export it again.")

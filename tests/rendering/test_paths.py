@@ -1,0 +1,127 @@
+import json
+import math
+
+import pytest
+import torch
+
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Similarity
+from fieldlr.rendering.paths import (
+    focus_of,
+    orbit,
+    orbit_of,
+    read_camera_path,
+    spiral,
+    write_camera_path,
+)
+
+CENTER = (1.0, 2.0, 0.5)
+FRAME = Similarity(((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), 2.5, (3.0, -1.0, 4.0))
+
+
+@pytest.fixture
+def circle():
+    return orbit(CENTER, 4.0, 30.0, 12, 100.0, (64, 48))
+
+
+def assert_rotations(cameras):
+    rotation = cameras.camera_to_world[:, :, :3]
+    identity = torch.eye(3).expand_as(rotation)
+    assert torch.allclose(rotation.transpose(1, 2) @ rotation, identity, atol=1e-5)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(len(rotation)), atol=1e-5)
+
+
+def test_an_orbit_sees_its_centre_in_the_middle_and_stands_upright(circle):
+    assert_rotations(circle)
+    assert len(circle) == 12
+    offsets = circle.camera_to_world[:, :, 3] - torch.tensor(CENTER)
+    assert torch.allclose(offsets.norm(dim=-1), torch.full((12,), 4.0), atol=1e-5)
+    assert torch.allclose(offsets[:, 2], torch.full((12,), 2.0), atol=1e-5)
+    above = torch.tensor([CENTER, (1.0, 2.0, 1.5)])
+    for index in range(12):
+        pixels, depth = circle.project(index, above)
+        assert torch.allclose(pixels[0], torch.tensor([32.0, 24.0]), atol=1e-3)
+        assert depth[0] == pytest.approx(4.0, abs=1e-4)
+        assert pixels[1, 0] == pytest.approx(32.0, abs=1e-3) and pixels[1, 1] < 10
+    steps = offsets.roll(-1, 0) - offsets
+    assert torch.allclose(steps.norm(dim=-1), steps[0].norm().expand(12), atol=1e-5)
+
+
+def test_the_orbit_of_an_orbit_is_itself(circle):
+    assert torch.allclose(focus_of(circle), torch.tensor(CENTER).double(), atol=1e-4)
+    again = orbit_of(circle, 12, (64, 48))
+    assert torch.allclose(again.camera_to_world, circle.camera_to_world, atol=1e-3)
+    assert torch.allclose(again.intrinsics, circle.intrinsics, atol=1e-3)
+    assert torch.allclose(orbit_of(circle, 5, (128, 96)).intrinsics[:, 0], torch.full((5,), 200.0))
+
+
+def test_a_spiral_stays_among_forward_facing_cameras_and_looks_ahead():
+    """Cameras on a plane that look along -Z at a point three units away."""
+    places = torch.tensor([[x, y, 0.0] for x in (-1.0, 0.0, 1.0) for y in (-0.5, 0.0, 0.5)])
+    target = torch.tensor([0.0, 0.0, -3.0])
+    source = orbit((0.0, 0.0, 0.0), 1.0, 0.0, 9, 50.0, (40, 40))
+    backward = torch.nn.functional.normalize(places - target, dim=-1)
+    right = torch.linalg.cross(torch.tensor([[0.0, 1.0, 0.0]]).expand(9, 3), backward)
+    right = torch.nn.functional.normalize(right, dim=-1)
+    up = torch.linalg.cross(backward, right)
+    source.camera_to_world.copy_(torch.stack([right, up, backward, places], -1))
+    path = spiral(source, 60, (40, 40))
+    assert_rotations(path)
+    positions = path.camera_to_world[:, :, 3]
+    assert positions[:, 0].abs().max() == pytest.approx(1.0, abs=0.02)
+    assert positions[:, 1].abs().max() == pytest.approx(0.5, abs=0.02)
+    for index in range(0, 60, 7):
+        pixel, depth = path.project(index, target[None])
+        assert depth > 0 and (pixel - 20).abs().max() < 1.5
+
+
+def test_a_camera_path_comes_back(circle, tmp_path):
+    file = tmp_path / "path.json"
+    write_camera_path(circle, file, FRAME, 24)
+    back = read_camera_path(file, FRAME)
+    assert torch.allclose(back.camera_to_world, circle.camera_to_world, atol=1e-5)
+    assert torch.allclose(back.intrinsics, circle.intrinsics, atol=1e-3)
+    assert torch.equal(back.sizes, circle.sizes)
+    content = json.loads(file.read_text())
+    assert content["camera_type"] == "perspective" and content["seconds"] == 0.5
+    first = torch.tensor(content["camera_path"][0]["camera_to_world"]).reshape(4, 4)
+    place = FRAME.apply(circle.camera_to_world[0, :, 3])
+    assert torch.allclose(first[:3, 3], place, atol=1e-5)
+    assert content["camera_path"][0]["fov"] == pytest.approx(2 * math.degrees(math.atan(0.24)))
+    larger = read_camera_path(file, FRAME, (128, 96))
+    assert torch.allclose(larger.intrinsics, 2 * circle.intrinsics, atol=1e-3)
+    assert [path.name for path in tmp_path.iterdir()] == ["path.json"]
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("camera_type", lambda content: content.update(camera_type="fisheye")),
+        ("camera_path must", lambda content: content.update(camera_path=[])),
+        ("render_width", lambda content: content.pop("render_width")),
+        ("render_height", lambda content: content.update(render_height=10.5)),
+        (r"camera_path\[3\].fov", lambda content: content["camera_path"][3].update(fov=180)),
+        (r"camera_path\[3\].fov", lambda content: content["camera_path"][3].update(fov="wide")),
+        (r"camera_path\[0\].camera_to_world", lambda c: c["camera_path"][0].pop("camera_to_world")),
+        ("16 numbers", lambda c: c["camera_path"][2]["camera_to_world"].pop()),
+        (r"camera_path\[1\]", lambda c: c["camera_path"].__setitem__(1, 7)),
+    ],
+)
+def test_errors_name_file_and_key(circle, tmp_path, key, change):
+    file = tmp_path / "path.json"
+    write_camera_path(circle, file, FRAME, 24)
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    with pytest.raises(FieldlrError, match=rf"path\.json.*{key}"):
+        read_camera_path(file, FRAME)
+
+
+def test_a_file_that_is_no_path(tmp_path, circle):
+    with pytest.raises(FieldlrError, match=r"none\.json"):
+        read_camera_path(tmp_path / "none.json", FRAME)
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(FieldlrError, match=r"bad\.json"):
+        read_camera_path(tmp_path / "bad.json", FRAME)
+    with pytest.raises(FieldlrError, match="at least 1 frame"):
+        orbit_of(circle, 0, (64, 48))
