@@ -60,7 +60,8 @@ def depth_picture(depth: np.ndarray) -> np.ndarray:
     nearness = 1.0 / np.where(seen, depth, 1.0)
     low, high = np.percentile(nearness[seen], [1, 99])
     scaled = (nearness - low) / max(high - low, 1e-9 * high)
-    return turbo(scaled) * seen[..., None].astype(np.uint8)
+    # Turbo starts almost black: the farthest depth must not look like nothing.
+    return turbo(0.08 + 0.92 * np.clip(scaled, 0, 1)) * seen[..., None].astype(np.uint8)
 
 
 def turbo(values: np.ndarray) -> np.ndarray:
