@@ -1,0 +1,25 @@
+"""fieldlr: neural-field reconstruction with low-rank backbones."""
+
+from fieldlr import linears as linears
+from fieldlr.errors import FieldlrError as FieldlrError
+
+__version__ = "0.1.0"
+
+
+def load(path):
+    """The trained field in a run folder: `field.inside(points)` and more (`fields.Field`)."""
+    from fieldlr import pipeline
+
+    return pipeline.load(path)
+
+
+def reconstruct(source, out, **options):
+    """Fits photos, a mesh or a volume and returns the finished run (`pipeline.reconstruct`).
+
+    `options` are those of `presets.FitOptions` (backbone, rank, seconds, ...) and `downscale`,
+    `device`, `memory_gib`, `resume`.
+    """
+    from fieldlr import pipeline, presets
+
+    how = {k: options.pop(k) for k in ("downscale", "device", "memory_gib", "resume") if k in options}
+    return pipeline.reconstruct(source, out, presets.FitOptions(**options), **how)

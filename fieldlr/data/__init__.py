@@ -1,0 +1,69 @@
+"""Sources: what a path holds, read into a `Scene` of photos or an `OccupancyVolume`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fieldlr.data import colmap, llff, mesh, transforms, volume
+from fieldlr.data.scene import Scene as Scene
+from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
+from fieldlr.errors import FieldlrError
+
+Kind = Literal["photos", "mesh", "volume"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format: what it holds, whether a path is of it, and how it is read."""
+
+    kind: Kind
+    can_read: Callable[[Path], bool]
+    read: Callable[..., Scene | OccupancyVolume]
+
+
+# In the order in which they are asked: a folder with a transforms.json is read by that.
+READERS = {
+    "transforms.json": Reader("photos", transforms.can_read, transforms.read),
+    "LLFF": Reader("photos", llff.can_read, llff.read),
+    "COLMAP": Reader("photos", colmap.can_read, colmap.read),
+    "mesh": Reader("mesh", mesh.can_read, mesh.read),
+    "volume": Reader("volume", volume.can_read, volume.read),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a path holds."""
+
+    kind: Kind
+    format: str  # the key in READERS
+    content: Scene | OccupancyVolume
+
+
+def open_source(path: Path, downscale: int | None = None) -> Source:
+    """Reads a folder or file by the first reader that says yes.
+
+    `downscale` divides the size of photos; it has no meaning for meshes and volumes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FieldlrError(f"a source is a folder or a file that exists; {path} does not.")
+    for name, reader in READERS.items():
+        if not reader.can_read(path):
+            continue
+        if reader.kind == "photos":
+            factor = 1 if downscale is None else downscale
+            if factor < 1:
+                raise FieldlrError(f"--downscale divides the image size: 1 or more; got {factor}.")
+            return Source("photos", name, reader.read(path, factor))
+        if downscale not in (None, 1):
+            raise FieldlrError(f"--downscale is for photos; {path.name} is a {reader.kind}.")
+        return Source(reader.kind, name, reader.read(path))
+    raise FieldlrError(
+        f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
+        "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb) or a volume "
+        "(.npz, .npy)."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
-from fieldlr.execution import layers_loss
+from fieldlr.execution import fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.geometry import Space
+from fieldlr.metrics import shape
+from fieldlr.surface import extract
+from fieldlr.triangles import TriangleMesh, voxelise
 
+METRIC_VERSION = 1
 # Voxels a call when every voxel is asked for.
 SLAB_VOXELS = 1 << 19
 # A logit this near to the threshold in the fast number format is computed again in float32.
@@ -118,12 +123,32 @@ class OccupancyTask:
             both, either = both + counts[0], either + counts[1]
         return both / max(either, 1)
 
-    def evaluate(self, field: OccupancyField, resolution: int | None = None) -> dict[str, Any]:
-        """The figures of `fieldlr eval` (conventions: IoU over every voxel, ONET's distances)."""
-        from fieldlr.tasks.shape_figures import surface_figures
+    def evaluate(self, field: OccupancyField) -> dict[str, Any]:
+        """The IoU of the field over every voxel, and what it was taken over."""
+        return {
+            "iou": self.iou(field),
+            "grid": list(self.volume.shape),
+            "metric_version": METRIC_VERSION,
+        }
 
-        figures = {"iou": self.iou(field), "grid": list(self.volume.shape)}
-        return figures | surface_figures(self.volume, field, resolution)
+    def evaluate_surface(self, field: OccupancyField) -> dict[str, Any]:
+        """Figures of the extracted mesh: its IoU on the grid, and its distance to the surface.
+
+        The mesh has as many samples along its longest edge as the grid. Distances are in the
+        user's units; `relative` ones are divided by the longest edge of the true surface's box.
+        """
+        volume = self.volume
+        extraction = extract(field.level, volume.aabb, max(volume.shape))
+        grid = voxelise(extraction.mesh, volume.aabb, volume.shape)
+        truth = volume.mesh or _boolean_surface(volume)
+        figures = {"iou_mesh": shape.iou(grid, volume.dense())}
+        distances = shape.surface_distances(truth, extraction.mesh)
+        return figures | {
+            **dataclasses.asdict(distances),
+            "chamfer_l1_relative": distances.chamfer_l1_relative,
+            "signed_offset_relative": distances.signed_offset_relative,
+            "mesh_resolution": max(volume.shape),
+        }
 
     @torch.no_grad()
     def _count(self, field: OccupancyField, voxels: Tensor) -> tuple[int, int]:
@@ -134,10 +159,20 @@ class OccupancyTask:
         return int((inside & truth).sum()), int((inside | truth).sum())
 
 
+def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
+    """The surface of a solid that came without one: marching cubes over its booleans."""
+
+    def level(points: Tensor) -> Tensor:
+        index = volume.aabb.to_unit(points).add_(1.0).mul_(0.5) * points.new_tensor(volume.shape)
+        i, j, k = (index[:, axis].long().clamp_(0, n - 1) for axis, n in enumerate(volume.shape))
+        flat = (i * volume.shape[1] + j) * volume.shape[2] + k
+        return volume.occupied(flat).float() - 0.5
+
+    return extract(level, volume.aabb, max(volume.shape), dense=True).mesh
+
+
 def field_signs(field: OccupancyField, points: Tensor) -> Tensor:
     """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
-    from fieldlr.execution import fast_format
-
     encoded = field.encoded(points)
     fast = fast_format(points.device.type)
     logits = field.mlp(encoded, fast)[:, 0]

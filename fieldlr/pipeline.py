@@ -1,0 +1,226 @@
+"""From a source to a run: open, make the task, fit, evaluate, save. Everything calls this."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+import fieldlr
+from fieldlr.data import Source, open_source
+from fieldlr.errors import FieldlrError
+from fieldlr.execution import prepare_process
+from fieldlr.fields.config import FieldConfig, name_of
+from fieldlr.fields.field import Field
+from fieldlr.linears import LINEARS
+from fieldlr.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.runs import Run, create_run, open_run
+from fieldlr.tasks import OccupancyTask, Task
+from fieldlr.training import FitConfig, FitReport, FitState, fit
+
+CHECKPOINT_SECONDS = 30.0
+# What torch, the field and its buffers take beside the source itself.
+BASE_MEMORY_BYTES = 1_200_000_000
+
+
+class Reconstruction:
+    """A fit under way, in its run folder: pull `reports` to train, then `finish`.
+
+    Stopping to pull is stopping: `checkpoint` keeps what is trained, and the same call with
+    `resume` goes on as if it had never stopped.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        out: Path,
+        options: FitOptions | None = None,
+        *,
+        downscale: int | None = None,
+        device: str = "auto",
+        memory_gib: float | None = None,
+        resume: bool = False,
+    ):
+        began = perf_counter()
+        prepare_process()
+        options, out = options or FitOptions(), Path(out)
+        known = open_run(out) if resume and (out / "config.json").exists() else None
+        if known is not None:
+            options, downscale = _remembered(known, options, downscale)
+        self.source = open_source(source, downscale)
+        check_memory(self.source, memory_gib)
+        self.config: FieldConfig = field_config(options, self.source.kind)
+        self.fit_config: FitConfig = fit_config(options, self.source.kind)
+        self.task: Task = make_task(self.source, options.preset)
+        self.state = FitState(self.task, self.config, options.seed, choose_device(device))
+        self.run = known or create_run(out, self._description(source, out, options, downscale))
+        if known is not None:
+            self._restore()
+        elif self.source.kind == "photos":
+            scene = self.source.content
+            self.run.save_cameras(scene.cameras, scene.test)
+        self.setup_seconds = perf_counter() - began
+
+    def reports(self) -> Iterator[FitReport]:
+        """Trains; yields a few reports a second and saves a checkpoint now and then."""
+        last = perf_counter()
+        with open(self.run.folder / "history.jsonl", "a") as history:
+            for report in fit(self.state, self.fit_config):
+                history.write(_history_line(report))
+                yield report
+                if perf_counter() - last > CHECKPOINT_SECONDS:
+                    self.checkpoint()
+                    last = perf_counter()
+
+    def checkpoint(self) -> None:
+        """Keeps everything that is trained: the state to go on from, and the field as it is."""
+        self.run.save_checkpoint(*self.state.save())
+        self.run.save_field(self.state.field)
+
+    def finish(self) -> dict[str, Any]:
+        """Evaluates and saves the field; the results as the command line gives them."""
+        self.checkpoint()
+        field = self.state.field.eval()
+        figures = self.task.evaluate(field)
+        results = {
+            "run": str(self.run.folder),
+            "kind": self.source.kind,
+            "backbone": name_of(self.config.linear, LINEARS),
+            "num_parameters": field.num_parameters,
+            "steps": self.state.step,
+            "samples": self.state.samples,
+            "seconds": round(self.state.seconds, 3),
+            "setup_seconds": round(self.setup_seconds, 3),
+            "restarts": self.state.restarts,
+            "quality": figures[self.task.quality_name],
+            "config": self.run.config,
+        }
+        self.run.add_results({"fit": results | {"config": None}, "eval": figures})
+        return results
+
+    def _description(
+        self, source: Path, out: Path, options: FitOptions, downscale: int | None
+    ) -> dict[str, Any]:
+        """The run's config.json: plain values, the source as a path relative to the run."""
+        field, content = self.state.field, self.source.content
+        return {
+            "fieldlr": fieldlr.__version__,
+            "kind": self.source.kind,
+            "source": os.path.relpath(Path(source).resolve(), out.resolve()),
+            "source_format": self.source.format,
+            "content_hash": content.content_hash,
+            "options": dataclasses.asdict(options),
+            "downscale": downscale,
+            "field_kind": "radiance" if self.source.kind == "photos" else "occupancy",
+            "field": self.config.to_json(),
+            "space": dataclasses.asdict(field.space),
+            "frame": dataclasses.asdict(field.frame),
+            "task": dataclasses.asdict(self.task.settings),
+            "warnings": list(content.warnings),
+        }
+
+    def _restore(self) -> None:
+        _check_content(self.run, self.source)
+        saved = self.run.load_checkpoint()
+        if saved is not None:
+            self.state.load(*saved)
+
+
+def reconstruct(source: Path, out: Path, options: FitOptions | None = None, **how) -> Run:
+    """Fits a source from beginning to end; the finished run. Arguments as `Reconstruction`."""
+    reconstruction = Reconstruction(source, out, options, **how)
+    for _ in reconstruction.reports():
+        pass
+    reconstruction.finish()
+    return reconstruction.run
+
+
+def load(path: Path) -> Field:
+    """The trained field in a run folder."""
+    prepare_process()
+    return open_run(path).load_field()
+
+
+def evaluate(run: Run, source: Path | None = None) -> dict[str, Any]:
+    """The full evaluation of a run against its source, or against `source` where it is now."""
+    prepare_process()
+    data = open_source(source or run.source, run.config["downscale"])
+    _check_content(run, data)
+    task = make_task(data, run.config["options"]["preset"])
+    field = run.load_field()
+    figures = task.evaluate(field)
+    if isinstance(task, OccupancyTask):
+        figures |= task.evaluate_surface(field)
+    run.add_results({"eval": figures})
+    return figures
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is some, else the CPU."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise FieldlrError(
+            "--device cuda needs an NVIDIA GPU that torch can use; there is none here. "
+            "Use --device auto, or see fieldlr doctor."
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def memory_estimate(source: Source) -> int:
+    """Bytes that a fit of this source will take at most, roughly."""
+    # Voxels near the surface are listed by 8-byte index while booleans are spread out once.
+    factor = 1.0 if source.kind == "photos" else 16.0
+    return int(BASE_MEMORY_BYTES + factor * source.content.memory_bytes)
+
+
+def check_memory(source: Source, limit_gib: float | None) -> None:
+    """FieldlrError where a fit would take more memory than is allowed."""
+    needed = memory_estimate(source)
+    if limit_gib is not None and needed > limit_gib * 2**30:
+        raise FieldlrError(
+            f"this fit needs about {needed / 2**30:.1f} GiB and --memory allows {limit_gib:g}. "
+            "Give photos a larger --downscale, a mesh or volume a coarser grid, or allow more."
+        )
+
+
+def _check_content(run: Run, source: Source) -> None:
+    if run.config["content_hash"] != source.content.content_hash:
+        raise FieldlrError(
+            f"{run.folder} was made from other data than {source.content.name} holds now. Give "
+            "the right --source, or train anew with another --out."
+        )
+
+
+def _remembered(
+    run: Run, options: FitOptions, downscale: int | None
+) -> tuple[FitOptions, int | None]:
+    """A run's own options; what the user says now must agree, but for the end of the fit."""
+    stored, default = FitOptions(**run.config["options"]), FitOptions()
+    ends = {}
+    for name, value in dataclasses.asdict(options).items():
+        if value == getattr(default, name) or value == getattr(stored, name):
+            continue
+        if name not in ("seconds", "steps"):
+            raise FieldlrError(
+                f"{run.folder} was begun with --{name} {getattr(stored, name)}; got {value}. "
+                "Leave it out to go on, or give another --out."
+            )
+        ends[name] = value
+    if downscale not in (None, run.config["downscale"]):
+        raise FieldlrError(
+            f"{run.folder} was begun with --downscale {run.config['downscale']}; got {downscale}. "
+            "Leave it out to go on, or give another --out."
+        )
+    return dataclasses.replace(stored, **ends), run.config["downscale"]
+
+
+def _history_line(report: FitReport) -> str:
+    """A line of history.jsonl."""
+    return json.dumps(dataclasses.asdict(report)) + "\n"

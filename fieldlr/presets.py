@@ -1,0 +1,94 @@
+"""From a user's few words (a backbone, a rank, a preset) to a field's config and a task."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fieldlr.activations import ACTIVATIONS
+from fieldlr.data import Source
+from fieldlr.encodings import ENCODINGS
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.config import FieldConfig
+from fieldlr.linears import LINEARS, LinearConfig
+from fieldlr.tasks import OccupancyTask, RadianceTask, Task
+from fieldlr.tasks.occupancy import OccupancySettings
+from fieldlr.tasks.radiance import PRESETS as PHOTO_PRESETS
+from fieldlr.training import FitConfig
+
+Preset = Literal["quick", "standard", "paper"]
+
+# Shapes have one network, the paper's; presets differ in how long and on what it is trained.
+# `paper` draws voxels uniformly, 200,000 a step, for 200 passes over the Thai statue's grid.
+SHAPE_PRESETS = {
+    "quick": OccupancySettings(),
+    "standard": OccupancySettings(),
+    "paper": OccupancySettings(points_per_step=200_000, near_fraction=0.0),
+}
+SECONDS = {"photos": {"quick": 300.0, "standard": 1200.0}, "shape": {"quick": 60.0, "standard": 240.0}}
+PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a user may say about a fit; None stands for the preset's choice."""
+
+    backbone: str | None = None
+    rank: int | None = None
+    omega: float | None = None
+    width: int | None = None
+    depth: int | None = None
+    activation: str | None = None
+    encoding: str | None = None
+    preset: Preset = "quick"
+    seconds: float | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
+def field_config(options: FitOptions, kind: str) -> FieldConfig:
+    """The shape of the field that the options ask for."""
+    base = PHOTO_PRESETS[options.preset][0] if kind == "photos" else FieldConfig()
+    if kind == "photos" and options.encoding in ("identity", "frequency") and base.network == "mlp":
+        # Without a grid the MLP holds the scene, and needs the size for it.
+        base = dataclasses.replace(base, width=128, depth=3)
+    changes: dict[str, Any] = {"linear": linear_config(options)}
+    changes |= {k: v for k in ("width", "depth") if (v := getattr(options, k)) is not None}
+    if options.activation is not None:
+        changes["activation"] = ACTIVATIONS[options.activation]()
+    if options.encoding is not None:
+        changes["encoding"] = ENCODINGS[options.encoding]()
+    return dataclasses.replace(base, **changes)
+
+
+def linear_config(options: FitOptions) -> LinearConfig:
+    """The kind of linear: `full` unless a backbone is named."""
+    name = options.backbone or "full"
+    given = {k: v for k in ("rank", "omega") if (v := getattr(options, k)) is not None}
+    known = {f.name for f in dataclasses.fields(LINEARS[name])}
+    for key in given.keys() - known:
+        raise FieldlrError(
+            f"--{key} has no meaning for the backbone {name}. Leave it out, or choose "
+            f"--backbone {'sine-low-rank' if key == 'omega' else 'low-rank or sine-low-rank'}."
+        )
+    return LINEARS[name](**given)
+
+
+def fit_config(options: FitOptions, kind: str) -> FitConfig:
+    """When the fit ends: the user's word, else the preset's."""
+    seconds, steps = options.seconds, options.steps
+    if seconds is None and steps is None:
+        group = "photos" if kind == "photos" else "shape"
+        if options.preset == "paper":
+            steps = PAPER_STEPS[group]
+        else:
+            seconds = SECONDS[group][options.preset]
+    return FitConfig(steps, seconds, options.seed)
+
+
+def make_task(source: Source, preset: Preset) -> Task:
+    """The task of a source, with the preset's way of training."""
+    if source.kind == "photos":
+        return RadianceTask(source.content, PHOTO_PRESETS[preset][1])
+    return OccupancyTask(source.content, SHAPE_PRESETS[preset])

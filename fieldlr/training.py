@@ -1,0 +1,175 @@
+"""The only training loop: a generator of reports.
+
+To cancel is to stop pulling; the state then holds everything, and the loop can go on from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.config import FieldConfig
+from fieldlr.tasks.task import Task
+
+REPORT_SECONDS = 0.2
+NUM_QUALITIES = 10  # quick estimates of the quality in one fit
+MAX_RESTARTS = 3
+MAX_BAD_STEPS = 20
+_RECENT = 500
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """When a fit ends, and its seed. With `steps` the result does not depend on the clock."""
+
+    steps: int | None = None
+    seconds: float | None = None  # of training: set-up and evaluation are not counted
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.steps is None and self.seconds is None:
+            raise FieldlrError("a fit needs an end: give --seconds or --steps.")
+        for name, value in (("steps", self.steps), ("seconds", self.seconds)):
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise FieldlrError(
+                    f"--{name} must be above 0; got {value}. Give it a positive number."
+                )
+
+    def progress(self, step: int, seconds: float) -> float:
+        """How far a fit is, in [0, 1]: by steps where they are given, else by the clock."""
+        done = step / self.steps if self.steps is not None else seconds / self.seconds
+        return min(done, 1.0)
+
+    def is_over(self, step: int, seconds: float) -> bool:
+        over_steps = self.steps is not None and step >= self.steps
+        return over_steps or (self.seconds is not None and seconds >= self.seconds)
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """Where a fit stands."""
+
+    step: int
+    seconds: float  # of training so far
+    progress: float  # in [0, 1]
+    loss: float
+    quality: float | None  # a quick estimate, now and then
+    samples: int  # points or ray samples that went through the network so far
+    restarts: int
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate, once there is something to go by."""
+        if self.progress <= 0.0 or self.step < 5:
+            return None
+        return self.seconds * (1.0 / self.progress - 1.0)
+
+
+@dataclass
+class FitState:
+    """Everything a fit carries from one step to the next."""
+
+    task: Task
+    config: FieldConfig
+    seed: int
+    device: torch.device
+    step: int = 0
+    seconds: float = 0.0
+    samples: int = 0
+    restarts: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.generator = torch.Generator().manual_seed(self.seed + 1000 * self.restarts)
+        self.field = self.task.make_field(self.config, self.generator).to(self.device)
+        groups = self.task.parameter_groups(self.field)
+        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-15, fused=True)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+
+    def restart(self) -> None:
+        """Begins again with another seed; the clock and the steps run on."""
+        self.restarts += 1
+        self.losses = []
+        self.__post_init__()
+
+    def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """(tensors, plain values) from which `load` restores the state exactly."""
+        tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{k}": v.clone() for k, v in moments.items()}
+        tensors["generator"] = self.generator.get_state()
+        names = ("seed", "step", "seconds", "samples", "restarts", "losses")
+        return tensors, {name: getattr(self, name) for name in names}
+
+    def load(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Restores what `save` gave."""
+        for name, value in plain.items():
+            setattr(self, name, value)
+        self.field.load_state_dict(_under(tensors, "field."))
+        adam = self.optimizer.state_dict()
+        for key, value in _under(tensors, "adam.").items():
+            index, name = key.split(".")
+            adam["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(adam)
+        self.generator.set_state(tensors["generator"])
+
+
+def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
+    """Trains `state` until `config` says that it is over; yields a few reports a second."""
+    last_report, next_quality = -math.inf, 0
+    while not config.is_over(state.step, state.seconds):
+        started = perf_counter()
+        progress = config.progress(state.step, state.seconds)
+        _train_step(state, progress)
+        now = perf_counter()
+        state.seconds += now - started
+        over = config.is_over(state.step, state.seconds)
+        if over or now - last_report >= REPORT_SECONDS:
+            last_report = now
+            progress = config.progress(state.step, state.seconds)
+            quality = None
+            if progress * NUM_QUALITIES >= next_quality or over:
+                next_quality = int(progress * NUM_QUALITIES) + 1
+                quality = state.task.quality(state.field)
+            yield _report(state, progress, quality)
+
+
+def _train_step(state: FitState, progress: float) -> None:
+    factor = state.task.rate(progress, state.step)
+    for group, rate in zip(state.optimizer.param_groups, state.rates, strict=True):
+        group["lr"] = rate * factor
+    loss, samples = state.task.loss(state.field, state.generator, progress)
+    state.optimizer.zero_grad()
+    state.losses = [*state.losses[1 - _RECENT :], loss.item()]
+    if math.isfinite(state.losses[-1]):
+        loss.backward()
+        state.optimizer.step()
+    elif not any(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])):
+        raise FieldlrError(
+            f"the loss has not been a number for {MAX_BAD_STEPS} steps in a row (step "
+            f"{state.step}). Try another --seed, or another --activation."
+        )
+    state.step += 1
+    state.samples += samples
+    can_restart = state.restarts < MAX_RESTARTS
+    if can_restart and state.task.collapsed(state.field, state.losses, state.step):
+        state.restart()
+
+
+def _report(state: FitState, progress: float, quality: float | None) -> FitReport:
+    recent = [loss for loss in state.losses[-50:] if math.isfinite(loss)]
+    loss = sum(recent) / len(recent) if recent else math.nan
+    return FitReport(
+        state.step, state.seconds, progress, loss, quality, state.samples, state.restarts
+    )
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
