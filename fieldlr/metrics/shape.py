@@ -131,9 +131,12 @@ def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
     from scipy.spatial import cKDTree
 
     corners = target.mesh.vertices[target.mesh.faces]
-    tree = cKDTree(np.concatenate([target.points, corners.mean(1)]))
+    # The tree splits just above a coordinate. Just above zero is a denormal number, which a
+    # processor that flushes them takes for zero again, without end: so keep away from zero.
+    away = 1.0 + np.ptp(target.points, axis=0) - target.points.min(0)
+    tree = cKDTree(np.concatenate([target.points, corners.mean(1)]) + away)
     owners = np.concatenate([target.faces, np.arange(len(corners))])
-    _, near = tree.query(samples.points, k=min(_NEIGHBOURS, len(owners)), workers=-1)
+    _, near = tree.query(samples.points + away, k=min(_NEIGHBOURS, len(owners)), workers=-1)
     candidates = owners[near.reshape(len(samples.points), -1)]
     offset, face = np.empty_like(samples.points), np.empty_like(samples.faces)
     for start in range(0, len(offset), _CHUNK_POINTS):
