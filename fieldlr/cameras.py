@@ -17,7 +17,8 @@ from torch import Tensor
 from fieldlr.geometry import Rays, Similarity
 
 CameraModel = Literal["perspective", "fisheye"]
-NEWTON_STEPS = 12
+# Newton's method doubles the digits with each step: a strong lens takes five or six.
+NEWTON_STEPS, NEWTON_TOLERANCE = 12, 1e-9
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ class Cameras:
         return self._map(lambda tensor: tensor.to(device))
 
     def rays(self, camera_indices: Tensor, pixels: Tensor) -> Rays:
-        """Rays (M,) through pixel positions (M, 2) = (x, y) of the cameras (M,)."""
+        """Rays (M,) through pixel positions (M, 2) = (x, y) of the cameras (M,), or (1,) for all."""
         intrinsics = self.intrinsics[camera_indices].double()
         normalised = (pixels.double() - intrinsics[:, 2:]) / intrinsics[:, :2]
         directions = self._unproject(normalised, self.distortion[camera_indices].double())
         pose = self.camera_to_world[camera_indices]
-        world = (pose[:, :, :3].double() @ directions[:, :, None])[..., 0]
-        world = world / world.norm(dim=-1, keepdim=True)
-        return Rays(pose[:, :, 3], world.to(pose.dtype))
+        # A sum of products: thousands of 3 x 3 matrix products one by one are far slower.
+        directions = torch.nn.functional.normalize(directions, dim=-1).to(pose.dtype)
+        world = (pose[:, :, :3] * directions[:, None, :]).sum(-1)
+        return Rays(pose[:, :, 3].expand_as(world), torch.nn.functional.normalize(world, dim=-1))
 
     def image_rays(self, index: int) -> Rays:
         """Rays (H * W,) of the pixel centres of one camera, row by row."""
@@ -65,7 +67,7 @@ class Cameras:
             torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
         )
         pixels = torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5
-        return self.rays(torch.full((len(pixels),), index, device=device), pixels)
+        return self.rays(torch.tensor([index], device=device), pixels)
 
     def project(self, index: int, points: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels (P, 2) and depths (P,) along the optical axis of world points (P, 3).
@@ -163,8 +165,10 @@ def _unbend(bent: Tensor, distortion: Tensor) -> Tensor:
         determinant = xx * yy - across * across
         left, up = (_bend(ideal, distortion) - bent).unbind(-1)
         step = torch.stack([yy * left - across * up, xx * up - across * left], -1)
-        good = (determinant > 1e-6)[:, None]
-        ideal = torch.where(good, ideal - step / determinant.clamp_min(1e-6)[:, None], ideal)
+        step = step * ((determinant > 1e-6) / determinant.clamp_min(1e-6))[:, None]
+        ideal = ideal - step
+        if step.abs().max() < NEWTON_TOLERANCE:
+            break
     return ideal
 
 
@@ -179,5 +183,8 @@ def _unbend_fisheye(radius: Tensor, distortion: Tensor) -> Tensor:
     theta = radius.clamp_max(torch.pi)
     for _ in range(NEWTON_STEPS):
         bent, slope = _fisheye(theta, distortion)
-        theta = (theta - (bent - radius) / slope.clamp_min(1e-3)).clamp(0.0, torch.pi)
+        step = (bent - radius) / slope.clamp_min(1e-3)
+        theta = (theta - step).clamp(0.0, torch.pi)
+        if step.abs().max() < NEWTON_TOLERANCE:
+            break
     return theta
