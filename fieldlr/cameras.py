@@ -49,7 +49,7 @@ class Cameras:
         return self._map(lambda tensor: tensor.to(device))
 
     def rays(self, camera_indices: Tensor, pixels: Tensor) -> Rays:
-        """Rays (M,) through pixel positions (M, 2) = (x, y) of the cameras (M,), or (1,) for all."""
+        """Rays (M,) through pixels (M, 2) = (x, y) of the cameras (M,), or (1,) for all."""
         intrinsics = self.intrinsics[camera_indices].double()
         normalised = (pixels.double() - intrinsics[:, 2:]) / intrinsics[:, :2]
         directions = self._unproject(normalised, self.distortion[camera_indices].double())
