@@ -66,12 +66,9 @@ def test_growing_shows_in_the_offset_and_moving_in_the_shift():
     assert turned.signed_offset < 0
 
 
-def test_zeros_do_not_trap_the_search_where_denormals_are_flushed():
-    torch.set_flush_denormal(True)
-    assert surface_distances(square(0.0), square(0.0), 20_000).chamfer_l1 < 1e-6
-
-
 def test_samples_do_not_hide_large_triangles_beside_small_ones():
+    # Many heights are exactly zero here: where denormals are flushed, a careless search crashes.
+    torch.set_flush_denormal(True)
     fine = sphere(0.01, (0.5, 0.5, 0.5))
     ground = square(0.0)
     both = TriangleMesh(
