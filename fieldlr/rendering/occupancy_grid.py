@@ -21,8 +21,9 @@ class OccupancyGrid:
 
     The rule of Müller et al. 2022, appendix C: every cell holds the largest density seen in it,
     fading a little at each update; it is occupied while light that crosses it would lose more
-    than `min_opacity`, or as long as it is denser than the mean cell. The tensors, which `update`
-    changes in place, are buffers of the field: they travel with it.
+    than `min_opacity`. Where no cell is that dense yet, half of the densest is the limit: a fit
+    never loses its last cells. The tensors, which `update` changes in place, are buffers of the
+    field: they travel with it.
     """
 
     density: Tensor  # (R, R, R) float32, indexed z, y, x
@@ -65,9 +66,9 @@ class OccupancyGrid:
         flat = self.density.view(-1).mul_(self.decay)
         for cells in chosen.split(CHUNK):
             seen = density(self._points(cells, generator)).to(flat.dtype)
-            flat[cells] = torch.maximum(flat[cells], seen)
+            flat.scatter_reduce_(0, cells, seen, "amax")
         limit = flat.new_tensor(self.min_opacity * 0.5 * self.resolution)
-        self.occupied.copy_(self.density > torch.minimum(flat.mean(), limit))
+        self.occupied.copy_(self.density > torch.minimum(0.5 * flat.max(), limit))
 
     def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:
         """Cells (K,): all of them, or a random share, half of it among the occupied ones."""

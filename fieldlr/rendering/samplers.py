@@ -65,7 +65,7 @@ class GridSampler:
             pace = DIAGONAL / self.num_steps / chord.clamp_min(1e-6)
         steps = torch.arange(self.num_steps + 2, device=start.device, dtype=start.dtype)
         edges = ((steps - 1.0 + offsets[:, None]) * pace[:, None]).clamp_(0.0, 1.0)
-        t = space.distances(rays, start, stop, edges)
+        t = distances(space, rays, start, stop, edges)
         t_starts, t_ends = t[:, :-1], t[:, 1:]
         ray, step = (t_ends > t_starts).nonzero(as_tuple=True)
         t_starts, t_ends = t_starts[ray, step], t_ends[ray, step]
@@ -107,9 +107,14 @@ class HierarchicalSampler:
             jitter = uniform(edges[:, 1:-1].shape, generator, edges.device)
             inner = edges[:, 1:-1] + (jitter - 0.5) / self.num_coarse
             edges = torch.cat([edges[:, :1], inner, edges[:, -1:]], -1)
-        t = space.distances(rays, start, stop, edges)
+        t = distances(space, rays, start, stop, edges)
         ray_indices = torch.arange(len(rays), device=t.device).repeat_interleave(t.shape[1] - 1)
         return RaySamples(t[:, :-1].flatten(), t[:, 1:].flatten(), ray_indices, len(rays))
+
+
+def distances(space: Space, rays: Rays, start: Tensor, stop: Tensor, pace: Tensor) -> Tensor:
+    """`Space.distances`, but never past the end: float32 rounds the far end of a pace outwards."""
+    return torch.minimum(space.distances(rays, start, stop, pace), stop[:, None])
 
 
 def inverse_cdf(

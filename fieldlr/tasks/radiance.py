@@ -36,8 +36,8 @@ class RadianceSettings:
 
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
-    grid_rate: float = 2e-2
-    dense_rate: float = 2e-3
+    grid_rate: float = 3e-2
+    dense_rate: float = 4e-3
     factor_rate: float = 5e-3
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
@@ -80,7 +80,8 @@ class RadianceTask:
     """Mean squared error of the colours of random training pixels.
 
     Photos with alpha are seen before a random background, another for each ray, so that what is
-    transparent has to become empty; they are evaluated before white, others before black.
+    transparent has to become empty; photos of a world without end too, so that every ray has to
+    end on something. Photos with alpha are evaluated before white, others before black.
     """
 
     quality_name = "psnr_db"
@@ -139,8 +140,9 @@ class RadianceTask:
         """Rays, the colours (N, 3) that they should see, and the background behind them."""
         rays, target, alpha = self.pixels.draw(num_rays, generator)
         background = target.new_tensor(self.background)
-        if alpha is not None:
+        if alpha is not None or self.scene.space.kind != "box":
             background = torch.rand(target.shape, generator=generator)
+        if alpha is not None:
             target = alpha * target + (1.0 - alpha) * background
         rays = Rays(rays.origins.to(device), rays.directions.to(device))
         return rays, target.to(device), background.to(device)

@@ -1,0 +1,54 @@
+"""Rendering a field that is known, in each kind of space."""
+
+import torch
+
+from fieldlr.geometry import Aabb, Space
+from fieldlr.rendering.occupancy_grid import OccupancyGrid
+from fieldlr.rendering.render import render_image, render_rays
+
+
+def test_ball_is_red_before_white(ball, rays):
+    (seen,), count = render_rays(ball, rays, torch.ones(3))
+    assert count == len(seen.weights)
+    solid = seen.opacity > 0.99
+    assert solid.any() and (seen.opacity < 0.01).any()
+    red = torch.tensor([1.0, 0.0, 0.0]).expand(int(solid.sum()), 3)
+    assert torch.allclose(seen.rgb[solid], red, atol=0.02)
+    assert torch.allclose(seen.rgb[seen.opacity < 1e-6], torch.ones(3))
+
+
+def test_a_grid_that_skips_nothing_dense_changes_no_pixel(ball, rays):
+    (before,), count_before = render_rays(ball, rays, torch.ones(3))
+    network = ball.networks[-1]
+
+    def widened(unit):
+        """As dense as the ball is anywhere in the cell: corners and centre."""
+        steps = torch.linspace(-1.0, 1.0, 5) / 64
+        shifts = torch.cartesian_prod(steps, steps, steps)
+        return torch.stack([network.density(unit + shift)[0] for shift in shifts]).amax(0)
+
+    OccupancyGrid.of(ball).update(widened)
+    (after,), count_after = render_rays(ball, rays, torch.ones(3))
+    assert 0 < count_after < 0.5 * count_before
+    assert torch.equal(before.rgb, after.rgb)
+    assert torch.equal(before.opacity, after.opacity)
+
+
+def test_image_has_the_ball_in_its_middle(ball, cameras):
+    ball.space = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
+    image = render_image(ball, cameras, 0)
+    assert image.rgb.shape == (12, 16, 3) and image.depth.shape == (12, 16)
+    # The camera is at a distance of 3 and the ball's radius is 0.4.
+    assert abs(image.depth[6, 8] - 2.6) < 0.05
+    assert image.opacity[6, 8] > 0.99 and image.opacity[0, 0] == 0.0
+    assert torch.allclose(image.opacity, image.opacity.flip(0), atol=1e-3)
+    assert torch.allclose(image.opacity, image.opacity.flip(1), atol=1e-3)
+    assert torch.equal(image.rgb, render_image(ball, cameras, 0).rgb)
+
+
+def test_chunks_change_nothing(ball, rays):
+    (whole,), _ = render_rays(ball, rays, torch.ones(3))
+    parts = [
+        render_rays(ball, rays[i : i + 17], torch.ones(3))[0][0].rgb for i in range(0, 192, 17)
+    ]
+    assert torch.allclose(whole.rgb, torch.cat(parts), atol=1e-6)
