@@ -1,5 +1,11 @@
 """fieldlr: neural-field reconstruction with low-rank backbones."""
 
+import os
+
+# Threads that wait by spinning take the cores from whatever else runs, and a step then takes up
+# to thirty times as long. It must be said before torch is loaded; the user's own word stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from fieldlr import linears as linears
 from fieldlr.errors import FieldlrError as FieldlrError
 
@@ -17,9 +23,11 @@ def reconstruct(source, out, **options):
     """Fits photos, a mesh or a volume and returns the finished run (`pipeline.reconstruct`).
 
     `options` are those of `presets.FitOptions` (backbone, rank, seconds, ...) and `downscale`,
-    `device`, `memory_gib`, `resume`.
+    `grid`, `device`, `memory_gib`, `resume`.
     """
     from fieldlr import pipeline, presets
 
-    how = {k: options.pop(k) for k in ("downscale", "device", "memory_gib", "resume") if k in options}
+    how = {
+        k: options.pop(k) for k in ("downscale", "device", "memory_gib", "resume") if k in options
+    }
     return pipeline.reconstruct(source, out, presets.FitOptions(**options), **how)

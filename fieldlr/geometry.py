@@ -64,9 +64,7 @@ class Aabb:
         low, high = points.min(0), points.max(0)
         if isinstance(points, Tensor):
             low, high = low.values, high.values
-        return Aabb(
-            tuple(float(v) - padding for v in low), tuple(float(v) + padding for v in high)
-        )
+        return Aabb(tuple(float(v) - padding for v in low), tuple(float(v) + padding for v in high))
 
     def padded(self, padding: float) -> Aabb:
         """The box grown by `padding` world units on every side."""
@@ -108,7 +106,7 @@ class Aabb:
 
 @dataclass(frozen=True)
 class Similarity:
-    """x -> scale * rotation @ x + translation. As a field's `frame`: from internal to the user's."""
+    """x -> scale * rotation @ x + translation; a field's `frame` leads to the user's space."""
 
     rotation: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     scale: float = 1.0
@@ -173,7 +171,7 @@ class Space:
         return 0.5 * torch.where(norm <= 1.0, unit, (2.0 - 1.0 / norm) * unit / norm)
 
     def unwarp(self, unit: Tensor) -> Tensor:
-        """The inverse of `warp` (the far end of an unbounded space becomes very far, not infinite)."""
+        """The inverse of `warp`; the end of an unbounded space becomes very far, not infinite."""
         if self.kind == "box":
             return self.aabb.from_unit(unit)
         if self.kind == "ndc":
@@ -186,7 +184,7 @@ class Space:
         return self.aabb.from_unit(torch.where(norm <= 1.0, double, outside))
 
     def span(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """(start, stop) (N,): the distances t at s = 0 and s = 1; equal where a ray has nothing to see."""
+        """(start, stop) (N,): t at s = 0 and at s = 1; equal where a ray has nothing to see."""
         if self.kind == "box":
             enter, leave = self.aabb.intersect(rays)
             enter = enter.clamp_min(self.near)
@@ -198,7 +196,7 @@ class Space:
         return start, torch.full_like(start, min(self.far, 1e6 * self.aabb.longest_edge))
 
     def distances(self, rays: Rays, start: Tensor, stop: Tensor, s: Tensor) -> Tensor:
-        """Distances t (N, S) of the paces s (N, S) for rays (N,) whose `span` is start, stop (N,)."""
+        """Distances t (N, S) of paces s (N, S) on rays (N,) whose `span` is start, stop (N,)."""
         start, stop = start[..., None], stop[..., None]
         if self.kind == "box":
             return start + (stop - start) * s

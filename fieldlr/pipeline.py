@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-import fieldlr
+from fieldlr import __version__
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.execution import prepare_process
@@ -43,6 +43,7 @@ class Reconstruction:
         options: FitOptions | None = None,
         *,
         downscale: int | None = None,
+        grid: int | None = None,
         device: str = "auto",
         memory_gib: float | None = None,
         resume: bool = False,
@@ -50,16 +51,17 @@ class Reconstruction:
         began = perf_counter()
         prepare_process()
         options, out = options or FitOptions(), Path(out)
+        reading = {"downscale": downscale, "grid": grid}
         known = open_run(out) if resume and (out / "config.json").exists() else None
         if known is not None:
-            options, downscale = _remembered(known, options, downscale)
-        self.source = open_source(source, downscale)
+            options, reading = _remembered(known, options, reading)
+        self.source = open_source(source, **reading)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
         self.task: Task = make_task(self.source, options.preset)
         self.state = FitState(self.task, self.config, options.seed, choose_device(device))
-        self.run = known or create_run(out, self._description(source, out, options, downscale))
+        self.run = known or create_run(out, self._description(source, out, options, reading))
         if known is not None:
             self._restore()
         elif self.source.kind == "photos":
@@ -105,23 +107,24 @@ class Reconstruction:
         return results
 
     def _description(
-        self, source: Path, out: Path, options: FitOptions, downscale: int | None
+        self, source: Path, out: Path, options: FitOptions, reading: dict[str, int | None]
     ) -> dict[str, Any]:
         """The run's config.json: plain values, the source as a path relative to the run."""
         field, content = self.state.field, self.source.content
         return {
-            "fieldlr": fieldlr.__version__,
+            "fieldlr": __version__,
             "kind": self.source.kind,
             "source": os.path.relpath(Path(source).resolve(), out.resolve()),
             "source_format": self.source.format,
             "content_hash": content.content_hash,
             "options": dataclasses.asdict(options),
-            "downscale": downscale,
+            "reading": reading,
             "field_kind": "radiance" if self.source.kind == "photos" else "occupancy",
             "field": self.config.to_json(),
             "space": dataclasses.asdict(field.space),
             "frame": dataclasses.asdict(field.frame),
             "task": dataclasses.asdict(self.task.settings),
+            "background": getattr(self.task, "background", None),
             "warnings": list(content.warnings),
         }
 
@@ -150,7 +153,7 @@ def load(path: Path) -> Field:
 def evaluate(run: Run, source: Path | None = None) -> dict[str, Any]:
     """The full evaluation of a run against its source, or against `source` where it is now."""
     prepare_process()
-    data = open_source(source or run.source, run.config["downscale"])
+    data = open_source(source or run.source, **run.config["reading"])
     _check_content(run, data)
     task = make_task(data, run.config["options"]["preset"])
     field = run.load_field()
@@ -199,26 +202,23 @@ def _check_content(run: Run, source: Source) -> None:
 
 
 def _remembered(
-    run: Run, options: FitOptions, downscale: int | None
-) -> tuple[FitOptions, int | None]:
+    run: Run, options: FitOptions, reading: dict[str, int | None]
+) -> tuple[FitOptions, dict[str, int | None]]:
     """A run's own options; what the user says now must agree, but for the end of the fit."""
-    stored, default = FitOptions(**run.config["options"]), FitOptions()
+    stored = run.config["options"] | run.config["reading"]
+    default = dataclasses.asdict(FitOptions()) | dict.fromkeys(reading)
     ends = {}
-    for name, value in dataclasses.asdict(options).items():
-        if value == getattr(default, name) or value == getattr(stored, name):
+    for name, value in (dataclasses.asdict(options) | reading).items():
+        if value in (default[name], stored[name]):
             continue
         if name not in ("seconds", "steps"):
             raise FieldlrError(
-                f"{run.folder} was begun with --{name} {getattr(stored, name)}; got {value}. "
-                "Leave it out to go on, or give another --out."
+                f"{run.folder} was begun with --{name} {stored[name]}; got {value}. Leave it out "
+                "to go on, or give another --out."
             )
         ends[name] = value
-    if downscale not in (None, run.config["downscale"]):
-        raise FieldlrError(
-            f"{run.folder} was begun with --downscale {run.config['downscale']}; got {downscale}. "
-            "Leave it out to go on, or give another --out."
-        )
-    return dataclasses.replace(stored, **ends), run.config["downscale"]
+    options = dataclasses.replace(FitOptions(**run.config["options"]), **ends)
+    return options, run.config["reading"]
 
 
 def _history_line(report: FitReport) -> str:

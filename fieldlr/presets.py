@@ -26,7 +26,10 @@ SHAPE_PRESETS = {
     "standard": OccupancySettings(),
     "paper": OccupancySettings(points_per_step=200_000, near_fraction=0.0),
 }
-SECONDS = {"photos": {"quick": 300.0, "standard": 1200.0}, "shape": {"quick": 60.0, "standard": 240.0}}
+SECONDS = {
+    "photos": {"quick": 300.0, "standard": 1200.0},
+    "shape": {"quick": 60.0, "standard": 240.0},
+}
 PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
 
 

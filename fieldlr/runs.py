@@ -1,6 +1,6 @@
 """The run folder: it can be moved, zipped and opened without the data it was made from.
 
-    config.json             what was asked, the field's config, its space and frame, the source's hash
+    config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
     checkpoint.safetensors  the whole state of the training, until it is finished
     cameras.safetensors     the photos' cameras, for runs made from photos
@@ -181,14 +181,18 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise FieldlrError(f"{path} cannot be written ({error.strerror}). Choose another place.") from None
+        raise FieldlrError(
+            f"{path} cannot be written ({error.strerror}). Choose another place."
+        ) from None
 
 
 def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise FieldlrError(f"{path} cannot be read as JSON ({error}). Restore or remove it.") from None
+        raise FieldlrError(
+            f"{path} cannot be read as JSON ({error}). Restore or remove it."
+        ) from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -197,7 +201,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
             plain = json.loads((file.metadata() or {}).get("fieldlr", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise FieldlrError(f"{path} is broken or missing ({error}). Copy the run again.") from None

@@ -36,6 +36,11 @@ FLOORS = {
     "runs": 7,
     "compression": 7,
     "pipeline": 8,
+    "products": 8,
+    "checking": 9,
+    "filming": 9,
+    "progress": 9,
+    "stopping": 9,
     "workers": 9,
     "jobs": 9,
     "study": 10,
@@ -43,9 +48,10 @@ FLOORS = {
     "ui": 12,
     "demo": 12,
     "doctor": 12,
-    "cli": 13,
-    "__init__": 14,  # the public names
-    "__main__": 14,
+    "verbs": 13,
+    "cli": 14,
+    "__init__": 15,  # the public names
+    "__main__": 15,
 }
 
 # The ground floor is a short stair of its own: cameras and triangles speak of rays and boxes.
@@ -71,7 +77,7 @@ HOMES = {
     "distributed": {"workers"},
     "yaml": {"batch"},
     "gradio": {"ui"},
-    "tyro": {"cli"},
+    "tyro": {"cli", "verbs"},
     "rich": {"cli"},
     "tinycudann": {"execution"},
     "pycolmap": {"data"},

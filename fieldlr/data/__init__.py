@@ -12,6 +12,7 @@ from fieldlr.data.scene import Scene as Scene
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
 from fieldlr.errors import FieldlrError
 
+FINEST_GRID = 1024
 Kind = Literal["photos", "mesh", "volume"]
 
 
@@ -43,10 +44,11 @@ class Source:
     content: Scene | OccupancyVolume
 
 
-def open_source(path: Path, downscale: int | None = None) -> Source:
+def open_source(path: Path, downscale: int | None = None, grid: int | None = None) -> Source:
     """Reads a folder or file by the first reader that says yes.
 
-    `downscale` divides the size of photos; it has no meaning for meshes and volumes.
+    `downscale` divides the size of photos; `grid` is the number of voxels along the longest edge
+    of a mesh. FieldlrError where one is given for another kind of source.
     """
     path = Path(path)
     if not path.exists():
@@ -54,16 +56,24 @@ def open_source(path: Path, downscale: int | None = None) -> Source:
     for name, reader in READERS.items():
         if not reader.can_read(path):
             continue
-        if reader.kind == "photos":
-            factor = 1 if downscale is None else downscale
-            if factor < 1:
-                raise FieldlrError(f"--downscale divides the image size: 1 or more; got {factor}.")
-            return Source("photos", name, reader.read(path, factor))
-        if downscale not in (None, 1):
-            raise FieldlrError(f"--downscale is for photos; {path.name} is a {reader.kind}.")
-        return Source(reader.kind, name, reader.read(path))
+        return Source(reader.kind, name, reader.read(path, **_asked(reader.kind, downscale, grid)))
     raise FieldlrError(
         f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
         "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb) or a volume "
         "(.npz, .npy)."
     )
+
+
+def _asked(kind: Kind, downscale: int | None, grid: int | None) -> dict[str, int]:
+    """What the reader of this kind is told, once it makes sense."""
+    if downscale is not None and (kind != "photos" or downscale < 1):
+        raise FieldlrError(
+            f"--downscale divides the size of photos by 1 or more; got {downscale} for a {kind}."
+        )
+    if grid is not None and (kind != "mesh" or not 16 <= grid <= FINEST_GRID):
+        raise FieldlrError(
+            f"--grid is the number of voxels along the longest edge of a mesh, 16 to "
+            f"{FINEST_GRID}; got {grid} for a source of kind {kind}."
+        )
+    asked = {"downscale": downscale, "resolution": grid}
+    return {name: value for name, value in asked.items() if value is not None}

@@ -89,9 +89,7 @@ class OccupancyTask:
         target = self.volume.occupied(voxels).float()[:, None]
         points = self.volume.centers(voxels)
         if any(True for _ in field.encoding.parameters()):
-            loss = functional.binary_cross_entropy_with_logits(
-                field.level(points)[:, None], target
-            )
+            loss = functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
             return loss, len(voxels)
 
         def cross_entropy(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:

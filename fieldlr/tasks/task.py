@@ -28,9 +28,7 @@ class Task(Protocol):
         """What every learning rate is multiplied by; progress is in [0, 1]."""
         ...
 
-    def loss(
-        self, field: Field, generator: torch.Generator, progress: float
-    ) -> tuple[Tensor, int]:
+    def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
         """(loss, number of points or ray samples that went through the network)."""
         ...
 

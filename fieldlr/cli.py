@@ -1,0 +1,63 @@
+"""`fieldlr VERB ...`: parses, runs one verb, prints, and ends with the right exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from fieldlr.errors import FieldlrError
+from fieldlr.runs import without_nan
+from fieldlr.verbs import VERBS as VERBS
+from fieldlr.verbs import Stopped, Verb
+
+DONE, MISTAKE, STOPPED = 0, 2, 3
+
+
+def parse(argv: Sequence[str]) -> Verb:
+    """The verb that the words ask for; ends the process with 2 where they make no sense."""
+    return tyro.extras.subcommand_cli_from_dict(
+        VERBS,
+        args=list(argv),
+        prog="fieldlr",
+        description="Neural fields from photos and meshes, with low-rank backbones.",
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point of the command line."""
+    verb = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        result, code = verb.run(), DONE
+    except FieldlrError as error:
+        print(f"fieldlr: {error}", file=sys.stderr)
+        sys.exit(MISTAKE)
+    except Stopped as stop:
+        print(f"fieldlr: {stop}", file=sys.stderr)
+        result, code = stop.result, STOPPED
+    except KeyboardInterrupt:
+        print("fieldlr: stopped before there was anything to keep.", file=sys.stderr)
+        sys.exit(STOPPED)
+    _print(verb, result)
+    sys.exit(code)
+
+
+def _print(verb: Verb, result: dict[str, Any]) -> None:
+    if verb.json:
+        print(json.dumps(without_nan(result)))
+    elif not verb.quiet:
+        for name, value in result.items():
+            if not isinstance(value, dict | list) and value is not None:
+                print(
+                    f"{name:>24}  {value:.5g}"
+                    if isinstance(value, float)
+                    else f"{name:>24}  {value}"
+                )
+
+
+if __name__ == "__main__":
+    main()

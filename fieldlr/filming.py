@@ -1,0 +1,77 @@
+"""`fieldlr render`: views along a path, written as a picture, a video or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldlr.errors import FieldlrError
+from fieldlr.execution import prepare_process
+from fieldlr.export import open_video, write_depth, write_image
+from fieldlr.export.image import to_bytes
+from fieldlr.products import View, camera_path, views
+from fieldlr.runs import Run
+
+VIDEO_FRAMES = 60
+
+
+@dataclass(frozen=True)
+class Film:
+    """Views being written: iterate to write them; gives the path of each file."""
+
+    frames: Iterator[Path]
+    total: int
+
+    def __iter__(self) -> Iterator[Path]:
+        return self.frames
+
+
+def film(
+    run: Run,
+    out: Path,
+    path: str | None = None,
+    frames: int | None = None,
+    size: tuple[int, int] | None = None,
+    fps: float = 30.0,
+    depth_map: bool = False,
+) -> Film:
+    """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
+    prepare_process()
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".mp4", ""):
+        raise FieldlrError(f"views are written as .png, .mp4 or into a folder; got {out.name}.")
+    if frames is not None and frames < 1:
+        raise FieldlrError(f"--frames is the number of views, 1 or more; got {frames}.")
+    if depth_map and run.kind != "photos":
+        raise FieldlrError("--depth-map is for runs made from photos; this one is a shape's.")
+    field = run.load_field()
+    count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
+    cameras = camera_path(run, field, path, count, size)
+    if suffix == ".png":
+        cameras = cameras[:1]
+    elif suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
+        raise FieldlrError("a video has one size and these views have several. Give --size WxH.")
+    pictures = views(run, field, cameras)
+    size = tuple(cameras.sizes[0].tolist())
+    written = _write(pictures, out, suffix, size, fps, depth_map)
+    return Film(written, len(cameras))
+
+
+def _write(
+    pictures: Iterator[View], out: Path, suffix: str, size, fps: float, depth_map: bool
+) -> Iterator[Path]:
+    if suffix == "":
+        out.mkdir(parents=True, exist_ok=True)
+    with open_video(out, fps, size) if suffix == ".mp4" else nullcontext() as video:
+        for number, view in enumerate(pictures):
+            place = out / f"{number:05d}.png" if suffix == "" else out
+            if video is not None:
+                video.add(to_bytes(view.rgb))
+            else:
+                write_image(view.rgb, place)
+            if depth_map:
+                stem = place.stem if suffix != ".mp4" else f"{place.stem}_{number:05d}"
+                write_depth(view.depth, place.with_name(f"{stem}_depth.npy"))
+            yield place

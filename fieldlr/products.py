@@ -1,0 +1,125 @@
+"""What a trained field gives away: meshes in the user's frame, views along a path."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fieldlr.cameras import Cameras
+from fieldlr.errors import FieldlrError
+from fieldlr.export.mesh import vertex_normals
+from fieldlr.fields.field import Field
+from fieldlr.fields.radiance import RadianceField
+from fieldlr.geometry import Aabb, Vector
+from fieldlr.pictures.shading import shade
+from fieldlr.rendering.paths import orbit, orbit_of, read_camera_path, spiral
+from fieldlr.rendering.render import render_image
+from fieldlr.runs import Run
+from fieldlr.surface import Extraction, extract, largest_component, transform
+from fieldlr.triangles import TriangleMesh
+
+FINEST_RESOLUTION = 2048
+# A view of a shape: an orbit that sees all of it, from a little above.
+SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 2.2
+COLOR_CHUNK = 1 << 17
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a field."""
+
+    rgb: np.ndarray  # (H, W, 3) float in [0, 1], or uint8
+    depth: np.ndarray | None  # (H, W) along the ray, user's units; 0 where nothing is seen
+
+
+@torch.no_grad()
+def make_mesh(
+    field: Field,
+    resolution: int = 256,
+    threshold: float | None = None,
+    largest: bool = False,
+    dense: bool = False,
+) -> Extraction:
+    """The field's surface, in the user's frame; with vertex colours where the field has them."""
+    if not 4 <= resolution <= FINEST_RESOLUTION:
+        raise FieldlrError(
+            f"--resolution is the number of samples along the longest edge, 4 to "
+            f"{FINEST_RESOLUTION}; got {resolution}."
+        )
+    offset = field.level_of(threshold)
+    extraction = extract(field.level, field.aabb, resolution, offset, dense)
+    mesh = extraction.mesh
+    if len(mesh.faces) == 0:
+        raise FieldlrError(
+            "the field has no surface at this threshold: it is all inside or all outside. Give "
+            "another --threshold, or train longer."
+        )
+    mesh = largest_component(mesh) if largest else mesh
+    if isinstance(field, RadianceField):
+        mesh = dataclasses.replace(mesh, colors=_vertex_colors(field, mesh))
+    return dataclasses.replace(extraction, mesh=transform(mesh, field.frame))
+
+
+def _vertex_colors(field: RadianceField, mesh: TriangleMesh) -> np.ndarray:
+    """The colour (V, 3) uint8 of every vertex, seen from straight before it."""
+    points = torch.from_numpy(mesh.vertices).float()
+    facing = -torch.from_numpy(vertex_normals(mesh)).float()
+    parts = zip(points.split(COLOR_CHUNK), facing.split(COLOR_CHUNK), strict=True)
+    colors = torch.cat([field(*part)[0] for part in parts])
+    return (colors * 255.0).round().byte().numpy()
+
+
+def camera_path(
+    run: Run, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
+) -> Cameras:
+    """Cameras in the field's frame: `orbit`, `spiral`, `test`, or a camera_path.json."""
+    is_photos = run.kind == "photos"
+    if path not in (None, "orbit", "spiral", "test"):
+        return read_camera_path(Path(path), field.frame, size)
+    if not is_photos:
+        if path in ("spiral", "test"):
+            raise FieldlrError(
+                f"--path {path} follows the photos' cameras; this run was made from a "
+                f"{run.kind}. Use --path orbit, or a camera_path.json."
+            )
+        return _shape_orbit(field.aabb, frames, size or SHAPE_SIZE)
+    cameras, test = run.load_cameras()
+    own = tuple(cameras.sizes[0].tolist())
+    if path == "test" or (path is None and frames == 1):
+        views = cameras[list(test) or [0]]
+        views = views[:frames] if frames == 1 else views
+        return views if size is None else views.resized(torch.tensor([size] * len(views)))
+    forward = field.space.kind == "ndc"
+    if path == "spiral" or (path is None and forward):
+        return spiral(cameras, frames, size or own)
+    return orbit_of(cameras, frames, size or own)
+
+
+def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int]) -> Cameras:
+    radius = 0.5 * float(np.linalg.norm(aabb.size))
+    focal = 0.5 * min(size) * (SHAPE_DISTANCE**2 - 1.0) ** 0.5
+    return orbit(aabb.center, SHAPE_DISTANCE * radius, SHAPE_ELEVATION, frames, focal, size)
+
+
+def views(run: Run, field: Field, cameras: Cameras, resolution: int = 256) -> Iterator[View]:
+    """A picture from each camera. A shape is drawn by its mesh, of that resolution."""
+    if isinstance(field, RadianceField):
+        yield from _radiance_views(field, cameras, tuple(run.config["background"]))
+        return
+    # A shape's own frame is the user's, so its mesh and its cameras are in the same one.
+    mesh = make_mesh(field, resolution).mesh
+    for index in range(len(cameras)):
+        pose = cameras.camera_to_world[index].double().numpy()
+        width, height = cameras.sizes[index].tolist()
+        yield View(shade(mesh, pose, float(cameras.intrinsics[index, 0]), width, height), None)
+
+
+def _radiance_views(field: RadianceField, cameras: Cameras, background: Vector) -> Iterator[View]:
+    for index in range(len(cameras)):
+        rendering = render_image(field, cameras, index, background)
+        yield View(rendering.rgb.numpy(), (rendering.depth * field.frame.scale).numpy())

@@ -1,0 +1,35 @@
+"""Ctrl-C and SIGTERM as a request that a loop looks at, so that work ends between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class StopRequest:
+    requested: bool = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """The first signal asks to stop; a second one interrupts at once."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # Only the main thread may handle signals.
+        return
+
+    def ask(number, frame) -> None:
+        if request.requested:
+            raise KeyboardInterrupt
+        request.requested = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
