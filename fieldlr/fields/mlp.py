@@ -61,6 +61,8 @@ class Mlp(nn.Module):
     def layers(self) -> list[Layer]:
         """The engine's layers; dense weights are made once a call, without gradients once ever."""
         if torch.is_grad_enabled():
+            # A fused optimiser changes weights without raising their versions.
+            self._session = None
             return self._materialise()
         key = tuple((p.data_ptr(), p._version) for p in self.parameters())
         if self._session is None or self._session[0] != key:

@@ -76,6 +76,18 @@ def test_weights_are_materialised_once_a_session(generator):
         assert field.layers() is not first
 
 
+def test_a_fused_optimiser_ends_the_session(generator):
+    field = OccupancyField(FieldConfig(linear=SineLowRank(2)), SPACE, generator=generator)
+    optimizer = torch.optim.Adam(field.parameters(), lr=0.1, fused=True)
+    points = torch.rand(8, 3, generator=generator)
+    with torch.no_grad():
+        before = field.level(points)
+    field.level(points).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        assert not torch.equal(field.level(points), before)
+
+
 def test_a_network_without_any_factorised_layer_is_refused():
     with pytest.raises(FieldlrError, match="--rank"):
         OccupancyField(FieldConfig(linear=SineLowRank(300)), SPACE)
