@@ -20,6 +20,8 @@ from fieldlr.rendering.samples import RaySamples, uniform
 
 # Candidates that are looked up in the occupancy grid at a time; they stay in the cache.
 CHUNK = 65536
+# Steps along the diagonal of a box, or along a whole ray of an endless space.
+NUM_STEPS = {"box": 192, "ndc": 128, "contracted": 128}
 # A ray's longest way through the cube.
 DIAGONAL = 2.0 * math.sqrt(3.0)
 
@@ -29,7 +31,7 @@ class GridSampler:
     """Equal steps along the ray; intervals whose middle is in an empty cell are left out."""
 
     grid: OccupancyGrid
-    num_steps: int = 192  # along the diagonal of a box, or along a whole unbounded ray
+    num_steps: int
 
     @property
     def most_samples(self) -> int:
@@ -144,4 +146,4 @@ def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
     """The sampler of a field, in training as in rendering: two networks refine, one has a grid."""
     if len(field.networks) > 1:
         return HierarchicalSampler()
-    return GridSampler(OccupancyGrid.of(field))
+    return GridSampler(OccupancyGrid.of(field), NUM_STEPS[field.space.kind])

@@ -8,7 +8,7 @@ from fieldlr.cameras import Cameras
 from fieldlr.encodings import DenseGrid
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Aabb, Space
+from fieldlr.geometry import Aabb, Rays, Space
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 SPACES = {
@@ -57,5 +57,5 @@ def ball(space) -> RadianceField:
 def rays(space, cameras):
     rays = cameras.image_rays(0)
     if space.kind == "ndc":  # The cameras of a forward-facing capture are near the origin.
-        rays.origins[:, 2] -= 3.0
+        return Rays(rays.origins - torch.tensor([0.0, 0.0, 3.0]), rays.directions)
     return rays

@@ -4,7 +4,7 @@ import torch
 
 from fieldlr.geometry import Aabb, Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import render_image, render_rays
+from fieldlr.rendering.render import calmed, render_image, render_rays
 
 
 def test_ball_is_red_before_white(ball, rays):
@@ -44,6 +44,15 @@ def test_image_has_the_ball_in_its_middle(ball, cameras):
     assert torch.allclose(image.opacity, image.opacity.flip(0), atol=1e-3)
     assert torch.allclose(image.opacity, image.opacity.flip(1), atol=1e-3)
     assert torch.equal(image.rgb, render_image(ball, cameras, 0).rgb)
+
+
+def test_calmed_gradients_fall_with_the_square_of_the_distance():
+    values = torch.ones(4, requires_grad=True)
+    distances = torch.tensor([0.0, 0.1, 0.5, 3.0])
+    calm = calmed(values, distances)
+    assert torch.equal(calm, torch.ones(4))
+    calm.sum().backward()
+    assert torch.allclose(values.grad, torch.tensor([0.0, 0.01, 0.25, 1.0]))
 
 
 def test_chunks_change_nothing(ball, rays):
