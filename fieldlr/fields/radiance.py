@@ -26,6 +26,15 @@ START_LOGIT = -1.0
 # The density, per unit of the cube, at which a surface is drawn unless a user says otherwise:
 # half of the light is gone after a 70th of the cube's edge.
 SURFACE_DENSITY = 25.0
+# The level at most of a point in a cell that rendering skips; there a ray loses 1 % of its light.
+EMPTY_LEVEL = -4.0
+
+
+def cell_indices(unit: Tensor, cells: int) -> Tensor:
+    """Flat indices (...), x fastest, of the cells that points (..., 3) of the cube lie in."""
+    cell = ((unit + 1.0) * (0.5 * cells)).int().clamp_(0, cells - 1)
+    x, y, z = cell.unbind(-1)
+    return x + cells * (y + cells * z)
 
 
 class RadianceField(Field):
@@ -60,8 +69,13 @@ class RadianceField(Field):
         return self.networks[-1](self.space.warp(points), directions)
 
     def level(self, points: Tensor) -> Tensor:
-        """log(density / SURFACE_DENSITY) at points (M, 3)."""
-        return torch.log(self.density(points)[0].clamp_min(1e-12) / SURFACE_DENSITY)
+        """log(density / SURFACE_DENSITY) at points (M, 3), nowhere inside where rendering skips."""
+        unit = self.space.warp(points)
+        density = self.networks[-1].density(unit)[0]
+        level = torch.log(density.clamp_min(1e-12) / SURFACE_DENSITY)
+        # Nothing trains what rays no longer see, and there it may become anything.
+        kept = self.cell_occupied.view(-1)[cell_indices(unit, GRID_CELLS)]
+        return torch.where(kept, level, level.clamp_max(EMPTY_LEVEL))
 
     def level_of(self, threshold: float | None) -> float:
         """The level of a surface drawn at a density, by default SURFACE_DENSITY."""

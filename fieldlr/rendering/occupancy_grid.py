@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fieldlr.fields.radiance import RadianceField
+from fieldlr.fields.radiance import RadianceField, cell_indices
 from fieldlr.rendering.samples import uniform
 
 # Cells that are asked in one go.
@@ -43,9 +43,7 @@ class OccupancyGrid:
 
     def cells(self, unit: Tensor) -> Tensor:
         """Flat indices (...) of the cells that points (..., 3) of the cube lie in."""
-        cell = ((unit + 1.0) * (0.5 * self.resolution)).int().clamp_(0, self.resolution - 1)
-        x, y, z = cell.unbind(-1)
-        return x + self.resolution * (y + self.resolution * z)
+        return cell_indices(unit, self.resolution)
 
     def keeps(self, unit: Tensor) -> Tensor:
         """Booleans (...): whether points (..., 3) of the cube lie in occupied cells."""

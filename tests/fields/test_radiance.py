@@ -73,6 +73,9 @@ def test_level_is_zero_at_the_surface_density(generator):
     with torch.no_grad():
         level, density = field.level(points), field.density(points)[0]
     assert torch.allclose(level.exp() * SURFACE_DENSITY, density, rtol=1e-4)
+    field.cell_occupied[:] = False
+    with torch.no_grad():
+        assert (field.level(points) < 0.0).all()
     assert field.level_of(None) == 0.0
     assert field.level_of(SURFACE_DENSITY) == pytest.approx(0.0)
 
