@@ -212,13 +212,18 @@ def _remembered(
         if value in (default[name], stored[name]):
             continue
         if name not in ("seconds", "steps"):
+            before, now = _said(name, stored[name]), _said(name, value)
             raise FieldlrError(
-                f"{run.folder} was begun with --{name} {stored[name]}; got {value}. Leave it out "
-                "to go on, or give another --out."
+                f"{run.folder} was begun with {before}; got {now}. Leave it out to go on, or give "
+                "another --out."
             )
         ends[name] = value
     options = dataclasses.replace(FitOptions(**run.config["options"]), **ends)
     return options, run.config["reading"]
+
+
+def _said(name: str, value: Any) -> str:
+    return f"no --{name}" if value is None else f"--{name} {value}"
 
 
 def _history_line(report: FitReport) -> str:

@@ -7,7 +7,6 @@ from torch.nn import functional
 from fieldlr.activations import ACTIVATIONS, Gaussian, Relu, Sine
 from fieldlr.execution import CHUNK_ROWS, Layer, layers_loss, run_layers
 
-
 GENTLE = {"relu": Relu(), "sine": Sine(2.0), "gaussian": Gaussian(0.5)}
 
 

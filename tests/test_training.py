@@ -1,0 +1,171 @@
+"""The loop: same seed, same weights; stopping and resuming changes nothing."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import fieldlr
+from fieldlr.data.volume import make_volume
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.config import FieldConfig
+from fieldlr.geometry import Aabb
+from fieldlr.linears import SineLowRank
+from fieldlr.pipeline import Reconstruction, evaluate
+from fieldlr.presets import FitOptions
+from fieldlr.runs import open_run
+from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
+from fieldlr.training import FitConfig, FitState, fit
+
+CPU = torch.device("cpu")
+SMALL = FieldConfig(linear=SineLowRank(2), width=32)
+
+
+def ball(size: int = 24):
+    axes = np.meshgrid(*[np.linspace(-1, 1, size)] * 3, indexing="ij")
+    grid = sum(a * a for a in axes) < 0.5
+    return make_volume("ball", grid, Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
+
+
+@pytest.fixture
+def task():
+    return OccupancyTask(ball(), OccupancySettings(points_per_step=512))
+
+
+@pytest.fixture
+def ball_file(tmp_path):
+    volume = ball()
+    path = tmp_path / "ball.npz"
+    np.savez(path, packed=volume.packed, shape=volume.shape)
+    return path
+
+
+def weights(state):
+    return torch.cat([p.detach().flatten() for p in state.field.parameters()])
+
+
+def run_to_end(state, steps):
+    return list(fit(state, FitConfig(steps=steps)))
+
+
+def test_same_seed_same_weights(task):
+    states = [FitState(task, SMALL, seed, CPU) for seed in (3, 3, 4)]
+    for state in states:
+        run_to_end(state, 10)
+    assert torch.equal(weights(states[0]), weights(states[1]))
+    assert not torch.equal(weights(states[0]), weights(states[2]))
+
+
+def test_two_halves_with_a_resume_are_the_whole(task):
+    whole = FitState(task, SMALL, 0, CPU)
+    run_to_end(whole, 30)
+    first = FitState(task, SMALL, 0, CPU)
+    for report in fit(first, FitConfig(steps=30)):
+        if report.step >= 1:
+            break
+    second = FitState(task, SMALL, 0, CPU)
+    second.load(*first.save())
+    assert 1 <= second.step < 30
+    run_to_end(second, 30)
+    assert torch.equal(weights(second), weights(whole))
+    assert second.samples == whole.samples
+
+
+def test_training_learns_a_ball(task):
+    state = FitState(task, FieldConfig(width=32), 0, CPU)
+    reports = run_to_end(state, 300)
+    assert task.iou(state.field) > 0.9
+    assert reports[-1].loss < reports[0].loss
+    assert reports[-1].samples == 300 * 512
+
+
+def test_a_clock_ends_a_fit(task):
+    state = FitState(task, SMALL, 0, CPU)
+    reports = list(fit(state, FitConfig(seconds=0.3)))
+    assert reports[-1].progress == 1.0
+    assert 0.3 <= state.seconds < 3.0
+
+
+def test_a_loss_that_is_no_number_ends_in_a_sentence(task):
+    state = FitState(task, SMALL, 0, CPU)
+    state.field.mlp.linears[0].bias.data.fill_(torch.nan)
+    with pytest.raises(FieldlrError, match="seed"):
+        run_to_end(state, 100)
+
+
+@pytest.mark.parametrize("ends", [{}, {"steps": 0}, {"seconds": -1.0}, {"seconds": float("nan")}])
+def test_a_fit_needs_an_end(ends):
+    with pytest.raises(FieldlrError):
+        FitConfig(**ends)
+
+
+def test_a_run_moves_and_opens_without_its_data(ball_file, tmp_path):
+    options = {"steps": 20, "backbone": "sine-low-rank", "rank": 2}
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", **options)
+    points = torch.rand(50, 3) * 24
+    expected = fieldlr.load(run.folder).inside(points)
+    moved = run.folder.rename(tmp_path / "moved")
+    ball_file.unlink()
+    assert torch.equal(fieldlr.load(moved).inside(points), expected)
+    with pytest.raises(FieldlrError, match="ball"):
+        evaluate(open_run(moved))
+
+
+def test_a_run_folder_holds_no_code_and_plain_json(ball_file, tmp_path):
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=5)
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "config.json",
+        "checkpoint.safetensors",
+        "field.safetensors",
+        "history.jsonl",
+        "results.json",
+    }
+    config = json.loads((run.folder / "config.json").read_text())
+    assert len(config["content_hash"]) == 64
+    assert not str(config["source"]).startswith("/")
+
+
+def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
+    options = FitOptions(steps=40, backbone="sine-low-rank", rank=2)
+    whole = Reconstruction(ball_file, tmp_path / "whole", options)
+    for _ in whole.reports():
+        pass
+    part = Reconstruction(ball_file, tmp_path / "part", options)
+    next(iter(part.reports()))
+    part.checkpoint()
+    resumed = Reconstruction(ball_file, tmp_path / "part", FitOptions(), resume=True)
+    assert 0 < resumed.state.step < 40
+    for _ in resumed.reports():
+        pass
+    assert torch.equal(weights(resumed.state), weights(whole.state))
+
+
+def test_a_run_is_not_overwritten_nor_continued_as_another(ball_file, tmp_path):
+    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    with pytest.raises(FieldlrError, match="--resume"):
+        Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=2))
+    with pytest.raises(FieldlrError, match="--backbone"):
+        options = FitOptions(steps=2, backbone="low-rank", rank=3)
+        Reconstruction(ball_file, tmp_path / "run", options, resume=True)
+
+
+def test_changed_data_is_noticed(ball_file, tmp_path):
+    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    volume = ball(20)
+    np.savez(ball_file, packed=volume.packed, shape=volume.shape)
+    with pytest.raises(FieldlrError, match="other data"):
+        Reconstruction(ball_file, tmp_path / "run", FitOptions(), resume=True)
+
+
+@pytest.mark.parametrize("name", ["field.safetensors", "config.json"])
+def test_a_broken_run_ends_in_a_sentence(ball_file, tmp_path, name):
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    path = run.folder / name
+    whole = path.read_bytes()
+    for length in itertools.chain(range(0, 60, 20), [len(whole) // 2]):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FieldlrError):
+            fieldlr.load(run.folder)
