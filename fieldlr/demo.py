@@ -27,8 +27,8 @@ from fieldlr.runs import Run
 from fieldlr.surface import is_watertight
 from fieldlr.triangles import TriangleMesh
 
-SCENE, SCENE_OPTIONS = "windmill", FitOptions(seconds=40.0)
-MESH, GRID = "vase", 256
+SCENE, SCENE_OPTIONS = "windmill", FitOptions(seconds=30.0)
+MESH, GRID = "rook", 256
 # The same shape as two fields, of 133 and of 7 thousand parameters.
 SHAPES = {
     "full": FitOptions(seconds=12.0),

@@ -114,8 +114,8 @@ class _Stack:
 
     def forward(self, x: Tensor, keep: list | None) -> Tensor:
         """Rows (M, in) to (M, out); what the backward pass needs is appended to `keep`."""
-        source = _split_rows(x, self.dtype) if self.split else x.to(self.dtype)
-        h = source
+        source = x.to(self.dtype)
+        h = _split_rows(x, self.dtype) if self.split else source
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             u = _affine(h, source if layer.skip else None, weight, bias)
             activation = layer.activation

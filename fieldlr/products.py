@@ -25,7 +25,7 @@ from fieldlr.triangles import TriangleMesh
 
 FINEST_RESOLUTION = 2048
 # A view of a shape: an orbit that sees all of it, from a little above.
-SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 2.2
+SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
 COLOR_CHUNK = 1 << 17
 
 

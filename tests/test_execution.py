@@ -105,6 +105,15 @@ def test_fused_loss_has_the_gradient_of_the_loss(generator):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+def test_split_coordinates_reach_a_skip(generator):
+    layers = stack(GENTLE["relu"], [3, 32, 32, 1], generator, skip_at=2, dtype=torch.float32)
+    x = torch.rand(64, 3, generator=generator).requires_grad_()
+    got = run_layers(layers, x, torch.bfloat16)
+    got.sum().backward()
+    assert torch.allclose(got, plain(layers, x), atol=0.05)
+    assert x.grad.abs().sum() > 0
+
+
 def test_coordinates_keep_their_precision_in_bfloat16(generator):
     weight = torch.randn(64, 3, generator=generator)
     x = torch.rand(1000, 3, generator=generator) * 2 - 1
