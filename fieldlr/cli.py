@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import tyro
 
@@ -42,21 +41,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("fieldlr: stopped before there was anything to keep.", file=sys.stderr)
         sys.exit(STOPPED)
-    _print(verb, result)
-    sys.exit(code)
-
-
-def _print(verb: Verb, result: dict[str, Any]) -> None:
     if verb.json:
         print(json.dumps(without_nan(result)))
     elif not verb.quiet:
-        for name, value in result.items():
-            if not isinstance(value, dict | list) and value is not None:
-                print(
-                    f"{name:>24}  {value:.5g}"
-                    if isinstance(value, float)
-                    else f"{name:>24}  {value}"
-                )
+        print(verb.text(result))
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,9 @@ def _slice(field: OccupancyField) -> np.ndarray:
     width, height = PORTRAIT
     x, z = np.meshgrid(np.linspace(-1, 1, width), np.linspace(1, -1, height))
     unit = torch.from_numpy(np.stack([x, np.zeros_like(x), z], -1).reshape(-1, 3)).float()
-    inside = field.inside(field.aabb.from_unit(unit)).view(height, width, 1).numpy()
+    with torch.no_grad():
+        inside = torch.sigmoid(field.level(field.aabb.from_unit(unit)))
+    inside = inside.view(height, width, 1).numpy()
     return to_bytes(1.0 - inside * (1.0 - np.array(INSIDE_COLOR)))
 
 

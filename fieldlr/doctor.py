@@ -35,8 +35,8 @@ PARTS = (
     Part(
         "open3d",
         "open3d",
-        "fast exact voxels of watertight meshes (libigl and embreex stand in for it)",
-        "pip install 'fieldlr[mesh]'; where a library is missing: "
+        "a second opinion on voxels, in the tests; nothing needs it",
+        "pip install open3d; where a library is missing: "
         "apt-get install libegl1 libgl1 libx11-6 libusb-1.0-0",
         "import open3d",
     ),
@@ -50,8 +50,8 @@ PARTS = (
     Part(
         "embreex",
         "embreex",
-        "fast rays against meshes",
-        "pip install 'fieldlr[mesh]'",
+        "rendering the bundled scenes anew; nothing else needs it",
+        "pip install embreex",
         "import embreex.rtcore_scene",
     ),
     Part(

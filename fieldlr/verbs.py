@@ -38,6 +38,16 @@ class Verb:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
+    def text(self, result: dict[str, Any]) -> str:
+        """The result for people: a line a figure, warnings in full."""
+        lines = []
+        for name, value in result.items():
+            if isinstance(value, float):
+                value = f"{value:.5g}"
+            if value is not None and not isinstance(value, dict | list | tuple):
+                lines.append(f"{name.replace('_', ' '):>24}  {value}")
+        return "\n".join([*lines, *(f"warning: {text}" for text in result.get("warnings", ()))])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Verb):
@@ -264,12 +274,14 @@ class Doctor(Verb):
     """
 
     def run(self) -> dict[str, Any]:
-        from fieldlr.doctor import describe, examine
+        from fieldlr.doctor import examine
 
-        report = examine()
-        if not self.json:
-            self.say(describe(report))
-        return report
+        return examine()
+
+    def text(self, result: dict[str, Any]) -> str:
+        from fieldlr.doctor import describe
+
+        return describe(result)
 
 
 VERBS = {

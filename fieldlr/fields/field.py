@@ -40,6 +40,6 @@ class Field(nn.Module):
 
     @torch.no_grad()
     def inside(self, points: Tensor) -> Tensor:
-        """How much inside, in [0, 1], points (M, 3) of the user's frame are."""
+        """Booleans (M,): which of the points (M, 3), in the user's frame, are inside."""
         points = torch.as_tensor(points, dtype=torch.float32)
-        return torch.sigmoid(self.level(self.frame.inverse().apply(points)))
+        return self.level(self.frame.inverse().apply(points)) > self.level_of(None)
