@@ -222,6 +222,8 @@ class Mesh(Verb):
     """Where the surface is: a probability for shapes (0.5), a density for photos."""
     largest: bool = False
     """Keeps the largest component alone."""
+    faces: int | None = None
+    """Simplifies the mesh to at most so many triangles."""
     dense: bool = False
     """Asks the field everywhere, not coarse to fine: the reference."""
 
@@ -229,8 +231,10 @@ class Mesh(Verb):
         from fieldlr.export import EXPORTERS
         from fieldlr.pipeline import load
         from fieldlr.products import make_mesh
-        from fieldlr.surface import is_watertight
+        from fieldlr.surface import decimate, is_watertight
 
+        if self.faces is not None and self.faces < 4:
+            raise FieldlrError(f"--faces is the number of triangles, 4 or more; got {self.faces}.")
         kind, write = EXPORTERS.get(self.out.suffix.lower(), (None, None))
         if kind != "mesh":
             known = " ".join(suffix for suffix, (kind, _) in EXPORTERS.items() if kind == "mesh")
@@ -238,12 +242,15 @@ class Mesh(Verb):
         extraction = make_mesh(
             load(self.target), self.resolution, self.threshold, self.largest, self.dense
         )
-        write(extraction.mesh, self.out)
+        mesh = extraction.mesh
+        if self.faces is not None and self.faces < len(mesh.faces):
+            mesh = decimate(mesh, self.faces)
+        write(mesh, self.out)
         return {
             "out": str(self.out),
-            "vertices": len(extraction.mesh.vertices),
-            "faces": len(extraction.mesh.faces),
-            "watertight": is_watertight(extraction.mesh),
+            "vertices": len(mesh.vertices),
+            "faces": len(mesh.faces),
+            "watertight": is_watertight(mesh),
             "evaluations": extraction.evaluations,
             "seconds": round(extraction.seconds, 3),
             "marching_seconds": round(extraction.marching_seconds, 3),

@@ -74,6 +74,13 @@ def test_mesh_in_every_format(shape_run, tmp_path, suffix):
     assert len(trimesh.load(path, force="mesh").faces) == result["faces"]
 
 
+def test_mesh_can_be_simplified(shape_run, tmp_path):
+    pytest.importorskip("fast_simplification")
+    words = ["--resolution", 64, "--faces", 1000, "--largest", "--json"]
+    result, _ = run("mesh", shape_run[0], "--out", tmp_path / "x.ply", *words)
+    assert result["faces"] <= 1000
+
+
 def test_render_of_a_shape_and_of_photos(shape_run, photo_run, tmp_path):
     for folder, _ in (shape_run, photo_run):
         path = tmp_path / f"{folder.parent.name}.png"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.geometry import Space
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
+from fieldlr.tasks.task import warm_cosine
 from fieldlr.triangles import TriangleMesh, voxelise
 
 METRIC_VERSION = 1
@@ -68,10 +68,7 @@ class OccupancyTask:
         return [group for group in groups if group["params"]]
 
     def rate(self, progress: float, step: int) -> float:
-        """A short warm-up, then half a cosine."""
-        low = self.settings.final_rate
-        cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-        return cosine * min(1.0, (step + 1) / 50)
+        return warm_cosine(progress, step, self.settings.final_rate)
 
     def draw(self, generator: torch.Generator, device: torch.device) -> Tensor:
         """Flat voxel indices (points_per_step,) of one step."""

@@ -21,6 +21,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.tasks.pixels import TrainingPixels
+from fieldlr.tasks.task import warm_cosine
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -112,12 +113,9 @@ class RadianceTask:
         ]
 
     def rate(self, progress: float, step: int) -> float:
-        """The settings' decay in steps; else a short warm-up, then half a cosine."""
         if self.settings.decay_steps:
             return 0.1 ** (step / self.settings.decay_steps)
-        low = self.settings.final_rate
-        cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-        return cosine * min(1.0, (step + 1) / 50)
+        return warm_cosine(progress, step, self.settings.final_rate)
 
     def loss(
         self, field: RadianceField, generator: torch.Generator, progress: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +10,14 @@ from torch import Tensor
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
+
+WARM_UP_STEPS = 50
+
+
+def warm_cosine(progress: float, step: int, final_rate: float) -> float:
+    """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+    return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
 class Task(Protocol):

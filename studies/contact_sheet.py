@@ -1,0 +1,74 @@
+"""A picture sheet of runs: what was given beside what the field makes of it.
+
+python studies/contact_sheet.py RUN [RUN ...] --out docs/photos.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fieldlr.data import open_source
+from fieldlr.execution import prepare_process
+from fieldlr.export import depth_picture
+from fieldlr.export.image import to_bytes
+from fieldlr.pictures.shading import shade
+from fieldlr.pictures.sheet import Picture, Row, sheet
+from fieldlr.products import camera_path, make_mesh, views
+from fieldlr.runs import Run, open_run
+
+SIZE, RESOLUTION = (320, 400), 256
+
+
+def photo_row(run: Run, field) -> Row:
+    """A held-out photo, its view, and the depth."""
+    scene = open_source(run.source, **run.config["reading"]).content
+    view = next(views(run, field, camera_path(run, field, "test", 1, None)))
+    figures = run.results["eval"]
+    pictures = [
+        Picture(scene.images[scene.test[0]].numpy(), "a photo held out"),
+        Picture(to_bytes(view.rgb), f"{figures['psnr_db']:.1f} dB over {len(scene.test)} views"),
+        Picture(depth_picture(view.depth), "near to far"),
+    ]
+    return Row(scene.name, pictures, _note(run))
+
+
+def shape_row(run: Run, field) -> Row:
+    """The field's surface from three sides."""
+    mesh = make_mesh(field, RESOLUTION).mesh
+    cameras = camera_path(run, field, "orbit", 12, SIZE)
+    captions = [f"IoU {run.results['eval']['iou']:.4f}", f"{len(mesh.faces):,} faces", ""]
+    pictures = [
+        Picture(_drawn(mesh, cameras, index), caption)
+        for index, caption in zip((0, 3, 7), captions, strict=True)
+    ]
+    return Row(run.config["field"]["linear"]["kind"], pictures, _note(run))
+
+
+def _drawn(mesh, cameras, index: int):
+    pose = cameras.camera_to_world[index].double().numpy()
+    return shade(mesh, pose, float(cameras.intrinsics[index, 0]), *SIZE)
+
+
+def _note(run: Run) -> str:
+    fit = run.results["fit"]
+    return f"{fit['num_parameters']:,} numbers\n{fit['seconds']:.0f} s of training"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--title", default="")
+    words = parser.parse_args()
+    prepare_process()
+    rows = []
+    for folder in words.runs:
+        run = open_run(folder)
+        row = photo_row if run.kind == "photos" else shape_row
+        rows.append(row(run, run.load_field()))
+    sheet(rows, words.out, words.title)
+
+
+if __name__ == "__main__":
+    main()
