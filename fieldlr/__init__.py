@@ -27,7 +27,6 @@ def reconstruct(source, out, **options):
     """
     from fieldlr import pipeline, presets
 
-    how = {
-        k: options.pop(k) for k in ("downscale", "device", "memory_gib", "resume") if k in options
-    }
+    names = ("downscale", "grid", "device", "memory_gib", "resume")
+    how = {name: options.pop(name) for name in names if name in options}
     return pipeline.reconstruct(source, out, presets.FitOptions(**options), **how)

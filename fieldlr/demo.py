@@ -23,7 +23,7 @@ from fieldlr.pipeline import Reconstruction
 from fieldlr.presets import FitOptions
 from fieldlr.products import camera_path, make_mesh, views
 from fieldlr.progress import shown
-from fieldlr.runs import Run
+from fieldlr.runs import Run, make_folder
 from fieldlr.surface import is_watertight
 from fieldlr.triangles import TriangleMesh
 
@@ -51,7 +51,8 @@ class Demo:
     def fit(self, name: str, source: Path, options: FitOptions, grid: int | None = None):
         """(fit, results) of a run in this folder, new or from an earlier demo."""
         self.say(f"{name}: training for {options.seconds:g} s")
-        fit = Reconstruction(source, self.out / name, options, grid=grid, resume=True)
+        how = {"device": "cpu", "resume": True}
+        fit = Reconstruction(source, self.out / name, options, grid=grid, **how)
         for _ in shown(fit.reports(), fit.task.quality_name, self.quiet):
             pass
         return fit, fit.finish()
@@ -59,12 +60,7 @@ class Demo:
 
 def demo(out: Path, say: Callable[[str], None], quiet: bool) -> dict[str, Any]:
     """The whole journey into the folder `out`; gives the paths and the qualities."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FieldlrError(
-            f"{out} cannot be made ({error.strerror}). Give another --out."
-        ) from None
+    make_folder(out)
     journey = Demo(out, say, quiet)
     scene_row, scene = _photos(journey)
     shape_rows, shapes = _shapes(journey)
@@ -81,12 +77,13 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
     cameras = camera_path(fit.run, field, "test", 1, None)
     view = next(views(fit.run, field, cameras))
     surface = make_mesh(field, RESOLUTION, largest=True).mesh
+    outside = cameras.transformed(field.frame)  # The surface is in the user's frame.
     photo = scene.images[scene.test[0]].numpy()
     pictures = [
         Picture(photo, "a photo held out"),
         Picture(to_bytes(view.rgb), f"PSNR {results['quality']:.1f} dB"),
         Picture(depth_picture(view.depth), "near to far"),
-        Picture(_portrait(surface, cameras), f"{len(surface.faces):,} faces"),
+        Picture(_portrait(surface, outside), f"{len(surface.faces):,} faces"),
     ]
     note = f"{len(scene.train)} photos\n{results['num_parameters']:,} numbers\n"
     note += f"{results['seconds']:.0f} s of training"

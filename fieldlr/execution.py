@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,13 +42,15 @@ def prepare_process() -> None:
     """Settles what is per process: denormals, threads, and memory that is kept for reuse."""
     # exp(-x^2) makes denormals, which cost up to ten times a normal number's time.
     torch.set_flush_denormal(True)
-    if hasattr(os, "sched_getaffinity"):
+    if hasattr(os, "sched_getaffinity") and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
     _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
     """Tells glibc to reuse freed megabytes: given back, every page of them faults in anew."""
+    if sys.platform != "linux":
+        return
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

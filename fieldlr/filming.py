@@ -12,7 +12,7 @@ from fieldlr.execution import prepare_process
 from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
 from fieldlr.products import View, camera_path, views
-from fieldlr.runs import Run
+from fieldlr.runs import Run, make_folder
 
 VIDEO_FRAMES = 60
 
@@ -63,7 +63,7 @@ def _write(
     pictures: Iterator[View], out: Path, suffix: str, size, fps: float, depth_map: bool
 ) -> Iterator[Path]:
     if suffix == "":
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
     with open_video(out, fps, size) if suffix == ".mp4" else nullcontext() as video:
         for number, view in enumerate(pictures):
             place = out / f"{number:05d}.png" if suffix == "" else out

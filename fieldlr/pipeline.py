@@ -20,7 +20,7 @@ from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.fields.field import Field
 from fieldlr.linears import LINEARS
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
-from fieldlr.runs import Run, create_run, open_run
+from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
 from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
@@ -55,6 +55,8 @@ class Reconstruction:
         known = open_run(out) if resume and (out / "config.json").exists() else None
         if known is not None:
             options, reading = _remembered(known, options, reading)
+        else:
+            check_new(out)  # before the source is read, which can take half a minute
         self.source = open_source(source, **reading)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
@@ -63,8 +65,8 @@ class Reconstruction:
         self.state = FitState(self.task, self.config, options.seed, choose_device(device))
         self.run = known or create_run(out, self._description(source, out, options, reading))
         if known is not None:
-            self._restore()
-        elif self.source.kind == "photos":
+            self._restore(options)
+        if self.source.kind == "photos":
             scene = self.source.content
             self.run.save_cameras(scene.cameras, scene.test)
         self.setup_seconds = perf_counter() - began
@@ -101,10 +103,9 @@ class Reconstruction:
             "setup_seconds": round(self.setup_seconds, 3),
             "restarts": self.state.restarts,
             "quality": figures[self.task.quality_name],
-            "config": self.run.config,
         }
-        self.run.add_results({"fit": results | {"config": None}, "eval": figures})
-        return results
+        self.run.add_results({"fit": results, "eval": figures})
+        return results | {"config": self.run.config}
 
     def _description(
         self, source: Path, out: Path, options: FitOptions, reading: dict[str, int | None]
@@ -128,8 +129,10 @@ class Reconstruction:
             "warnings": list(content.warnings),
         }
 
-    def _restore(self) -> None:
+    def _restore(self, options: FitOptions) -> None:
         _check_content(self.run, self.source)
+        self.run.config["options"] = dataclasses.asdict(options)
+        write_json(self.run.folder / "config.json", self.run.config)
         saved = self.run.load_checkpoint()
         if saved is not None:
             self.state.load(*saved)
@@ -228,4 +231,4 @@ def _said(name: str, value: Any) -> str:
 
 def _history_line(report: FitReport) -> str:
     """A line of history.jsonl."""
-    return json.dumps(dataclasses.asdict(report)) + "\n"
+    return json.dumps(without_nan(dataclasses.asdict(report))) + "\n"

@@ -95,6 +95,11 @@ def camera_path(
         views = views[:frames] if frames == 1 else views
         return views if size is None else views.resized(torch.tensor([size] * len(views)))
     forward = field.space.kind == "ndc"
+    if path == "orbit" and forward:
+        raise FieldlrError(
+            "photos that all look one way cannot be orbited: behind them nothing is known. Use "
+            "--path spiral."
+        )
     if path == "spiral" or (path is None and forward):
         return spiral(cameras, frames, size or own)
     return orbit_of(cameras, frames, size or own)

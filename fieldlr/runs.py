@@ -2,7 +2,7 @@
 
     config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
-    checkpoint.safetensors  the whole state of the training, until it is finished
+    checkpoint.safetensors  the whole state of the training, to go on from
     cameras.safetensors     the photos' cameras, for runs made from photos
     results.json            what came of it
     history.jsonl           a line a report: step, seconds, loss, quality
@@ -102,8 +102,8 @@ class Run:
         return Cameras(**tensors, model=plain["model"]), tuple(plain["test"])
 
 
-def create_run(folder: Path, config: dict[str, Any]) -> Run:
-    """A new run folder; FieldlrError where one is already."""
+def check_new(folder: Path) -> None:
+    """FieldlrError where a new run cannot have this folder."""
     if (folder / "config.json").exists():
         raise FieldlrError(
             f"{folder} already holds a run. Give --resume to go on with it, or another --out."
@@ -112,7 +112,22 @@ def create_run(folder: Path, config: dict[str, Any]) -> Run:
         raise FieldlrError(
             f"a run wants a folder of its own; {folder} is there and not empty. Give another --out."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder that exists; FieldlrError where there can be none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FieldlrError(
+            f"the folder {folder} cannot be made ({error.strerror}). Give another --out."
+        ) from None
+
+
+def create_run(folder: Path, config: dict[str, Any]) -> Run:
+    """A new run folder; FieldlrError where one is already."""
+    check_new(folder)
+    make_folder(folder)
     write_json(folder / "config.json", {"format": FORMAT, **config})
     return open_run(folder)
 

@@ -27,7 +27,7 @@ _RECENT = 500
 
 @dataclass(frozen=True)
 class FitConfig:
-    """When a fit ends, and its seed. With `steps` the result does not depend on the clock."""
+    """When a fit ends, and its seed. With `steps` alone the clock does not change the result."""
 
     steps: int | None = None
     seconds: float | None = None  # of training: set-up and evaluation are not counted
@@ -43,9 +43,10 @@ class FitConfig:
                 )
 
     def progress(self, step: int, seconds: float) -> float:
-        """How far a fit is, in [0, 1]: by steps where they are given, else by the clock."""
-        done = step / self.steps if self.steps is not None else seconds / self.seconds
-        return min(done, 1.0)
+        """How far a fit is, in [0, 1]: whichever of its ends is nearer."""
+        by_steps = step / self.steps if self.steps is not None else 0.0
+        by_clock = seconds / self.seconds if self.seconds is not None else 0.0
+        return min(max(by_steps, by_clock), 1.0)
 
     def is_over(self, step: int, seconds: float) -> bool:
         over_steps = self.steps is not None and step >= self.steps
@@ -84,7 +85,8 @@ class FitState:
     seconds: float = 0.0
     samples: int = 0
     restarts: int = 0
-    losses: list[float] = field(default_factory=list)
+    first_step: int = 0  # of the present attempt
+    losses: list[float] = field(default_factory=list)  # of the present attempt, the last few
 
     def __post_init__(self):
         self.generator = torch.Generator().manual_seed(self.seed + 1000 * self.restarts)
@@ -96,7 +98,7 @@ class FitState:
     def restart(self) -> None:
         """Begins again with another seed; the clock and the steps run on."""
         self.restarts += 1
-        self.losses = []
+        self.first_step, self.losses = self.step, []
         self.__post_init__()
 
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -105,7 +107,7 @@ class FitState:
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{k}": v.clone() for k, v in moments.items()}
         tensors["generator"] = self.generator.get_state()
-        names = ("seed", "step", "seconds", "samples", "restarts", "losses")
+        names = ("seed", "step", "seconds", "samples", "restarts", "first_step", "losses")
         return tensors, {name: getattr(self, name) for name in names}
 
     def load(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
@@ -142,7 +144,7 @@ def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
 
 
 def _train_step(state: FitState, progress: float) -> None:
-    factor = state.task.rate(progress, state.step)
+    factor = state.task.rate(progress, state.step - state.first_step)
     for group, rate in zip(state.optimizer.param_groups, state.rates, strict=True):
         group["lr"] = rate * factor
     loss, samples = state.task.loss(state.field, state.generator, progress)
@@ -151,7 +153,9 @@ def _train_step(state: FitState, progress: float) -> None:
     if math.isfinite(state.losses[-1]):
         loss.backward()
         state.optimizer.step()
-    elif not any(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])):
+    elif sum(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])) == 0 and (
+        len(state.losses) >= MAX_BAD_STEPS
+    ):
         raise FieldlrError(
             f"the loss has not been a number for {MAX_BAD_STEPS} steps in a row (step "
             f"{state.step}). Try another --seed, or another --activation."
@@ -159,7 +163,7 @@ def _train_step(state: FitState, progress: float) -> None:
     state.step += 1
     state.samples += samples
     can_restart = state.restarts < MAX_RESTARTS
-    if can_restart and state.task.collapsed(state.field, state.losses, state.step):
+    if can_restart and state.task.collapsed(state.field, state.losses):
         state.restart()
 
 

@@ -101,8 +101,9 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
         raise FieldlrError(
             f"{photo.path}: {size[0]} x {size[1]} px cannot be divided by {downscale}."
         )
-    digest = hashlib.sha256(photo.name.encode() + data).hexdigest()
     mask = None if photo.mask is None else _decode_mask(photo, size, downscale)
+    beside = [path.read_bytes() for path in (photo.alpha, photo.mask) if path is not None]
+    digest = hashlib.sha256(b"".join([photo.name.encode(), data, *beside])).hexdigest()
     return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest
 
 

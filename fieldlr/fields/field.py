@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from fieldlr.fields.config import FieldConfig
 from fieldlr.geometry import Aabb, Similarity, Space
 
+POINTS_AT_ONCE = 1 << 20
+
 
 class Field(nn.Module):
     """A function of space with a box, and a frame that leads back to the user's coordinates.
@@ -42,4 +44,9 @@ class Field(nn.Module):
     def inside(self, points: Tensor) -> Tensor:
         """Booleans (M,): which of the points (M, 3), in the user's frame, are inside."""
         points = torch.as_tensor(points, dtype=torch.float32)
-        return self.level(self.frame.inverse().apply(points)) > self.level_of(None)
+        internal = self.frame.inverse().apply(points.to(next(self.parameters()).device))
+        level = torch.cat([self.level(part) for part in internal.split(POINTS_AT_ONCE)])
+        above = level > self.level_of(None)
+        if self.space.kind == "box":
+            above &= self.aabb.contains(internal)  # Meshes end at the box; so does the solid.
+        return above.to(points.device)

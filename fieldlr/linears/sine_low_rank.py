@@ -40,11 +40,11 @@ class SineLowRank:
         """omega, or what `auto` stands for in a layer of this many inputs.
 
         At the start every entry of U V^T has a standard deviation of 1 / (3 sqrt(in)) at every
-        rank, so 3 sqrt(in) is one radian of phase. A rank of 1 wants two radians and a large rank
-        one: the stable rank of sin(omega U V^T) saturates the sooner the larger the rank is.
+        rank, so 3 sqrt(in) is one radian of phase. A rank of 1 wants three radians and a large
+        rank one: the stable rank of sin(omega U V^T) saturates the sooner the larger the rank is.
         """
         if self.omega == "auto":
-            return 3.0 * math.sqrt(in_features) * (1.0 + 1.0 / self.rank)
+            return 3.0 * math.sqrt(in_features) * (1.0 + 2.0 / self.rank)
         return float(self.omega)
 
     def build(

@@ -6,7 +6,6 @@ Images are float tensors (height, width, 3) in [0, 1], or a stack (N, height, wi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,19 +13,8 @@ from torch import Tensor
 
 METRIC_VERSION = 1  # goes up when a figure would change for the same pictures
 
-_WINDOW = 11
+SSIM_WINDOW = 11  # pixels
 _SIGMA = 1.5
-
-
-@dataclass(frozen=True)
-class ImageQuality:
-    """PSNR and SSIM of a set of views; `psnr_db` and `ssim` are means over the views."""
-
-    psnr_db: float
-    ssim: float
-    psnr_of_mean_mse_db: float
-    psnr_min_db: float
-    per_view: tuple[tuple[float, float], ...]  # (psnr_db, ssim)
 
 
 def eight_bit(image: Tensor) -> Tensor:
@@ -48,6 +36,8 @@ def psnr_db(reference: Tensor, test: Tensor) -> float:
 
 def decibels(mse: float) -> float:
     """The PSNR of a mean squared error, for signals in [0, 1]."""
+    if math.isnan(mse):
+        return math.nan
     return -10.0 * math.log10(mse) if mse > 0.0 else math.inf
 
 
@@ -57,7 +47,7 @@ def ssim(reference: Tensor, test: Tensor) -> float:
     Gaussian window 11 x 11 of sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie wholly
     in the image. Both sides must have 11 pixels at least.
     """
-    if reference.shape != test.shape or min(reference.shape[-3:-1]) < _WINDOW:
+    if reference.shape != test.shape or min(reference.shape[-3:-1]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs equal shapes of 11 pixels or more: {tuple(test.shape)}")
     x, y = (
         eight_bit(i).double().movedim(-1, -3).flatten(0, -3)[:, None] for i in (reference, test)
@@ -72,25 +62,11 @@ def ssim(reference: Tensor, test: Tensor) -> float:
     return float((luminance * structure).mean())
 
 
-def image_quality(references: list[Tensor], tests: list[Tensor]) -> ImageQuality:
-    """The figures of views (height, width, 3) against their photos."""
-    pairs = list(zip(references, tests, strict=True))
-    errors = [mean_squared_error(a, b) for a, b in pairs]
-    psnrs = [decibels(error) for error in errors]
-    ssims = [ssim(a, b) for a, b in pairs]
-    count = len(pairs)
-    return ImageQuality(
-        sum(psnrs) / count,
-        sum(ssims) / count,
-        decibels(sum(errors) / count),
-        min(psnrs),
-        tuple(zip(psnrs, ssims, strict=True)),
-    )
-
-
 def _blur(channels: Tensor) -> Tensor:
     """(N, 1, height, width) through the window, as a column and then a row."""
-    offset = torch.arange(_WINDOW, dtype=channels.dtype, device=channels.device) - _WINDOW // 2
+    offset = (
+        torch.arange(SSIM_WINDOW, dtype=channels.dtype, device=channels.device) - SSIM_WINDOW // 2
+    )
     window = torch.exp(-0.5 * (offset / _SIGMA) ** 2)
     window = window / window.sum()
     return F.conv2d(F.conv2d(channels, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))

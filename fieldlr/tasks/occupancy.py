@@ -14,7 +14,7 @@ from fieldlr.data.volume import OccupancyVolume
 from fieldlr.execution import fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.geometry import Space
+from fieldlr.geometry import Aabb, Space
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
 from fieldlr.tasks.task import warm_cosine
@@ -98,7 +98,7 @@ class OccupancyTask:
         total = layers_loss(field.layers(), field.encoded(points), cross_entropy)
         return total / len(voxels), len(voxels)
 
-    def collapsed(self, field: OccupancyField, losses: list[float], step: int) -> bool:
+    def collapsed(self, field: OccupancyField, losses: list[float]) -> bool:
         return False
 
     def quality(self, field: OccupancyField) -> float:
@@ -155,15 +155,23 @@ class OccupancyTask:
 
 
 def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
-    """The surface of a solid that came without one: marching cubes over its booleans."""
+    """The surface of a solid that came without one: marching cubes over its voxel centres."""
+    counts = torch.tensor(volume.shape)
 
     def level(points: Tensor) -> Tensor:
-        index = volume.aabb.to_unit(points).add_(1.0).mul_(0.5) * points.new_tensor(volume.shape)
-        i, j, k = (index[:, axis].long().clamp_(0, n - 1) for axis, n in enumerate(volume.shape))
+        # The box of the centres, one voxel larger all around: what lies outside is empty.
+        index = (around.to_unit(points) + 1.0).mul_(0.5) * (counts + 1) - 1.0
+        nearest = index.round().long()
+        known = ((nearest >= 0) & (nearest < counts)).all(-1)
+        i, j, k = nearest.clamp_min(0).minimum(counts - 1).unbind(-1)
         flat = (i * volume.shape[1] + j) * volume.shape[2] + k
-        return volume.occupied(flat).float() - 0.5
+        return (volume.occupied(flat) & known).float() - 0.5
 
-    return extract(level, volume.aabb, max(volume.shape), dense=True).mesh
+    half = [0.5 * size for size in volume.voxel_size]
+    low = tuple(v - h for v, h in zip(volume.aabb.minimum, half, strict=True))
+    high = tuple(v + h for v, h in zip(volume.aabb.maximum, half, strict=True))
+    around = Aabb(low, high)
+    return extract(level, around, max(volume.shape) + 2, dense=True).mesh
 
 
 def field_signs(field: OccupancyField, points: Tensor) -> Tensor:

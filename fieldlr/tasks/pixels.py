@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
-from fieldlr.geometry import Rays, Vector
+from fieldlr.geometry import Rays
 
 
 class TrainingPixels:
@@ -42,13 +44,22 @@ class TrainingPixels:
         rays = self.cameras.rays(self.views[view], pixels)
         return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
 
-    def constant_mse(self, background: Vector) -> float:
-        """Mean squared error of the best single colour: what a collapsed field reaches."""
+    @cached_property
+    def constant_mse(self) -> float:
+        """Mean squared error of a collapsed field: empty, or one colour everywhere.
+
+        With alpha the background b of a ray is random, uniform in [0, 1]. An empty field then
+        errs by alpha (colour - b) and an opaque one, of the best colour, by what is left of the
+        variance; without alpha the best single colour errs by the variance.
+        """
         values = self.values[:: max(1, len(self.values) // 100_000)].float() / 255.0
-        if self.has_alpha:
-            alpha = values[:, 3:]
-            values = alpha * values[:, :3] + (1.0 - alpha) * values.new_tensor(background)
-        return float(values.var(0, unbiased=False).mean())
+        if not self.has_alpha:
+            return float(values.var(0, unbiased=False).mean())
+        color, alpha = values[:, :3], values[:, 3:]
+        empty = (alpha**2 * ((color - 0.5) ** 2 + 1.0 / 12.0)).mean()
+        seen = alpha * color + (1.0 - alpha) * 0.5
+        opaque = seen.var(0, unbiased=False).mean() + ((1.0 - alpha) ** 2).mean() / 12.0
+        return float(min(empty, opaque))
 
     def _flat(self, image: Tensor) -> Tensor:
         pixels = image.reshape(-1, image.shape[-1])

@@ -16,7 +16,14 @@ from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Rays
-from fieldlr.metrics.image import METRIC_VERSION, decibels, mean_squared_error, psnr_db, ssim
+from fieldlr.metrics.image import (
+    METRIC_VERSION,
+    SSIM_WINDOW,
+    decibels,
+    mean_squared_error,
+    psnr_db,
+    ssim,
+)
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
@@ -27,6 +34,10 @@ from fieldlr.tasks.task import warm_cosine
 GRID_EVERY = 16
 GRID_SHARE = 0.25
 MOST_RAYS = 16384
+# The steps of an attempt between which a collapse is looked for.
+COLLAPSE_STEPS = (200, 500)
+# Random rays scatter a collapsed field's loss; one that learns is far below by then.
+COLLAPSE_SHARE = 0.9
 # A quick look at the quality: this many held-out views, at most this many pixels wide.
 QUICK_VIEWS, QUICK_WIDTH = 3, 100
 
@@ -145,12 +156,12 @@ class RadianceTask:
         rays = Rays(rays.origins.to(device), rays.directions.to(device))
         return rays, target.to(device), background.to(device)
 
-    def collapsed(self, field: RadianceField, losses: list[float], step: int) -> bool:
+    def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
-        if not 200 <= step <= 500:
+        if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
             return False
         recent = _mean(losses[-50:]) / len(field.networks)
-        return recent > 0.95 * self.pixels.constant_mse(self.background)
+        return recent > COLLAPSE_SHARE * self.pixels.constant_mse
 
     @torch.no_grad()
     def quality(self, field: RadianceField) -> float:
@@ -179,14 +190,18 @@ class RadianceTask:
                 rendered = torch.where(mask[..., None], rendered, photo)
             visible = slice(None) if mask is None else mask
             errors.append(mean_squared_error(photo[visible], rendered[visible]))
-            figures = {"psnr_db": decibels(errors[-1]), "ssim": ssim(photo, rendered)}
+            # SSIM's window is 11 pixels wide: smaller views have none.
+            likeness = ssim(photo, rendered) if min(photo.shape[:2]) >= SSIM_WINDOW else None
+            figures = {"psnr_db": decibels(errors[-1]), "ssim": likeness}
             per_view.append({"name": self.scene.names[view], **figures})
-        psnrs = [figures["psnr_db"] for figures in per_view]
+        # A view that a mask hides altogether has no PSNR.
+        errors = [error for error in errors if not math.isnan(error)]
+        psnrs = [decibels(error) for error in errors]
         return {
             "psnr_db": _mean(psnrs),
             "psnr_of_mean_mse_db": decibels(_mean(errors)),
-            "psnr_min_db": min(psnrs),
-            "ssim": _mean([figures["ssim"] for figures in per_view]),
+            "psnr_min_db": min(psnrs, default=math.nan),
+            "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
             "per_view": per_view,
             "background": "white" if self.background == WHITE else "black",
             "split": self.scene.split,
@@ -223,7 +238,8 @@ def _device(field: RadianceField) -> torch.device:
 
 
 def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+    """The mean; not a number where there is nothing."""
+    return sum(values) / len(values) if values else math.nan
 
 
 def _shrunk(photo: Tensor, factor: int) -> Tensor:

@@ -41,8 +41,8 @@ class Task(Protocol):
         """(loss, number of points or ray samples that went through the network)."""
         ...
 
-    def collapsed(self, field: Field, losses: list[float], step: int) -> bool:
-        """Whether the fit is stuck in a constant and should start again with another seed."""
+    def collapsed(self, field: Field, losses: list[float]) -> bool:
+        """Whether an attempt with these losses is stuck in a constant and should start anew."""
         ...
 
     def quality(self, field: Field) -> float:

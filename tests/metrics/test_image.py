@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fieldlr.metrics.image import image_quality, psnr_db, ssim
+from fieldlr.metrics.image import psnr_db, ssim
 
 
 @pytest.fixture
@@ -33,17 +33,6 @@ def test_ssim_equals_scikit_image(pair):
     )  # fmt: skip
     assert ssim(*pair) == pytest.approx(np.mean(similarity[5:-5, 5:-5]), abs=1e-7)
     assert ssim(photo, photo) == pytest.approx(1.0)
-
-
-def test_quality_of_views_is_the_mean_of_images_and_says_the_rest(pair):
-    photo, render = pair
-    quality = image_quality([photo, photo], [render, photo + 0.01])
-    one, two = psnr_db(photo, render), psnr_db(photo, photo + 0.01)
-    assert quality.psnr_db == pytest.approx((one + two) / 2)
-    assert quality.psnr_min_db == min(one, two)
-    mean = (10 ** (-one / 10) + 10 ** (-two / 10)) / 2
-    assert quality.psnr_of_mean_mse_db == pytest.approx(-10 * math.log10(mean))
-    assert quality.per_view[0] == (one, ssim(photo, render))
 
 
 def test_unlike_shapes_are_a_bug(pair):

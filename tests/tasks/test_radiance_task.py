@@ -111,7 +111,7 @@ def test_a_ball_is_learned(trained):
     assert [view["name"] for view in figures["per_view"]] == ["0.png", "1.png"]
     assert figures["background"] == "white"
     assert task.quality(field) == pytest.approx(figures["psnr_db"], abs=0.1)
-    assert not task.collapsed(field, losses, 300)
+    assert not task.collapsed(field, losses)
 
 
 def test_the_grid_prunes_and_rays_follow(trained):
@@ -133,10 +133,20 @@ def test_the_surface_is_where_the_ball_is(trained):
 
 def test_constant_losses_mean_collapse(trained):
     task, field, _ = trained
-    constant = task.pixels.constant_mse(task.background)
-    assert task.collapsed(field, [constant] * 300, 300)
-    assert not task.collapsed(field, [constant] * 100, 100)
-    assert not task.collapsed(field, [0.5 * constant] * 300, 300)
+    constant = task.pixels.constant_mse
+    assert task.collapsed(field, [constant] * 300)
+    assert not task.collapsed(field, [constant] * 100)
+    assert not task.collapsed(field, [0.5 * constant] * 300)
+
+
+def test_an_empty_field_has_the_loss_of_a_collapse(generator):
+    task = RadianceTask(ball_scene(), SETTINGS)
+    field = task.make_field(CONFIG, generator)
+    head = field.networks[0].trunk.linears[-1]
+    head.bias.data[0] = -100.0
+    losses = [task.loss(field, generator, 0.0)[0].item() for _ in range(50)]
+    assert sum(losses) / 50 == pytest.approx(task.pixels.constant_mse, rel=0.2)
+    assert task.collapsed(field, losses * 6)
 
 
 def test_same_seed_same_weights():
