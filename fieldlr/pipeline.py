@@ -153,8 +153,11 @@ def load(path: Path) -> Field:
     return open_run(path).load_field()
 
 
-def evaluate(run: Run, source: Path | None = None) -> dict[str, Any]:
-    """The full evaluation of a run against its source, or against `source` where it is now."""
+def evaluate(run: Run, source: Path | None = None, resolution: int = 256) -> dict[str, Any]:
+    """The full evaluation of a run against its source, or against `source` where it is now.
+
+    A shape's mesh is judged at `resolution` samples along the longest edge.
+    """
     prepare_process()
     data = open_source(source or run.source, **run.config["reading"])
     _check_content(run, data)
@@ -162,7 +165,7 @@ def evaluate(run: Run, source: Path | None = None) -> dict[str, Any]:
     field = run.load_field()
     figures = task.evaluate(field)
     if isinstance(task, OccupancyTask):
-        figures |= task.evaluate_surface(field)
+        figures |= task.evaluate_surface(field, resolution)
     run.add_results({"eval": figures})
     return figures
 

@@ -162,13 +162,15 @@ class Eval(Verb):
     target: RunFolder
     source: Path | None = None
     """Where the source is now, if it has moved."""
+    resolution: int = 256
+    """Samples along the longest edge of the mesh that is judged, for shapes."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.pipeline import evaluate
         from fieldlr.runs import open_run
 
         self.say("evaluating")
-        return evaluate(open_run(self.target), self.source)
+        return evaluate(open_run(self.target), self.source, self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True)

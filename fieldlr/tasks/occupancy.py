@@ -34,8 +34,9 @@ class OccupancySettings:
     points_per_step: int = 16384
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
-    dense_rate: float = 2e-3
-    factor_rate: float = 5e-3
+    dense_rate: float = 2e-3  # of a network that is dense throughout
+    factor_rate: float = 2e-2  # of U and V, and
+    end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
 
 
@@ -61,11 +62,12 @@ class OccupancyTask:
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         factors = [p for name, p in field.named_parameters() if name.endswith((".U", ".V"))]
         others = [p for name, p in field.named_parameters() if not name.endswith((".U", ".V"))]
-        groups = [
+        if not factors:
+            return [{"params": others, "lr": self.settings.dense_rate}]
+        return [
             {"params": factors, "lr": self.settings.factor_rate},
-            {"params": others, "lr": self.settings.dense_rate},
+            {"params": others, "lr": self.settings.end_rate},
         ]
-        return [group for group in groups if group["params"]]
 
     def rate(self, progress: float, step: int) -> float:
         return warm_cosine(progress, step, self.settings.final_rate)
@@ -126,14 +128,14 @@ class OccupancyTask:
             "metric_version": METRIC_VERSION,
         }
 
-    def evaluate_surface(self, field: OccupancyField) -> dict[str, Any]:
+    def evaluate_surface(self, field: OccupancyField, resolution: int) -> dict[str, Any]:
         """Figures of the extracted mesh: its IoU on the grid, and its distance to the surface.
 
-        The mesh has as many samples along its longest edge as the grid. Distances are in the
+        Distances are in the
         user's units; `relative` ones are divided by the longest edge of the true surface's box.
         """
         volume = self.volume
-        extraction = extract(field.level, volume.aabb, max(volume.shape))
+        extraction = extract(field.level, volume.aabb, resolution)
         grid = voxelise(extraction.mesh, volume.aabb, volume.shape)
         truth = volume.mesh or _boolean_surface(volume)
         figures = {"iou_mesh": shape.iou(grid, volume.dense())}
@@ -142,7 +144,7 @@ class OccupancyTask:
             **dataclasses.asdict(distances),
             "chamfer_l1_relative": distances.chamfer_l1_relative,
             "signed_offset_relative": distances.signed_offset_relative,
-            "mesh_resolution": max(volume.shape),
+            "mesh_resolution": resolution,
         }
 
     @torch.no_grad()
