@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"fieldlr: {stop}", file=sys.stderr)
         result, code = stop.result, STOPPED
     except KeyboardInterrupt:
-        print("fieldlr: stopped before there was anything to keep.", file=sys.stderr)
+        print("fieldlr: stopped. A fit that had begun goes on with --resume.", file=sys.stderr)
         sys.exit(STOPPED)
     if verb.json:
         print(json.dumps(without_nan(result)))

@@ -184,8 +184,9 @@ def choose_device(name: str) -> torch.device:
 
 def memory_estimate(source: Source) -> int:
     """Bytes that a fit of this source will take at most, roughly."""
-    # Voxels near the surface are listed by 8-byte index while booleans are spread out once.
-    factor = 1.0 if source.kind == "photos" else 16.0
+    # Photos are kept as read and once more as one list of pixels, with an index where masks hide
+    # some; voxels near a surface are listed by 8-byte index, and booleans spread out once.
+    factor = 4.0 if source.kind == "photos" else 16.0
     return int(BASE_MEMORY_BYTES + factor * source.content.memory_bytes)
 
 

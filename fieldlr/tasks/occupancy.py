@@ -131,8 +131,8 @@ class OccupancyTask:
     def evaluate_surface(self, field: OccupancyField, resolution: int) -> dict[str, Any]:
         """Figures of the extracted mesh: its IoU on the grid, and its distance to the surface.
 
-        Distances are in the
-        user's units; `relative` ones are divided by the longest edge of the true surface's box.
+        Distances are in the user's units; `relative` ones are divided by the longest edge of the
+        true surface's box.
         """
         volume = self.volume
         extraction = extract(field.level, volume.aabb, resolution)
