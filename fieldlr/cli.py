@@ -11,7 +11,7 @@ import tyro
 from fieldlr.errors import FieldlrError
 from fieldlr.runs import without_nan
 from fieldlr.verbs import VERBS as VERBS
-from fieldlr.verbs import Stopped, Verb
+from fieldlr.verbs.verb import Stopped, Verb
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 

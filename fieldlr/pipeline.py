@@ -51,18 +51,20 @@ class Reconstruction:
         began = perf_counter()
         prepare_process()
         options, out = options or FitOptions(), Path(out)
+        chosen = choose_device(device)
         reading = {"downscale": downscale, "grid": grid}
         known = open_run(out) if resume and (out / "config.json").exists() else None
         if known is not None:
             options, reading = _remembered(known, options, reading)
         else:
+            options = options.settled()
             check_new(out)  # before the source is read, which can take half a minute
         self.source = open_source(source, **reading)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
         self.task: Task = make_task(self.source, options.preset)
-        self.state = FitState(self.task, self.config, options.seed, choose_device(device))
+        self.state = FitState(self.task, self.config, options.seed, chosen)
         self.run = known or create_run(out, self._description(source, out, options, reading))
         if known is not None:
             self._restore(options)
@@ -159,6 +161,11 @@ def evaluate(run: Run, source: Path | None = None, resolution: int = 256) -> dic
     A shape's mesh is judged at `resolution` samples along the longest edge.
     """
     prepare_process()
+    if source is None and not run.source.exists():
+        raise FieldlrError(
+            f"the source of {run.folder} was {run.source}, which is gone. Say where it is now with "
+            "--source."
+        )
     data = open_source(source or run.source, **run.config["reading"])
     _check_content(run, data)
     task = make_task(data, run.config["options"]["preset"])
@@ -213,10 +220,9 @@ def _remembered(
 ) -> tuple[FitOptions, dict[str, int | None]]:
     """A run's own options; what the user says now must agree, but for the end of the fit."""
     stored = run.config["options"] | run.config["reading"]
-    default = dataclasses.asdict(FitOptions()) | dict.fromkeys(reading)
     ends = {}
     for name, value in (dataclasses.asdict(options) | reading).items():
-        if value in (default[name], stored[name]):
+        if value in (None, stored[name]):
             continue
         if name not in ("seconds", "steps"):
             before, now = _said(name, stored[name]), _said(name, value)

@@ -39,15 +39,19 @@ class FitOptions:
 
     backbone: str | None = None
     rank: int | None = None
-    omega: float | None = None
+    omega: float | Literal["auto"] | None = None
     width: int | None = None
     depth: int | None = None
     activation: str | None = None
     encoding: str | None = None
-    preset: Preset = "quick"
+    preset: Preset | None = None
     seconds: float | None = None
     steps: int | None = None
-    seed: int = 0
+    seed: int | None = None
+
+    def settled(self) -> FitOptions:
+        """The same with a preset and a seed, which every fit has."""
+        return dataclasses.replace(self, preset=self.preset or "quick", seed=self.seed or 0)
 
 
 def field_config(options: FitOptions, kind: str) -> FieldConfig:

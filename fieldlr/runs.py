@@ -31,6 +31,7 @@ from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Aabb, Similarity, Space
 
 FORMAT = 1
+NEEDED = ("kind", "source", "content_hash", "options", "reading", "field_kind", "field")
 FIELDS = {"occupancy": OccupancyField, "radiance": RadianceField}
 
 
@@ -142,6 +143,9 @@ def open_run(folder: Path) -> Run:
         raise FieldlrError(
             f"{path} is not a run of format {FORMAT}. It is broken, or a newer fieldlr made it."
         )
+    missing = [key for key in NEEDED if key not in config]
+    if missing:
+        raise FieldlrError(f"{path} lacks {', '.join(missing)}. Copy the whole run folder again.")
     return Run(Path(folder), config)
 
 

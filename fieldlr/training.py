@@ -42,6 +42,9 @@ class FitConfig:
                     f"--{name} must be above 0; got {value}. Give it a positive number."
                 )
 
+        if not 0 <= self.seed < 2**63:
+            raise FieldlrError(f"--seed is a whole number from 0 to 2^63 - 1; got {self.seed}.")
+
     def progress(self, step: int, seconds: float) -> float:
         """How far a fit is, in [0, 1]: whichever of its ends is nearer."""
         by_steps = step / self.steps if self.steps is not None else 0.0

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from fieldlr.encodings import Frequency, Identity, spherical_harmonics
 from fieldlr.encodings.spherical import NUM_HARMONICS
+from fieldlr.errors import FieldlrError
 from fieldlr.execution import Layer, run_layers
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -79,7 +80,14 @@ class RadianceField(Field):
 
     def level_of(self, threshold: float | None) -> float:
         """The level of a surface drawn at a density, by default SURFACE_DENSITY."""
-        return 0.0 if threshold is None else math.log(max(threshold, 1e-12) / SURFACE_DENSITY)
+        if threshold is None:
+            return 0.0
+        if not 0.0 < threshold < math.inf:
+            raise FieldlrError(
+                f"the threshold of a radiance field is a density above 0; got {threshold}. Leave "
+                f"--threshold out for {SURFACE_DENSITY:g}."
+            )
+        return math.log(threshold / SURFACE_DENSITY)
 
 
 class RadianceMlp(nn.Module):

@@ -1,0 +1,19 @@
+"""The verbs of the command line: each a dataclass of its flags, whose `run` gives the JSON."""
+
+from fieldlr.verbs.check import Check
+from fieldlr.verbs.demo import Demo
+from fieldlr.verbs.doctor import Doctor
+from fieldlr.verbs.eval import Eval
+from fieldlr.verbs.fit import Fit
+from fieldlr.verbs.mesh import Mesh
+from fieldlr.verbs.render import Render
+
+VERBS = {
+    "check": Check,
+    "fit": Fit,
+    "eval": Eval,
+    "render": Render,
+    "mesh": Mesh,
+    "demo": Demo,
+    "doctor": Doctor,
+}

@@ -1,0 +1,45 @@
+"""What all verbs share: printing, stopping, and the arguments that mean the same everywhere."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
+Source = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
+RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+
+
+class Stopped(Exception):
+    """The user, or a limit, stopped the work; what is finished is saved (exit code 3)."""
+
+    def __init__(self, message: str, result: dict[str, Any]):
+        super().__init__(message)
+        self.result = result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    json: bool = False
+    """Print one JSON object on standard output at the end."""
+    quiet: bool = False
+    """No progress on standard error."""
+
+    def say(self, text: str) -> None:
+        """A line for people, on standard error."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def text(self, result: dict[str, Any]) -> str:
+        """The result for people: a line a figure, warnings in full."""
+        lines = []
+        for name, value in result.items():
+            if isinstance(value, float):
+                value = f"{value:.5g}"
+            if value is not None and not isinstance(value, dict | list | tuple):
+                lines.append(f"{name.replace('_', ' '):>24}  {value}")
+        return "\n".join([*lines, *(f"warning: {text}" for text in result.get("warnings", ()))])
