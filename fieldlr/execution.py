@@ -8,10 +8,7 @@ work is done in place and a scale never costs a pass of its own (see `activation
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,8 +21,6 @@ from fieldlr.activations import Activation
 CHUNK_ROWS = 4096
 # Raw coordinates need more than bfloat16's 8 bits: they travel as a sum of two such numbers.
 MAX_SPLIT_FEATURES = 4
-# Names of options in glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -38,25 +33,8 @@ class Layer:
     skip: bool = False
 
 
-def prepare_process() -> None:
-    """Settles what is per process: denormals, threads, and memory that is kept for reuse."""
-    # exp(-x^2) makes denormals, which cost up to ten times a normal number's time.
-    torch.set_flush_denormal(True)
-    if hasattr(os, "sched_getaffinity") and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Tells glibc to reuse freed megabytes: given back, every page of them faults in anew."""
-    if sys.platform != "linux":
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return  # Another C library, with rules of its own.
-    mallopt(_M_MMAP_THRESHOLD, 16 << 20)  # What is larger still goes back when freed.
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+# The outputs (M, out) of some rows to their summed loss and its first derivative (M, out).
+LossOfRows = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
 
 
 @lru_cache
@@ -85,17 +63,34 @@ def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None)
 def layers_loss(
     layers: list[Layer],
     x: Tensor,
-    loss_and_gradient: Callable[[Tensor, slice], tuple[Tensor, Tensor]],
+    loss_of_rows: LossOfRows,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """A sum of losses over rows x (N, in), forward and backward a chunk at a time.
 
-    `loss_and_gradient(y, rows)` gets the outputs (M, out) of some rows and returns their summed
-    loss and its gradient (M, out). A chunk never leaves the caches between its two passes.
+    A chunk never leaves the caches between its two passes.
     """
     dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
     tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
-    return _LayersLoss.apply(x, layers, dtype, loss_and_gradient, *tensors)
+    return _LayersLoss.apply(x, layers, dtype, loss_of_rows, *tensors)
+
+
+@torch.no_grad()
+def layer_passes(
+    layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None
+) -> Iterator[tuple[slice, Tensor, list[tuple[Tensor, Tensor]]]]:
+    """(rows, y, passes) of each chunk of x (N, in), for layers with one output.
+
+    A pass is, for each layer, what goes in (M, in) and the derivatives of y by weight h + bias
+    (M, out), in the format of the products.
+    """
+    dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
+    stack = _Stack(layers, dtype, _must_split(x, dtype))
+    for rows in chunks(len(x)):
+        kept, passes = [], _Passes(layers)
+        y = stack.forward(x[rows], kept)
+        stack.backward(torch.ones_like(y), kept, x[rows], passes, want_x=False)
+        yield rows, y[:, 0].to(x.dtype), passes.layers
 
 
 class _Stack:
@@ -183,6 +178,19 @@ class _Sums:
         return result
 
 
+class _Passes:
+    """In the place of `_Sums`: keeps what it would have multiplied and summed."""
+
+    def __init__(self, layers: list[Layer]):
+        self.scales = [_scales(layer) for layer in layers]
+        self.layers: list[tuple[Tensor, Tensor]] = [()] * len(layers)
+
+    def add(self, index: int, grad: Tensor, h: Tensor, source: Tensor | None) -> None:
+        scale, slope = self.scales[index]
+        h = h if source is None else torch.cat([h, source], 1)
+        self.layers[index] = (h, grad * (scale * slope))
+
+
 class _RunLayers(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, layers, dtype, *tensors):
@@ -214,14 +222,14 @@ class _RunLayers(torch.autograd.Function):
 
 class _LayersLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, layers, dtype, loss_and_gradient, *tensors):
+    def forward(ctx, x, layers, dtype, loss_of_rows, *tensors):
         stack = _Stack(layers, dtype, _must_split(x, dtype))
         sums = _Sums(layers)
         total = x.new_zeros(())
         for rows in chunks(len(x)):
             kept = []
             y = stack.forward(x[rows], kept)
-            loss, grad = loss_and_gradient(y.to(x.dtype), rows)
+            loss, grad = loss_of_rows(y.to(x.dtype), rows)
             total += loss
             stack.backward(grad.to(dtype, copy=True), kept, x[rows], sums, want_x=False)
         ctx.gradients = sums.finished()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import prepare_process
 from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
+from fieldlr.process import prepare_process
 from fieldlr.products import View, camera_path, views
 from fieldlr.runs import Run, make_folder
 

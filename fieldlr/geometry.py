@@ -170,19 +170,6 @@ class Space:
         norm = unit.norm(dim=-1, keepdim=True).clamp_min(1e-9)
         return 0.5 * torch.where(norm <= 1.0, unit, (2.0 - 1.0 / norm) * unit / norm)
 
-    def unwarp(self, unit: Tensor) -> Tensor:
-        """The inverse of `warp`; the end of an unbounded space becomes very far, not infinite."""
-        if self.kind == "box":
-            return self.aabb.from_unit(unit)
-        if self.kind == "ndc":
-            fx, fy = self.ndc_focal
-            z = 2.0 * self.near / (unit[..., 2] - 1.0).clamp_max(-1e-6)
-            return torch.stack([-unit[..., 0] * z / fx, -unit[..., 1] * z / fy, z], -1)
-        double = 2.0 * unit
-        norm = double.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-        outside = double / norm / (2.0 - norm).clamp_min(1e-6)
-        return self.aabb.from_unit(torch.where(norm <= 1.0, double, outside))
-
     def span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """(start, stop) (N,): t at s = 0 and at s = 1; equal where a ray has nothing to see."""
         if self.kind == "box":

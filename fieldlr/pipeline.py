@@ -15,11 +15,11 @@ import torch
 from fieldlr import __version__
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import prepare_process
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.fields.field import Field
 from fieldlr.linears import LINEARS
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.process import prepare_process
 from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
 from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit

@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
+from fieldlr.files import replacing
 from fieldlr.geometry import Aabb, Similarity, Space
 
 FORMAT = 1
@@ -191,18 +191,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any])
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes beside the place, to the disk, then moves into it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FieldlrError(
-            f"{path} cannot be written ({error.strerror}). Choose another place."
-        ) from None
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_json(path: Path) -> Any:

@@ -147,16 +147,11 @@ def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
 
 
 def _train_step(state: FitState, progress: float) -> None:
-    factor = state.task.rate(progress, state.step - state.first_step)
-    for group, rate in zip(state.optimizer.param_groups, state.rates, strict=True):
-        group["lr"] = rate * factor
-    loss, samples = state.task.loss(state.field, state.generator, progress)
-    state.optimizer.zero_grad()
-    state.losses = [*state.losses[1 - _RECENT :], loss.item()]
-    if math.isfinite(state.losses[-1]):
-        loss.backward()
-        state.optimizer.step()
-    elif sum(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])) == 0 and (
+    own_step = state.step - state.first_step
+    done = state.task.newton_step(state.field, state.generator, progress, own_step)
+    loss, samples = done or _adam_step(state, progress, own_step)
+    state.losses = [*state.losses[1 - _RECENT :], loss]
+    if sum(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])) == 0 and (
         len(state.losses) >= MAX_BAD_STEPS
     ):
         raise FieldlrError(
@@ -168,6 +163,18 @@ def _train_step(state: FitState, progress: float) -> None:
     can_restart = state.restarts < MAX_RESTARTS
     if can_restart and state.task.collapsed(state.field, state.losses):
         state.restart()
+
+
+def _adam_step(state: FitState, progress: float, own_step: int) -> tuple[float, int]:
+    factor = state.task.rate(state.field, progress, own_step)
+    for group, rate in zip(state.optimizer.param_groups, state.rates, strict=True):
+        group["lr"] = rate * factor
+    loss, samples = state.task.loss(state.field, state.generator, progress)
+    state.optimizer.zero_grad()
+    if math.isfinite(loss.item()):
+        loss.backward()
+        state.optimizer.step()
+    return loss.item(), samples
 
 
 def _report(state: FitState, progress: float, quality: float | None) -> FitReport:

@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 from fieldlr.data import open_source
-from fieldlr.execution import prepare_process
 from fieldlr.export import depth_picture
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
+from fieldlr.process import prepare_process
 from fieldlr.products import camera_path, make_mesh, views
 from fieldlr.runs import Run, open_run
 

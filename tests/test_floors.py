@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "__version__": 0,  # `from fieldlr import __version__`: a constant, not a room
     "errors": 0,
+    "files": 0,
     "geometry": 0,
     "cameras": 0,
     "triangles": 0,
@@ -24,10 +25,12 @@ FLOORS = {
     "pictures": 1,
     "examples": 1,
     "execution": 2,
+    "process": 2,
     "fields": 3,
     "data": 3,
     "rendering": 4,
     "surface": 4,
+    "gauss_newton": 4,
     "codec": 4,
     "tasks": 5,
     "training": 6,
@@ -55,7 +58,7 @@ FLOORS = {
 }
 
 # The ground floor is a short stair of its own: cameras and triangles speak of rays and boxes.
-STEPS = {"__version__": 0, "errors": 0, "geometry": 1, "cameras": 2, "triangles": 2}
+STEPS = {"__version__": 0, "errors": 0, "files": 1, "geometry": 1, "cameras": 2, "triangles": 2}
 
 SHAPES = {"data", "surface", "metrics", "export"}
 HOMES = {

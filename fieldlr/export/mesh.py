@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from fieldlr.errors import FieldlrError
-from fieldlr.export.files import replacing
 from fieldlr.export.glb import encode_glb
+from fieldlr.files import replacing
 from fieldlr.triangles import TriangleMesh
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fieldlr.errors import FieldlrError
-from fieldlr.export.files import replacing
 from fieldlr.export.image import to_bytes
+from fieldlr.files import replacing
 
 
 class Video:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fieldlr.linears.linear import Linear, default_std, draw_bias, uniform_
+from fieldlr.linears.linear import Linear, default_std, draw_bias, outer, uniform_
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,7 @@ class FullLinear(Linear):
 
     def dense_weight(self) -> Tensor:
         return self.weight
+
+    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        ((inputs, deltas),) = passes
+        return {"weight": outer(deltas, inputs)}

@@ -37,12 +37,25 @@ class Linear(nn.Module):
             x = functional.linear(x, factor)
         return functional.linear(x, last, self.bias)
 
+    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """Derivatives of a number by what is stored for W, a row a sample: name to (N, numel).
+
+        `passes` has for each of `factors()`, in the order in which they are applied, what goes in
+        (N, in) and the derivatives of the number by what comes out (N, out).
+        """
+        raise NotImplementedError
+
     @property
     def num_parameters(self) -> int:
         return sum(p.numel() for p in self.parameters())
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+
+
+def outer(deltas: Tensor, inputs: Tensor) -> Tensor:
+    """Derivatives (N, out * in) by a matrix that turns `inputs` (N, in) into (N, out)."""
+    return (deltas[:, :, None] * inputs[:, None, :]).flatten(1)
 
 
 def uniform_(shape, bound: float, generator: torch.Generator | None) -> nn.Parameter:

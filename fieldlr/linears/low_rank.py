@@ -13,6 +13,7 @@ from fieldlr.linears.linear import (
     check_rank,
     default_std,
     draw_bias,
+    outer,
     stays_dense,
     uniform_,
 )
@@ -63,6 +64,11 @@ class LowRankLinear(Linear):
     def factors(self) -> tuple[Tensor, ...]:
         # `stays_dense` has made sure that the two products cost less than one with W.
         return (self.U, self.V.T)
+
+    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        (inputs, between), (products, deltas) = passes
+        by_v = (inputs[:, :, None] * between[:, None, :]).flatten(1)
+        return {"U": outer(deltas, products), "V": by_v}
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, rank={self.U.shape[1]}"

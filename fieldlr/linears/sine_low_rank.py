@@ -44,7 +44,7 @@ class SineLowRank:
         rank one: the stable rank of sin(omega U V^T) saturates the sooner the larger the rank is.
         """
         if self.omega == "auto":
-            return 3.0 * math.sqrt(in_features) * (1.0 + 2.0 / self.rank)
+            return 3.0 * math.sqrt(in_features) * (1.0 + 7.0 / self.rank)
         return float(self.omega)
 
     def build(
@@ -83,6 +83,15 @@ class SineLowRankLinear(Linear):
 
     def dense_weight(self) -> Tensor:
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
+
+    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir: both are sums over a row
+        # or a column of W, so a column of U or V costs one product and no outer one.
+        ((inputs, deltas),) = passes
+        slope = torch.cos(self.U @ (self.omega * self.V.T)) * (self.omega / self.gain)
+        by_u = [deltas * (inputs @ (slope * v).T.to(inputs.dtype)) for v in self.V.T]
+        by_v = [inputs * (deltas @ (slope * u[:, None]).to(inputs.dtype)) for u in self.U.T]
+        return {"U": torch.stack(by_u, 2).flatten(1), "V": torch.stack(by_v, 2).flatten(1)}
 
     def extra_repr(self) -> str:
         rank = self.U.shape[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FieldlrError
+from ..files import replacing
 
 PAPER, FRAME = (251, 250, 247), (225, 222, 214)
 INK, FAINT = (34, 36, 42), (122, 120, 114)
@@ -140,8 +140,6 @@ def _font(size: int):
 
 
 def _write(page, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    page.save(temporary, format="PNG", optimize=True)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        page.save(temporary, format="PNG", optimize=True)
     return path

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from fieldlr.files import replacing
 
 MOST_POINTS = 60_000
 
@@ -44,10 +45,8 @@ def write_viewer(
         .replace("%WARNINGS%", f"<ul>{notes}</ul>" if notes else "")
         .replace("%DATA%", data)
     )
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _packed(array) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fieldlr.cameras import Cameras
+from fieldlr.data.framing import meeting_point
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity, Vector
 
@@ -44,7 +44,7 @@ def orbit(
 
 def orbit_of(cameras: Cameras, frames: int, size: Size) -> Cameras:
     """The orbit at the mean distance and elevation of a scene's cameras, about their focus."""
-    center = focus_of(cameras)
+    center = meeting_point(cameras)[0].double()
     offsets = cameras.camera_to_world[:, :, 3].double() - center
     distances = offsets.norm(dim=-1).clamp_min(1e-9)
     elevation = math.degrees(torch.asin(offsets[:, 2] / distances).mean())
@@ -71,7 +71,7 @@ def spiral(
         poses[:, :, 1].mean(0),
     )[0]
     if not focus:
-        focus = float(((focus_of(cameras) - middle) @ -mean[:, 2]).clamp_min(1e-3))
+        focus = float(((meeting_point(cameras)[0].double() - middle) @ -mean[:, 2]).clamp_min(1e-3))
     extent = torch.quantile(((poses[:, :, 3] - middle) @ mean[:, :3]).abs(), 0.9, dim=0)
     turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
     curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
@@ -79,23 +79,6 @@ def spiral(
     target = middle - focus * mean[:, 2]
     poses = look_at(positions, target.expand_as(positions), mean[:, 1])
     return _cameras(poses, _focal_for(cameras, size), size)
-
-
-def focus_of(cameras: Cameras) -> Tensor:
-    """The point (3,) float64 nearest to all optical axes, in the sense of least squares.
-
-    sum over cameras of (I - d d^T) (p - o) = 0; the small weight on the cameras' mean keeps
-    parallel axes solvable.
-    """
-    poses = cameras.camera_to_world.double()
-    origins, axes = poses[:, :, 3], poses[:, :, 2]
-    identity = torch.eye(3, dtype=torch.float64)
-    across = identity - axes[:, :, None] * axes[:, None, :]
-    weight = 1e-6 * len(origins)
-    matrix = across.sum(0) + weight * identity
-    return torch.linalg.solve(
-        matrix, (across @ origins[:, :, None]).sum(0)[:, 0] + weight * origins.mean(0)
-    )
 
 
 def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = None) -> Cameras:
@@ -114,39 +97,6 @@ def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = No
     return _cameras(
         frame.inverse().apply_poses(torch.stack(poses)), torch.tensor(focals), (width, height)
     )
-
-
-def write_camera_path(cameras: Cameras, file: Path | str, frame: Similarity, fps: float) -> None:
-    """Writes perspective cameras of one size, in the user's frame, for nerfstudio's tools too."""
-    file = Path(file)
-    poses = frame.apply_poses(cameras.camera_to_world.double())
-    bottom = poses.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(poses), 1, 4)
-    matrices = torch.cat([poses, bottom], 1).reshape(-1, 16).tolist()
-    width, height = cameras.sizes[0].tolist()
-    angles = torch.rad2deg(2 * torch.atan(0.5 * height / cameras.intrinsics[:, 1].double()))
-    aspect = width / height
-    views = [
-        {"camera_to_world": matrix, "fov": angle, "aspect": aspect}
-        for matrix, angle in zip(matrices, angles.tolist(), strict=True)
-    ]
-    content = {
-        "camera_type": "perspective",
-        "render_width": width,
-        "render_height": height,
-        "fps": fps,
-        "seconds": len(views) / fps,
-        "is_cycle": False,
-        "smoothness_value": 0.0,
-        "default_fov": angles[0].item(),
-        "keyframes": [
-            {"matrix": view["camera_to_world"], "fov": view["fov"], "aspect": aspect}
-            for view in views
-        ],
-        "camera_path": views,
-    }
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(temporary, file)
 
 
 def _cameras(poses: Tensor, focal: float | Tensor, size: Size) -> Cameras:

@@ -2,7 +2,6 @@
 
 from fieldlr.surface.cleaning import (
     decimate,
-    drop_small_components,
     euler_number,
     is_watertight,
     largest_component,
@@ -13,7 +12,6 @@ from fieldlr.surface.extraction import Extraction, extract
 __all__ = [
     "Extraction",
     "decimate",
-    "drop_small_components",
     "euler_number",
     "extract",
     "is_watertight",

@@ -20,14 +20,6 @@ def largest_component(mesh: TriangleMesh) -> TriangleMesh:
     return _with_faces(mesh, labels == np.bincount(labels).argmax())
 
 
-def drop_small_components(mesh: TriangleMesh, min_faces: int) -> TriangleMesh:
-    """The mesh without its connected parts of fewer than `min_faces` faces."""
-    if not len(mesh.faces):
-        return mesh
-    labels = _face_labels(mesh)
-    return _with_faces(mesh, np.bincount(labels)[labels] >= min_faces)
-
-
 def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
     """About `num_faces` triangles by quadric edge collapse (Garland and Heckbert 1997).
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
-from fieldlr.execution import fast_format, layers_loss
+from fieldlr.execution import LossOfRows, fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.gauss_newton import MAX_PARAMETERS, gauss_newton_step
 from fieldlr.geometry import Aabb, Space
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
@@ -23,6 +24,9 @@ from fieldlr.triangles import TriangleMesh, voxelise
 METRIC_VERSION = 1
 # Voxels a call when every voxel is asked for.
 SLAB_VOXELS = 1 << 19
+# By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
+RATE_AT_NEWTON = 0.1
+NEWTON_FINAL_RATE = 0.02
 # A logit this near to the threshold in the fast number format is computed again in float32.
 UNSURE_LOGIT = 1.0
 
@@ -38,6 +42,8 @@ class OccupancySettings:
     factor_rate: float = 2e-2  # of U and V, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
+    newton_from: float | None = 0.4  # progress from which Gauss-Newton ends small networks,
+    newton_points: int = 32768  # on so many points each
 
 
 class OccupancyTask:
@@ -69,12 +75,14 @@ class OccupancyTask:
             {"params": others, "lr": self.settings.end_rate},
         ]
 
-    def rate(self, progress: float, step: int) -> float:
-        return warm_cosine(progress, step, self.settings.final_rate)
+    def rate(self, field: OccupancyField, progress: float, step: int) -> float:
+        rate = warm_cosine(progress, step, self.settings.final_rate)
+        if self.newton_suits(field):
+            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, progress / self.settings.newton_from)
+        return rate
 
-    def draw(self, generator: torch.Generator, device: torch.device) -> Tensor:
-        """Flat voxel indices (points_per_step,) of one step."""
-        total = self.settings.points_per_step
+    def draw(self, total: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Flat indices (total,) of the voxels of one step."""
         near = int(total * self.settings.near_fraction)
         chosen = torch.randint(len(self.near), (near,), generator=generator)
         anywhere = torch.randint(self.volume.num_voxels, (total - near,), generator=generator)
@@ -84,21 +92,37 @@ class OccupancyTask:
         self, field: OccupancyField, generator: torch.Generator, progress: float
     ) -> tuple[Tensor, int]:
         """Mean binary cross-entropy of the logits at `draw`'s voxels."""
-        voxels = self.draw(generator, next(field.parameters()).device)
-        target = self.volume.occupied(voxels).float()[:, None]
-        points = self.volume.centers(voxels)
-        if any(True for _ in field.encoding.parameters()):
+        points, target = self.batch(field, generator, self.settings.points_per_step)
+        if learns(field.encoding):
             loss = functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
-            return loss, len(voxels)
+            return loss, len(points)
+        encoded = field.encoded(points)
+        total = layers_loss(field.mlp.layers(), encoded, cross_entropy(target))
+        return total / len(points), len(points)
 
-        def cross_entropy(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-            loss = functional.binary_cross_entropy_with_logits(
-                logits, target[rows], reduction="sum"
-            )
-            return loss, torch.sigmoid(logits) - target[rows]
+    def batch(
+        self, field: OccupancyField, generator: torch.Generator, total: int
+    ) -> tuple[Tensor, Tensor]:
+        """(points (total, 3), whether each is inside as 0 or 1 (total, 1))."""
+        voxels = self.draw(total, generator, next(field.parameters()).device)
+        return self.volume.centers(voxels), self.volume.occupied(voxels).float()[:, None]
 
-        total = layers_loss(field.layers(), field.encoded(points), cross_entropy)
-        return total / len(voxels), len(voxels)
+    def newton_suits(self, field: OccupancyField) -> bool:
+        """Whether Gauss-Newton ends the fit of this field."""
+        small = field.num_parameters <= MAX_PARAMETERS
+        return small and self.settings.newton_from is not None and not learns(field.encoding)
+
+    def newton_step(
+        self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
+    ) -> tuple[float, int] | None:
+        if not self.newton_suits(field) or progress < self.settings.newton_from:
+            return None
+        points, target = self.batch(field, generator, self.settings.newton_points)
+        left = (1.0 - progress) / (1.0 - self.settings.newton_from)
+        rate = NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * left
+        encoded = field.encoded(points)
+        loss = gauss_newton_step(field.mlp, encoded, cross_entropy(target), curvature, rate)
+        return loss, len(points)
 
     def collapsed(self, field: OccupancyField, losses: list[float]) -> bool:
         return False
@@ -154,6 +178,27 @@ class OccupancyTask:
         inside = field_signs(field, self.volume.centers(voxels))
         truth = self.volume.occupied(voxels)
         return int((inside & truth).sum()), int((inside | truth).sum())
+
+
+def learns(encoding: nn.Module) -> bool:
+    """Whether an encoding has numbers of its own to learn."""
+    return any(True for _ in encoding.parameters())
+
+
+def cross_entropy(target: Tensor) -> LossOfRows:
+    """The binary cross-entropy of logits with `target` (N, 1)."""
+
+    def of_rows(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        loss = functional.binary_cross_entropy_with_logits(logits, target[rows], reduction="sum")
+        return loss, torch.sigmoid(logits) - target[rows]
+
+    return of_rows
+
+
+def curvature(logits: Tensor) -> Tensor:
+    """Its second derivative, a little of it everywhere: saturated voxels may still change."""
+    inside = torch.sigmoid(logits)
+    return (inside * (1.0 - inside)).clamp_min(1e-3)
 
 
 def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:

@@ -123,7 +123,7 @@ class RadianceTask:
             if params
         ]
 
-    def rate(self, progress: float, step: int) -> float:
+    def rate(self, field: RadianceField, progress: float, step: int) -> float:
         if self.settings.decay_steps:
             return 0.1 ** (step / self.settings.decay_steps)
         return warm_cosine(progress, step, self.settings.final_rate)
@@ -155,6 +155,9 @@ class RadianceTask:
             target = alpha * target + (1.0 - alpha) * background
         rays = Rays(rays.origins.to(device), rays.directions.to(device))
         return rays, target.to(device), background.to(device)
+
+    def newton_step(self, field, generator, progress, step) -> None:
+        return None  # A radiance field stores too much for it.
 
     def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""

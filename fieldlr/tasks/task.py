@@ -33,12 +33,18 @@ class Task(Protocol):
         """Groups for Adam, each with its `lr`."""
         ...
 
-    def rate(self, progress: float, step: int) -> float:
+    def rate(self, field: Field, progress: float, step: int) -> float:
         """What every learning rate is multiplied by; progress is in [0, 1]."""
         ...
 
     def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
         """(loss, number of points or ray samples that went through the network)."""
+        ...
+
+    def newton_step(
+        self, field: Field, generator: torch.Generator, progress: float, step: int
+    ) -> tuple[float, int] | None:
+        """A step by second derivatives, as (loss before it, points); None where Adam is better."""
         ...
 
     def collapsed(self, field: Field, losses: list[float]) -> bool:

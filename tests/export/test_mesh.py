@@ -90,5 +90,5 @@ def test_errors_name_the_file(mesh, tmp_path):
     with pytest.raises(FieldlrError, match=r"none\.ply.*empty"):
         write_mesh(empty, tmp_path / "none.ply")
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(FieldlrError, match="folder"):
+    with pytest.raises(FieldlrError, match="cannot be written"):
         write_mesh(mesh, tmp_path / "file" / "ball.ply")

@@ -6,7 +6,6 @@ from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb, Similarity
 from fieldlr.surface import (
     decimate,
-    drop_small_components,
     euler_number,
     extract,
     is_watertight,
@@ -31,11 +30,6 @@ def test_components(two_spheres):
     large = largest_component(two_spheres)
     assert euler_number(two_spheres) == 4 and euler_number(large) == 2
     assert large.vertices[:, 0].max() < 0 and (large.colors == [255, 0, 0]).all()
-    small_faces = len(two_spheres.faces) - len(large.faces)
-    kept = drop_small_components(two_spheres, small_faces)
-    assert len(kept.faces) == len(two_spheres.faces)
-    dropped = drop_small_components(two_spheres, small_faces + 1)
-    assert np.array_equal(dropped.vertices, large.vertices)
 
 
 def test_a_hole_or_a_flipped_face_is_not_watertight(two_spheres):
@@ -76,5 +70,4 @@ def test_a_similarity_moves_vertices_and_keeps_the_outside_outside(two_spheres):
 def test_an_empty_mesh_passes_through():
     empty = TriangleMesh(np.empty((0, 3)), np.empty((0, 3), np.int64))
     assert len(largest_component(empty).faces) == 0
-    assert len(drop_small_components(empty, 5).faces) == 0
     assert len(decimate(empty, 10).faces) == 0

@@ -40,7 +40,7 @@ def test_iou_counts_every_voxel(slab):
 
 
 def test_half_of_the_points_lie_near_the_surface(slab, generator):
-    voxels = slab.draw(generator, torch.device("cpu"))
+    voxels = slab.draw(4096, generator, torch.device("cpu"))
     x = slab.volume.centers(voxels)[:, 0]
     near = ((x - 8.0).abs() < 3.0).float().mean().item()
     # Half are drawn there, and of the other half 6 of 16 layers are.
@@ -50,7 +50,7 @@ def test_half_of_the_points_lie_near_the_surface(slab, generator):
 def test_fused_and_plain_loss_agree(slab):
     field = slab.make_field(FieldConfig(width=16), torch.Generator().manual_seed(1))
     fused, count = slab.loss(field, torch.Generator().manual_seed(2), 0.0)
-    voxels = slab.draw(torch.Generator().manual_seed(2), torch.device("cpu"))
+    voxels = slab.draw(4096, torch.Generator().manual_seed(2), torch.device("cpu"))
     target = slab.volume.occupied(voxels).float()
     logits = field.level(slab.volume.centers(voxels))
     plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
@@ -77,7 +77,7 @@ def test_fast_signs_are_those_of_float32(data_dir):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    voxels = task.draw(generator, torch.device("cpu"))
+    voxels = task.draw(16384, generator, torch.device("cpu"))
     points = task.volume.centers(voxels)
     from fieldlr.tasks.occupancy import field_signs
 
