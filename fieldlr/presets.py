@@ -24,7 +24,7 @@ Preset = Literal["quick", "standard", "paper"]
 SHAPE_PRESETS = {
     "quick": OccupancySettings(),
     "standard": OccupancySettings(),
-    "paper": OccupancySettings(points_per_step=200_000, near_fraction=0.0, newton_from=None),
+    "paper": OccupancySettings(points_per_step=200_000, near_fraction=0.0, newton_after=None),
 }
 SECONDS = {
     "photos": {"quick": 300.0, "standard": 1200.0},

@@ -16,6 +16,7 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import MAX_PARAMETERS, gauss_newton_step
 from fieldlr.geometry import Aabb, Space
+from fieldlr.linears import LowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
 from fieldlr.tasks.task import warm_cosine
@@ -42,7 +43,7 @@ class OccupancySettings:
     factor_rate: float = 2e-2  # of U and V, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
-    newton_from: float | None = 0.4  # progress from which Gauss-Newton ends small networks,
+    newton_after: int | None = 200  # steps, Gauss-Newton takes small networks over,
     newton_points: int = 32768  # on so many points each
 
 
@@ -78,7 +79,7 @@ class OccupancyTask:
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
         rate = warm_cosine(progress, step, self.settings.final_rate)
         if self.newton_suits(field):
-            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, progress / self.settings.newton_from)
+            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / self.settings.newton_after)
         return rate
 
     def draw(self, total: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -109,17 +110,21 @@ class OccupancyTask:
 
     def newton_suits(self, field: OccupancyField) -> bool:
         """Whether Gauss-Newton ends the fit of this field."""
-        small = field.num_parameters <= MAX_PARAMETERS
-        return small and self.settings.newton_from is not None and not learns(field.encoding)
+        if self.settings.newton_after is None or learns(field.encoding):
+            return False
+        # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
+        redundant = isinstance(field.config.linear, LowRank)
+        return field.num_parameters <= MAX_PARAMETERS and not redundant
 
     def newton_step(
         self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        if not self.newton_suits(field) or progress < self.settings.newton_from:
+        if not self.newton_suits(field) or step < self.settings.newton_after:
             return None
         points, target = self.batch(field, generator, self.settings.newton_points)
-        left = (1.0 - progress) / (1.0 - self.settings.newton_from)
-        rate = NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * left
+        # Long steps at first: their noise leads out of poor minima.
+        falling = min(1.0, 2.0 * (1.0 - progress))
+        rate = NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling
         encoded = field.encoded(points)
         loss = gauss_newton_step(field.mlp, encoded, cross_entropy(target), curvature, rate)
         return loss, len(points)
