@@ -8,10 +8,10 @@ DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test lint bench bench-quality
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a video and a mesh in ./fieldlr-demo.
 	$(BIN)/fieldlr demo
@@ -22,6 +22,12 @@ test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones le
 lint: $(TEST_READY) ## Check the style.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+bench: $(TEST_READY) ## Measure the speed of everything against plain baselines (ten minutes).
+	$(BIN)/python -m benchmarks.bench
+
+bench-quality: $(TEST_READY) ## Measure the quality after so many seconds, on the real data in FIELDLR_DATA.
+	$(BIN)/python -m benchmarks.quality
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

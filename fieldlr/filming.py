@@ -19,12 +19,12 @@ VIDEO_FRAMES = 60
 
 @dataclass(frozen=True)
 class Film:
-    """Views being written: iterate to write them; gives the path of each file."""
+    """Views being written: iterate to write them; gives the files of each view."""
 
-    frames: Iterator[Path]
+    frames: Iterator[list[Path]]
     total: int
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[list[Path]]:
         return self.frames
 
 
@@ -49,9 +49,9 @@ def film(
     field = run.load_field()
     count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
     cameras = camera_path(run, field, path, count, size)
-    if suffix == ".png":
-        cameras = cameras[:1]
-    elif suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
+    if suffix == ".png" or frames is not None:
+        cameras = cameras[:count]  # A path with cameras of its own may have more.
+    if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
         raise FieldlrError("a video has one size and these views have several. Give --size WxH.")
     pictures = views(run, field, cameras)
     size = tuple(cameras.sizes[0].tolist())
@@ -61,7 +61,7 @@ def film(
 
 def _write(
     pictures: Iterator[View], out: Path, suffix: str, size, fps: float, depth_map: bool
-) -> Iterator[Path]:
+) -> Iterator[list[Path]]:
     if suffix == "":
         make_folder(out)
     with open_video(out, fps, size) if suffix == ".mp4" else nullcontext() as video:
@@ -71,7 +71,9 @@ def _write(
                 video.add(to_bytes(view.rgb))
             else:
                 write_image(view.rgb, place)
+            files = [place]
             if depth_map:
                 stem = place.stem if suffix != ".mp4" else f"{place.stem}_{number:05d}"
-                write_depth(view.depth, place.with_name(f"{stem}_depth.npy"))
-            yield place
+                files.append(place.with_name(f"{stem}_depth.npy"))
+                write_depth(view.depth, files[-1])
+            yield files

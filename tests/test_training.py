@@ -73,7 +73,9 @@ def test_two_halves_with_a_resume_are_the_whole(task):
     assert second.samples == whole.samples
 
 
-def test_training_learns_a_ball(task):
+def test_training_learns_a_ball():
+    by_adam_alone = OccupancySettings(points_per_step=512, newton_after=None)
+    task = OccupancyTask(ball(), by_adam_alone)
     state = FitState(task, FieldConfig(width=32), 0, CPU)
     reports = run_to_end(state, 300)
     assert task.iou(state.field) > 0.9

@@ -40,8 +40,12 @@ class Render(Verb):
         )
         from fieldlr.progress import counted
 
-        written = [str(path) for path in counted(frames, frames.total, "view", self.quiet)]
-        return {"out": str(self.out), "frames": frames.total, "files": sorted(set(written))}
+        written = {
+            str(path)
+            for files in counted(frames, frames.total, "view", self.quiet)
+            for path in files
+        }
+        return {"out": str(self.out), "frames": frames.total, "files": sorted(written)}
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -1,0 +1,50 @@
+"""Extraction: coarse to fine against dense, of a trained field."""
+
+from __future__ import annotations
+
+import resource
+
+import numpy as np
+import torch
+
+from benchmarks.measure import Report
+from fieldlr.data import open_source
+from fieldlr.examples import example
+from fieldlr.presets import FitOptions, field_config, make_task
+from fieldlr.surface import extract
+from fieldlr.training import FitConfig, FitState, fit
+
+TRAINING_SECONDS = 20.0
+# A narrow network: the dense reading of 512^3 samples is the slow half of this benchmark.
+WIDTH = 64
+
+
+def extraction(report: Report) -> None:
+    """Evaluations and seconds at 256^3 and 512^3 as shares of a dense reading; then 1024^3."""
+    source = open_source(example("rook"), grid=256)
+    options = FitOptions(width=WIDTH).settled()
+    task = make_task(source, options.preset)
+    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):
+        pass
+    field = state.field.eval()
+    for resolution, evaluations, seconds in ((256, None, None), (512, 1 / 8, 1 / 5)):
+        ours, dense = (
+            extract(field.level, field.aabb, resolution, dense=everywhere)
+            for everywhere in (False, True)
+        )
+        name = f"extraction_{resolution}"
+        share = ours.evaluations / dense.evaluations
+        report.add(f"{name}_share_of_evaluations", "", share, at_most=evaluations)
+        report.add(f"{name}_share_of_seconds", "", ours.seconds / dense.seconds, at_most=seconds)
+        report.add(f"{name}_seconds", "s", ours.seconds)
+        report.add(f"{name}_marching_seconds", "s", ours.marching_seconds)
+        same = len(ours.mesh.faces) == len(dense.mesh.faces) and np.array_equal(
+            ours.mesh.faces, dense.mesh.faces
+        )
+        report.add(f"{name}_equals_dense", "", float(same), at_least=1.0)
+    ours = extract(field.level, field.aabb, 1024)
+    report.add("extraction_1024_seconds", "s", ours.seconds)
+    # The most that the process ever held, all that came before included.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    report.add("extraction_1024_peak_memory", "GiB", peak, at_most=4.0)

@@ -1,0 +1,46 @@
+"""Growth: what a training step costs as points, width and rank grow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from benchmarks.measure import Report
+from fieldlr.data import open_source
+from fieldlr.examples import example
+from fieldlr.fields.config import FieldConfig
+from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
+from fieldlr.training import FitConfig, FitState, fit
+
+STEPS = 10
+SHAPE = FieldConfig()
+
+
+def growth(report: Report) -> None:
+    """Milliseconds of a step, one line a point of each curve."""
+    volume = open_source(example("rook"), grid=128).content
+    for points in (1024, 4096, 16384, 65536, 262144):
+        report.add(f"step_points_{points}", "ms", _step(volume, SHAPE, points))
+    for width in (32, 64, 128, 256, 512):
+        config = dataclasses.replace(SHAPE, width=width)
+        report.add(f"step_width_{width}", "ms", _step(volume, config))
+    for rank in (1, 5, 20, 60):
+        for name, linear in (("low-rank", LowRank), ("sine-low-rank", SineLowRank)):
+            config = dataclasses.replace(SHAPE, linear=linear(rank))
+            report.add(f"step_{name}_{rank}", "ms", _step(volume, config))
+    report.add("step_full", "ms", _step(volume, dataclasses.replace(SHAPE, linear=Full())))
+
+
+def _step(volume, config: FieldConfig, points: int = 16384) -> float:
+    """Milliseconds of a step of Adam: the best of three runs."""
+    task = OccupancyTask(volume, OccupancySettings(points_per_step=points))
+    state = FitState(task, config, 0, torch.device("cpu"))
+    best = float("inf")
+    for _ in range(3):
+        before, steps = state.seconds, state.step
+        for _ in fit(state, FitConfig(steps=steps + STEPS)):
+            pass
+        best = min(best, (state.seconds - before) / STEPS)
+    return 1e3 * best

@@ -1,0 +1,93 @@
+"""`make bench-quality`: how good is it, how soon? Real data in $FIELDLR_DATA, some forty minutes.
+
+python -m benchmarks.quality [--out quality.json] [--only NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import Report, machine
+from fieldlr.data import open_source
+from fieldlr.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.process import prepare_process
+from fieldlr.training import FitState, fit
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fit of so many seconds of training, and what it should reach."""
+
+    source: str
+    options: FitOptions
+    at_least: float | None = None
+    downscale: int | None = None
+
+
+def shape(seconds: float, backbone: str = "full", rank: int | None = None) -> FitOptions:
+    return FitOptions(backbone=backbone, rank=rank, seconds=seconds)
+
+
+STATUE, LEGO = "volumes/thai_statue.npz", "scenes/lego"
+CASES = {
+    "statue_2817_numbers_15s": Case(STATUE, shape(15.0, "sine-low-rank", 1)),
+    "statue_2817_numbers_25s": Case(STATUE, shape(25.0, "sine-low-rank", 1), 0.908),
+    "statue_full_20s": Case(STATUE, shape(20.0)),
+    "statue_full_35s": Case(STATUE, shape(35.0), 0.972),
+    "statue_full_120s": Case(STATUE, shape(120.0), 0.985),
+    "lego_60s": Case(LEGO, FitOptions(seconds=60.0), 22.0, 2),
+    "lego_180s": Case(LEGO, FitOptions(seconds=180.0), 25.0, 2),
+    "lego_600s": Case(LEGO, FitOptions(seconds=600.0), 27.0, 2),
+    "lego_4x128_full_180s": Case(LEGO, FitOptions(seconds=180.0, encoding="frequency"), 23.0, 2),
+    "lego_4x128_sine_5_180s": Case(
+        LEGO,
+        FitOptions(seconds=180.0, encoding="frequency", backbone="sine-low-rank", rank=5),
+        None,
+        2,
+    ),
+    "lego_4x128_low_5_180s": Case(
+        LEGO, FitOptions(seconds=180.0, encoding="frequency", backbone="low-rank", rank=5), None, 2
+    ),
+    "fox_180s": Case("scenes/fox", FitOptions(seconds=180.0), None, 8),
+    "fern_180s": Case("scenes/fern", FitOptions(seconds=180.0), None, 2),
+}
+
+
+def run(case: Case, folder: Path) -> float:
+    """The quality (IoU, or PSNR in dB) over everything that is held out."""
+    source = open_source(folder / case.source, case.downscale)
+    options = case.options.settled()
+    task = make_task(source, options.preset)
+    config = field_config(options, source.kind)
+    state = FitState(task, config, options.seed, torch.device("cpu"))
+    for _ in fit(state, fit_config(options, source.kind)):
+        pass
+    return task.evaluate(state.field.eval())[task.quality_name]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("quality.json"))
+    parser.add_argument("--only", choices=CASES)
+    arguments = parser.parse_args()
+    folder = os.environ.get("FIELDLR_DATA")
+    if folder is None or not Path(folder).is_dir():
+        raise SystemExit("set FIELDLR_DATA to the folder of the real scenes and meshes")
+    prepare_process()
+    report = Report()
+    print(", ".join(f"{key}: {value}" for key, value in machine().items()), flush=True)
+    for name, case in CASES.items():
+        if arguments.only in (None, name):
+            unit = "dB" if case.source.startswith("scenes") else "IoU"
+            report.add(name, unit, run(case, Path(folder)), at_least=case.at_least)
+    report.save(arguments.out)
+    print(report.verdict())
+
+
+if __name__ == "__main__":
+    main()
