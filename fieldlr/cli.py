@@ -46,7 +46,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif not verb.quiet:
         print(verb.text(result))
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

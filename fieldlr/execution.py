@@ -19,6 +19,8 @@ from fieldlr.activations import Activation
 
 # 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
 CHUNK_ROWS = 4096
+# A GPU wants few and large products: this many rows of 256 bfloat16 numbers are 128 MiB.
+GPU_CHUNK_ROWS = 1 << 18
 # Raw coordinates need more than bfloat16's 8 bits: they travel as a sum of two such numbers.
 MAX_SPLIT_FEATURES = 4
 
@@ -86,7 +88,7 @@ def layer_passes(
     """
     dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
     stack = _Stack(layers, dtype, _must_split(x, dtype))
-    for rows in chunks(len(x)):
+    for rows in chunks(x):
         kept, passes = [], _Passes(layers)
         y = stack.forward(x[rows], kept)
         stack.backward(torch.ones_like(y), kept, x[rows], passes, want_x=False)
@@ -199,7 +201,7 @@ class _RunLayers(torch.autograd.Function):
         ctx.stack, ctx.x, ctx.kept = stack, x, []
         needed = any(ctx.needs_input_grad)
         y = x.new_empty(len(x), layers[-1].weight.shape[0])
-        for rows in chunks(len(x)):
+        for rows in chunks(x):
             keep = [] if needed else None
             y[rows] = stack.forward(x[rows], keep)
             ctx.kept.append(keep)
@@ -211,7 +213,7 @@ class _RunLayers(torch.autograd.Function):
         want_x = ctx.needs_input_grad[0]
         sums = _Sums(stack.layers)
         grad_x = torch.empty_like(x) if want_x else None
-        for rows, kept in zip(chunks(len(x)), ctx.kept, strict=True):
+        for rows, kept in zip(chunks(x), ctx.kept, strict=True):
             chunk = grad[rows].to(stack.dtype, copy=True)
             result = stack.backward(chunk, kept, x[rows], sums, want_x)
             if want_x:
@@ -226,7 +228,7 @@ class _LayersLoss(torch.autograd.Function):
         stack = _Stack(layers, dtype, _must_split(x, dtype))
         sums = _Sums(layers)
         total = x.new_zeros(())
-        for rows in chunks(len(x)):
+        for rows in chunks(x):
             kept = []
             y = stack.forward(x[rows], kept)
             loss, grad = loss_of_rows(y.to(x.dtype), rows)
@@ -241,9 +243,10 @@ class _LayersLoss(torch.autograd.Function):
         return (None, None, None, None, *gradients)
 
 
-def chunks(num_rows: int):
-    """Slices of at most CHUNK_ROWS rows that cover num_rows."""
-    return [slice(i, min(i + CHUNK_ROWS, num_rows)) for i in range(0, num_rows, CHUNK_ROWS)]
+def chunks(x: Tensor) -> list[slice]:
+    """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
+    size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
+    return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
 
 
 def _scales(layer: Layer) -> tuple[float, float]:

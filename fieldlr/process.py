@@ -18,6 +18,8 @@ def prepare_process() -> None:
     torch.set_flush_denormal(True)
     if hasattr(os, "sched_getaffinity") and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
+    # On a GPU, float32 products may run in tf32; a processor has no such thing.
+    torch.backends.cuda.matmul.allow_tf32 = True
     _keep_freed_memory()
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from fieldlr.examples import example
 from fieldlr.verbs import VERBS
 
-FIELDLR = [sys.executable, "-m", "fieldlr.cli"]
+FIELDLR = [sys.executable, "-m", "fieldlr"]
 
 
 def run(*words, expect=0):

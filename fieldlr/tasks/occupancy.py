@@ -19,7 +19,7 @@ from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import LowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
-from fieldlr.tasks.task import warm_cosine
+from fieldlr.tasks.task import parameters_by_kind, warm_cosine
 from fieldlr.triangles import TriangleMesh, voxelise
 
 METRIC_VERSION = 1
@@ -67,14 +67,10 @@ class OccupancyTask:
         return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
-        factors = [p for name, p in field.named_parameters() if name.endswith((".U", ".V"))]
-        others = [p for name, p in field.named_parameters() if not name.endswith((".U", ".V"))]
-        if not factors:
-            return [{"params": others, "lr": self.settings.dense_rate}]
-        return [
-            {"params": factors, "lr": self.settings.factor_rate},
-            {"params": others, "lr": self.settings.end_rate},
-        ]
+        kinds = parameters_by_kind(field)
+        beside = self.settings.end_rate if "factor" in kinds else self.settings.dense_rate
+        rates = {"factor": self.settings.factor_rate, "dense": beside, "grid": beside}
+        return [{"params": params, "lr": rates[kind]} for kind, params in kinds.items()]
 
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
         rate = warm_cosine(progress, step, self.settings.final_rate)

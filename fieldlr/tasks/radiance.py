@@ -28,7 +28,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.tasks.pixels import TrainingPixels
-from fieldlr.tasks.task import warm_cosine
+from fieldlr.tasks.task import parameters_by_kind, warm_cosine
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -108,10 +108,6 @@ class RadianceTask:
         return RadianceField(config, self.scene.space, self.scene.frame, generator)
 
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
-        groups: dict[str, list] = {"grid": [], "factor": [], "dense": []}
-        for name, parameter in field.named_parameters():
-            kind = "grid" if name.endswith("table") else "dense"
-            groups["factor" if name.endswith((".U", ".V")) else kind].append(parameter)
         rates = {
             "grid": self.settings.grid_rate,
             "factor": self.settings.factor_rate,
@@ -119,8 +115,7 @@ class RadianceTask:
         }
         return [
             {"params": params, "lr": rates[kind], "betas": (0.9, 0.99), "eps": 1e-15}
-            for kind, params in groups.items()
-            if params
+            for kind, params in parameters_by_kind(field).items()
         ]
 
     def rate(self, field: RadianceField, progress: float, step: int) -> float:

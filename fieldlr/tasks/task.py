@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -18,6 +19,19 @@ def warm_cosine(progress: float, step: int, final_rate: float) -> float:
     """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
     cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
     return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
+
+
+def parameters_by_kind(field: Field) -> dict[str, list[Parameter]]:
+    """The parameters that learn at rates of their own: of grids, of factors, of all that is dense.
+
+    Kinds that the field has none of are left out.
+    """
+    kinds: dict[str, list[Parameter]] = {}
+    for name, parameter in field.named_parameters():
+        kind = "grid" if name.endswith("table") else "dense"
+        kind = "factor" if name.endswith((".U", ".V")) else kind
+        kinds.setdefault(kind, []).append(parameter)
+    return kinds
 
 
 class Task(Protocol):

@@ -4,7 +4,12 @@ import torch
 
 from fieldlr.geometry import Aabb, Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import calmed, render_image, render_rays
+from fieldlr.rendering.render import (
+    calmed,
+    render_image,
+    render_progressively,
+    render_rays,
+)
 
 
 def test_ball_is_red_before_white(ball, rays):
@@ -44,6 +49,12 @@ def test_image_has_the_ball_in_its_middle(ball, cameras):
     assert torch.allclose(image.opacity, image.opacity.flip(0), atol=1e-3)
     assert torch.allclose(image.opacity, image.opacity.flip(1), atol=1e-3)
     assert torch.equal(image.rgb, render_image(ball, cameras, 0).rgb)
+
+
+def test_a_view_comes_coarse_to_fine(ball, cameras):
+    views = list(render_progressively(ball, cameras, 0))
+    assert [tuple(v.depth.shape) for v in views] == [(1, 2), (3, 4), (6, 8), (12, 16)]
+    assert torch.equal(views[-1].rgb, render_image(ball, cameras, 0).rgb)
 
 
 def test_calmed_gradients_fall_with_the_square_of_the_distance():

@@ -1,0 +1,5 @@
+"""`python -m fieldlr`: the command line."""
+
+from fieldlr.cli import main
+
+main()
