@@ -27,8 +27,8 @@ from fieldlr.runs import Run, make_folder
 from fieldlr.surface import is_watertight
 from fieldlr.triangles import TriangleMesh
 
-SCENE, SCENE_OPTIONS = "windmill", FitOptions(seconds=30.0)
-MESH, GRID = "rook", 256
+SCENE, SCENE_OPTIONS = "windmill", FitOptions(seconds=25.0)
+MESH, GRID = "rook", 192
 # The same shape as two fields, of 133 and of 7 thousand parameters.
 SHAPES = {
     "full": FitOptions(seconds=12.0),
@@ -36,7 +36,7 @@ SHAPES = {
 }
 RESOLUTION, PORTRAIT = 192, (240, 240)
 VIEWPOINTS, BEHIND = 12, 5
-FRAMES, VIDEO_SIZE, FPS = 48, (256, 256), 24.0
+FRAMES, VIDEO_SIZE, FPS = 36, (200, 200), 18.0
 INSIDE_COLOR = (0.13, 0.32, 0.55)
 
 

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from fieldlr.training import FitReport
 
+Report = TypeVar("Report")
+
 
 def shown(reports: Iterable[FitReport], quality_name: str, quiet: bool) -> Iterator[FitReport]:
-    """Hands reports on, and shows them: in place on a terminal, now and then elsewhere."""
-    in_place, quality, next_tenth = sys.stderr.isatty(), None, 0
+    """Hands the reports of a fit on, and shows them."""
+    quality = None
+
+    def line(report: FitReport) -> str:
+        nonlocal quality
+        quality = report.quality if report.quality is not None else quality
+        return fit_line(report, quality_name, quality)
+
+    return printed(reports, lambda report: report.progress, line, quiet)
+
+
+def printed(
+    reports: Iterable[Report],
+    progress: Callable[[Report], float],
+    line: Callable[[Report], str],
+    quiet: bool,
+) -> Iterator[Report]:
+    """Hands reports on, each with its line: in place on a terminal, a tenth apart elsewhere."""
+    in_place, next_tenth = sys.stderr.isatty(), 0
     for report in reports:
         yield report
-        quality = report.quality if report.quality is not None else quality
-        tenth = int(report.progress * 10)
-        if quiet or not (in_place or tenth >= next_tenth):
+        share, text = progress(report), line(report)
+        if quiet or not (in_place or int(share * 10) >= next_tenth):
             continue
-        next_tenth = tenth + 1
-        print(
-            "\r\x1b[K" if in_place else "",
-            fit_line(report, quality_name, quality),
-            sep="",
-            end="" if in_place and report.progress < 1.0 else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+        next_tenth = int(share * 10) + 1
+        end = "" if in_place and share < 1.0 else "\n"
+        print("\r\x1b[K" if in_place else "", text, sep="", end=end, file=sys.stderr, flush=True)
 
 
 def fit_line(report: FitReport, quality_name: str, quality: float | None) -> str:

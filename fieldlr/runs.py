@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fieldlr.cameras import Cameras
@@ -91,6 +92,11 @@ class Run:
             ) from None
         return field.eval()
 
+    def fresh_field(self) -> Field:
+        """The field as it was before its first step."""
+        seed = self.config["options"]["seed"]
+        return empty_field(self.config, torch.Generator().manual_seed(seed)).eval()
+
     def save_cameras(self, cameras: Cameras, test: tuple[int, ...]) -> None:
         names = [f.name for f in dataclasses.fields(cameras) if f.name != "model"]
         tensors = {name: getattr(cameras, name) for name in names}
@@ -149,7 +155,7 @@ def open_run(folder: Path) -> Run:
     return Run(Path(folder), config)
 
 
-def empty_field(config: dict[str, Any]) -> Field:
+def empty_field(config: dict[str, Any], generator: torch.Generator | None = None) -> Field:
     """A field of the shape that a run's config tells of, not yet trained."""
     try:
         space = dict(config["space"])
@@ -160,7 +166,8 @@ def empty_field(config: dict[str, Any]) -> Field:
         rotation = tuple(tuple(row) for row in frame["rotation"])
         similarity = Similarity(rotation, frame["scale"], tuple(frame["translation"]))
         kind = FIELDS[config["field_kind"]]
-        return kind(FieldConfig.from_json(config["field"]), Space(**space), similarity)
+        shape = FieldConfig.from_json(config["field"])
+        return kind(shape, Space(**space), similarity, generator)
     except (KeyError, TypeError) as error:
         raise FieldlrError(
             f"the run's config.json lacks or misstates {error}. Copy the whole run folder again."

@@ -6,6 +6,7 @@ python studies/contact_sheet.py RUN [RUN ...] --out docs/photos.png
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from fieldlr.data import open_source
@@ -18,6 +19,7 @@ from fieldlr.products import camera_path, make_mesh, views
 from fieldlr.runs import Run, open_run
 
 SIZE, RESOLUTION = (320, 400), 256
+CLOSER = 1.3  # an orbit sees the whole box, of which a shape fills a part
 
 
 def photo_row(run: Run, field) -> Row:
@@ -33,9 +35,13 @@ def photo_row(run: Run, field) -> Row:
     return Row(scene.name, pictures, _note(run))
 
 
-def shape_row(run: Run, field) -> Row:
+def shape_row(run: Run, field, up: str) -> Row:
     """The field's surface from three sides."""
     mesh = make_mesh(field, RESOLUTION).mesh
+    if up == "y":
+        middle = 0.5 * (mesh.vertices.min(0) + mesh.vertices.max(0))
+        turned = (mesh.vertices - middle)[:, [0, 2, 1]] * (1.0, -1.0, 1.0)
+        mesh = dataclasses.replace(mesh, vertices=turned + middle)
     cameras = camera_path(run, field, "orbit", 12, SIZE)
     captions = [f"IoU {run.results['eval']['iou']:.4f}", f"{len(mesh.faces):,} faces", ""]
     pictures = [
@@ -47,7 +53,7 @@ def shape_row(run: Run, field) -> Row:
 
 def _drawn(mesh, cameras, index: int):
     pose = cameras.camera_to_world[index].double().numpy()
-    return shade(mesh, pose, float(cameras.intrinsics[index, 0]), *SIZE)
+    return shade(mesh, pose, CLOSER * float(cameras.intrinsics[index, 0]), *SIZE)
 
 
 def _note(run: Run) -> str:
@@ -60,13 +66,15 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--title", default="")
+    parser.add_argument("--up", choices=("y", "z"), default="z", help="of shapes")
     words = parser.parse_args()
     prepare_process()
     rows = []
     for folder in words.runs:
         run = open_run(folder)
-        row = photo_row if run.kind == "photos" else shape_row
-        rows.append(row(run, run.load_field()))
+        field = run.load_field()
+        photos = run.kind == "photos"
+        rows.append(photo_row(run, field) if photos else shape_row(run, field, words.up))
     sheet(rows, words.out, words.title)
 
 

@@ -22,10 +22,15 @@ OPAQUE = 60.0
 class Composite:
     """What N rays see."""
 
+    samples: RaySamples
     rgb: Tensor  # (N, 3)
     opacity: Tensor  # (N,) 1 - transmittance to the far end
-    depth: Tensor  # (N,) mean distance of what is seen; 0 where nothing is
     weights: Tensor  # (M,) of the intervals
+
+    @property
+    def depth(self) -> Tensor:
+        """(N,) median distance of what is seen; 0 where nothing is."""
+        return median_depths(self.samples, self.weights)
 
 
 def composite(
@@ -34,12 +39,10 @@ def composite(
     """What N rays see of colours (M, 3) and depths (M,) before a background (3,) or (N, 3)."""
     weights, transmittance = render_weights(samples, optical_depths)
     color = ray_sums(samples, weights[:, None] * rgb)
-    distance = ray_sums(samples, (weights * samples.middles)[:, None]).squeeze(-1)
-    opacity = 1.0 - transmittance
     return Composite(
+        samples,
         rgb=color + transmittance[:, None] * background,
-        opacity=opacity,
-        depth=distance / opacity.clamp_min(1e-6),
+        opacity=1.0 - transmittance,
         weights=weights,
     )
 
@@ -58,6 +61,25 @@ def render_weights(samples: RaySamples, optical_depths: Tensor) -> tuple[Tensor,
     transmittance = torch.exp(at_first[:-1] - at_first[1:]).to(depths.dtype)
     weights = torch.exp(-before).to(depths.dtype) * -torch.expm1(-depths)
     return weights, transmittance
+
+
+def median_depths(samples: RaySamples, weights: Tensor) -> Tensor:
+    """Distances (N,) at which N rays have met half of what they see; 0 where they see nothing.
+
+    A mean would lie in the empty space between a leaf and the wall that is seen beside it.
+    """
+    if len(samples) == 0:
+        return weights.new_zeros(samples.num_rays)
+    total = torch.cat([weights.new_zeros(1, dtype=torch.float64), weights.double().cumsum(0)])
+    at_first = total[samples.first]
+    seen = at_first[1:] - at_first[:-1]
+    half = at_first[:-1] + 0.5 * seen
+    before = ray_sums(samples, (total[1:] < half[samples.ray_indices])[:, None].double())[:, 0]
+    found = (samples.first[:-1] + before.round().long()).clamp_max(len(samples) - 1)
+    # Within an interval the weight grows evenly.
+    part = ((half - total[found]) / weights[found].clamp_min(1e-12)).clamp(0, 1)
+    starts, ends = samples.t_starts[found], samples.t_ends[found]
+    return torch.where(seen > 0.0, starts + part.to(starts.dtype) * (ends - starts), 0.0)
 
 
 def ray_sums(samples: RaySamples, values: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The verbs of the command line: each a dataclass of its flags, whose `run` gives the JSON."""
 
+from fieldlr.verbs.bd import Bd
 from fieldlr.verbs.check import Check
 from fieldlr.verbs.demo import Demo
 from fieldlr.verbs.doctor import Doctor
@@ -7,6 +8,8 @@ from fieldlr.verbs.eval import Eval
 from fieldlr.verbs.fit import Fit
 from fieldlr.verbs.mesh import Mesh
 from fieldlr.verbs.render import Render
+from fieldlr.verbs.spectrum import Spectrum
+from fieldlr.verbs.study import Study
 
 VERBS = {
     "check": Check,
@@ -14,6 +17,9 @@ VERBS = {
     "eval": Eval,
     "render": Render,
     "mesh": Mesh,
+    "spectrum": Spectrum,
+    "study": Study,
+    "bd": Bd,
     "demo": Demo,
     "doctor": Doctor,
 }

@@ -41,8 +41,12 @@ class Ball(torch.nn.Module):
     def density(self, unit, noise=0.0, generator=None):
         return self.value * (unit.norm(dim=-1) < self.radius), unit
 
+    def color(self, features, directions):
+        return torch.tensor([1.0, 0.0, 0.0]).expand(len(features), 3)
+
     def forward(self, unit, directions, noise=0.0, generator=None):
-        return torch.tensor([1.0, 0.0, 0.0]).expand(len(unit), 3), self.density(unit)[0]
+        density, features = self.density(unit)
+        return self.color(features, directions), density
 
 
 @pytest.fixture

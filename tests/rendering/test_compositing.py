@@ -31,8 +31,8 @@ def test_hand_worked_numbers():
     assert torch.allclose(seen.weights, torch.tensor([0.5, 0.25]))
     assert torch.allclose(seen.rgb, torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]))
     assert torch.allclose(seen.opacity, torch.tensor([0.75, 0.0]))
-    # (0.5 x 1.5 + 0.25 x 3) / 0.75 = 2.
-    assert torch.allclose(seen.depth, torch.tensor([2.0, 0.0]))
+    # Half of 0.75 is met three quarters through the first interval.
+    assert torch.allclose(seen.depth, torch.tensor([1.75, 0.0]))
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e30])
@@ -86,9 +86,19 @@ def test_gradients(generator):
 
     def see(colors, depths, background):
         seen = composite(samples, colors, depths, background)
-        return seen.rgb, seen.opacity, seen.depth
+        return seen.rgb, seen.opacity
 
     assert torch.autograd.gradcheck(see, (colors, depths, background))
+
+
+def test_a_median_depth_is_on_one_surface_or_the_other(generator):
+    """A leaf before a wall: 40 % and 60 % of the light, and the median is the wall's."""
+    samples = RaySamples(
+        torch.tensor([1.0, 9.0]), torch.tensor([1.1, 9.1]), torch.zeros(2, dtype=torch.int64), 1
+    )
+    depths = torch.tensor([-math.log(0.6), 50.0])
+    seen = composite(samples, torch.zeros(2, 3), depths, torch.zeros(3))
+    assert 9.0 < seen.depth.item() < 9.1
 
 
 def test_no_intervals_at_all():

@@ -9,6 +9,7 @@ from fieldlr.rendering.render import (
     render_image,
     render_progressively,
     render_rays,
+    see_rays,
 )
 
 
@@ -55,6 +56,17 @@ def test_a_view_comes_coarse_to_fine(ball, cameras):
     views = list(render_progressively(ball, cameras, 0))
     assert [tuple(v.depth.shape) for v in views] == [(1, 2), (3, 4), (6, 8), (12, 16)]
     assert torch.equal(views[-1].rgb, render_image(ball, cameras, 0).rgb)
+
+
+def test_leaving_out_what_is_hidden_shows_in_no_pixel(ball, rays):
+    (whole,), _ = render_rays(ball, rays, torch.ones(3))
+    hits = rays[(whole.opacity > 0.99).nonzero()[:, 0]]
+    asked, all_of_them = (f(ball, hits, torch.ones(3))[1] for f in (see_rays, render_rays))
+    assert asked <= all_of_them * (0.9 if ball.space.kind == "box" else 1.0)
+    seen, _ = see_rays(ball, rays, torch.ones(3))
+    assert (seen.rgb - whole.rgb).abs().max() < 0.5 / 255
+    assert (seen.opacity - whole.opacity).abs().max() < 1e-3
+    assert (seen.depth - whole.depth)[whole.opacity > 0.01].abs().max() < 0.01
 
 
 def test_calmed_gradients_fall_with_the_square_of_the_distance():

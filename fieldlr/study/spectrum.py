@@ -1,0 +1,81 @@
+"""Spectra of weight matrices: how many directions a layer really uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fieldlr.errors import FieldlrError
+from fieldlr.linears import Linear
+
+# What one may put in the place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sine": torch.sin,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "identity": lambda x: x,
+}
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What a matrix does to a sphere."""
+
+    name: str
+    weight: Tensor  # (out, in), float64
+
+    @property
+    def singular_values(self) -> Tensor:
+        """(min(out, in),), falling."""
+        return torch.linalg.svdvals(self.weight)
+
+    @property
+    def rank(self) -> int:
+        """Singular values that are more than the rounding of a float32 matrix."""
+        values = self.singular_values
+        tolerance = max(self.weight.shape) * torch.finfo(torch.float32).eps
+        return int((values > tolerance * values[0]).sum())
+
+    @property
+    def stable_rank(self) -> float:
+        """||W||_F^2 / ||W||_2^2: at most the rank, and not moved by tiny singular values."""
+        squares = self.singular_values**2
+        return float(squares.sum() / squares[0].clamp_min(1e-300))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.name,
+            "shape": list(self.weight.shape),
+            "rank": self.rank,
+            "stable_rank": self.stable_rank,
+            "singular_values": self.singular_values.tolist(),
+        }
+
+
+@torch.no_grad()
+def layer_spectra(module: nn.Module, function: str | None = None) -> list[Spectrum]:
+    """The spectrum of every linear layer inside a module, in the order of their use.
+
+    With `function`, factorised layers are looked at as function(omega U V^T) / g instead, omega
+    and g being 1 where a layer has none; dense layers stay as they are.
+    """
+    spectra = []
+    for name, layer in module.named_modules():
+        if isinstance(layer, Linear):
+            weight = layer.dense_weight() if function is None else _bent(layer, function)
+            spectra.append(Spectrum(name, weight.double()))
+    return spectra
+
+
+def _bent(layer: Linear, function: str) -> Tensor:
+    if function not in FUNCTIONS:
+        raise FieldlrError(f"--function is one of {', '.join(FUNCTIONS)}; got {function}.")
+    if not hasattr(layer, "U"):
+        return layer.dense_weight()
+    product = getattr(layer, "omega", 1.0) * (layer.U.double() @ layer.V.double().T)
+    return FUNCTIONS[function](product) / getattr(layer, "gain", 1.0)

@@ -1,0 +1,75 @@
+"""spectrum, study and bd as commands: what they print, write and refuse."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fieldlr.errors import FieldlrError
+from fieldlr.study import RDCurve, RDPoint, write_curve
+from fieldlr.verbs import VERBS
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory):
+    solid = np.zeros((20, 20, 20), bool)
+    solid[5:15, 4:16, 6:14] = True
+    path = tmp_path_factory.mktemp("cube") / "cube.npy"
+    np.save(path, solid)
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(cube):
+    out = cube.parent / "study"
+    words = {"source": cube, "out": out, "ranks": "1,2,5", "steps": 10, "quiet": True}
+    result = VERBS["study"](**words, backbones="low-rank,sine-low-rank", seeds=2, narrow=True).run()
+    return out, result
+
+
+def test_study_gives_curves_and_figures(study):
+    out, result = study
+    assert result["curves"] == ["low-rank", "sine-low-rank", "narrow full"]
+    assert result["fits"] == 18 and len(result["bd"]) == 6
+    names = {"low-rank.json", "sine-low-rank.json", "narrow-full.json", "bd.json", "rd.svg"}
+    assert names | {"rd.html", "fits"} == {path.name for path in out.iterdir()}
+
+
+def test_bd_of_two_files(tmp_path):
+    for name, loss in (("anchor", 2.0), ("test", 0.0)):
+        points = [RDPoint(f"k={k}", 4000 * k, 1000 * k, 20.0 + k - loss, 0) for k in (1, 2, 5, 9)]
+        write_curve(RDCurve(name, "psnr_db", tuple(points)), tmp_path / f"{name}.json")
+    words = {"anchor": tmp_path / "anchor.json", "test": tmp_path / "test.json"}
+    result = VERBS["bd"](**words, force=True).run()
+    assert result["bd_rate_percent"] < 0.0 and result["bd_quality_db"] == pytest.approx(2.0)
+    assert result["interval"] is None and result["method"] == "akima"
+    assert 0.0 < result["overlap"] <= 1.0
+
+
+def test_spectrum_of_a_run(study, tmp_path):
+    folder = study[0] / "fits" / "sine-low-rank-k1-seed-0"
+    verb = VERBS["spectrum"](target=folder, out=tmp_path / "x.svg")
+    result = verb.run()
+    assert [layer["shape"] for layer in result["layers"]] == [
+        [256, 3],
+        [256, 256],
+        [256, 256],
+        [1, 256],
+    ]
+    assert (tmp_path / "x.svg").read_text().startswith("<?xml")
+    assert "stable rank" in verb.text(result)
+    json.dumps(result)
+    fresh = VERBS["spectrum"](target=folder, fresh=True).run()
+    assert fresh["layers"][1]["singular_values"] != result["layers"][1]["singular_values"]
+    assert VERBS["spectrum"](target=folder, function="identity").run()["layers"][1]["rank"] == 1
+
+
+def test_pictures_have_a_known_suffix(study):
+    folder = study[0] / "fits" / "sine-low-rank-k1-seed-0"
+    with pytest.raises(FieldlrError, match="--out is a picture"):
+        VERBS["spectrum"](target=folder, out=folder / "x.txt").run()
+
+
+def test_ranks_are_whole_numbers(cube, tmp_path):
+    with pytest.raises(FieldlrError, match="--ranks are whole numbers"):
+        VERBS["study"](source=cube, out=tmp_path, ranks="1,two").run()
