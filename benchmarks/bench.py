@@ -94,7 +94,7 @@ def training(report: Report) -> None:
 
 def photos(report: Report) -> None:
     """Radiance training of each backbone without a grid: samples a second, against plain."""
-    task = make_task(open_source(example("windmill")), "quick")
+    task = make_task(open_source(example("windmill")), FitOptions().settled())
     names = {"full": None, "sine-low-rank": 5, "low-rank": 5}
     ours = {
         name: Steps(task, FitOptions(backbone=name, rank=rank, encoding="frequency"), "photos")

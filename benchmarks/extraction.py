@@ -23,7 +23,7 @@ def extraction(report: Report) -> None:
     """Evaluations and seconds at 256^3 and 512^3 as shares of a dense reading; then 1024^3."""
     source = open_source(example("rook"), grid=256)
     options = FitOptions(width=WIDTH).settled()
-    task = make_task(source, options.preset)
+    task = make_task(source, options)
     state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):
         pass

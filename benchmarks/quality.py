@@ -62,7 +62,7 @@ def run(case: Case, folder: Path) -> float:
     """The quality (IoU, or PSNR in dB) over everything that is held out."""
     source = open_source(folder / case.source, case.downscale)
     options = case.options.settled()
-    task = make_task(source, options.preset)
+    task = make_task(source, options)
     config = field_config(options, source.kind)
     state = FitState(task, config, options.seed, torch.device("cpu"))
     for _ in fit(state, fit_config(options, source.kind)):

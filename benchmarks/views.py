@@ -19,7 +19,7 @@ def quick_field() -> tuple[RadianceField, object]:
     """A field of the bundled windmill after some seconds of training, and its cameras."""
     source = open_source(example("windmill"))
     options = FitOptions().settled()
-    task = make_task(source, options.preset)
+    task = make_task(source, options)
     state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):
         pass

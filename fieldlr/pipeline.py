@@ -63,7 +63,7 @@ class Reconstruction:
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
-        self.task: Task = make_task(self.source, options.preset)
+        self.task: Task = make_task(self.source, options)
         self.state = FitState(self.task, self.config, options.seed, chosen)
         self.run = known or create_run(out, self._description(source, out, options, reading))
         if known is not None:
@@ -168,7 +168,7 @@ def evaluate(run: Run, source: Path | None = None, resolution: int = 256) -> dic
         )
     data = open_source(source or run.source, **run.config["reading"])
     _check_content(run, data)
-    task = make_task(data, run.config["options"]["preset"])
+    task = make_task(data, FitOptions(**run.config["options"]))
     field = run.load_field()
     figures = task.evaluate(field)
     if isinstance(task, OccupancyTask):

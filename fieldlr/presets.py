@@ -45,13 +45,19 @@ class FitOptions:
     activation: str | None = None
     encoding: str | None = None
     preset: Preset | None = None
+    optimizer: Literal["auto", "adam"] | None = None
     seconds: float | None = None
     steps: int | None = None
     seed: int | None = None
 
     def settled(self) -> FitOptions:
-        """The same with a preset and a seed, which every fit has."""
-        return dataclasses.replace(self, preset=self.preset or "quick", seed=self.seed or 0)
+        """The same with what every fit has: a preset, an optimiser and a seed."""
+        return dataclasses.replace(
+            self,
+            preset=self.preset or "quick",
+            optimizer=self.optimizer or "auto",
+            seed=self.seed or 0,
+        )
 
 
 def field_config(options: FitOptions, kind: str) -> FieldConfig:
@@ -94,8 +100,11 @@ def fit_config(options: FitOptions, kind: str) -> FitConfig:
     return FitConfig(steps, seconds, options.seed)
 
 
-def make_task(source: Source, preset: Preset) -> Task:
-    """The task of a source, with the preset's way of training."""
+def make_task(source: Source, options: FitOptions) -> Task:
+    """The task of a source, with the way of training that settled options ask for."""
     if source.kind == "photos":
-        return RadianceTask(source.content, PHOTO_PRESETS[preset][1])
-    return OccupancyTask(source.content, SHAPE_PRESETS[preset])
+        return RadianceTask(source.content, PHOTO_PRESETS[options.preset][1])
+    settings = SHAPE_PRESETS[options.preset]
+    if options.optimizer == "adam":
+        settings = dataclasses.replace(settings, newton_after=None)
+    return OccupancyTask(source.content, settings)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fieldlr.linears.adapter import Adapter as Adapter
+from fieldlr.linears.adapter import adapt as adapt
 from fieldlr.linears.full import Full as Full
 from fieldlr.linears.linear import Linear as Linear
 from fieldlr.linears.low_rank import LowRank as LowRank

@@ -63,7 +63,7 @@ class Study:
             # A grid would hold the scene whatever the rank of the small network behind it.
             base = dataclasses.replace(base, encoding="frequency")
         base = base.settled()
-        task = make_task(opened, base.preset)
+        task = make_task(opened, base)
         self.source, self.out, self.reading = source, Path(out), reading
         self.measure, self.name = task.quality_name, opened.content.name
         self.entries = plan(task, opened.kind, base, backbones, ranks, seeds, narrow)

@@ -34,6 +34,8 @@ class Fit(Verb):
     """What a point becomes before the first layer."""
     preset: Literal["quick", "standard", "paper"] | None = None
     """How large and how long (quick)."""
+    optimizer: Literal["auto", "adam"] | None = None
+    """`auto` ends the fit of a very small network by Gauss-Newton steps; `adam` does not."""
     seconds: float | None = None
     """Ends after so many seconds of training."""
     steps: int | None = None

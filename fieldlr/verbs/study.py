@@ -34,6 +34,8 @@ class Study(Verb):
     """What a point becomes before the first layer; for photos without a word: frequency."""
     preset: Literal["quick", "standard", "paper"] | None = None
     """How each fit is trained (quick)."""
+    optimizer: Literal["auto", "adam"] | None = None
+    """`auto` ends the fit of a very small network by Gauss-Newton steps; `adam` does not."""
     seconds: float | None = None
     """Of training, of each fit."""
     steps: int | None = None
@@ -50,7 +52,7 @@ class Study(Verb):
         from fieldlr.stopping import stop_requests
         from fieldlr.study import Study as WholeStudy
 
-        names = ("width", "depth", "omega", "encoding", "preset", "seconds", "steps")
+        names = ("width", "depth", "omega", "encoding", "preset", "optimizer", "seconds", "steps")
         with stop_requests() as stop:
             study = WholeStudy(
                 self.source,

@@ -26,7 +26,7 @@ def ball(tmp_path):
 
 @pytest.fixture
 def task(ball):
-    return make_task(open_source(ball), "quick")
+    return make_task(open_source(ball), BASE.settled())
 
 
 @pytest.mark.parametrize(("rank", "width"), [(1, 36), (2, 42), (5, 57), (20, 104)])

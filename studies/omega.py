@@ -1,0 +1,115 @@
+"""Which omega is best? Quality against the spread of the phase, over rank, width and rate.
+
+    python studies/omega.py SOURCE --out studies/results/omega-NAME.json [--ranks 1,2,5,20]
+        [--widths 128,256] [--rates 0.5,1,2] [--steps 800] [--downscale N] [--grid N]
+
+The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
+radians, in a layer of n inputs, at every rank. Each fit is kept as it ends, and the same command
+goes on after a stop. Shapes that Gauss-Newton takes over get NEWTON_STEPS steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import torch
+
+from fieldlr.data import open_source
+from fieldlr.files import replacing
+from fieldlr.linears import SineLowRank
+from fieldlr.pictures.curves import Mark, Series, draw_svg
+from fieldlr.presets import FitOptions, field_config, make_task
+from fieldlr.process import prepare_process
+from fieldlr.tasks import OccupancyTask
+from fieldlr.training import FitConfig, FitState, fit
+
+SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+NEWTON_STEPS = 260
+
+
+def numbers(text: str, kind=float) -> list:
+    return [kind(word) for word in text.split(",")]
+
+
+def measure(source, rank: int, width: int, rate: float, spread: float | None, steps: int) -> dict:
+    """One fit; spread None stands for `--omega auto`."""
+    encoding = "frequency" if source.kind == "photos" else None
+    omega = "auto" if spread is None else spread * 3.0 * width**0.5
+    options = FitOptions("sine-low-rank", rank, omega, width, encoding=encoding).settled()
+    task = make_task(source, options)
+    task.settings = dataclasses.replace(task.settings, factor_rate=rate * task.settings.factor_rate)
+    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
+        steps = NEWTON_STEPS
+    for _ in fit(state, FitConfig(steps=steps)):
+        pass
+    spread = spread or SineLowRank(rank).omega_for(width) / (3.0 * width**0.5)
+    return {
+        "rank": rank,
+        "width": width,
+        "rate": rate,
+        "spread": spread,
+        "rule": omega == "auto",
+        "steps": steps,
+        "seconds": state.seconds,
+        "quality": task.quality(state.field),
+    }
+
+
+def draw(results: list[dict], path: Path, name: str) -> None:
+    """Quality against the spread, a curve for each rank at the usual rate and largest width."""
+    width = max(r["width"] for r in results)
+    series = []
+    for rank in sorted({r["rank"] for r in results}):
+        own = [r for r in results if (r["rank"], r["width"], r["rate"]) == (rank, width, 1.0)]
+        for rule in (False, True):
+            marks = [
+                Mark(r["spread"], r["quality"], r["quality"], r["quality"])
+                for r in sorted(own, key=lambda r: r["spread"])
+                if r["rule"] == rule
+            ]
+            if marks:
+                series.append(Series(f"k = {rank}" + ", the rule" * rule, marks))
+    draw_svg(series, path, f"{name}: quality against the spread of the phase", "radians", "quality")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--ranks", default="1,2,5,20")
+    parser.add_argument("--widths", default="256")
+    parser.add_argument("--rates", default="1")
+    parser.add_argument("--spreads", default=",".join(map(str, SPREADS)))
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--downscale", type=int)
+    parser.add_argument("--grid", type=int)
+    words = parser.parse_args()
+    prepare_process()
+    source = open_source(words.source, words.downscale, words.grid)
+    results = json.loads(words.out.read_text()) if words.out.exists() else []
+    known = {
+        (r["rank"], r["width"], r["rate"], None if r["rule"] else r["spread"]) for r in results
+    }
+    plan = itertools.product(
+        numbers(words.ranks, int),
+        numbers(words.widths, int),
+        numbers(words.rates),
+        [*numbers(words.spreads), None],
+    )
+    for rank, width, rate, spread in plan:
+        if (rank, width, rate, spread) in known:
+            continue
+        results.append(measure(source, rank, width, rate, spread, words.steps))
+        print(results[-1], flush=True)
+        with replacing(words.out) as place:
+            place.write_text(json.dumps(results, indent=1))
+    draw(results, words.out.with_suffix(".svg"), source.content.name)
+
+
+if __name__ == "__main__":
+    main()
