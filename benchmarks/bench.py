@@ -16,34 +16,21 @@ from benchmarks import plain
 from benchmarks.extraction import extraction
 from benchmarks.growth import growth
 from benchmarks.measure import LIMIT_FLOPS, Report, limit, machine, ratio, seconds, summary
+from benchmarks.steps import Steps
 from benchmarks.views import rendering
 from fieldlr.data import open_source
 from fieldlr.encodings import DenseGrid, HashGrid
 from fieldlr.examples import example
+from fieldlr.fields.config import FieldConfig
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.tasks import OccupancyTask, Task
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.tasks import OccupancyTask
 
 POINTS = 16384
-STEPS = 20
 
 
-class Steps:
-    """Some training steps of the real loop; the evaluations between them do not count."""
-
-    def __init__(self, task: Task, options: FitOptions, kind: str):
-        config = field_config(options.settled(), kind)
-        self.state = FitState(task, config, 0, torch.device("cpu"))
-
-    def __call__(self) -> float:
-        """Seconds of a step."""
-        before, steps = self.state.seconds, self.state.step
-        for _ in fit(self.state, FitConfig(steps=steps + STEPS)):
-            pass
-        # Past its first steps a small network is trained by second derivatives: start it anew.
-        taken, self.state.step = self.state.seconds - before, 0
-        return taken / STEPS
+def shape(options: FitOptions, kind: str) -> FieldConfig:
+    return field_config(options.settled(), kind)
 
 
 def useful_flops(backbone: str, rank: int = 1, width: int = 256) -> float:
@@ -62,10 +49,10 @@ def training(report: Report) -> None:
     task = OccupancyTask(volume)
     backbones = {"full": None, "sine-low-rank": 1, "low-rank": 1, "low-rank-20": 20}
     ours = {
-        name: Steps(task, FitOptions(backbone=name.removesuffix("-20"), rank=rank), "mesh")
+        name: Steps(task, shape(FitOptions(backbone=name.removesuffix("-20"), rank=rank), "mesh"))
         for name, rank in backbones.items()
     }
-    solid = volume.dense()
+    solid = torch.from_numpy(volume.dense())
     baselines = {name: plain.ShapeTraining(solid, name, POINTS) for name in list(ours)[:3]}
     times: dict[str, list[float]] = {name: [] for name in ours}
 
@@ -97,16 +84,17 @@ def photos(report: Report) -> None:
     task = make_task(open_source(example("windmill")), FitOptions().settled())
     names = {"full": None, "sine-low-rank": 5, "low-rank": 5}
     ours = {
-        name: Steps(task, FitOptions(backbone=name, rank=rank, encoding="frequency"), "photos")
+        name: Steps(task, shape(FitOptions(name, rank, encoding="frequency"), "photos"))
         for name, rank in names.items()
     }
     rates: dict[str, list[float]] = {name: [] for name in ours}
 
     def run(name: str):
         def call() -> None:
-            before = ours[name].state.samples
-            step = ours[name]()
-            rates[name].append((ours[name].state.samples - before) / STEPS / step)
+            state = ours[name].state
+            samples, seconds = state.samples, state.seconds
+            ours[name]()
+            rates[name].append((state.samples - samples) / (state.seconds - seconds))
 
         return call
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-import torch
-
 from benchmarks.measure import Report
+from benchmarks.steps import Steps
 from fieldlr.data import open_source
 from fieldlr.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.linears import Full, LowRank, SineLowRank
 from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
-from fieldlr.training import FitConfig, FitState, fit
 
 STEPS = 10
 SHAPE = FieldConfig()
@@ -35,12 +33,5 @@ def growth(report: Report) -> None:
 
 def _step(volume, config: FieldConfig, points: int = 16384) -> float:
     """Milliseconds of a step of Adam: the best of three runs."""
-    task = OccupancyTask(volume, OccupancySettings(points_per_step=points))
-    state = FitState(task, config, 0, torch.device("cpu"))
-    best = float("inf")
-    for _ in range(3):
-        before, steps = state.seconds, state.step
-        for _ in fit(state, FitConfig(steps=steps + STEPS)):
-            pass
-        best = min(best, (state.seconds - before) / STEPS)
-    return 1e3 * best
+    steps = Steps(OccupancyTask(volume, OccupancySettings(points_per_step=points)), config, STEPS)
+    return 1e3 * min(steps() for _ in range(3))
