@@ -15,14 +15,12 @@ from fieldlr.surface import extract
 from fieldlr.training import FitConfig, FitState, fit
 
 TRAINING_SECONDS = 20.0
-# A narrow network: the dense reading of 512^3 samples is the slow half of this benchmark.
-WIDTH = 64
 
 
 def extraction(report: Report) -> None:
     """Evaluations and seconds at 256^3 and 512^3 as shares of a dense reading; then 1024^3."""
     source = open_source(example("rook"), grid=256)
-    options = FitOptions(width=WIDTH).settled()
+    options = FitOptions().settled()
     task = make_task(source, options)
     state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):

@@ -1,10 +1,9 @@
 """Samples of a level on a fine lattice, taken only where its surface may be.
 
-The lattice is read on a coarse stride first. Where the corners of a cell differ in sign, the cell
-and the ring of its neighbours are read at half the stride, and so on (multi-resolution isosurface
-extraction: Mescheder et al. 2019, Occupancy Networks, section 3.3). At every stride but the finest
-the surface is also followed: where it leaves the cells that were read, the next ones are read too,
-until it closes.
+The lattice is read on a coarse stride first. Where the corners of a cell differ in sign, its eight
+parts and the ring of parts around them are read at half the stride, and so on (multi-resolution
+isosurface extraction: Mescheder et al. 2019, Occupancy Networks, section 3.3). The surface is also
+followed: where it leaves the cells that were read, the next ones are read too, until it closes.
 
 What is guaranteed: each sample that was read has the value that a dense reading gives, and all
 others have the sign of their surroundings; so the triangles are those of the dense reading, one
@@ -23,6 +22,7 @@ from fieldlr.surface.lattice import Lattice, Sampler
 
 COARSEST_SAMPLES = 64
 SLAB_SAMPLES = 1 << 24
+HALO = 4  # cells of stride 2 that a slab looks past its faces
 RING = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 CORNERS = np.stack(np.meshgrid(*[[0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
@@ -52,55 +52,69 @@ def dense_slabs(sampler: Sampler) -> Iterator[Slab]:
 
 def refined_slabs(sampler: Sampler, coarsest: int) -> Iterator[Slab]:
     """The slabs of `dense_slabs`, read coarse to fine from the stride `coarsest` >= 2."""
-    values, active = _coarse_levels(sampler, coarsest)
-    fine = None
+    values, crossing, known = _coarse_levels(sampler, coarsest)
+    last = None
     for start, stop in _slab_bounds(sampler.lattice.shape(1, coarsest), 2):
-        low, high = start // 2, stop // 2
-        carried = None if fine is None else fine[-1]
-        # One more layer of cells on each side: their corners lie on the slab's faces.
-        before = min(low, 1)
-        mask = _corners_of(_doubled(active[low - before : high + 1]))
-        mask = mask[2 * before : 2 * before + stop - start + 1]
+        # The slab is followed past its two faces too, so that they do not depend on where they are.
+        low, high = max(start // 2 - HALO, 0), min(stop // 2 + HALO, len(values) - 1)
         fine = _between(values[low : high + 1])
-        _carry(carried, fine, mask)
-        _read(sampler, fine, mask, 1, start)
+        visited = _dilated(_doubled(crossing[low:high]))
+        mask = _corners_of(visited)
+        mask[::2, ::2, ::2] &= ~known[low : high + 1]
+        _read(sampler, fine, mask, 1, 2 * low)
+        _follow(sampler, fine, visited, 1, 2 * low)
+        fine = fine[start - 2 * low : stop - 2 * low + 1]
+        if last is not None:
+            fine[0] = last  # Neighbours see the same samples on the face that they share.
+        last = fine[-1]
         yield start, fine
 
 
-def _coarse_levels(sampler: Sampler, coarsest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values at the nodes of stride 2, and which cells of stride 2 to read finely."""
+def _coarse_levels(sampler: Sampler, coarsest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At stride 2: values at the nodes, cells that the surface crosses, nodes that were read."""
     values = np.empty(sampler.lattice.shape(coarsest, coarsest), np.float32)
-    _read(sampler, values, np.ones(values.shape, bool), coarsest)
-    active = _dilated(_crossing(values))
+    known = np.ones(values.shape, bool)
+    _read(sampler, values, known, coarsest)
     stride = coarsest
     while stride > 2:
         stride //= 2
-        values, visited = _between(values), _doubled(active)
-        _read(sampler, values, _corners_of(visited), stride)
+        visited = _dilated(_doubled(_crossing(values)))
+        values = _between(values)
+        mask = _corners_of(visited)
+        mask[::2, ::2, ::2] &= ~known
+        _read(sampler, values, mask, stride)
         _follow(sampler, values, visited, stride)
-        active = _dilated(_crossing(values))
-    return values, active
+        before, known = known, _corners_of(visited)
+        known[::2, ::2, ::2] |= before
+    return values, _crossing(values), known
 
 
-def _follow(sampler: Sampler, values: np.ndarray, visited: np.ndarray, stride: int) -> None:
-    """Reads on along the surface until it no longer leaves the cells `visited`; fills both."""
+def _follow(
+    sampler: Sampler, values: np.ndarray, visited: np.ndarray, stride: int, start: int = 0
+) -> None:
+    """Reads on along the surface until it no longer leaves the cells `visited`; fills both.
+
+    `start` is where the first layer of `values` lies along x.
+    """
     leaks = np.argwhere(_crossing(values) & ~visited)
     while len(leaks):
-        grown = _unvisited_ring(leaks, visited)
-        visited[tuple(grown.T)] = True
-        nodes = (grown[:, None] + CORNERS).reshape(-1, 3)
-        nodes = np.unique(nodes, axis=0)
-        values[tuple(nodes.T)] = sampler(nodes * stride)
-        leaks = _unvisited_ring(grown, visited)
+        visited[tuple(leaks.T)] = True
+        nodes = np.zeros(values.shape, bool)
+        nodes[_shifted(leaks, CORNERS)] = True
+        values[nodes] = sampler(np.argwhere(nodes) * stride + (start, 0, 0))
+        beside = np.zeros(visited.shape, bool)
+        beside[_shifted(leaks, RING, visited.shape)] = True
+        leaks = np.argwhere(beside & ~visited)
         inside = values[tuple((leaks[:, None] + CORNERS).transpose(2, 0, 1))] > 0
         leaks = leaks[inside.any(1) & ~inside.all(1)]
 
 
-def _unvisited_ring(cells: np.ndarray, visited: np.ndarray) -> np.ndarray:
-    """The cells (K, 3) and their neighbours, those not visited yet."""
-    ring = (cells[:, None] + RING).reshape(-1, 3)
-    ring = ring[((ring >= 0) & (ring < visited.shape)).all(1)]
-    return np.unique(ring[~visited[tuple(ring.T)]], axis=0)
+def _shifted(cells: np.ndarray, shifts: np.ndarray, shape=None) -> tuple[np.ndarray, ...]:
+    """Indices of the cells (K, 3) moved by each shift, those within `shape`."""
+    moved = (cells[:, None] + shifts).reshape(-1, 3)
+    if shape is not None:
+        moved = moved[((moved >= 0) & (moved < shape)).all(1)]
+    return tuple(moved.T)
 
 
 def _slab_bounds(shape: tuple[int, int, int], multiple: int) -> Iterator[tuple[int, int]]:
