@@ -24,7 +24,9 @@ Preset = Literal["quick", "standard", "paper"]
 SHAPE_PRESETS = {
     "quick": OccupancySettings(),
     "standard": OccupancySettings(),
-    "paper": OccupancySettings(points_per_step=200_000, near_fraction=0.0, newton_after=None),
+    "paper": OccupancySettings(
+        points_per_step=200_000, near_fraction=0.0, newton_after=None, matrix_rate=None
+    ),
 }
 SECONDS = {
     "photos": {"quick": 300.0, "standard": 1200.0},
@@ -106,5 +108,5 @@ def make_task(source: Source, options: FitOptions) -> Task:
         return RadianceTask(source.content, PHOTO_PRESETS[options.preset][1])
     settings = SHAPE_PRESETS[options.preset]
     if options.optimizer == "adam":
-        settings = dataclasses.replace(settings, newton_after=None)
+        settings = dataclasses.replace(settings, newton_after=None, matrix_rate=None)
     return OccupancyTask(source.content, settings)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
+from fieldlr.muon import Muon
 from fieldlr.tasks.task import Task
 
 REPORT_SECONDS = 0.2
@@ -95,8 +96,16 @@ class FitState:
         self.generator = torch.Generator().manual_seed(self.seed + 1000 * self.restarts)
         self.field = self.task.make_field(self.config, self.generator).to(self.device)
         groups = self.task.parameter_groups(self.field)
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-15, fused=True)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        by_adam, by_muon = ([g for g in groups if g["muon"] is muon] for muon in (False, True))
+        self.optimizers = [torch.optim.Adam(by_adam, betas=(0.9, 0.99), eps=1e-15, fused=True)]
+        if by_muon:
+            self.optimizers.append(Muon(by_muon))
+        self.rates = [group["lr"] for group in self.groups]
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameter groups of all optimisers."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def restart(self) -> None:
         """Begins again with another seed; the clock and the steps run on."""
@@ -107,8 +116,10 @@ class FitState:
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """(tensors, plain values) from which `load` restores the state exactly."""
         tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{k}": v.clone() for k, v in moments.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, moments in optimizer.state_dict()["state"].items():
+                place = f"optimizer{number}.{index}"
+                tensors |= {f"{place}.{k}": v.clone() for k, v in moments.items()}
         tensors["generator"] = self.generator.get_state()
         names = ("seed", "step", "seconds", "samples", "restarts", "first_step", "losses")
         return tensors, {name: getattr(self, name) for name in names}
@@ -118,11 +129,12 @@ class FitState:
         for name, value in plain.items():
             setattr(self, name, value)
         self.field.load_state_dict(_under(tensors, "field."))
-        adam = self.optimizer.state_dict()
-        for key, value in _under(tensors, "adam.").items():
-            index, name = key.split(".")
-            adam["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(adam)
+        for number, optimizer in enumerate(self.optimizers):
+            state = optimizer.state_dict()
+            for key, value in _under(tensors, f"optimizer{number}.").items():
+                index, name = key.split(".")
+                state["state"].setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(state)
         self.generator.set_state(tensors["generator"])
 
 
@@ -167,13 +179,15 @@ def _train_step(state: FitState, progress: float) -> None:
 
 def _adam_step(state: FitState, progress: float, own_step: int) -> tuple[float, int]:
     factor = state.task.rate(state.field, progress, own_step)
-    for group, rate in zip(state.optimizer.param_groups, state.rates, strict=True):
+    for group, rate in zip(state.groups, state.rates, strict=True):
         group["lr"] = rate * factor
     loss, samples = state.task.loss(state.field, state.generator, progress)
-    state.optimizer.zero_grad()
+    for optimizer in state.optimizers:
+        optimizer.zero_grad()
     if math.isfinite(loss.item()):
         loss.backward()
-        state.optimizer.step()
+        for optimizer in state.optimizers:
+            optimizer.step()
     return loss.item(), samples
 
 

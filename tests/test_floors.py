@@ -31,6 +31,7 @@ FLOORS = {
     "rendering": 4,
     "surface": 4,
     "gauss_newton": 4,
+    "muon": 4,
     "codec": 4,
     "tasks": 5,
     "training": 6,

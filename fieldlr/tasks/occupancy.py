@@ -16,10 +16,10 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import MAX_PARAMETERS, gauss_newton_step
 from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import LowRank
+from fieldlr.linears import Full, LowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
-from fieldlr.tasks.task import parameters_by_kind, warm_cosine
+from fieldlr.tasks.task import parameter_groups, warm_cosine
 from fieldlr.triangles import TriangleMesh, voxelise
 
 METRIC_VERSION = 1
@@ -39,7 +39,8 @@ class OccupancySettings:
     points_per_step: int = 16384
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
-    dense_rate: float = 2e-3  # of a network that is dense throughout
+    dense_rate: float = 4e-3  # of a network that is dense throughout
+    matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam)
     factor_rate: float = 2e-2  # of U and V, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
@@ -67,10 +68,12 @@ class OccupancyTask:
         return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
-        kinds = parameters_by_kind(field)
-        beside = self.settings.end_rate if "factor" in kinds else self.settings.dense_rate
+        factorised = not isinstance(field.config.linear, Full)
+        beside = self.settings.end_rate if factorised else self.settings.dense_rate
         rates = {"factor": self.settings.factor_rate, "dense": beside, "grid": beside}
-        return [{"params": params, "lr": rates[kind]} for kind, params in kinds.items()]
+        muon = self.settings.matrix_rate is not None
+        rates["matrix"] = self.settings.matrix_rate if muon else beside
+        return parameter_groups(field, rates, muon)
 
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
         rate = warm_cosine(progress, step, self.settings.final_rate)

@@ -28,7 +28,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.tasks.pixels import TrainingPixels
-from fieldlr.tasks.task import parameters_by_kind, warm_cosine
+from fieldlr.tasks.task import parameter_groups, warm_cosine
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -51,6 +51,7 @@ class RadianceSettings:
     grid_rate: float = 3e-2
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3
+    matrix_rate: float | None = None  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
     density_noise: float = 0.0
@@ -113,10 +114,9 @@ class RadianceTask:
             "factor": self.settings.factor_rate,
             "dense": self.settings.dense_rate,
         }
-        return [
-            {"params": params, "lr": rates[kind], "betas": (0.9, 0.99), "eps": 1e-15}
-            for kind, params in parameters_by_kind(field).items()
-        ]
+        muon = self.settings.matrix_rate is not None
+        rates["matrix"] = self.settings.matrix_rate if muon else self.settings.dense_rate
+        return parameter_groups(field, rates, muon)
 
     def rate(self, field: RadianceField, progress: float, step: int) -> float:
         if self.settings.decay_steps:

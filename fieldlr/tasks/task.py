@@ -21,17 +21,23 @@ def warm_cosine(progress: float, step: int, final_rate: float) -> float:
     return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
-def parameters_by_kind(field: Field) -> dict[str, list[Parameter]]:
-    """The parameters that learn at rates of their own: of grids, of factors, of all that is dense.
+def parameter_groups(field: Field, rates: dict[str, float], muon: bool) -> list[dict[str, Any]]:
+    """Groups of parameters, each with its `lr`, and whether it is for Muon.
 
-    Kinds that the field has none of are left out.
+    `rates` has a learning rate for the kinds `grid`, `factor`, `matrix` (the square ones, between
+    hidden layers, which Muon trains where it is wanted) and `dense` (all others).
     """
     kinds: dict[str, list[Parameter]] = {}
     for name, parameter in field.named_parameters():
-        kind = "grid" if name.endswith("table") else "dense"
+        square = parameter.ndim == 2 and parameter.shape[0] == parameter.shape[1]
+        kind = "matrix" if square else "dense"
+        kind = "grid" if name.endswith("table") else kind
         kind = "factor" if name.endswith((".U", ".V")) else kind
         kinds.setdefault(kind, []).append(parameter)
-    return kinds
+    return [
+        {"params": params, "lr": rates[kind], "muon": muon and kind == "matrix"}
+        for kind, params in kinds.items()
+    ]
 
 
 class Task(Protocol):
@@ -44,7 +50,7 @@ class Task(Protocol):
         ...
 
     def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
-        """Groups for Adam, each with its `lr`."""
+        """Groups for the optimisers, each with its `lr`; those with `muon` are Muon's."""
         ...
 
     def rate(self, field: Field, progress: float, step: int) -> float:
