@@ -104,9 +104,13 @@ def fit_config(options: FitOptions, kind: str) -> FitConfig:
 
 def make_task(source: Source, options: FitOptions) -> Task:
     """The task of a source, with the way of training that settled options ask for."""
-    if source.kind == "photos":
-        return RadianceTask(source.content, PHOTO_PRESETS[options.preset][1])
-    settings = SHAPE_PRESETS[options.preset]
+    photos = source.kind == "photos"
+    settings = PHOTO_PRESETS[options.preset][1] if photos else SHAPE_PRESETS[options.preset]
     if options.optimizer == "adam":
-        settings = dataclasses.replace(settings, newton_after=None, matrix_rate=None)
-    return OccupancyTask(source.content, settings)
+        changes = {"matrix_rate": None} | ({} if photos else {"newton_after": None})
+        settings = dataclasses.replace(settings, **changes)
+    return (
+        RadianceTask(source.content, settings)
+        if photos
+        else OccupancyTask(source.content, settings)
+    )

@@ -51,7 +51,7 @@ class RadianceSettings:
     grid_rate: float = 3e-2
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3
-    matrix_rate: float | None = None  # of matrices between hidden layers (Muon; None: Adam)
+    matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
     density_noise: float = 0.0
@@ -82,6 +82,7 @@ PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
             rays_per_step=1024,
             dense_rate=5e-4,
             factor_rate=5e-4,
+            matrix_rate=None,
             decay_steps=250_000,
             density_noise=1.0,
         ),

@@ -35,7 +35,7 @@ class Fit(Verb):
     preset: Literal["quick", "standard", "paper"] | None = None
     """How large and how long (quick)."""
     optimizer: Literal["auto", "adam"] | None = None
-    """`auto` ends the fit of a very small network by Gauss-Newton steps; `adam` does not."""
+    """`auto` adds Muon, and Gauss-Newton for very small shape networks, where they pay."""
     seconds: float | None = None
     """Ends after so many seconds of training."""
     steps: int | None = None

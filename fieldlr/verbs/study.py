@@ -35,7 +35,7 @@ class Study(Verb):
     preset: Literal["quick", "standard", "paper"] | None = None
     """How each fit is trained (quick)."""
     optimizer: Literal["auto", "adam"] | None = None
-    """`auto` ends the fit of a very small network by Gauss-Newton steps; `adam` does not."""
+    """`auto` adds Muon, and Gauss-Newton for very small shape networks, where they pay."""
     seconds: float | None = None
     """Of training, of each fit."""
     steps: int | None = None

@@ -1,0 +1,91 @@
+"""The keeper of a queue: starts one job after the other, and notes how each ended.
+
+    python -m fieldlr.jobs.keeper WORKSPACE
+
+There is one per workspace, held by a lock that the system lets go of when its process dies. It ends
+when nothing waits. A job that a dead keeper had started goes on; the next keeper waits for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fieldlr.jobs.processes import is_alive
+from fieldlr.jobs.store import Job, JobStore
+from fieldlr.runs import write_json
+
+POLL_SECONDS = 0.2
+# A keeper that finds nothing stays this long: a job may be on its way.
+PATIENCE_SECONDS = 2.0
+
+
+def keep(workspace: Path) -> None:
+    """Carries out all that is queued in a workspace; returns when there is nothing left."""
+    store = JobStore(workspace)
+    with lock(store.folder / ".keeper") as held:
+        if not held:
+            return
+        idle_since = time.monotonic()
+        while time.monotonic() - idle_since < PATIENCE_SECONDS:
+            _wait_for_running(store)
+            job = store.next_queued()
+            if job is None:
+                time.sleep(POLL_SECONDS)
+                continue
+            job, process = store.start(job)
+            _note(store, job, process.wait())
+            idle_since = time.monotonic()
+    # Something may have come between the last look and the end of the lock.
+    if store.next_queued() is not None:
+        store.wake()
+
+
+def _wait_for_running(store: JobStore) -> None:
+    """Waits for jobs that an earlier keeper started, and notes the end of those that ended."""
+    for job in store.jobs():
+        if job.pid is None or store.end(job) is not None:
+            continue
+        while is_alive(job.pid, job.pid_started):
+            time.sleep(POLL_SECONDS)
+        _note(store, job, None)
+
+
+def _note(store: JobStore, job: Job, code: int | None) -> None:
+    if code is not None and code < 0:
+        code = None if store.result(job) is not None else code
+    # It may have been asked to stop while it ran, and even been queued once more since.
+    now = dataclasses.replace(store.get(job.id), attempt=job.attempt)
+    write_json(store.path(job.id, "end.json"), store.outcome(now, code))
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Whether this process now holds the lock; it goes with the process, however that ends."""
+    with open(path, "a+") as file:
+        try:
+            _take(file)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def _take(file) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        return
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))

@@ -1,0 +1,156 @@
+"""Jobs with real processes: they queue, end, stop, go on, and survive what is killed nearby."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from fieldlr.errors import FieldlrError
+from fieldlr.jobs import JobStore
+from fieldlr.jobs.processes import is_alive, start_time
+from fieldlr.runs import write_json
+
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def store(tmp_path):
+    return JobStore(tmp_path / "workspace")
+
+
+@pytest.fixture
+def cube(tmp_path):
+    solid = np.zeros((24, 24, 24), bool)
+    solid[6:18, 5:19, 7:17] = True
+    path = tmp_path / "cube.npy"
+    np.save(path, solid)
+    return path
+
+
+def wait(store, job, *states):
+    """The state, once it is one of these."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (state := store.state(store.get(job.id))) not in states:
+        assert time.monotonic() < until, (state, store.log(job))
+        time.sleep(0.05)
+    return state
+
+
+def fit(store, cube, name, *words):
+    out = store.workspace / "runs" / name
+    words = ["fit", cube, "--out", out, "--width", 16, *words]
+    return store.submit(words, name, {"run": str(out)})
+
+
+def test_a_job_runs_and_leaves_its_result(store, cube):
+    job = fit(store, cube, "short", "--steps", 5)
+    assert wait(store, job, "done", "failed") == "done"
+    assert store.result(store.get(job.id))["steps"] == 5
+    assert store.reason(store.get(job.id)) == ""
+    assert store.get(job.id).command.startswith("fieldlr fit ")
+
+
+def test_one_after_the_other_in_the_order_of_asking(store, cube):
+    jobs = [fit(store, cube, f"n{i}", "--steps", 5) for i in range(2)]
+    assert [job.id for job in store.jobs()] == [job.id for job in jobs]
+    for job in jobs:
+        assert wait(store, job, "done", "failed") == "done"
+    first, second = (store.get(job.id) for job in jobs)
+    assert first.pid_started < second.pid_started
+
+
+def test_a_mistake_is_told_in_a_sentence(store):
+    job = store.submit(["fit", "/nowhere/at/all", "--out", "x"], "nothing")
+    assert wait(store, job, "failed", "done") == "failed"
+    assert "/nowhere/at/all" in store.reason(store.get(job.id))
+    assert "Traceback" not in store.reason(store.get(job.id))
+
+
+def test_stop_saves_and_resume_goes_on(store, cube):
+    job = fit(store, cube, "long", "--seconds", 600)
+    wait(store, job, "running")
+    history = store.workspace / "runs" / "long" / "history.jsonl"
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (history.exists() and history.stat().st_size):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    store.stop(job.id)
+    assert wait(store, job, "stopped", "failed", "done") == "stopped"
+    steps = store.result(store.get(job.id))["steps"]
+    words = [*job.words[:-2], "--steps", steps + 3, "--seconds", 600, "--resume"]
+    store.resume(job.id, words)
+    assert wait(store, job, "done", "failed") == "done", store.reason(store.get(job.id))
+    assert store.result(store.get(job.id))["steps"] == steps + 3
+
+
+def test_a_job_outlives_its_keeper_and_the_next_one_notes_its_end(store, cube):
+    job = fit(store, cube, "survivor", "--seconds", 4)
+    wait(store, job, "running")
+    # A process group of its own each: killing the keepers leaves the job.
+    from fieldlr.jobs.store import KEEPERS
+
+    for keeper in KEEPERS:
+        keeper.kill()
+        keeper.wait()
+    assert store.state(store.get(job.id)) == "running"
+    later = fit(store, cube, "later", "--steps", 3)  # wakes another keeper
+    assert wait(store, later, "done", "failed") == "done"
+    assert wait(store, job, "done", "failed") == "done"
+    assert store.result(store.get(job.id))["seconds"] >= 4.0
+
+
+def test_a_killed_job_says_so(store, cube):
+    job = fit(store, cube, "victim", "--seconds", 600)
+    wait(store, job, "running")
+    os.kill(store.get(job.id).pid, signal.SIGKILL)
+    assert wait(store, job, "failed", "done", "stopped") == "failed"
+    assert "killed" in store.reason(store.get(job.id))
+
+
+def test_a_job_waiting_in_the_queue_can_be_stopped(store, cube):
+    first = fit(store, cube, "first", "--seconds", 600)
+    second = fit(store, cube, "second", "--steps", 3)
+    wait(store, first, "running")
+    store.stop(second.id)
+    assert store.state(store.get(second.id)) == "stopped"
+    store.stop(first.id)
+    wait(store, first, "stopped")
+    assert store.get(second.id).pid is None
+
+
+def test_delete_and_undo(store, cube):
+    job = fit(store, cube, "gone", "--steps", 3)
+    wait(store, job, "done")
+    store.delete(job.id)
+    assert store.jobs() == []
+    with pytest.raises(FieldlrError, match="no job"):
+        store.get(job.id)
+    store.undelete(job.id)
+    assert store.state(store.get(job.id)) == "done"
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "a/b", "", "/etc"])
+def test_names_that_lead_elsewhere_are_refused(store, name):
+    with pytest.raises(FieldlrError, match="there is no job"):
+        store.get(name)
+    with pytest.raises(FieldlrError):
+        store.undelete(name)
+
+
+def test_a_broken_job_file_breaks_nothing_else(store, cube):
+    job = fit(store, cube, "good", "--steps", 3)
+    (store.folder / "bad").mkdir()
+    (store.folder / "bad" / "job.json").write_text("{")
+    (store.folder / "worse").mkdir()
+    write_json(store.folder / "worse" / "job.json", {"id": 1})
+    assert [j.id for j in store.jobs()] == [job.id]
+    wait(store, job, "done")
+
+
+def test_another_process_with_the_same_number_is_not_the_one():
+    own = os.getpid()
+    assert is_alive(own, start_time(own))
+    assert not is_alive(own, (start_time(own) or 0.0) - 1.0)
+    assert not is_alive(2**22 + 1, 0.0)
