@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Report, machine
+from benchmarks.steps import CPU
 from fieldlr.data import open_source
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
 from fieldlr.process import prepare_process
@@ -58,13 +59,13 @@ CASES = {
 }
 
 
-def run(case: Case, folder: Path) -> float:
+def run(case: Case, folder: Path, device: torch.device = CPU) -> float:
     """The quality (IoU, or PSNR in dB) over everything that is held out."""
     source = open_source(folder / case.source, case.downscale)
     options = case.options.settled()
     task = make_task(source, options)
     config = field_config(options, source.kind)
-    state = FitState(task, config, options.seed, torch.device("cpu"))
+    state = FitState(task, config, options.seed, device)
     for _ in fit(state, fit_config(options, source.kind)):
         pass
     return task.evaluate(state.field.eval())[task.quality_name]

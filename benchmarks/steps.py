@@ -8,12 +8,14 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig, FitState, fit
 
+CPU = torch.device("cpu")
+
 
 class Steps:
     """A call takes some training steps of a fit that has no end; evaluations do not count."""
 
-    def __init__(self, task: Task, config: FieldConfig, count: int = 20):
-        self.state = FitState(task, config, 0, torch.device("cpu"))
+    def __init__(self, task: Task, config: FieldConfig, count: int = 20, device=CPU):
+        self.state = FitState(task, config, 0, device)
         self.count = count
         self.reports = fit(self.state, FitConfig(steps=1_000_000_000))
 

@@ -72,7 +72,7 @@ PARTS = (
     Part(
         "tinycudann",
         "tinycudann",
-        "faster networks on NVIDIA GPUs; of no use without one",
+        "networks on NVIDIA GPUs; nothing uses it yet",
         "on a machine with an NVIDIA GPU and its compiler: "
         "pip install --no-build-isolation -r requirements-cuda.txt",
         "import tinycudann",

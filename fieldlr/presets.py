@@ -104,13 +104,12 @@ def fit_config(options: FitOptions, kind: str) -> FitConfig:
 
 def make_task(source: Source, options: FitOptions) -> Task:
     """The task of a source, with the way of training that settled options ask for."""
-    photos = source.kind == "photos"
-    settings = PHOTO_PRESETS[options.preset][1] if photos else SHAPE_PRESETS[options.preset]
+    if source.kind == "photos":
+        settings = PHOTO_PRESETS[options.preset][1]
+        if options.optimizer == "adam":
+            settings = dataclasses.replace(settings, matrix_rate=None)
+        return RadianceTask(source.content, settings)
+    settings = SHAPE_PRESETS[options.preset]
     if options.optimizer == "adam":
-        changes = {"matrix_rate": None} | ({} if photos else {"newton_after": None})
-        settings = dataclasses.replace(settings, **changes)
-    return (
-        RadianceTask(source.content, settings)
-        if photos
-        else OccupancyTask(source.content, settings)
-    )
+        settings = dataclasses.replace(settings, matrix_rate=None, newton_after=None)
+    return OccupancyTask(source.content, settings)
