@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from fieldlr.verbs.verb import Out, Source, Stopped, Verb
+from fieldlr.verbs.training import Training
+from fieldlr.verbs.verb import Out, Source, Stopped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(Verb):
+class Study(Training):
     """Fits every backbone at every rank and draws quality against size, with BD figures.
 
     Example: fieldlr study meshes/vase.ply --out vase-study --ranks 1,5,20 --narrow --seconds 30
@@ -24,47 +25,22 @@ class Study(Verb):
     """Fits of each point."""
     narrow: bool = False
     """Adds dense networks that are as small as the factorised ones."""
-    width: int | None = None
-    """Neurons of a layer."""
-    depth: int | None = None
-    """Layers of width x width."""
-    omega: float | Literal["auto"] | None = None
-    """Frequency of the sine; `auto` follows width and rank."""
-    encoding: Literal["identity", "frequency", "hash-grid", "dense-grid"] | None = None
-    """What a point becomes before the first layer; for photos without a word: frequency."""
-    preset: Literal["quick", "standard", "paper"] | None = None
-    """How each fit is trained (quick)."""
-    optimizer: Literal["auto", "adam"] | None = None
-    """`auto` adds Muon, and Gauss-Newton for very small shape networks, where they pay."""
-    seconds: float | None = None
-    """Of training, of each fit."""
-    steps: int | None = None
-    """Of each fit; the result then does not depend on the clock."""
-    downscale: int | None = None
-    """Divides the size of photos."""
-    grid: int | None = None
-    """Voxels along the longest edge of a mesh (512)."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def run(self) -> dict[str, Any]:
-        from fieldlr.presets import FitOptions
         from fieldlr.progress import duration, printed
         from fieldlr.stopping import stop_requests
         from fieldlr.study import Study as WholeStudy
 
-        names = ("width", "depth", "omega", "encoding", "preset", "optimizer", "seconds", "steps")
         with stop_requests() as stop:
             study = WholeStudy(
                 self.source,
                 self.out,
-                FitOptions(**{name: getattr(self, name) for name in names}),
+                self.options(),
                 _names(self.backbones),
                 _whole_numbers(self.ranks),
                 self.seeds,
                 self.narrow,
-                downscale=self.downscale,
-                grid=self.grid,
-                device=self.device,
+                **self.surroundings(),
             )
             self.say(f"{len(study.entries)} fits, {len(study.done)} of them done")
 

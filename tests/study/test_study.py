@@ -8,6 +8,7 @@ import torch
 
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
+from fieldlr.examples import example
 from fieldlr.presets import FitOptions, make_task
 from fieldlr.study import Study, read_curve
 from fieldlr.study.sweep import narrow_width, plan
@@ -102,3 +103,9 @@ def test_another_study_in_the_same_folder_is_refused(ball, tmp_path):
     other = FitOptions(steps=30, preset="quick")
     with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
         Study(ball, tmp_path / "s", other, ["low-rank"], [1])
+
+
+def test_photos_are_studied_without_a_grid(tmp_path):
+    study = Study(example("windmill"), tmp_path, BASE, ["sine-low-rank"], [5], downscale=4)
+    assert {entry.options.encoding for entry in study.entries} == {"frequency"}
+    assert study.measure == "psnr_db"
