@@ -2,8 +2,8 @@
 
     python studies/paper.py STUDY --figure docs/shape.svg
 
-prints published figures beside ours, each with its spread over the seeds, the BD figures, and the
-narrow dense rival; STUDY is the folder of a `fieldlr study` of the Thai statue.
+prints published figures beside ours, each with its spread over the seeds, and the BD figures of
+sine-low-rank against its rivals; STUDY is the folder of a `fieldlr study --narrow`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,17 @@ from pathlib import Path
 
 from fieldlr.errors import FieldlrError
 from fieldlr.pictures.curves import Series, draw_svg
-from fieldlr.study import RDCurve, RDPoint, bd_figure, read_curve
-from fieldlr.study.study import series_of
+from fieldlr.study import RDCurve, bd_figure, read_curve
+from fieldlr.study.study import AXES, series_of
 
-# Ji et al. 2024, table 6: IoU on the Thai statue at 512^3.
-RANKS = (1, 2, 5, 20)
-PUBLISHED = {
-    "low-rank": (0.843, 0.880, 0.934, 0.954),
-    "sine-low-rank": (0.908, 0.920, 0.943, 0.954),
-}
-PUBLISHED_FULL = 0.972
-NUMBERS = (2817, 3841, 6913, 22273)
+PUBLISHED = Path(__file__).parent / "published"
+NAMES = ("full", "sine-low-rank", "low-rank", "narrow-full")
 
 
-def curves_in(folder: Path) -> list[RDCurve]:
-    """The curves of a study, in a fixed order."""
-    names = ("full", "sine-low-rank", "low-rank", "narrow-full")
-    return [read_curve(folder / f"{n}.json") for n in names if (folder / f"{n}.json").exists()]
+def curves_in(folder: Path, prefix: str = "") -> list[RDCurve]:
+    """The curves of a study, or the published ones, in a fixed order."""
+    paths = [folder / f"{prefix}{name}.json" for name in NAMES]
+    return [read_curve(path) for path in paths if path.exists()]
 
 
 def spread(figures: Sequence[float]) -> str:
@@ -43,21 +37,15 @@ def spread(figures: Sequence[float]) -> str:
     return f"{mean:.4f} ({min(figures):.4f} to {max(figures):.4f})"
 
 
-def table(curves: Sequence[RDCurve]) -> str:
+def table(curves: Sequence[RDCurve], published: Sequence[RDCurve]) -> str:
     """Markdown: a row a point, published beside ours."""
+    known = {(c.name, p.point): f"{p.figure:g}" for c in published for p in c.points}
     lines = ["| backbone | point | parameters | published | ours |", "|---|---|---|---|---|"]
     for curve in curves:
         for label, fits in curve.groups():
-            published = "-"
-            if curve.name == "full":
-                published = f"{PUBLISHED_FULL:.3f}"
-            elif curve.name in PUBLISHED and label.startswith("k="):
-                rank = int(label[2:])
-                if rank in RANKS:
-                    published = f"{PUBLISHED[curve.name][RANKS.index(rank)]:.3f}"
-            ours = spread([p.figure for p in fits])
-            size = f"{fits[0].num_parameters:,}"
-            lines.append(f"| {curve.name} | {label} | {size} | {published} | {ours} |")
+            size, ours = f"{fits[0].num_parameters:,}", spread([p.figure for p in fits])
+            row = (curve.name, label, size, known.get((curve.name, label), "-"), ours)
+            lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
 
@@ -81,17 +69,10 @@ def figures(curves: Sequence[RDCurve]) -> str:
     return "\n".join(lines)
 
 
-def published_series() -> list[Series]:
-    """Table 6 as curves."""
-    series = []
-    for name, ious in PUBLISHED.items():
-        points = [
-            RDPoint(f"k={rank}", 4 * numbers, numbers, iou, 0)
-            for rank, numbers, iou in zip(RANKS, NUMBERS, ious, strict=True)
-        ]
-        curve = series_of(RDCurve(f"{name}, published", "iou", tuple(points)))
-        series.append(dataclasses.replace(curve, dashed=True))
-    return series
+def dashed(curve: RDCurve) -> Series:
+    """A published curve in a figure."""
+    named = dataclasses.replace(curve, name=f"{curve.name}, published")
+    return dataclasses.replace(series_of(named), dashed=True)
 
 
 def main() -> None:
@@ -100,13 +81,15 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
     curves = curves_in(words.study)
-    print(table(curves))
+    prefix = "shape-" if curves[0].measure == "iou" else "nerf-"
+    published = curves_in(PUBLISHED, prefix)
+    print(table(curves, published))
     print()
     print(figures(curves))
     if words.figure is not None:
-        series = [*(series_of(curve) for curve in curves), *published_series()]
-        axis = "-10 log10(1 - IoU), dB"
-        draw_svg(series, words.figure, "Thai statue: quality against size", "parameters", axis)
+        series = [*map(series_of, curves), *map(dashed, published)]
+        axis = AXES[curves[0].measure]
+        draw_svg(series, words.figure, "quality against size", "parameters", axis)
 
 
 if __name__ == "__main__":

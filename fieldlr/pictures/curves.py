@@ -27,11 +27,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """A curve."""
+    """A curve. Names that are alike up to a comma share a colour."""
 
     name: str
     marks: Sequence[Mark]
     dashed: bool = False  # for what others have published, and other context
+
+
+def styles(series: Sequence[Series]) -> list[tuple[str, str]]:
+    """(colour, marker) of each curve."""
+    families = list(dict.fromkeys(one.name.partition(",")[0] for one in series))
+    numbers = [families.index(one.name.partition(",")[0]) for one in series]
+    return [(COLORS[n % len(COLORS)], MARKERS[n % len(MARKERS)]) for n in numbers]
 
 
 def draw_svg(series: Sequence[Series], path: Path, title: str, x_label: str, y_label: str) -> None:
@@ -42,7 +49,7 @@ def draw_svg(series: Sequence[Series], path: Path, title: str, x_label: str, y_l
     figure = Figure(figsize=(8.0, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for index, one in enumerate(series):
+    for one, (color, marker) in zip(series, styles(series), strict=True):
         x, y = [m.x for m in one.marks], [m.y for m in one.marks]
         spread = [
             [max(0.0, m.y - m.low) for m in one.marks],
@@ -53,8 +60,8 @@ def draw_svg(series: Sequence[Series], path: Path, title: str, x_label: str, y_l
             y,
             yerr=spread if any(map(any, spread)) else None,
             label=one.name,
-            color=COLORS[index % len(COLORS)],
-            marker=MARKERS[index % len(MARKERS)],
+            color=color,
+            marker=marker,
             linestyle="--" if one.dashed else "-",
             capsize=3,
             markersize=6,
@@ -83,7 +90,7 @@ def plotly_figure(series: Sequence[Series], title: str, x_label: str, y_label: s
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for index, one in enumerate(series):
+    for one, (color, _) in zip(series, styles(series), strict=True):
         figure.add_trace(
             go.Scatter(
                 x=[m.x for m in one.marks],
@@ -97,7 +104,7 @@ def plotly_figure(series: Sequence[Series], title: str, x_label: str, y_label: s
                 name=one.name,
                 mode="lines+markers",
                 line={
-                    "color": COLORS[index % len(COLORS)],
+                    "color": color,
                     "dash": "dash" if one.dashed else "solid",
                 },
             )
