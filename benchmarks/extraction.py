@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import resource
-
 import numpy as np
 import torch
 
-from benchmarks.measure import Report
+from benchmarks.measure import Report, peak_memory
 from fieldlr.data import open_source
 from fieldlr.examples import example
 from fieldlr.presets import FitOptions, field_config, make_task
@@ -43,6 +41,4 @@ def extraction(report: Report) -> None:
         report.add(f"{name}_equals_dense", "", float(same), at_least=1.0)
     ours = extract(field.level, field.aabb, 1024)
     report.add("extraction_1024_seconds", "s", ours.seconds)
-    # The most that the process ever held, all that came before included.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    report.add("extraction_1024_peak_memory", "GiB", peak, at_most=4.0)
+    report.add("extraction_1024_peak_memory", "GiB", peak_memory(), at_most=4.0)

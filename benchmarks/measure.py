@@ -75,6 +75,14 @@ def machine() -> dict[str, str | int]:
     return {"processor": name, "cores": cores, "torch": torch.__version__}
 
 
+def peak_memory() -> float:
+    """GiB: the most that this process ever held, all that came before included."""
+    import resource  # of Unix alone
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
 def seconds(*calls: Callable[[], object], rounds: int = 7) -> list[list[float]]:
     """Seconds of each call in each round, the calls taking turns; one round warms up."""
     times: list[list[float]] = [[] for _ in calls]

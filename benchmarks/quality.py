@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measure import Report, machine
+from benchmarks.measure import Report, machine, peak_memory
 from benchmarks.steps import CPU
 from fieldlr.data import open_source
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
@@ -86,6 +86,7 @@ def main() -> None:
         if arguments.only in (None, name):
             unit = "dB" if case.source.startswith("scenes") else "IoU"
             report.add(name, unit, run(case, Path(folder)), at_least=case.at_least)
+            report.add(f"{name}_peak_memory", "GiB", peak_memory())
     report.save(arguments.out)
     print(report.verdict())
 
