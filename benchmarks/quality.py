@@ -86,7 +86,7 @@ def main() -> None:
         if arguments.only in (None, name):
             unit = "dB" if case.source.startswith("scenes") else "IoU"
             report.add(name, unit, run(case, Path(folder)), at_least=case.at_least)
-            report.add(f"{name}_peak_memory", "GiB", peak_memory())
+            report.add(f"peak_memory_up_to_{name}", "GiB", peak_memory())
     report.save(arguments.out)
     print(report.verdict())
 

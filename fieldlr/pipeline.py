@@ -222,10 +222,10 @@ def _remembered(
     stored = run.config["options"] | run.config["reading"]
     ends = {}
     for name, value in (dataclasses.asdict(options) | reading).items():
-        if value in (None, stored[name]):
+        if value in (None, stored.get(name)):
             continue
         if name not in ("seconds", "steps"):
-            before, now = _said(name, stored[name]), _said(name, value)
+            before, now = _said(name, stored.get(name)), _said(name, value)
             raise FieldlrError(
                 f"{run.folder} was begun with {before}; got {now}. Leave it out to go on, or give "
                 "another --out."

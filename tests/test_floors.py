@@ -81,6 +81,7 @@ HOMES = {
     "distributed": {"workers"},
     "yaml": {"batch"},
     "gradio": {"ui"},
+    "psutil": {"jobs"},
     "tyro": {"cli", "verbs"},
     "rich": {"cli"},
     "tinycudann": {"execution"},

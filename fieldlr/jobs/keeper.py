@@ -8,16 +8,15 @@ when nothing waits. A job that a dead keeper had started goes on; the next keepe
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fieldlr.jobs.processes import is_alive
-from fieldlr.jobs.store import Job, JobStore
+from fieldlr.errors import FieldlrError
+from fieldlr.jobs.store import CLAIMED, Job, JobStore
 from fieldlr.runs import write_json
 
 POLL_SECONDS = 0.2
@@ -33,14 +32,16 @@ def keep(workspace: Path) -> None:
             return
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < PATIENCE_SECONDS:
-            _wait_for_running(store)
-            job = store.next_queued()
-            if job is None:
-                time.sleep(POLL_SECONDS)
-                continue
-            job, process = store.start(job)
-            _note(store, job, process.wait())
-            idle_since = time.monotonic()
+            # A job may be deleted at any moment: then there is nothing to do for it.
+            with suppress(FieldlrError, OSError):
+                _wait_for_running(store)
+                job = store.next_queued()
+                if job is not None:
+                    code = store.start(job).wait()
+                    _note(store, job, code)
+                    idle_since = time.monotonic()
+                    continue
+            time.sleep(POLL_SECONDS)
     # Something may have come between the last look and the end of the lock.
     if store.next_queued() is not None:
         store.wake()
@@ -49,19 +50,19 @@ def keep(workspace: Path) -> None:
 def _wait_for_running(store: JobStore) -> None:
     """Waits for jobs that an earlier keeper started, and notes the end of those that ended."""
     for job in store.jobs():
-        if job.pid is None or store.end(job) is not None:
+        if store.pid(job) is None or store.end(job) is not None:
             continue
-        while is_alive(job.pid, job.pid_started):
+        while store.state(job) == "running":
             time.sleep(POLL_SECONDS)
         _note(store, job, None)
 
 
 def _note(store: JobStore, job: Job, code: int | None) -> None:
-    if code is not None and code < 0:
-        code = None if store.result(job) is not None else code
-    # It may have been asked to stop while it ran, and even been queued once more since.
-    now = dataclasses.replace(store.get(job.id), attempt=job.attempt)
-    write_json(store.path(job.id, "end.json"), store.outcome(now, code))
+    if code == CLAIMED:
+        return  # Another process has this job, and is waited for.
+    if code is not None and code < 0 and store.result(job) is not None:
+        code = None  # It was done before it was killed.
+    write_json(store.path(job.id, "end.json"), store.outcome(job, code))
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The job store: a folder a job, whose files are the truth. Whoever reads them sees the same.
 
-    jobs/ID/job.json    what was asked, when, and which process runs it
-    jobs/ID/out.json    the verb's JSON, once it has ended
-    jobs/ID/log.txt     what the verb said
-    jobs/ID/end.json    how it ended, as the keeper saw it
+    jobs/ID/job.json      what was asked, by the asker
+    jobs/ID/stop.json     that it should stop, by the asker
+    jobs/ID/process.json  which process it is, by that process
+    jobs/ID/out.json      the verb's JSON, once it has ended
+    jobs/ID/log.txt       what the verb said
+    jobs/ID/end.json      how it ended, by the keeper, if it saw that
 
-A job's state follows from these files and from whether its process is alive, so that it survives
-the death of the page, of the server, of the keeper and of the job itself.
+Each file has one writer. A job's state follows from them and from whether its process is alive, so
+that it survives the death of the page, of the server, of the keeper and of the job itself.
 """
 
 from __future__ import annotations
@@ -21,14 +23,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.processes import is_alive, start_time
+from fieldlr.jobs.processes import is_alive
 from fieldlr.runs import make_folder, read_json, write_json
 
+# The exit code of a process that found its job to be another's.
+CLAIMED = 75
 # Keepers that this process has started: asked now and then, so that none stays a zombie.
 KEEPERS: list[subprocess.Popen] = []
 
@@ -49,9 +54,6 @@ class Job:
     created: float  # seconds since 1970
     about: dict[str, Any] = dataclasses.field(default_factory=dict)  # the asker's own notes
     attempt: int = 0
-    pid: int | None = None
-    pid_started: float | None = None  # tells a process from a later one with the same number
-    stop_asked: bool = False
 
     @property
     def command(self) -> str:
@@ -101,24 +103,39 @@ class JobStore:
         end = self.end(job)
         if end is not None:
             return end["state"]
-        if job.pid is None:
-            return "stopped" if job.stop_asked else "queued"
-        if is_alive(job.pid, job.pid_started):
+        process = self._of_attempt(job, "process.json")
+        if process is None:
+            return "stopped" if self.stop_asked(job) else "queued"
+        if is_alive(process["pid"], process["started"]):
             return "running"
         return self.outcome(job, None)["state"]
 
     def reason(self, job: Job) -> str:
         """Why a job has stopped or failed, in a sentence; empty where there is nothing to say."""
-        end = self.end(job)
-        if end is None and job.pid is not None and not is_alive(job.pid, job.pid_started):
-            end = self.outcome(job, None)
-        return end["reason"] if end else ""
+        if self.state(job) not in ("stopped", "failed"):
+            return ""
+        return (self.end(job) or self.outcome(job, None))["reason"]
+
+    def pid(self, job: Job) -> int | None:
+        """The process of the present attempt, if it has begun."""
+        process = self._of_attempt(job, "process.json")
+        return process and process["pid"]
+
+    def stop_asked(self, job: Job) -> bool:
+        return self._of_attempt(job, "stop.json") is not None
 
     def end(self, job: Job) -> dict[str, Any] | None:
         """How the present attempt ended, if somebody saw it."""
-        path = self.folder / job.id / "end.json"
-        end = read_json(path) if path.exists() else None
-        return end if end and end.get("attempt") == job.attempt else None
+        return self._of_attempt(job, "end.json")
+
+    def _of_attempt(self, job: Job, name: str) -> dict[str, Any] | None:
+        """What a file says of the present attempt."""
+        path = self.folder / job.id / name
+        try:
+            plain = read_json(path) if path.exists() else None
+        except FieldlrError:
+            return None
+        return plain if isinstance(plain, dict) and plain.get("attempt") == job.attempt else None
 
     def outcome(self, job: Job, code: int | None) -> dict[str, Any]:
         """How an attempt ended: by its exit code, or where nobody saw that, by what it left."""
@@ -126,7 +143,7 @@ class JobStore:
         if code is None and self.result(job) is not None:
             code = 3 if last.startswith("fieldlr: stopped") else 0
         state = {0: "done", 3: "stopped"}.get(code, "failed")
-        if state == "failed" and job.stop_asked:
+        if state == "failed" and self.stop_asked(job):
             return {"attempt": job.attempt, "state": "stopped", "code": code, "reason": ""}
         reason = ""
         if state != "done":
@@ -155,10 +172,13 @@ class JobStore:
 
     def stop(self, job_id: str) -> None:
         """Ends a job between two steps, with what is trained saved; a queued one never starts."""
-        job = dataclasses.replace(self.get(job_id), stop_asked=True)
-        self.write(job)
+        job = self.get(job_id)
+        if self.state(job) not in ("queued", "running") or self.stop_asked(job):
+            return  # A second signal would end it at once, and lose what it is about to save.
+        write_json(self.path(job_id, "stop.json"), {"attempt": job.attempt})
         if self.state(job) == "running":
-            os.kill(job.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid(job), signal.SIGTERM)
 
     def resume(self, job_id: str, words: Sequence[str] | None = None) -> None:
         """Queues a job once more, by default with the words it had."""
@@ -166,8 +186,7 @@ class JobStore:
         if self.state(job) in ("queued", "running"):
             return
         words = job.words if words is None else tuple(map(str, words))
-        again = dataclasses.replace(job, words=words, attempt=job.attempt + 1)
-        self.write(dataclasses.replace(again, pid=None, pid_started=None, stop_asked=False))
+        self.write(dataclasses.replace(job, words=words, attempt=job.attempt + 1))
         self.wake()
 
     def delete(self, job_id: str) -> None:
@@ -201,24 +220,19 @@ class JobStore:
         pipes = {"stdin": nowhere, "stdout": nowhere, "stderr": nowhere}
         KEEPERS.append(subprocess.Popen(words, **pipes, start_new_session=True))
 
-    def start(self, job: Job) -> tuple[Job, subprocess.Popen]:
+    def start(self, job: Job) -> subprocess.Popen:
         """Runs a job in a process of its own, which no other process's end takes with it."""
         folder = self.folder / job.id
-        with open(folder / "out.json", "wb") as out, open(folder / "log.txt", "wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "fieldlr", *job.words, "--json"],
+        words = [str(self.workspace), job.id, str(job.attempt)]
+        with open(folder / "out.json", "ab") as out, open(folder / "log.txt", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "fieldlr.jobs.child", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
                 cwd=self.workspace,
                 start_new_session=True,
             )
-        now = self.get(job.id)  # It may have been asked to stop in the meantime.
-        now = dataclasses.replace(now, pid=process.pid, pid_started=start_time(process.pid))
-        self.write(now)
-        if now.stop_asked:
-            process.terminate()
-        return now, process
 
 
 def _read(path: Path) -> Job | None:

@@ -28,16 +28,18 @@ class Adapter(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        self.base = base.requires_grad_(False)
         change = linear.build(base.in_features, base.out_features, bias=False, generator=generator)
         if not hasattr(change, "U"):
             raise FieldlrError(
                 f"rank {linear.rank} stores as much as the {base.out_features} x "
                 f"{base.in_features} layer that it would adapt. Use a lower rank."
             )
+        self.base = base.requires_grad_(False)
         nn.init.zeros_(change.U)  # sin(0) = 0: the adapted layer begins as the one it adapts.
         self.change = change.to(base.weight.device, base.weight.dtype)
-        self.original: Tensor | None = None  # W0 while merged
+        self.original: Tensor | None
+        # W0 while merged. A buffer: what is saved while merged must not be taken for the other.
+        self.register_buffer("original", None)
 
     @property
     def is_merged(self) -> bool:
@@ -74,11 +76,23 @@ class Adapter(nn.Module):
 def adapt(
     module: nn.Module, linear: LowRank | SineLowRank, generator: torch.Generator | None = None
 ) -> nn.Module:
-    """Freezes `module` and puts an adapter, in place, around every `nn.Linear` inside it."""
-    module.requires_grad_(False)
-    for name, child in module.named_children():
-        if type(child) is nn.Linear:
-            setattr(module, name, Adapter(child, linear, generator))
-        elif not isinstance(child, Adapter):
-            adapt(child, linear, generator)
-    return module
+    """Freezes `module` and puts an adapter, in place, around every `nn.Linear` inside it.
+
+    Gives the module, or where that is itself an `nn.Linear`, its adapter. Nothing is changed where
+    the rank is too large for one of the layers (FieldlrError).
+    """
+    places = [
+        (parent, name, Adapter(child, linear, generator))
+        for parent in module.modules()
+        if not isinstance(parent, Adapter)
+        for name, child in parent.named_children()
+        if type(child) is nn.Linear
+    ]
+    whole = Adapter(module, linear, generator) if type(module) is nn.Linear else module
+    learning = {id(p) for m in module.modules() if isinstance(m, Adapter) for p in m.parameters()}
+    for parameter in module.parameters():
+        if id(parameter) not in learning:
+            parameter.requires_grad_(False)
+    for parent, name, adapter in places:
+        setattr(parent, name, adapter)
+    return whole

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from fieldlr.errors import FieldlrError
 from fieldlr.files import replacing
 
 # Colours that a colour-blind reader tells apart (Okabe and Ito 2008).
@@ -32,6 +34,15 @@ class Series:
     name: str
     marks: Sequence[Mark]
     dashed: bool = False  # for what others have published, and other context
+
+
+def check_plotting() -> None:
+    """FieldlrError where what draws is not installed, before any work is done for a drawing."""
+    missing = [name for name in ("matplotlib", "plotly") if find_spec(name) is None]
+    if missing:
+        raise FieldlrError(
+            f"drawing curves needs {' and '.join(missing)}. Get it: pip install 'fieldlr[study]'."
+        )
 
 
 def styles(series: Sequence[Series]) -> list[tuple[str, str]]:

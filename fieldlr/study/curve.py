@@ -109,7 +109,7 @@ def read_curve(path: Path) -> RDCurve:
         raise FieldlrError(
             f"{path} cannot be read: {error.strerror}. Give a curve's .json."
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise FieldlrError(
             f"{path} is not a curve ({type(error).__name__}: {error}). A curve is JSON with `name` "
             "and `results`: lists of equal length named point, bytes, params, seed, and psnr_db or "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.files import replacing
-from fieldlr.pictures.curves import Mark, Series, draw_html, draw_svg
+from fieldlr.pictures.curves import Mark, Series, check_plotting, draw_html, draw_svg
 from fieldlr.pipeline import Reconstruction
 from fieldlr.presets import FitOptions, make_task
-from fieldlr.runs import Run, make_folder
+from fieldlr.runs import Run, make_folder, write_json
 from fieldlr.study.bd import bd_figure
 from fieldlr.study.curve import RDCurve, write_curve
 from fieldlr.study.sweep import Entry, curves_of, finished, plan
@@ -58,6 +56,7 @@ class Study:
         narrow: bool = False,
         **reading,
     ):
+        check_plotting()
         opened = open_source(source, reading.get("downscale"), reading.get("grid"))
         if opened.kind == "photos" and base.encoding is None:
             # A grid would hold the scene whatever the rank of the small network behind it.
@@ -70,8 +69,10 @@ class Study:
         make_folder(self.out)
         self.under_way: Reconstruction | None = None
         self.done: dict[Entry, Run] = {}
+        about = {"content_hash": opened.content.content_hash}
+        self.about = about | {name: reading.get(name) for name in ("downscale", "grid")}
         for entry in self.entries:
-            run = finished(entry, self.folder(entry))
+            run = finished(entry, self.folder(entry), self.about)
             if run is not None:
                 self.done[entry] = run
 
@@ -109,8 +110,7 @@ class Study:
         for curve in curves:
             write_curve(curve, self.out / f"{curve.name.replace(' ', '-')}.json")
         figures = bd_table(curves)
-        with replacing(self.out / "bd.json") as place:
-            place.write_text(json.dumps(figures, indent=1))
+        write_json(self.out / "bd.json", figures)
         drawn = [series_of(curve) for curve in curves]
         words = f"{self.name}: quality against size", "parameters", AXES[self.measure]
         draw_svg(drawn, self.out / "rd.svg", *words)

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fieldlr.errors import FieldlrError
+from fieldlr.linears import LINEARS
 from fieldlr.presets import FitOptions, field_config
 from fieldlr.runs import Run, open_run
 from fieldlr.study.curve import RDCurve, RDPoint
@@ -63,6 +65,8 @@ def plan(
         factorised = dataclasses.replace(dense, backbone="low-rank", rank=rank)
         width = narrow_width(task, kind, factorised)
         points.append((NARROW, f"width={width}", dataclasses.replace(dense, width=width)))
+    for _, _, options in points:
+        _num_parameters(task, kind, options)  # A network that cannot be is refused here, not later.
     return [
         Entry(curve, label, dataclasses.replace(options, seed=seed))
         for seed in range(seeds)
@@ -85,19 +89,23 @@ def narrow_width(task: Task, kind: str, factorised: FitOptions) -> int:
     return min((low, high), key=lambda width: abs(count(width) - goal))
 
 
-def finished(entry: Entry, folder: Path) -> Run | None:
-    """The run in `folder`, if it is this fit and is done."""
+def finished(entry: Entry, folder: Path, about: dict[str, Any]) -> Run | None:
+    """The run in `folder`, if it is done; FieldlrError where it is not this fit.
+
+    `about` holds what else a run's config and reading must say: the hash of the source, its size.
+    """
     if not (folder / "config.json").exists():
         return None
     run = open_run(folder)
-    stored = run.config["options"]
-    for name, value in dataclasses.asdict(entry.options.settled()).items():
-        if stored[name] != value:
+    stored = run.config["options"] | run.config["reading"]
+    stored["content_hash"] = run.config["content_hash"]
+    for name, value in (dataclasses.asdict(entry.options.settled()) | about).items():
+        if stored.get(name) != value:
             raise FieldlrError(
-                f"{folder} holds a fit with {name} {stored[name]} and this study wants {value}. "
-                "Repeat the study as it was begun, or give another --out."
+                f"{folder} holds a fit with {name} {stored.get(name)} and this study wants "
+                f"{value}. Repeat the study as it was begun, or give another --out."
             )
-    return run if "eval" in run.results else None
+    return run if "fit" in run.results else None
 
 
 def point_of(entry: Entry, run: Run) -> RDPoint:
@@ -110,9 +118,14 @@ def point_of(entry: Entry, run: Run) -> RDPoint:
 
 
 def curves_of(done: Sequence[tuple[Entry, Run]], measure: str, description: str) -> list[RDCurve]:
-    """The curves that the finished fits make, in the order of their first fits."""
+    """The curves that the finished fits make, in the order of their first fits.
+
+    A fit without a quality (no held-out pixel can be seen, say) is on none.
+    """
     grouped: dict[str, list[tuple[Entry, Run]]] = {}
     for entry, run in done:
+        if run.results["fit"]["quality"] is None:
+            continue
         grouped.setdefault(entry.curve, []).append((entry, run))
     return [
         RDCurve(
@@ -134,6 +147,9 @@ def _num_parameters(task: Task, kind: str, options: FitOptions) -> int:
 def _check(backbones: Sequence[str], ranks: Sequence[int], seeds: int) -> None:
     if not backbones or len(set(backbones)) < len(backbones):
         raise FieldlrError("name each backbone of a study once: --backbones full,sine-low-rank.")
+    for name in backbones:
+        if name not in LINEARS:
+            raise FieldlrError(f"a backbone is {', '.join(LINEARS)}; got {name!r}.")
     if seeds < 1:
         raise FieldlrError(f"a study needs at least one seed; got --seeds {seeds}.")
     if set(backbones) != {"full"} and not ranks:

@@ -25,7 +25,7 @@ from fieldlr.triangles import TriangleMesh, voxelise
 METRIC_VERSION = 1
 # Voxels a call when every voxel is asked for.
 SLAB_VOXELS = 1 << 19
-# The rates of a dense network suit fits of so many steps; longer ones take smaller steps.
+# Muon's rates suit fits of so many steps; longer ones take smaller steps.
 SHORT_FIT_STEPS = 1100
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
@@ -79,9 +79,9 @@ class OccupancyTask:
 
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
         rate = warm_cosine(progress, step, self.settings.final_rate)
-        if isinstance(field.config.linear, Full):
+        if isinstance(field.config.linear, Full) and self.settings.matrix_rate and step:
             # What is fastest in a short fit is too much for a long one.
-            rate *= min(1.0, SHORT_FIT_STEPS * progress / max(step, 1)) ** 0.5
+            rate *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
         if self.newton_suits(field):
             rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / self.settings.newton_after)
         return rate

@@ -33,6 +33,10 @@ class Spectrum(Verb):
 
         if self.out is not None and self.out.suffix not in PICTURES:
             raise FieldlrError(f"--out is a picture, {' or '.join(PICTURES)}; got {self.out}.")
+        if self.out is not None:
+            from fieldlr.pictures.curves import check_plotting
+
+            check_plotting()
         run = open_run(self.target)
         spectra = layer_spectra(
             run.fresh_field() if self.fresh else run.load_field(), self.function

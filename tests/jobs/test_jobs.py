@@ -10,7 +10,8 @@ import pytest
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import JobStore
 from fieldlr.jobs.processes import is_alive, start_time
-from fieldlr.runs import write_json
+from fieldlr.jobs.store import CLAIMED
+from fieldlr.runs import read_json, write_json
 
 PATIENCE_SECONDS = 60.0
 
@@ -57,8 +58,8 @@ def test_one_after_the_other_in_the_order_of_asking(store, cube):
     assert [job.id for job in store.jobs()] == [job.id for job in jobs]
     for job in jobs:
         assert wait(store, job, "done", "failed") == "done"
-    first, second = (store.get(job.id) for job in jobs)
-    assert first.pid_started < second.pid_started
+    first, second = (read_json(store.path(job.id, "process.json"))["started"] for job in jobs)
+    assert first < second
 
 
 def test_a_mistake_is_told_in_a_sentence(store):
@@ -104,7 +105,7 @@ def test_a_job_outlives_its_keeper_and_the_next_one_notes_its_end(store, cube):
 def test_a_killed_job_says_so(store, cube):
     job = fit(store, cube, "victim", "--seconds", 600)
     wait(store, job, "running")
-    os.kill(store.get(job.id).pid, signal.SIGKILL)
+    os.kill(store.pid(job), signal.SIGKILL)
     assert wait(store, job, "failed", "done", "stopped") == "failed"
     assert "killed" in store.reason(store.get(job.id))
 
@@ -117,7 +118,29 @@ def test_a_job_waiting_in_the_queue_can_be_stopped(store, cube):
     assert store.state(store.get(second.id)) == "stopped"
     store.stop(first.id)
     wait(store, first, "stopped")
-    assert store.get(second.id).pid is None
+    assert store.pid(second) is None
+
+
+def test_two_keepers_do_not_run_one_job_twice(store, cube):
+    """A keeper that dies after it has started a process leaves a job that looks as if it waited."""
+    job = fit(store, cube, "once", "--seconds", 3)
+    other = store.start(job)
+    assert wait(store, job, "done", "failed") == "done"
+    assert other.wait() in (0, CLAIMED)
+    assert store.result(store.get(job.id))["seconds"] >= 3.0
+
+
+def test_asking_twice_to_stop_still_saves(store, cube):
+    job = fit(store, cube, "twice", "--seconds", 600)
+    history = store.workspace / "runs" / "twice" / "history.jsonl"
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (history.exists() and history.stat().st_size):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    store.stop(job.id)
+    store.stop(job.id)
+    assert wait(store, job, "stopped", "failed", "done") == "stopped"
+    assert (store.workspace / "runs" / "twice" / "checkpoint.safetensors").exists()
 
 
 def test_delete_and_undo(store, cube):

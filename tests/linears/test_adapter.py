@@ -74,3 +74,24 @@ def test_a_whole_model_is_adapted(kind):
 def test_a_change_as_large_as_the_layer_is_refused():
     with pytest.raises(FieldlrError, match="Use a lower rank"):
         Adapter(nn.Linear(8, 8), LowRank(4))
+
+
+def test_a_model_that_cannot_be_adapted_stays_as_it_was():
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 4))
+    with pytest.raises(FieldlrError):
+        adapt(model, LowRank(8))
+    assert type(model[0]) is nn.Linear and type(model[1]) is nn.Linear
+
+
+def test_one_layer_and_a_second_time():
+    adapter = adapt(nn.Linear(12, 20), LowRank(3))
+    assert isinstance(adapter, Adapter)
+    model = adapt(nn.Sequential(nn.Linear(12, 20)), LowRank(3))
+    assert adapt(model, LowRank(3))[0].change.U.requires_grad
+
+
+def test_what_is_saved_while_merged_is_not_taken_for_the_other(adapter):
+    trained(adapter).merge()
+    fresh = Adapter(nn.Linear(24, 16), LowRank(3))
+    with pytest.raises(RuntimeError, match="original"):
+        fresh.load_state_dict(adapter.state_dict())

@@ -60,6 +60,7 @@ def test_omega_is_of_the_sine_alone(task):
         ([], [1], 1),
         (["full", "full"], [1], 1),
         (["low-rank"], [], 1),
+        (["full", "low-rnak"], [1], 1),
         (["low-rank"], [0], 1),
         (["low-rank"], [1, 1], 1),
         (["low-rank"], [1], 0),
@@ -103,6 +104,29 @@ def test_another_study_in_the_same_folder_is_refused(ball, tmp_path):
     other = FitOptions(steps=30, preset="quick")
     with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
         Study(ball, tmp_path / "s", other, ["low-rank"], [1])
+
+
+def test_another_source_in_the_same_folder_is_refused(ball, tmp_path):
+    list(Study(ball, tmp_path / "s", BASE, ["low-rank"], [1]).reports())
+    other = tmp_path / "other.npy"
+    np.save(other, np.load(ball)[:, ::-1][2:])
+    with pytest.raises(FieldlrError, match="content_hash"):
+        Study(other, tmp_path / "s", BASE, ["low-rank"], [1])
+
+
+def test_a_rank_that_fits_no_layer_is_refused_before_any_fit(ball, tmp_path):
+    small = FitOptions(steps=20, width=16)
+    with pytest.raises(FieldlrError, match="rank 500"):
+        Study(ball, tmp_path / "s", small, ["low-rank"], [1, 500])
+
+
+def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
+    words = ball, tmp_path / "s", BASE, ["low-rank"], [1]
+    study = Study(*words)
+    next(study.reports())
+    study.checkpoint()
+    study.under_way.run.add_results({"eval": {"iou": 0.5}})
+    assert Study(*words).done == {}
 
 
 def test_photos_are_studied_without_a_grid(tmp_path):
