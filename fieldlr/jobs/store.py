@@ -17,7 +17,6 @@ import dataclasses
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -201,9 +200,6 @@ class JobStore:
         if not (job_id.isalnum() and (self.trash / job_id).is_dir()):
             raise FieldlrError(f"there is no deleted job {job_id!r}.")
         os.replace(self.trash / job_id, self.folder / job_id)
-
-    def empty_trash(self) -> None:
-        shutil.rmtree(self.trash, ignore_errors=True)
 
     def write(self, job: Job) -> None:
         write_json(self.folder / job.id / "job.json", dataclasses.asdict(job))

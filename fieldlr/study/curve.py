@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,8 +115,3 @@ def read_curve(path: Path) -> RDCurve:
             "and `results`: lists of equal length named point, bytes, params, seed, and psnr_db or "
             "iou."
         ) from None
-
-
-def as_rows(curve: RDCurve) -> list[dict[str, Any]]:
-    """A plain row a fit, for tables."""
-    return [asdict(p) | {"quality_db": curve.quality(p)} for p in curve.points]

@@ -39,6 +39,14 @@ def wait(store, job, *states):
     return state
 
 
+def wait_for_training(store, name):
+    history = store.workspace / "runs" / name / "history.jsonl"
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (history.exists() and history.stat().st_size):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def fit(store, cube, name, *words):
     out = store.workspace / "runs" / name
     words = ["fit", cube, "--out", out, "--width", 16, *words]
@@ -72,11 +80,7 @@ def test_a_mistake_is_told_in_a_sentence(store):
 def test_stop_saves_and_resume_goes_on(store, cube):
     job = fit(store, cube, "long", "--seconds", 600)
     wait(store, job, "running")
-    history = store.workspace / "runs" / "long" / "history.jsonl"
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (history.exists() and history.stat().st_size):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for_training(store, "long")
     store.stop(job.id)
     assert wait(store, job, "stopped", "failed", "done") == "stopped"
     steps = store.result(store.get(job.id))["steps"]
@@ -132,11 +136,7 @@ def test_two_keepers_do_not_run_one_job_twice(store, cube):
 
 def test_asking_twice_to_stop_still_saves(store, cube):
     job = fit(store, cube, "twice", "--seconds", 600)
-    history = store.workspace / "runs" / "twice" / "history.jsonl"
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (history.exists() and history.stat().st_size):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for_training(store, "twice")
     store.stop(job.id)
     store.stop(job.id)
     assert wait(store, job, "stopped", "failed", "done") == "stopped"
