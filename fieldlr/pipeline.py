@@ -76,7 +76,8 @@ class Reconstruction:
     def reports(self) -> Iterator[FitReport]:
         """Trains; yields a few reports a second and saves a checkpoint now and then."""
         last = perf_counter()
-        with open(self.run.folder / "history.jsonl", "a") as history:
+        # Line by line: somebody may be looking at it.
+        with open(self.run.folder / "history.jsonl", "a", buffering=1) as history:
             for report in fit(self.state, self.fit_config):
                 history.write(_history_line(report))
                 yield report

@@ -17,7 +17,15 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Aabb, Vector
 from fieldlr.pictures.shading import shade
-from fieldlr.rendering.paths import orbit, orbit_of, read_camera_path, spiral
+from fieldlr.rendering.paths import (
+    focal_for,
+    mean_view,
+    orbit,
+    orbit_of,
+    read_camera_path,
+    spiral,
+    sway,
+)
 from fieldlr.rendering.render import render_image
 from fieldlr.runs import Run
 from fieldlr.surface import Extraction, extract, largest_component, transform
@@ -26,6 +34,10 @@ from fieldlr.triangles import TriangleMesh
 FINEST_RESOLUTION = 2048
 # A view of a shape: an orbit that sees all of it, from a little above.
 SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
+SHAPE_AZIMUTH = 300.0  # where one that turns it by hand begins
+STEEPEST = 85.0  # degrees: straight from above, nothing is to the right
+# Degrees of a turn that are one spread of the cameras, where all look one way.
+DEGREES_A_SPREAD = 30.0
 COLOR_CHUNK = 1 << 17
 
 
@@ -105,10 +117,43 @@ def camera_path(
     return orbit_of(cameras, frames, size or own)
 
 
-def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int]) -> Cameras:
-    radius = 0.5 * float(np.linalg.norm(aabb.size))
+@dataclass(frozen=True)
+class Turn:
+    """How far a view was turned by hand from where it begins: degrees, and a magnification."""
+
+    right: float = 0.0
+    up: float = 0.0
+    zoom: float = 1.0
+
+
+def turned(run: Run, field: Field, turn: Turn, size: tuple[int, int]) -> Cameras:
+    """The one camera, in the field's frame, of a view that was turned by hand."""
+    if run.kind != "photos":
+        return _shape_orbit(field.aabb, 1, size, turn)
+    cameras, _ = run.load_cameras()
+    if field.space.kind == "ndc":
+        nearer = 1.0 - 1.0 / turn.zoom
+        return sway(
+            cameras, turn.right / DEGREES_A_SPREAD, turn.up / DEGREES_A_SPREAD, nearer, size
+        )
+    view, focal = mean_view(cameras), focal_for(cameras, size)
+    azimuth, elevation = view.azimuth + turn.right, _not_too_steep(view.elevation + turn.up)
+    return orbit(view.center, view.radius / turn.zoom, elevation, 1, focal, size, azimuth)
+
+
+def _not_too_steep(elevation: float) -> float:
+    return max(-STEEPEST, min(STEEPEST, elevation))
+
+
+def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | None = None):
+    """An orbit that sees all of a box; or where a turn leads to from SHAPE_AZIMUTH."""
+    radius = 0.5 * SHAPE_DISTANCE * float(np.linalg.norm(aabb.size))
     focal = 0.5 * min(size) * (SHAPE_DISTANCE**2 - 1.0) ** 0.5
-    return orbit(aabb.center, SHAPE_DISTANCE * radius, SHAPE_ELEVATION, frames, focal, size)
+    elevation, azimuth = SHAPE_ELEVATION, 0.0
+    if turn is not None:
+        elevation, azimuth = _not_too_steep(elevation + turn.up), SHAPE_AZIMUTH + turn.right
+        focal *= turn.zoom
+    return orbit(aabb.center, radius, elevation, frames, focal, size, azimuth)
 
 
 def views(run: Run, field: Field, cameras: Cameras, resolution: int = 256) -> Iterator[View]:

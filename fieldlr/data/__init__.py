@@ -44,6 +44,11 @@ class Source:
     content: Scene | OccupancyVolume
 
 
+def is_source(path: Path) -> bool:
+    """Whether there is a reader for what lies there."""
+    return any(reader.can_read(path) for reader in READERS.values())
+
+
 def open_source(path: Path, downscale: int | None = None, grid: int | None = None) -> Source:
     """Reads a folder or file by the first reader that says yes.
 

@@ -39,6 +39,17 @@ def write_image(image: np.ndarray, path: Path | str) -> None:
         Image.fromarray(to_bytes(image)).save(temporary, format="PNG")
 
 
+def jpeg_bytes(image: np.ndarray, quality: int = 90) -> bytes:
+    """An image (H, W, 3), bytes or floats in [0, 1], as the bytes of a JPEG."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(to_bytes(image)).save(stream, format="JPEG", quality=quality, subsampling=0)
+    return stream.getvalue()
+
+
 def write_depth(depth: np.ndarray, path: Path | str) -> None:
     """Writes depth (H, W) in world units: float32 as .npy, and its picture beside it as .png."""
     path = Path(path)

@@ -1,8 +1,8 @@
-"""The keeper of a queue: starts one job after the other, and notes how each ended.
+"""The keeper of a lane: starts one job after the other, and notes how each ended.
 
-    python -m fieldlr.jobs.keeper WORKSPACE
+    python -m fieldlr.jobs.keeper WORKSPACE LANE
 
-There is one per workspace, held by a lock that the system lets go of when its process dies. It ends
+There is one per lane, held by a lock that the system lets go of when its process dies. It ends
 when nothing waits. A job that a dead keeper had started goes on; the next keeper waits for it.
 """
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.store import CLAIMED, Job, JobStore
+from fieldlr.jobs.store import CLAIMED, Job, JobStore, Lane
 from fieldlr.runs import write_json
 
 POLL_SECONDS = 0.2
@@ -24,18 +24,18 @@ POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 2.0
 
 
-def keep(workspace: Path) -> None:
-    """Carries out all that is queued in a workspace; returns when there is nothing left."""
+def keep(workspace: Path, lane: Lane) -> None:
+    """Carries out all that is queued in a lane; returns when there is nothing left."""
     store = JobStore(workspace)
-    with lock(store.folder / ".keeper") as held:
+    with lock(store.folder / f".keeper-{lane}") as held:
         if not held:
             return
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < PATIENCE_SECONDS:
             # A job may be deleted at any moment: then there is nothing to do for it.
             with suppress(FieldlrError, OSError):
-                _wait_for_running(store)
-                job = store.next_queued()
+                _wait_for_running(store, lane)
+                job = store.next_queued(lane)
                 if job is not None:
                     code = store.start(job).wait()
                     _note(store, job, code)
@@ -43,14 +43,14 @@ def keep(workspace: Path) -> None:
                     continue
             time.sleep(POLL_SECONDS)
     # Something may have come between the last look and the end of the lock.
-    if store.next_queued() is not None:
-        store.wake()
+    if store.next_queued(lane) is not None:
+        store.wake(lane)
 
 
-def _wait_for_running(store: JobStore) -> None:
+def _wait_for_running(store: JobStore, lane: Lane) -> None:
     """Waits for jobs that an earlier keeper started, and notes the end of those that ended."""
     for job in store.jobs():
-        if store.pid(job) is None or store.end(job) is not None:
+        if job.lane != lane or store.pid(job) is None or store.end(job) is not None:
             continue
         while store.state(job) == "running":
             time.sleep(POLL_SECONDS)
@@ -89,4 +89,4 @@ def _take(file) -> None:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    keep(Path(sys.argv[1]), sys.argv[2])

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.processes import is_alive
@@ -37,6 +37,9 @@ CLAIMED = 75
 KEEPERS: list[subprocess.Popen] = []
 
 State = Literal["queued", "running", "done", "stopped", "failed"]
+# Jobs of one lane come one after the other; what is short need not wait for a training.
+Lane = Literal["train", "make"]
+LANES: tuple[Lane, ...] = get_args(Lane)
 KILLED = (
     "the process was killed, perhaps for lack of memory. What it had saved is kept: resume it, or "
     "try a smaller setting."
@@ -52,6 +55,7 @@ class Job:
     words: tuple[str, ...]  # of the command line, after `fieldlr`
     created: float  # seconds since 1970
     about: dict[str, Any] = dataclasses.field(default_factory=dict)  # the asker's own notes
+    lane: Lane = "train"
     attempt: int = 0
 
     @property
@@ -76,14 +80,25 @@ class JobStore:
             raise FieldlrError(f"there is no job {job_id!r}. It may have been deleted.")
         return self.folder / job_id / name
 
-    def submit(self, words: Sequence[str], title: str, about: dict[str, Any] | None = None) -> Job:
-        """Queues `fieldlr WORDS` and sees to it that somebody will carry it out."""
+    def submit(
+        self,
+        words: Sequence[str],
+        title: str,
+        about: dict[str, Any] | None = None,
+        lane: Lane = "train",
+    ) -> Job:
+        """Queues `fieldlr WORDS` and sees to it that somebody will carry it out.
+
+        `{job}` in a word stands for the job's own folder.
+        """
         # Names sort by age: the queue is the order of the folders.
         job_id = f"{time.time_ns() // 1_000_000:013d}{secrets.token_hex(3)}"
-        job = Job(job_id, title, tuple(map(str, words)), time.time(), about or {})
+        own = str(self.folder / job_id)
+        words = tuple(str(word).replace("{job}", own) for word in words)
+        job = Job(job_id, title, words, time.time(), about or {}, lane)
         make_folder(self.folder / job_id)
         self.write(job)
-        self.wake()
+        self.wake(lane)
         return job
 
     def jobs(self) -> list[Job]:
@@ -186,7 +201,10 @@ class JobStore:
             return
         words = job.words if words is None else tuple(map(str, words))
         self.write(dataclasses.replace(job, words=words, attempt=job.attempt + 1))
-        self.wake()
+        self.wake(job.lane)
+
+    def rename(self, job_id: str, title: str) -> None:
+        self.write(dataclasses.replace(self.get(job_id), title=title))
 
     def delete(self, job_id: str) -> None:
         """Moves a job that does not run to the trash, from which `undelete` brings it back."""
@@ -201,18 +219,25 @@ class JobStore:
             raise FieldlrError(f"there is no deleted job {job_id!r}.")
         os.replace(self.trash / job_id, self.folder / job_id)
 
+    def last_deleted(self) -> str | None:
+        """The id of what was moved to the trash last."""
+        places = self.trash.glob("*") if self.trash.is_dir() else ()
+        latest = max(places, key=lambda place: place.stat().st_ctime_ns, default=None)
+        return latest and latest.name
+
     def write(self, job: Job) -> None:
         write_json(self.folder / job.id / "job.json", dataclasses.asdict(job))
 
-    def next_queued(self) -> Job | None:
-        """The oldest job that waits."""
-        return next((job for job in self.jobs() if self.state(job) == "queued"), None)
+    def next_queued(self, lane: Lane) -> Job | None:
+        """The oldest job that waits in a lane."""
+        waiting = (job for job in self.jobs() if job.lane == lane and self.state(job) == "queued")
+        return next(waiting, None)
 
-    def wake(self) -> None:
-        """Starts a keeper of the queue; where there is one already, the new one ends at once."""
+    def wake(self, lane: Lane) -> None:
+        """Starts a keeper of a lane; where there is one already, the new one ends at once."""
         KEEPERS[:] = [keeper for keeper in KEEPERS if keeper.poll() is None]
         nowhere = subprocess.DEVNULL
-        words = [sys.executable, "-m", "fieldlr.jobs.keeper", str(self.workspace)]
+        words = [sys.executable, "-m", "fieldlr.jobs.keeper", str(self.workspace), lane]
         pipes = {"stdin": nowhere, "stdout": nowhere, "stderr": nowhere}
         KEEPERS.append(subprocess.Popen(words, **pipes, start_new_session=True))
 

@@ -123,8 +123,16 @@ def closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.where((side[..., 0] >= 0.0).all(-1)[..., None], foot, best)
 
 
-def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
-    """(distance, height along the target's normal, that normal, |cosine| of both normals).
+def distances_to(
+    reference: TriangleMesh, points: np.ndarray, num_samples: int = 100_000, seed: int = 0
+) -> np.ndarray:
+    """Distances (N,) of points (N, 3) to a surface, searched from `num_samples` points on it."""
+    target = sample_surface(reference, num_samples, np.random.default_rng(seed))
+    return np.linalg.norm(_offsets(points, target)[0], axis=1)
+
+
+def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np.ndarray]:
+    """(offsets (N, 3) of points (N, 3) from the nearest points of a surface, their faces (N,)).
 
     A target is searched by its samples and by the centres of its triangles, large and small.
     """
@@ -136,17 +144,23 @@ def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
     away = 1.0 + np.ptp(target.points, axis=0) - target.points.min(0)
     tree = cKDTree(np.concatenate([target.points, corners.mean(1)]) + away)
     owners = np.concatenate([target.faces, np.arange(len(corners))])
-    _, near = tree.query(samples.points + away, k=min(_NEIGHBOURS, len(owners)), workers=-1)
-    candidates = owners[near.reshape(len(samples.points), -1)]
-    offset, face = np.empty_like(samples.points), np.empty_like(samples.faces)
+    _, near = tree.query(points + away, k=min(_NEIGHBOURS, len(owners)), workers=-1)
+    candidates = owners[near.reshape(len(points), -1)]
+    offset, face = np.empty_like(points), np.empty(len(points), np.int64)
     for start in range(0, len(offset), _CHUNK_POINTS):
         part = slice(start, start + _CHUNK_POINTS)
-        points, rivals = samples.points[part, None], candidates[part]
-        offsets = points - closest_on_triangles(points, corners[rivals])
+        some, rivals = points[part, None], candidates[part]
+        offsets = some - closest_on_triangles(some, corners[rivals])
         best = (offsets**2).sum(-1).argmin(1)
         row = np.arange(len(best))
         offset[part], face[part] = offsets[row, best], rivals[row, best]
-    normals = _unit(_normals(corners))[face]
+    return offset, face
+
+
+def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
+    """(distance, height along the target's normal, that normal, |cosine| of both normals)."""
+    offset, face = _offsets(samples.points, target)
+    normals = _unit(_normals(target.mesh.vertices[target.mesh.faces]))[face]
     own = _unit(_normals(samples.mesh.vertices[samples.mesh.faces]))[samples.faces]
     height, cosine = (offset * normals).sum(1), np.abs((own * normals).sum(1))
     return np.linalg.norm(offset, axis=1), height, normals, cosine

@@ -74,6 +74,7 @@ _PAGE = """<!doctype html>
 html, body { margin: 0; height: 100%; overflow: hidden; background: var(--paper); color: var(--ink);
   font: 14px/1.5 system-ui, sans-serif }
 canvas { position: fixed; inset: 0; width: 100%; height: 100%; touch-action: none; cursor: grab }
+body.framed aside :not(#legend, #legend *) { display: none; }
 aside { position: fixed; left: 16px; top: 16px; width: min(300px, calc(100vw - 64px));
   max-height: calc(100vh - 64px); overflow: auto; padding: 16px; border-radius: 12px;
   background: var(--card); border: 1px solid var(--edge); backdrop-filter: blur(8px);
@@ -87,6 +88,7 @@ label { display: inline-flex; align-items: center; gap: 6px; margin-right: 12px;
 i { width: 12px; height: 12px; border-radius: 3px; display: inline-block }
 p { margin: 8px 0 0; color: var(--dim); font-size: 12px }
 </style></head><body><canvas></canvas>
+<script>if (self !== top) document.body.classList.add("framed");</script>
 <aside><h1>%TITLE%</h1>%FACTS%%WARNINGS%<div id="legend"></div>
 <p>Drag to turn, shift-drag to move, wheel or pinch to zoom, double-click to reset.</p></aside>
 <script type="application/json" id="data">%DATA%</script>

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,10 +31,20 @@ def look_at(positions: Tensor, targets: Tensor, up: Tensor) -> Tensor:
 
 
 def orbit(
-    center: Vector, radius: float, elevation: float, frames: int, focal: float, size: Size
+    center: Vector,
+    radius: float,
+    elevation: float,
+    frames: int,
+    focal: float,
+    size: Size,
+    azimuth: float = 0.0,
 ) -> Cameras:
-    """A closed circle about the vertical through `center`, seen from `elevation` above it."""
+    """A closed circle about the vertical through `center`, seen from `elevation` above it.
+
+    It begins at `azimuth`, counted from +X towards +Y.
+    """
     turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
+    turn = turn + math.radians(azimuth)
     tilt = math.radians(elevation)
     across = math.cos(tilt) * torch.stack([turn.cos(), turn.sin()], -1)
     rise = torch.full((frames, 1), math.sin(tilt), dtype=torch.float64)
@@ -44,14 +55,43 @@ def orbit(
 
 def orbit_of(cameras: Cameras, frames: int, size: Size) -> Cameras:
     """The orbit at the mean distance and elevation of a scene's cameras, about their focus."""
+    view = mean_view(cameras)
+    return orbit(view.center, view.radius, view.elevation, frames, focal_for(cameras, size), size)
+
+
+@dataclass(frozen=True)
+class OrbitView:
+    """A place on a sphere about `center`: distances in the cameras' units, angles in degrees."""
+
+    center: Vector
+    radius: float
+    azimuth: float  # from +X towards +Y
+    elevation: float
+
+
+def mean_view(cameras: Cameras) -> OrbitView:
+    """Where the first of the cameras stands about their focus, at their mean distance and height.
+
+    From straight above, a circle about the vertical has no radius left: 75 degrees are the most.
+    """
     center = meeting_point(cameras)[0].double()
     offsets = cameras.camera_to_world[:, :, 3].double() - center
     distances = offsets.norm(dim=-1).clamp_min(1e-9)
     elevation = math.degrees(torch.asin(offsets[:, 2] / distances).mean())
-    # From straight above, a circle about the vertical has no radius left.
+    azimuth = math.degrees(math.atan2(float(offsets[0, 1]), float(offsets[0, 0])))
     elevation = max(-75.0, min(75.0, elevation))
-    focal = _focal_for(cameras, size)
-    return orbit(tuple(center.tolist()), float(distances.mean()), elevation, frames, focal, size)
+    return OrbitView(tuple(center.tolist()), float(distances.mean()), azimuth, elevation)
+
+
+def sway(cameras: Cameras, right: float, up: float, nearer: float, size: Size) -> Cameras:
+    """One camera beside the mean one of a scene seen from the front, looking at its focus.
+
+    The shifts are in units of the cameras' own spread, 90th percentile: beyond 1 it is guesswork.
+    """
+    mean, target, extent = _front(cameras, 0.0)
+    shift = mean[:, :3] @ (torch.tensor([right, up, -nearer], dtype=torch.float64) * extent)
+    poses = look_at((mean[:, 3] + shift)[None], target[None], mean[:, 1])
+    return _cameras(poses, focal_for(cameras, size), size)
 
 
 def spiral(
@@ -63,6 +103,16 @@ def spiral(
     units ahead, by default what the cameras look at (Mildenhall et al. 2019, their code's
     `render_path_spiral`).
     """
+    mean, target, extent = _front(cameras, focus)
+    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
+    curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
+    positions = mean[:, 3] + curve @ mean[:, :3].T
+    poses = look_at(positions, target.expand_as(positions), mean[:, 1])
+    return _cameras(poses, focal_for(cameras, size), size)
+
+
+def _front(cameras: Cameras, focus: float) -> tuple[Tensor, Tensor, Tensor]:
+    """(pose (3, 4) of the mean camera, point (3,) it looks at, spread (3,) along its axes)."""
     poses = cameras.camera_to_world.double()
     middle = poses[:, :, 3].mean(0)
     mean = look_at(
@@ -73,12 +123,7 @@ def spiral(
     if not focus:
         focus = float(((meeting_point(cameras)[0].double() - middle) @ -mean[:, 2]).clamp_min(1e-3))
     extent = torch.quantile(((poses[:, :, 3] - middle) @ mean[:, :3]).abs(), 0.9, dim=0)
-    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
-    curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
-    positions = middle + curve @ mean[:, :3].T
-    target = middle - focus * mean[:, 2]
-    poses = look_at(positions, target.expand_as(positions), mean[:, 1])
-    return _cameras(poses, _focal_for(cameras, size), size)
+    return mean, middle - focus * mean[:, 2], extent
 
 
 def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = None) -> Cameras:
@@ -109,7 +154,7 @@ def _cameras(poses: Tensor, focal: float | Tensor, size: Size) -> Cameras:
     return Cameras(poses.float(), intrinsics, sizes, torch.zeros(count, 6))
 
 
-def _focal_for(cameras: Cameras, size: Size) -> float:
+def focal_for(cameras: Cameras, size: Size) -> float:
     """The focal length that shows at `size` as much as the mean camera does, at the least."""
     relative = cameras.intrinsics[:, :2].double() / cameras.sizes.double()
     return float((relative.mean(0) * torch.tensor(size, dtype=torch.float64)).min())

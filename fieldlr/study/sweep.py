@@ -32,8 +32,12 @@ class Entry:
     @property
     def name(self) -> str:
         """Its folder's name."""
-        text = f"{self.curve} {self.point} seed {self.options.seed}"
-        return text.replace("=", "").replace(" ", "-")
+        return fit_name(self.curve, self.point, self.options.seed)
+
+
+def fit_name(curve: str, point: str, seed: int) -> str:
+    """The name of the folder of a fit, in its study's `fits`."""
+    return f"{curve} {point} seed {seed}".replace("=", "").replace(" ", "-")
 
 
 def plan(

@@ -170,7 +170,7 @@ class OccupancyTask:
         volume = self.volume
         extraction = extract(field.level, volume.aabb, resolution)
         grid = voxelise(extraction.mesh, volume.aabb, volume.shape)
-        truth = volume.mesh or _boolean_surface(volume)
+        truth = surface_of(volume)
         figures = {"iou_mesh": shape.iou(grid, volume.dense())}
         distances = shape.surface_distances(truth, extraction.mesh)
         return figures | {
@@ -210,8 +210,12 @@ def curvature(logits: Tensor) -> Tensor:
     return (inside * (1.0 - inside)).clamp_min(1e-3)
 
 
+def surface_of(volume: OccupancyVolume) -> TriangleMesh:
+    """The surface that a solid came with, else that of marching cubes over its voxel centres."""
+    return volume.mesh or _boolean_surface(volume)
+
+
 def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
-    """The surface of a solid that came without one: marching cubes over its voxel centres."""
     counts = torch.tensor(volume.shape)
 
     def level(points: Tensor) -> Tensor:

@@ -168,8 +168,8 @@ class RadianceTask:
         views = self._held_out()
         figures = []
         for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
-            photo, _ = self._photo(view)
-            photo = _shrunk(photo, max(1, photo.shape[1] // QUICK_WIDTH))
+            photo, _ = self.photo(view)
+            photo = shrunk(photo, max(1, photo.shape[1] // QUICK_WIDTH))
             size = torch.tensor([[photo.shape[1], photo.shape[0]]])
             rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
             figures.append(psnr_db(photo, rendered))
@@ -183,7 +183,7 @@ class RadianceTask:
         """
         per_view, errors = [], []
         for view in self._held_out():
-            photo, mask = self._photo(view)
+            photo, mask = self.photo(view)
             rendered = self._render(field, self.scene.cameras, view)
             if mask is not None:
                 rendered = torch.where(mask[..., None], rendered, photo)
@@ -211,7 +211,7 @@ class RadianceTask:
         cameras = cameras.to(_device(field))
         return render_image(field, cameras, index, self.background).rgb.cpu()
 
-    def _photo(self, view: int) -> tuple[Tensor, Tensor | None]:
+    def photo(self, view: int) -> tuple[Tensor, Tensor | None]:
         """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
         image = self.scene.images[view].float() / 255.0
         if image.shape[-1] == 4:
@@ -241,7 +241,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _shrunk(photo: Tensor, factor: int) -> Tensor:
+def shrunk(photo: Tensor, factor: int) -> Tensor:
     """The means of squares of factor x factor pixels, (H // factor, W // factor, 3)."""
     height, width = photo.shape[0] // factor, photo.shape[1] // factor
     squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, 3)

@@ -1,5 +1,6 @@
 """The verbs of the command line: each a dataclass of its flags, whose `run` gives the JSON."""
 
+from fieldlr.verbs.app import App
 from fieldlr.verbs.bd import Bd
 from fieldlr.verbs.check import Check
 from fieldlr.verbs.demo import Demo
@@ -20,6 +21,7 @@ VERBS = {
     "spectrum": Spectrum,
     "study": Study,
     "bd": Bd,
+    "app": App,
     "demo": Demo,
     "doctor": Doctor,
 }

@@ -27,9 +27,12 @@ class Fit(Training):
     """Of every random number (0)."""
     resume: bool = False
     """Goes on with the run in --out as if it had never stopped."""
+    preview: bool = False
+    """Writes pictures of the field as it grows: preview.png in the run."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.pipeline import Reconstruction
+        from fieldlr.previews import Previews
         from fieldlr.progress import shown
         from fieldlr.stopping import stop_requests
 
@@ -41,11 +44,17 @@ class Fit(Training):
             self.say(
                 f"training {fit.state.field.num_parameters:,} parameters on {fit.state.device}"
             )
+            previews = Previews(fit) if self.preview else None
             for _ in shown(fit.reports(), fit.task.quality_name, self.quiet):
+                if previews is not None:
+                    previews.look()
                 if stop.requested:
                     return self._stop(fit)
             self.say("evaluating")
-            return fit.finish()
+            results = fit.finish()
+            if previews is not None:
+                previews.last()
+            return results
 
     def _stop(self, fit) -> dict[str, Any]:
         fit.checkpoint()

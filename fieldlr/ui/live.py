@@ -1,0 +1,137 @@
+"""What the page asks for every second: how the jobs stand, as plain values from the disk."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from fieldlr.jobs import Job
+from fieldlr.runs import without_nan
+from fieldlr.tasks import OccupancyTask, RadianceTask
+from fieldlr.ui.workspace import Workspace
+
+# However many pages ask, the disk is read this often.
+FRESH_SECONDS = 0.5
+MOST_POINTS = 160
+QUALITY_NAMES = {"photos": RadianceTask.quality_name}
+
+
+class Live:
+    """The state of a workspace's jobs, read seldom and told often."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self._known: dict[str, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """A line a job, the newest first."""
+        return self._fresh("", self._jobs)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """All that the page shows of one job. FieldlrError where there is none."""
+        self.workspace.store.path(job_id)
+        return self._fresh(job_id, lambda: self._job(job_id))
+
+    def _fresh(self, key: str, read) -> Any:
+        with self._lock:
+            when, value = self._known.get(key, (0.0, None))
+            if time.monotonic() - when > FRESH_SECONDS:
+                value = read()
+                if len(self._known) > 64:
+                    self._known.clear()
+                self._known[key] = (time.monotonic(), value)
+            return value
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        store = self.workspace.store
+        return [
+            {
+                "id": job.id,
+                "title": job.title,
+                "purpose": job.about.get("purpose", ""),
+                "state": store.state(job),
+            }
+            for job in reversed(store.jobs())
+        ]
+
+    def _job(self, job_id: str) -> dict[str, Any]:
+        store = self.workspace.store
+        job = store.get(job_id)
+        state = store.state(job)
+        plain = {
+            "id": job.id,
+            "title": job.title,
+            "purpose": job.about.get("purpose", ""),
+            "state": state,
+            "stopping": state == "running" and store.stop_asked(job),
+            "reason": store.reason(job),
+            "said": store.last_words(job).removeprefix("fieldlr: "),
+            "ahead": self._ahead(job) if state == "queued" else 0,
+            "attempt": job.attempt,
+        }
+        if plain["purpose"] == "fit":
+            plain |= self._fit(job, state)
+        return without_nan(plain)
+
+    def _ahead(self, job: Job) -> int:
+        """How many jobs of its lane come first."""
+        store = self.workspace.store
+        waiting = ("queued", "running")
+        others = (j for j in store.jobs() if j.lane == job.lane and j.id < job.id)
+        return sum(store.state(other) in waiting for other in others)
+
+    def _fit(self, job: Job, state: str) -> dict[str, Any]:
+        folder = self.workspace.run_folder(job)
+        reports = history(folder / "history.jsonl")
+        run = self.workspace.store.result(job) or {}
+        kind = job.about.get("kind", "")
+        last = reports[-1] if reports else {}
+        progress = last.get("progress", 0.0)
+        seconds = last.get("seconds", 0.0)
+        left = seconds * (1.0 / progress - 1.0) if progress > 0 else None
+        return {
+            "kind": kind,
+            "quality_name": QUALITY_NAMES.get(kind, OccupancyTask.quality_name),
+            "num_parameters": job.about.get("num_parameters"),
+            "progress": 1.0 if state == "done" else progress,
+            "seconds": seconds,
+            "seconds_left": left if state == "running" else None,
+            "step": last.get("step", 0),
+            "loss": thinned([(r["seconds"], r["loss"]) for r in reports]),
+            "quality": [(r["seconds"], r["quality"]) for r in reports if r["quality"] is not None],
+            "final_quality": run.get("quality"),
+            "preview": _version(folder / "preview.png"),
+            "photo": (folder / "photo.png").exists(),
+            "trained": (folder / "field.safetensors").exists(),
+        }
+
+
+def history(path: Path) -> list[dict[str, Any]]:
+    """The reports of a fit so far; a line that is just being written is left out."""
+    try:
+        whole, _, _ = path.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+    except (OSError, ValueError):
+        return []
+
+
+def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most MOST_POINTS of them, each the mean of its neighbours, so that noise shows less."""
+    points = [(x, y) for x, y in points if y is not None]
+    group = -(-len(points) // MOST_POINTS)
+    if group <= 1:
+        return points
+    groups = (points[i : i + group] for i in range(0, len(points), group))
+    return [tuple(sum(axis) / len(part) for axis in zip(*part, strict=True)) for part in groups]
+
+
+def _version(path: Path) -> int | None:
+    """Changes with the file; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None

@@ -1,0 +1,92 @@
+"""What all tabs share: the workspace, the chosen source and run, and how mistakes are told."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from fieldlr.errors import FieldlrError
+from fieldlr.ui.views import Viewer
+from fieldlr.ui.workspace import Workspace
+
+PRIVATE = {"api_visibility": "private"}
+
+
+@dataclass
+class Page:
+    """The page under construction."""
+
+    workspace: Workspace
+    viewer: Viewer
+    source: gr.Dropdown
+    run: gr.Dropdown
+    tabs: gr.Tabs
+    queue: gr.HTML  # its `submit` tells that a job has changed its state
+    loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
+
+    def on_load(self, handler: Callable, outputs: list) -> None:
+        """Calls a handler when somebody opens the page."""
+        self.loads.append((handler, outputs))
+
+
+def told(handler: Callable) -> Callable:
+    """The handler, whose FieldlrError the page shows as a sentence."""
+
+    @functools.wraps(handler)
+    def telling(*words, **more):
+        try:
+            return handler(*words, **more)
+        except FieldlrError as error:
+            raise gr.Error(str(error), duration=20, print_exception=False) from None
+
+    return telling
+
+
+def source_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    return [(f"{source.name} ({source.kind})", source.id) for source in workspace.sources()]
+
+
+def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    """Trainings, the newest first, with what has become of those that are not done."""
+    choices = []
+    for job in workspace.trainings():
+        state = workspace.store.state(job)
+        choices.append((job.title if state == "done" else f"{job.title} ({state})", job.id))
+    return choices
+
+
+def sources_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
+    """The dropdown of sources as it is now, by default with the newest chosen."""
+    choices = source_choices(workspace)
+    known = [value for _, value in choices]
+    return gr.Dropdown(
+        choices=choices, value=chosen if chosen in known else next(iter(known), None)
+    )
+
+
+def runs_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
+    """The dropdown of runs as it is now, by default with the newest chosen."""
+    choices = run_choices(workspace)
+    known = [value for _, value in choices]
+    return gr.Dropdown(
+        choices=choices, value=chosen if chosen in known else next(iter(known), None)
+    )
+
+
+def moving(kind: str, value: str = "", **where) -> gr.HTML:
+    """A part of the page that fieldlr.js brings to life."""
+    return gr.HTML(
+        value,
+        html_template="<div class='fl-root'></div>",
+        js_on_load=f"fieldlr.{kind}(element, props, trigger, watch)",
+        **where,
+    )
+
+
+def packed(**plain) -> str:
+    """Plain values for a moving part."""
+    return json.dumps(plain)

@@ -1,0 +1,50 @@
+"""A workspace, and small runs in it that real processes have trained."""
+
+import time
+
+import numpy as np
+import pytest
+
+from fieldlr.ui import forms
+from fieldlr.ui.checks import bring, bring_example
+from fieldlr.ui.views import Viewer
+from fieldlr.ui.workspace import Workspace
+
+PATIENCE_SECONDS = 120.0
+
+
+def _wait(workspace, job_id, *states):
+    """The state of a job, once it is one of these."""
+    store, until = workspace.store, time.monotonic() + PATIENCE_SECONDS
+    while (state := store.state(store.get(job_id))) not in states:
+        assert time.monotonic() < until, (state, store.log(store.get(job_id)))
+        time.sleep(0.1)
+    return state
+
+
+@pytest.fixture(scope="session")
+def wait():
+    return _wait
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(viewer, id of a solid's run, id of a scene's run), both trained for a moment."""
+    folder = tmp_path_factory.mktemp("trained")
+    workspace = Workspace(folder / "workspace")
+    solid = np.zeros((32, 32, 32), bool)
+    solid[8:24, 6:26, 9:22] = True
+    np.save(folder / "block.npy", solid)
+    block = bring(workspace, [folder / "block.npy"])
+    quick = {"seconds": 4.0, "width": 32}
+    solid_run = forms.train(workspace, block, forms.Choice(**quick))
+    scene = bring_example(workspace, "windmill")
+    scene_run = forms.train(workspace, scene, forms.Choice(seconds=4.0, downscale=4))
+    for job_id in (solid_run, scene_run):
+        assert _wait(workspace, job_id, "done", "failed") == "done"
+    return Viewer(workspace), solid_run, scene_run
