@@ -40,10 +40,10 @@ def compare_grid(config: HashGrid | DenseGrid, generator: torch.Generator, devic
 
 
 def compare_network(sizes: list[int], generator: torch.Generator, device: str) -> None:
-    """The values of a network of so many units, and the gradients of its weights and biases."""
+    """The values of a network of so many units, and the gradients of all that goes in."""
     layers = relu_layers(sizes, generator, device)
-    x = torch.randn(ROWS, sizes[0], generator=generator).to(device)
-    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
+    x = torch.randn(ROWS, sizes[0], generator=generator).to(device).requires_grad_()
+    tensors = [x, *(t for layer in layers for t in (layer.weight, layer.bias))]
     same(
         f"its network {sizes}",
         _and_gradients(fused.run(layers, x), tensors),
