@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +13,9 @@ from pathlib import Path
 
 import torch
 
-PROBE_SECONDS = 20.0
+from fieldlr.execution import tinycudann
+from fieldlr.probing import PROBE_SECONDS, failure
+
 SPEED_SECONDS = 1.5  # per number format; there are two
 MATRIX_ROWS, MATRIX_WIDTH = 4096, 256  # a chunk of points through a hidden layer
 
@@ -72,10 +72,10 @@ PARTS = (
     Part(
         "tinycudann",
         "tinycudann",
-        "networks on NVIDIA GPUs; nothing uses it yet",
+        "grids and small networks on NVIDIA GPUs",
         "on a machine with an NVIDIA GPU and its compiler: "
         "pip install --no-build-isolation -r requirements-cuda.txt",
-        "import tinycudann",
+        tinycudann.PROBE,
     ),
 )
 
@@ -139,27 +139,8 @@ def _examine_part(part: Part) -> dict:
     """Whether a package works, tried in a process of its own: a native library may crash."""
     if util.find_spec(part.module) is None:
         return {"works": False, "version": None, "reason": "not installed"}
-    reason = _failure(part.probe) if part.probe else None
+    reason = failure(part.probe, PROBE_SECONDS) if part.probe else None
     return {"works": reason is None, "version": _version(part.distribution), "reason": reason}
-
-
-def _failure(statement: str) -> str | None:
-    """Why a statement fails in a fresh interpreter: the last line it leaves; None if it works."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", statement],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROBE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer in {PROBE_SECONDS:.0f} s"
-    if done.returncode == 0:
-        return None
-    lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines else f"the process ended with {done.returncode}"
 
 
 def _version(distribution: str) -> str | None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.execution import tinycudann
 from fieldlr.fields.config import FieldConfig
 from fieldlr.muon import Muon
 from fieldlr.tasks.task import Task
@@ -93,6 +94,8 @@ class FitState:
     losses: list[float] = field(default_factory=list)  # of the present attempt, the last few
 
     def __post_init__(self):
+        if self.device.type == "cuda":
+            tinycudann.reason_against()  # Looked for before the clock runs.
         self.generator = torch.Generator().manual_seed(self.seed + 1000 * self.restarts)
         self.field = self.task.make_field(self.config, self.generator).to(self.device)
         groups = self.task.parameter_groups(self.field)

@@ -22,3 +22,11 @@ def data_dir() -> Path:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def cuda() -> torch.device:
+    """An NVIDIA GPU, for tests marked `gpu`."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU that torch can use")
+    return torch.device("cuda")

@@ -15,6 +15,7 @@ FLOORS = {
     "__version__": 0,  # `from fieldlr import __version__`: a constant, not a room
     "errors": 0,
     "files": 0,
+    "probing": 0,
     "geometry": 0,
     "cameras": 0,
     "triangles": 0,
@@ -60,7 +61,15 @@ FLOORS = {
 }
 
 # The ground floor is a short stair of its own: cameras and triangles speak of rays and boxes.
-STEPS = {"__version__": 0, "errors": 0, "files": 1, "geometry": 1, "cameras": 2, "triangles": 2}
+STEPS = {
+    "__version__": 0,
+    "errors": 0,
+    "files": 1,
+    "probing": 1,
+    "geometry": 1,
+    "cameras": 2,
+    "triangles": 2,
+}
 
 SHAPES = {"data", "surface", "metrics", "export"}
 HOMES = {

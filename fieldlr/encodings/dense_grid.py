@@ -33,23 +33,29 @@ class DenseGrid:
         """Nodes along an edge, per level."""
         return geometric(self.num_levels, self.coarsest, self.finest)
 
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Table rows, per level."""
+        return tuple(nodes**3 for nodes in self.resolutions)
+
     def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
         return DenseGridEncoding(self, generator)
 
     def num_parameters(self, in_features: int = 3) -> int:
-        return self.num_channels * sum(nodes**3 for nodes in self.resolutions)
+        return self.num_channels * sum(self.rows)
 
 
 class DenseGridEncoding(GridEncoding):
     """One table row per node, x fastest, level after level."""
 
     def __init__(self, config: DenseGrid, generator: torch.Generator | None):
+        super().__init__(
+            config.num_levels, config.num_channels, sum(config.rows), generator=generator
+        )
+        self.config = config
         # int32 halves the traffic of the indices; a table stays far below 2^31 rows.
         nodes = torch.tensor(config.resolutions, dtype=torch.int32)
         sizes = nodes**3
-        super().__init__(
-            config.num_levels, config.num_channels, int(sizes.sum()), generator=generator
-        )
         x, y, z = torch.tensor(CORNERS, dtype=torch.int32).T
         steps = x + nodes[:, None] * (y + nodes[:, None] * z)
         self.register_buffer("nodes", nodes, persistent=False)

@@ -10,8 +10,9 @@ from fieldlr.errors import FieldlrError
 
 # The corners of a cell, x + 2 y + 4 z.
 CORNERS = tuple((i & 1, (i >> 1) & 1, i >> 2) for i in range(8))
-# Points that are read at a time: their corners stay in the second-level cache.
-CHUNK = 4096
+# Points that are read at a time: their corners stay in the second-level cache. A GPU has work for
+# more at once, and every chunk costs it some thirty launches.
+CHUNK, GPU_CHUNK = 4096, 1 << 18
 
 
 def geometric(count: int, first: int, last: int) -> tuple[int, ...]:
@@ -64,7 +65,8 @@ class GridEncoding(nn.Module):
         return x * y * z
 
     def forward(self, points: Tensor) -> Tensor:
-        chunks = [self.corners(chunk) for chunk in points.split(CHUNK)]
+        size = GPU_CHUNK if points.is_cuda else CHUNK
+        chunks = [self.corners(chunk) for chunk in points.split(size)]
         rows = weighted_rows(
             self.table,
             [indices.flatten(0, 1) for indices, _ in chunks],

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import Layer
+from fieldlr.execution import Layer, encode
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.mlp import Mlp
@@ -45,7 +45,7 @@ class OccupancyField(Field):
 
     def encoded(self, points: Tensor) -> Tensor:
         """What the MLP sees of world points: (M, 3) to (M, F)."""
-        return self.encoding(self.space.warp(points))
+        return encode(self.encoding, self.space.warp(points))
 
     def layers(self) -> list[Layer]:
         """The MLP's layers, for a training pass of its own."""

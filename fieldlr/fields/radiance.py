@@ -11,7 +11,7 @@ from torch.nn import functional
 from fieldlr.encodings import Frequency, Identity, spherical_harmonics
 from fieldlr.encodings.spherical import NUM_HARMONICS
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import Layer, run_layers
+from fieldlr.execution import Layer, encode, run_layers
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.mlp import Mlp, engine_layers
@@ -126,7 +126,7 @@ class RadianceMlp(nn.Module):
         self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Densities (M,) and features (M, F) at points (M, 3) of the cube."""
-        features = self.trunk(self.encoding(unit))
+        features = self.trunk(encode(self.encoding, unit))
         logit = noisy(features[:, 0], noise, generator)
         return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0)), features
 
@@ -182,7 +182,7 @@ class RadianceNerf(nn.Module):
         self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Densities (M,) and features (M, width) at points (M, 3) of the cube."""
-        hidden = run_layers(self._trunk_layers(), self.encoding(unit))
+        hidden = run_layers(self._trunk_layers(), encode(self.encoding, unit))
         logit = run_layers(engine_layers(self.sigma), hidden)[:, 0]
         return functional.softplus(noisy(logit, noise, generator) - 1.0), hidden
 

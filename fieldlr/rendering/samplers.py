@@ -18,8 +18,9 @@ from fieldlr.geometry import Rays, Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.samples import RaySamples, uniform
 
-# Candidates that are looked up in the occupancy grid at a time; they stay in the cache.
-CHUNK = 65536
+# Candidates that are looked up in the occupancy grid at a time; they stay in the cache. A GPU looks
+# up more at once.
+CHUNK, GPU_CHUNK = 65536, 1 << 22
 # Steps along the diagonal of a box, or along a whole ray of an endless space.
 NUM_STEPS = {"box": 192, "ndc": 128, "contracted": 128}
 # A ray's longest way through the cube.
@@ -49,7 +50,7 @@ class GridSampler:
         offsets = torch.zeros_like(rays.origins[:, 0])
         if generator is not None:
             offsets = uniform(offsets.shape, generator, offsets.device)
-        size = max(1, CHUNK // self.num_steps)
+        size = max(1, (GPU_CHUNK if offsets.is_cuda else CHUNK) // self.num_steps)
         parts = [
             self._walk(space, rays[i : i + size], offsets[i : i + size], i)
             for i in range(0, len(rays), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
-from fieldlr.execution import LossOfRows, fast_format, layers_loss
+from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import MAX_PARAMETERS, gauss_newton_step
@@ -65,6 +66,7 @@ class OccupancyTask:
         self.volume = volume
         self.settings = settings or OccupancySettings()
         self.near = volume.near_surface(self.settings.near_voxels)
+        self.recorded: tuple[OccupancyField, RecordedLoss] | None = None
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> OccupancyField:
         return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
@@ -98,12 +100,10 @@ class OccupancyTask:
     ) -> tuple[Tensor, int]:
         """Mean binary cross-entropy of the logits at `draw`'s voxels."""
         points, target = self.batch(field, generator, self.settings.points_per_step)
-        if learns(field.encoding):
-            loss = functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
-            return loss, len(points)
-        encoded = field.encoded(points)
-        total = layers_loss(field.mlp.layers(), encoded, cross_entropy(target))
-        return total / len(points), len(points)
+        if self.recorded is None or self.recorded[0] is not field:
+            recorded = RecordedLoss(partial(mean_cross_entropy, field), field.parameters())
+            self.recorded = field, recorded
+        return self.recorded[1](points, target), len(points)
 
     def batch(
         self, field: OccupancyField, generator: torch.Generator, total: int
@@ -192,6 +192,14 @@ class OccupancyTask:
 def learns(encoding: nn.Module) -> bool:
     """Whether an encoding has numbers of its own to learn."""
     return any(True for _ in encoding.parameters())
+
+
+def mean_cross_entropy(field: OccupancyField, points: Tensor, target: Tensor) -> Tensor:
+    """The mean over points (N, 3) that are inside or not, as 1 or 0 (N, 1)."""
+    if learns(field.encoding):
+        return functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
+    encoded = field.encoded(points)
+    return layers_loss(field.mlp.layers(), encoded, cross_entropy(target)) / len(points)
 
 
 def cross_entropy(target: Tensor) -> LossOfRows:

@@ -8,44 +8,24 @@ work is done in place and a scale never costs a pass of its own (see `activation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from fieldlr.activations import Activation
+from fieldlr.execution import fused
+from fieldlr.execution.layers import (
+    MAX_SPLIT_FEATURES,
+    Layer,
+    LossOfRows,
+    fast_format,
+    with_gradients,
+)
 
 # 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
 CHUNK_ROWS = 4096
 # A GPU wants few and large products: this many rows of 256 bfloat16 numbers are 128 MiB.
 GPU_CHUNK_ROWS = 1 << 18
-# Raw coordinates need more than bfloat16's 8 bits: they travel as a sum of two such numbers.
-MAX_SPLIT_FEATURES = 4
-
-
-@dataclass(frozen=True)
-class Layer:
-    """h -> activation(weight h + bias); with `skip` the input is [h, x], x being the stack's."""
-
-    weight: Tensor  # (out, in), float32 or float64, differentiable
-    bias: Tensor | None
-    activation: Activation | None = None
-    skip: bool = False
-
-
-# The outputs (M, out) of some rows to their summed loss and its first derivative (M, out).
-LossOfRows = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
-
-
-@lru_cache
-def fast_format(device_type: str) -> torch.dtype:
-    """The number format in which this kind of device multiplies fastest at enough precision."""
-    if device_type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if fast else torch.float32
 
 
 def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -58,8 +38,9 @@ def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None)
     if dtype is None:
         fast = torch.is_grad_enabled() and x.dtype == torch.float32
         dtype = fast_format(x.device.type) if fast else x.dtype
-    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
-    return _RunLayers.apply(x, layers, dtype, *tensors)
+    if fused.takes(layers, x, dtype):
+        return fused.run(layers, x)
+    return _RunLayers.apply(x, layers, dtype, *_tensors(layers))
 
 
 def layers_loss(
@@ -73,8 +54,20 @@ def layers_loss(
     A chunk never leaves the caches between its two passes.
     """
     dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
-    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
-    return _LayersLoss.apply(x, layers, dtype, loss_of_rows, *tensors)
+    if fused.takes(layers, x, dtype):
+        return fused.loss(layers, x, loss_of_rows)
+    with torch.no_grad():
+        stack = _Stack(layers, dtype, _must_split(x, dtype))
+        sums = _Sums(layers)
+        total = x.new_zeros(())
+        for rows in chunks(x):
+            kept = []
+            y = stack.forward(x[rows], kept)
+            loss, grad = loss_of_rows(y.to(x.dtype), rows)
+            total += loss
+            stack.backward(grad.to(dtype, copy=True), kept, x[rows], sums, want_x=False)
+        gradients = sums.finished()
+    return with_gradients(total, _tensors(layers), gradients)
 
 
 @torch.no_grad()
@@ -222,31 +215,14 @@ class _RunLayers(torch.autograd.Function):
         return (grad_x, None, None, *sums.finished())
 
 
-class _LayersLoss(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, layers, dtype, loss_of_rows, *tensors):
-        stack = _Stack(layers, dtype, _must_split(x, dtype))
-        sums = _Sums(layers)
-        total = x.new_zeros(())
-        for rows in chunks(x):
-            kept = []
-            y = stack.forward(x[rows], kept)
-            loss, grad = loss_of_rows(y.to(x.dtype), rows)
-            total += loss
-            stack.backward(grad.to(dtype, copy=True), kept, x[rows], sums, want_x=False)
-        ctx.gradients = sums.finished()
-        return total
-
-    @staticmethod
-    def backward(ctx, grad):
-        gradients = [None if g is None else g * grad for g in ctx.gradients]
-        return (None, None, None, None, *gradients)
-
-
 def chunks(x: Tensor) -> list[slice]:
     """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
     size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
     return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
+
+
+def _tensors(layers: list[Layer]) -> list[Tensor | None]:
+    return [t for layer in layers for t in (layer.weight, layer.bias)]
 
 
 def _scales(layer: Layer) -> tuple[float, float]:

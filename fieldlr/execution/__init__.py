@@ -1,0 +1,15 @@
+"""How a batch goes through layers and grids: number format, chunks, hand-written passes, backend.
+
+`engine` is the way in torch, on every device. On an NVIDIA GPU with tiny-cuda-nn, `fused` takes
+the networks that fit it and `grids` the grid encodings; `recording` saves launches.
+"""
+
+from fieldlr.execution.engine import CHUNK_ROWS as CHUNK_ROWS
+from fieldlr.execution.engine import layer_passes as layer_passes
+from fieldlr.execution.engine import layers_loss as layers_loss
+from fieldlr.execution.engine import run_layers as run_layers
+from fieldlr.execution.grids import encode as encode
+from fieldlr.execution.layers import Layer as Layer
+from fieldlr.execution.layers import LossOfRows as LossOfRows
+from fieldlr.execution.layers import fast_format as fast_format
+from fieldlr.execution.recording import RecordedLoss as RecordedLoss
