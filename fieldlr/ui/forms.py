@@ -98,6 +98,12 @@ def costs(kind: str, choice: Choice) -> dict[str, int]:
     return {name: BYTES_PER_NUMBER * num_parameters(kind, choice, name) for name in BACKBONES}
 
 
+def grid_dominates(kind: str, choice: Choice) -> bool:
+    """Whether the backbones hardly differ in size, because an encoding stores most numbers."""
+    sizes = costs(kind, choice).values()
+    return min(sizes) > 0.9 * max(sizes)
+
+
 def estimate(kind: str, choice: Choice) -> str:
     """How long it will take, in words."""
     group = "photos" if kind == "photos" else "shape"

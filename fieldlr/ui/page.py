@@ -26,6 +26,7 @@ class Page:
     run: gr.Dropdown
     tabs: gr.Tabs
     queue: gr.HTML  # its `submit` tells that a job has changed its state
+    live: gr.HTML | None = None  # its `submit` tells that the chosen run has
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 
     def on_load(self, handler: Callable, outputs: list) -> None:

@@ -32,19 +32,20 @@ def build(page: Page) -> gr.Slider:
 
     def scale(job_id):
         if not job_id:
-            return "", gr.Slider(), gr.Checkbox(), gr.Button()
+            return "", gr.Slider(), gr.Checkbox()
         kind = page.workspace.store.get(job_id).about["kind"]
+        colored = gr.Checkbox(visible=kind != "photos")
         try:
             levels = surfaces.levels(page.viewer.shown(job_id).field)
-        except FieldlrError:
-            return "", gr.Slider(), gr.Checkbox(), gr.Button()
+        except FieldlrError:  # Nothing is trained yet: the scale comes when there is.
+            return "", gr.Slider(), colored
         slider = gr.Slider(
             minimum=round(levels.low, 3),
             maximum=round(levels.high, 3),
             value=round(levels.usual, 3),
             label=f"Level: {levels.label}",
         )
-        return _bars(levels), slider, gr.Checkbox(visible=kind != "photos"), gr.Button()
+        return _bars(levels), slider, colored
 
     def extract(job_id, value, samples, only_largest, with_errors):
         folder = export_folder(page.workspace, job_id)
@@ -68,7 +69,8 @@ def build(page: Page) -> gr.Slider:
         download = gr.DownloadButton(value=str(made.full), interactive=True)
         return str(made.view), truth, words, download
 
-    page.run.change(told(scale), page.run, [bars, level, errors, make], **PRIVATE)
+    for event in (page.run.change, page.live.submit):
+        event(told(scale), page.run, [bars, level, errors], show_progress="hidden", **PRIVATE)
     inputs = [page.run, level, resolution, largest, errors]
     outputs = [mesh, given, said, whole]
     for event in (make.click, level.release, errors.input, largest.input):

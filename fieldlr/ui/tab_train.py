@@ -31,7 +31,7 @@ def build(page: Page) -> None:
             cost = gr.Markdown(elem_id="cost")
             start = gr.Button("Train", variant="primary", elem_id="train")
         with gr.Column(min_width=320):
-            live = moving("live", elem_id="live")
+            live = page.live = moving("live", elem_id="live")
             with gr.Row():
                 stop = gr.Button("Stop, and keep it", interactive=False, elem_id="stop")
                 resume = gr.Button("Resume", interactive=False, elem_id="resume")
@@ -46,6 +46,11 @@ def build(page: Page) -> None:
             f"**{numbers:,} parameters, {forms.size_of(size)}** as 32-bit numbers; "
             f"{forms.estimate(kind, choice)} of training."
         )
+        if forms.grid_dominates(kind, choice):
+            told_cost += (
+                " Nearly all of it is the grid of the encoding, whatever the backbone. For a small "
+                "file choose the encoding `frequency`."
+            )
         return gr.Radio(choices=_labelled(kind, choice)), told_cost
 
     def begin(source_id, *values):

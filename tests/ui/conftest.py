@@ -1,6 +1,8 @@
 """A workspace, and small runs in it that real processes have trained."""
 
+import importlib.util
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,16 @@ def _wait(workspace, job_id, *states):
         assert time.monotonic() < until, (state, store.log(store.get(job_id)))
         time.sleep(0.1)
     return state
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """The module that starts real servers; test folders are no packages, so it is read here."""
+    path = Path(__file__).parent / "serving.py"
+    spec = importlib.util.spec_from_file_location("serving", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

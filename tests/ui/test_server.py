@@ -2,10 +2,7 @@
 
 import asyncio
 import base64
-import socket
 import struct
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -21,32 +18,12 @@ from fieldlr.examples import example
 from fieldlr.ui.server import Gate
 from fieldlr.ui.serving import LOOPBACK, check_address
 
-PATIENCE_SECONDS = 120.0
-
-
-def free_port():
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return trial.getsockname()[1]
-
 
 @pytest.fixture(scope="module")
-def address(trained):
+def address(trained, servers):
     """Of the app on the workspace that has two runs."""
-    port = free_port()
-    words = ["app", "--port", str(port), "--workspace", str(trained[0].workspace.folder)]
-    server = subprocess.Popen([sys.executable, "-m", "fieldlr", *words])
-    own, until = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            httpx.get(f"{own}/fieldlr/jobs")
-            break
-        except httpx.TransportError:
-            assert server.poll() is None and time.monotonic() < until
-            time.sleep(0.2)
-    yield own
-    server.terminate()
-    server.wait()
+    with servers.serving(trained[0].workspace.folder) as own:
+        yield own
 
 
 def test_states_are_sent_once(address, trained):
@@ -98,7 +75,7 @@ def test_the_page_is_there_and_careful(address):
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
 
 
-def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, tmp_path):
+def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, servers, tmp_path):
     client = Client(address, verbose=False)
     solid = np.zeros((24, 24, 24), bool)
     solid[5:19, 4:20, 6:18] = True
@@ -108,7 +85,7 @@ def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, tmp_p
     run = client.predict(found["id"], "sine-low-rank", 2, 600.0, api_name="/train")
 
     def until(*states, also=lambda job: True):
-        limit = time.monotonic() + PATIENCE_SECONDS
+        limit = time.monotonic() + servers.PATIENCE_SECONDS
         while True:
             job = client.predict(run, api_name="/job")
             if job["state"] in states and also(job):

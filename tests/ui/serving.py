@@ -1,0 +1,47 @@
+"""Starts real servers of the app, for tests."""
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import httpx
+
+PATIENCE_SECONDS = 120.0
+
+
+def free_port():
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return trial.getsockname()[1]
+
+
+def start(folder, port):
+    """A server process on a workspace, once it answers."""
+    words = ["app", "--port", str(port), "--workspace", str(folder)]
+    server = subprocess.Popen([sys.executable, "-m", "fieldlr", *words])
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not answers(port):
+        assert server.poll() is None and time.monotonic() < until
+        time.sleep(0.2)
+    return server
+
+
+def answers(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/fieldlr/jobs").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def serving(folder):
+    """The address of a server on a workspace; it ends with the block."""
+    port = free_port()
+    server = start(folder, port)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
