@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fieldlr.data import colmap, llff, mesh, transforms, volume
-from fieldlr.data.posing import is_picture
+from fieldlr.data.picture_folder import is_picture
 from fieldlr.data.scene import Scene as Scene
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
 from fieldlr.errors import FieldlrError

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -21,7 +21,7 @@ import torch
 
 from fieldlr.data import colmap
 from fieldlr.data.framing import depths_seen, levelling
-from fieldlr.data.images import IMAGE_SUFFIXES
+from fieldlr.data.picture_folder import EXHAUSTIVE_PHOTOS, photo_files, photo_pairs
 from fieldlr.data.scene import FEWEST_VIEWS, Capture
 from fieldlr.data.structure import find_structure
 from fieldlr.data.transforms_file import write_transforms
@@ -29,10 +29,8 @@ from fieldlr.data.upright import UprightPhoto, copy_upright
 from fieldlr.errors import FieldlrError
 from fieldlr.files import new_folder
 
-# Up to here every photo is matched with every other; beyond, with its neighbours by name.
-EXHAUSTIVE_PHOTOS, NEIGHBOURS = 150, 10
 # Rough seconds for one photo or one pair on one core: they weigh the stages against each other.
-STAGES = {"photos": 0.1, "features": 0.6, "matching": 0.06, "mapping": 0.2}
+STAGES = {"photos": 0.1, "features": 0.6, "matching": 0.06, "mapping": 0.8}
 # Cameras that stand closer than this share of the distance to what they see give no depth.
 SMALLEST_BASELINE = 0.05
 MOST_NAMES = 10
@@ -91,55 +89,14 @@ def find_poses(photos: Path, out: Path) -> Iterator[PosingReport]:
             copies.append(copy_upright(file, work / "images" / f"{number:05d}"))
             yield report("photos", number + 1)
         _write_plan(work, copies, pairs)
-        found = {}
-        for line in find_structure(work):
-            found = line
-            if "stage" in line:
-                yield report(line["stage"], line["done"])
-        result = _take_over(folder, files, copies, found)
+        with closing(find_structure(work)) as sayings:
+            for found in sayings:
+                if "stage" in found:
+                    yield report(found["stage"], found["done"])
+        result = _take_over(folder, files, found)
         shutil.rmtree(work)
     result |= {"out": str(out), "seconds": round(time.perf_counter() - started, 3)}
     yield report("mapping", len(files), result)
-
-
-def photo_files(folder: Path) -> list[Path]:
-    """The pictures in a folder, in the order in which a person counts: 2 before 10."""
-    if not folder.is_dir():
-        raise FieldlrError(f"photos without poses come as a folder of pictures; {folder} is none.")
-    files = [file for file in folder.iterdir() if is_picture(file)]
-    if len(files) < FEWEST_VIEWS:
-        below = sorted({file.parent.name for file in folder.glob("*/*") if is_picture(file)})
-        hint = f" There are pictures in {', '.join(below[:3])}: name that folder." if below else ""
-        raise FieldlrError(
-            f"poses need at least {FEWEST_VIEWS} photos ({' '.join(IMAGE_SUFFIXES)}); {folder} "
-            f"holds {len(files)}.{hint or ' Save other formats, such as .heic, as .jpg.'}"
-        )
-    return sorted(files, key=lambda file: (_counting(file.name), file.name))
-
-
-def is_picture(file: Path) -> bool:
-    """Whether a file's name says that it is a photo; hidden files are other systems' notes."""
-    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-
-
-def photo_pairs(count: int) -> list[tuple[int, int]]:
-    """Which of `count` photos in a row to match: all pairs, or of many photos the likely ones.
-
-    Those are neighbours up to NEIGHBOURS apart and photos that are a power of two apart. The row
-    counts as a ring: who walks around something ends where he began.
-    """
-    if count <= EXHAUSTIVE_PHOTOS:
-        return [(first, second) for first in range(count) for second in range(first + 1, count)]
-    powers = [1 << k for k in range(count.bit_length()) if NEIGHBOURS < 1 << k < count]
-    steps = [*range(1, NEIGHBOURS + 1), *powers]
-    ends = ((first, (first + step) % count) for first in range(count) for step in steps)
-    return sorted({(min(pair), max(pair)) for pair in ends})
-
-
-def _counting(name: str) -> list[tuple[int, str]]:
-    """A key that sorts the numbers in names as numbers."""
-    parts = re.findall(r"(\d+)|(\D+)", name.casefold())
-    return [(int(digits) if digits else -1, letters) for digits, letters in parts]
 
 
 def _share(totals: dict[str, int], stage: str, done: int) -> float:
@@ -163,9 +120,7 @@ def _write_plan(work: Path, copies: list[UprightPhoto], pairs: list[tuple[int, i
     (work / "plan.json").write_text(json.dumps(plan))
 
 
-def _take_over(
-    folder: Path, files: list[Path], copies: list[UprightPhoto], found: dict[str, Any]
-) -> dict[str, Any]:
+def _take_over(folder: Path, files: list[Path], found: dict[str, Any]) -> dict[str, Any]:
     """Writes the posed photos into the folder and gives the figures."""
     if not found["views"] or found["views"][0] < FEWEST_VIEWS:
         raise FieldlrError(f"the {len(files)} photos do not fit together: no poses. {ADVICE}")
@@ -187,11 +142,11 @@ def _take_over(
         "reprojection_px": found["reprojection_px"],
         "points": 0 if capture.points is None else len(capture.points),
         "unregistered": absent,
-        "warnings": _warnings(capture, len(files), absent, found["views"]),
+        "warnings": doubts(capture, len(files), absent, found["views"]),
     }
 
 
-def _warnings(
+def doubts(
     capture: Capture, num_photos: int, absent: Sequence[str], views: Sequence[int]
 ) -> list[str]:
     """What is doubtful about the poses, in sentences."""
@@ -201,8 +156,9 @@ def _warnings(
         others = f" and {len(absent) - MOST_NAMES} others" if len(absent) > MOST_NAMES else ""
         warnings.append(
             f"{len(absent)} of {num_photos} photos have no pose and are left out: {named}{others}."
+            + f" {ADVICE}" * (2 * len(absent) > num_photos)
         )
-    if len(views) > 1:
+    if absent and len(views) > 1:
         warnings.append(
             f"The photos fall into {len(views)} groups that do not join (of "
             f"{', '.join(map(str, views))} photos); the largest is taken. More photos between "

@@ -15,6 +15,7 @@ zlib and SQLite do not bear those of Pillow and Python beside them: nothing here
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
@@ -29,6 +30,8 @@ LONGEST_SIDE, MOST_FEATURES = 1200, 4096
 PAIRS_AT_ONCE = 100  # between two commits, which is how often progress can be seen
 # With fewer photos than this, a lens is described by one radial term: more would fit the noise.
 PHOTOS_FOR_A_FULL_LENS, FULL_LENS = 20, "OPENCV"
+# Lenses sit nearly in the middle: a principal point that wants to be further off fits the noise.
+FURTHEST_OFF_CENTRE = 0.03
 POLL_SECONDS = 0.3
 
 
@@ -63,6 +66,7 @@ def main(folder: Path, channel: TextIO) -> None:
     plan = json.loads((folder / "plan.json").read_text())
     progress = Progress(channel)
     pycolmap.set_random_seed(SEED)
+    pycolmap.Database.open(folder / "database.db").close()
     for names in plan["lenses"]:
         find_features(folder, names)
     progress.stage = "matching"
@@ -73,9 +77,9 @@ def main(folder: Path, channel: TextIO) -> None:
     (folder / "sparse" / "0").mkdir(parents=True)
     found = {"views": [model.num_reg_images() for model in models], "reprojection_px": None}
     if models:
-        refine(models[0])
-        models[0].write(folder / "sparse" / "0")
-        found["reprojection_px"] = models[0].compute_mean_reprojection_error()
+        largest = refined(models[0])
+        largest.write(folder / "sparse" / "0")
+        found["reprojection_px"] = largest.compute_mean_reprojection_error()
     say(found, channel)
 
 
@@ -88,14 +92,13 @@ def find_features(folder: Path, names: list[str]) -> None:
     options = pycolmap.FeatureExtractionOptions()
     options.max_image_size, options.num_threads = LONGEST_SIDE, torch.get_num_threads()
     options.sift.max_num_features = MOST_FEATURES
+    place = folder / "database.db", folder / "images"
+    single = pycolmap.CameraMode.SINGLE
+    # Listed first, photos have their numbers by name and not by who is done first, on which the
+    # result would depend.
+    pycolmap.import_images(*place, single, image_names=names, options=reading)
     pycolmap.extract_features(
-        folder / "database.db",
-        folder / "images",
-        image_names=names,
-        camera_mode=pycolmap.CameraMode.SINGLE,
-        reader_options=reading,
-        extraction_options=options,
-        device=pycolmap.Device.cpu,
+        *place, names, single, reading, extraction_options=options, device=pycolmap.Device.cpu
     )
 
 
@@ -137,21 +140,32 @@ def map_photos(folder: Path, progress: Progress) -> list:
     return sorted(models.values(), key=lambda model: model.num_reg_images(), reverse=True)
 
 
-def refine(model) -> None:
-    """Frees the principal points, in place, where there are photos enough to tell them.
+def refined(model):
+    """The model with free principal points, or as it was where they run away.
 
-    COLMAP holds them at the middle while it maps. A point that is off by 1 % of the focal length
-    turns all cameras by as many hundredths of a radian.
+    COLMAP holds them at the middle of the picture while it maps; a point that is off by 1 % of
+    the focal length turns all cameras by as many hundredths of a radian. Cameras that all look
+    the same way cannot tell it from a turn.
     """
     import pycolmap
 
     if any(camera.model.name != FULL_LENS for camera in model.cameras.values()):
-        return
+        return model
+    free = copy.deepcopy(model)
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_principal_point, options.print_summary = True, False
     options.ceres.solver_options.num_threads = torch.get_num_threads()
-    pycolmap.bundle_adjustment(model, options)
-    model.update_point_3d_errors()
+    pycolmap.bundle_adjustment(free, options)
+    free.update_point_3d_errors()
+    credible = all(off_centre(camera) < FURTHEST_OFF_CENTRE for camera in free.cameras.values())
+    return free if credible else model
+
+
+def off_centre(camera) -> float:
+    """How far the principal point is from the middle, as a share of the picture."""
+    across = camera.principal_point_x / camera.width - 0.5
+    down = camera.principal_point_y / camera.height - 0.5
+    return max(abs(across), abs(down))
 
 
 if __name__ == "__main__":

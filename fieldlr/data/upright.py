@@ -39,17 +39,16 @@ def copy_upright(source: Path, target: Path) -> UprightPhoto:
     with open_picture(source, source) as image, python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
         camera, turned = _exif(image)
-        if image.format in COMMON_FORMATS and not turned:
-            path = target.with_name(target.name + source.suffix.lower())
+        common = image.format in COMMON_FORMATS
+        path = target.with_name(target.name + (source.suffix.lower() if common else ".png"))
+        if common and not turned:
             _link(source, path)
             return UprightPhoto(path, (image.size, *camera))
         picture = plain_picture(ImageOps.exif_transpose(image) if turned else image, source)
         if image.format in ("JPEG", "MPO"):
-            path = target.with_name(target.name + ".jpg")
-            picture.save(path, quality=JPEG_QUALITY, subsampling=0, exif=picture.getexif())
+            picture.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0, exif=picture.getexif())
         else:
-            path = target.with_name(target.name + ".png")
-            picture.save(path)
+            picture.save(path, "PNG")
         return UprightPhoto(path, (picture.size, *camera))
 
 

@@ -19,6 +19,7 @@ class Poses(Verb):
     """
 
     photos: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="PHOTOS")]]
+    """A folder of pictures."""
     out: Out
     """The folder to make: transforms.json and the photos."""
 

@@ -15,29 +15,20 @@ import pytest
 import torch
 from PIL import Image
 
-from fieldlr.data import open_source, transforms
-from fieldlr.data.images import IMAGE_SUFFIXES
-from fieldlr.data.posing import (
-    EXHAUSTIVE_PHOTOS,
-    NEIGHBOURS,
-    find_poses,
-    photo_files,
-    photo_pairs,
-)
+from fieldlr.cameras import Cameras
+from fieldlr.data import llff, open_source, posing, transforms
+from fieldlr.data.picture_folder import EXHAUSTIVE_PHOTOS
+from fieldlr.data.posing import find_poses
+from fieldlr.data.scene import Capture, Split
 from fieldlr.errors import FieldlrError
+from fieldlr.examples import example
 
+SHELF = example("shelf")
 needs_pycolmap = pytest.mark.skipif(
     util.find_spec("pycolmap") is None, reason="pycolmap is not installed"
 )
 ROTATED = Image.Exif()
 ROTATED[0x0112] = 6  # turn by 90 degrees clockwise to see it
-
-
-def touch(folder: Path, *names: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).touch()
-    return folder
 
 
 def noise(folder: Path, count: int) -> Path:
@@ -83,36 +74,6 @@ def read_poses(folder: Path) -> tuple[list[str], torch.Tensor]:
     return [Path(photo.name).stem for photo in capture.photos], capture.cameras.camera_to_world
 
 
-def test_photos_come_in_the_order_in_which_people_count(tmp_path):
-    names = "a10.jpg", "a9.png", "B1.JPG", "._a9.png", "notes.txt", "a9.tif"
-    found = [file.name for file in photo_files(touch(tmp_path, *names))]
-    assert found == ["a9.png", "a9.tif", "a10.jpg", "B1.JPG"]
-
-
-def test_too_few_photos_say_where_there_are_more(tmp_path):
-    touch(tmp_path / "images", *(f"{number}.jpg" for number in range(5)))
-    with pytest.raises(FieldlrError, match=r"holds 0\. There are pictures in images"):
-        photo_files(tmp_path)
-    with pytest.raises(FieldlrError, match=r"at least 3 photos.*holds 2.*heic"):
-        photo_files(touch(tmp_path / "two", "a.jpg", "b.jpg"))
-    with pytest.raises(FieldlrError, match="is none"):
-        photo_files(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("count", [3, EXHAUSTIVE_PHOTOS])
-def test_few_photos_are_all_matched(count):
-    assert len(set(photo_pairs(count))) == count * (count - 1) // 2
-
-
-@pytest.mark.parametrize("count", [EXHAUSTIVE_PHOTOS + 1, 1000])
-def test_many_photos_are_matched_with_their_neighbours_in_a_ring(count):
-    pairs = photo_pairs(count)
-    assert len(pairs) == len(set(pairs)) < count * (NEIGHBOURS + math.log2(count))
-    assert all(0 <= first < second < count for first, second in pairs)
-    assert {(0, 1), (0, NEIGHBOURS), (0, count - 1), (5, 5 + 64)} <= set(pairs)
-    assert (0, NEIGHBOURS + 1) not in pairs
-
-
 def test_without_pycolmap_it_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycolmap", None)
     with pytest.raises(FieldlrError, match=r"pip install 'fieldlr\[poses\]'"):
@@ -129,7 +90,9 @@ def test_an_unreadable_photo_is_named_and_nothing_is_left(tmp_path):
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
-    folder, out = noise(tmp_path / "photos", 3), touch(tmp_path / "out", "precious.txt")
+    folder, out = noise(tmp_path / "photos", 3), tmp_path / "out"
+    out.mkdir()
+    (out / "precious.txt").touch()
     with pytest.raises(FieldlrError, match=r"holds something already|pycolmap"):
         next(find_poses(folder, out))
     assert [path.name for path in out.iterdir()] == ["precious.txt"]
@@ -140,6 +103,39 @@ def test_photos_that_do_not_fit_together_are_a_sentence(tmp_path):
     with pytest.raises(FieldlrError, match=r"no poses.*overlap"):
         list(find_poses(noise(tmp_path / "photos", 3), tmp_path / "out"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
+
+
+def capture_of(baseline: float) -> Capture:
+    """Five cameras in a row of the length `baseline` that look down on points at depth 10."""
+    poses = torch.eye(3, 4).repeat(5, 1, 1)
+    poses[:, 0, 3] = torch.linspace(0, baseline, 5)
+    cameras = Cameras(
+        poses,
+        torch.tensor([[50.0, 50.0, 50.0, 50.0]]).repeat(5, 1),
+        torch.full((5, 2), 100),
+        torch.zeros(5, 6),
+    )
+    points = torch.cat([torch.rand(50, 2) - 0.5, torch.full((50, 1), -10.0)], 1)
+    return Capture("", [], cameras, Split.every_eighth(5), (), points)
+
+
+def test_standing_on_one_spot_is_doubtful():
+    (doubt,) = posing.doubts(capture_of(0.1), 5, [], [5])
+    assert "within 1.0 %" in doubt
+    assert posing.doubts(capture_of(2.0), 5, [], [5]) == []
+
+
+def test_photos_that_are_left_out_are_named_and_groups_counted():
+    names = [f"{number}.jpg" for number in range(12)]
+    lost, groups = posing.doubts(capture_of(2.0), 17, names, [5, 4])
+    assert lost.startswith("12 of 17 photos") and "0.jpg, 1.jpg" in lost and "2 others" in lost
+    assert "two thirds" in lost  # most are lost, so there is advice
+    assert "2 groups" in groups and "5, 4 photos" in groups
+
+
+def test_many_photos_are_told_that_order_matters():
+    (order,) = posing.doubts(capture_of(2.0), EXHAUSTIVE_PHOTOS + 1, [], [EXHAUSTIVE_PHOTOS + 1])
+    assert "order of their names" in order
 
 
 def test_photos_without_poses_are_shown_the_way(tmp_path):
@@ -192,7 +188,7 @@ def test_the_small_fox_agrees_with_its_shipped_poses(small_posed, data_dir):
     shipped = reference(data_dir)
     expected = torch.stack([shipped[stem.partition(".")[0]] for stem in stems])
     degrees, share = pose_errors(poses, expected)
-    assert degrees < 2.0 and share < 0.03
+    assert degrees < 1.5 and share < 0.02
 
 
 @needs_pycolmap
@@ -208,9 +204,9 @@ def test_the_folder_stands_alone_upright_and_level(small_posed, small_fox):
     assert (out / "images" / plain.name).read_bytes() == plain.read_bytes()
 
 
-def started(small_fox: Path, out: Path) -> subprocess.Popen:
-    """The command, once its first photos have features."""
-    words = ["poses", str(small_fox), "--out", str(out), "--json"]
+def started(out: Path) -> subprocess.Popen:
+    """The command on bundled photos, once it looks for features."""
+    words = ["poses", str(SHELF / "images"), "--out", str(out), "--json"]
     command = subprocess.Popen(
         [sys.executable, "-m", "fieldlr", *words], stderr=subprocess.PIPE, text=True
     )
@@ -221,29 +217,26 @@ def started(small_fox: Path, out: Path) -> subprocess.Popen:
 
 def alive(folder: Path) -> bool:
     """Whether a process works on something in the folder."""
-    return bool(
-        subprocess.run(["pgrep", "-f", f"structure_process {folder}"], capture_output=True).stdout
-    )
+    words = ["pgrep", "-f", f"structure_process {folder}"]
+    return bool(subprocess.run(words, capture_output=True).stdout)
 
 
 @needs_pycolmap
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_asked_and_leaves_nothing(small_fox, tmp_path, number):
-    command = started(small_fox, tmp_path / "out")
+def test_it_stops_when_asked_and_leaves_nothing(tmp_path):
+    command = started(tmp_path / "out")
     assert alive(tmp_path)
-    begun = time.monotonic()
-    command.send_signal(number)
+    command.send_signal(signal.SIGTERM)
     said = command.communicate(timeout=60)[1]
     assert command.returncode == 3 and "stopped while" in said
-    assert time.monotonic() - begun < 20
     assert list(tmp_path.iterdir()) == [] and not alive(tmp_path)
 
 
 @needs_pycolmap
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_the_work_does_not_outlive_its_command(small_fox, tmp_path):
-    command = started(small_fox, tmp_path / "out")
+def test_the_work_does_not_outlive_its_command(tmp_path):
+    command = started(tmp_path / "out")
     command.kill()
     command.communicate()
     end = time.monotonic() + 20
@@ -255,6 +248,18 @@ def test_the_work_does_not_outlive_its_command(small_fox, tmp_path):
 
 @needs_pycolmap
 @pytest.mark.slow
+def test_the_bundled_shelf_agrees_with_its_exact_poses(tmp_path):
+    *_, last = find_poses(SHELF / "images", tmp_path / "shelf")
+    assert last.result["registered"] == last.result["photos"] == 24
+    assert last.result["warnings"] == []
+    poses = read_poses(tmp_path / "shelf")[1]
+    degrees, share = pose_errors(poses, llff.find(SHELF).cameras.camera_to_world)
+    # Photos of 128 x 96 pixels, all from one side: a hard case, with little to see.
+    assert degrees < 3.0 and share < 0.2
+
+
+@needs_pycolmap
+@pytest.mark.slow
 def test_the_whole_fox_agrees_with_its_shipped_poses(data_dir, tmp_path):
     *_, last = find_poses(data_dir / "scenes/fox/images", tmp_path / "fox")
     result = last.result
@@ -262,7 +267,7 @@ def test_the_whole_fox_agrees_with_its_shipped_poses(data_dir, tmp_path):
     assert result["warnings"] == [] and result["reprojection_px"] < 1.0
     stems, poses = read_poses(tmp_path / "fox")
     degrees, share = pose_errors(poses, torch.stack([reference(data_dir)[stem] for stem in stems]))
-    assert degrees < 0.7 and share < 0.01
+    assert degrees < 0.5 and share < 0.01
 
 
 @needs_pycolmap
@@ -273,9 +278,3 @@ def test_the_same_photos_give_the_same_poses(small_posed, small_fox, tmp_path):
     assert first[0] == again[0]
     degrees, share = pose_errors(again[1], first[1])
     assert degrees < 0.1 and share < 0.002
-
-
-@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
-def test_pictures_of_every_suffix_count_as_photos(tmp_path, suffix):
-    names = [f"{number}{suffix}" for number in range(3)]
-    assert [file.name for file in photo_files(touch(tmp_path, *names))] == names

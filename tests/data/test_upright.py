@@ -66,6 +66,8 @@ def test_photos_of_one_size_and_camera_share_a_lens(tmp_path):
         for name, tags in pictures.items()
     }
     assert lenses["a"] == lenses["b"] != lenses["c"]
+    with Image.open(tmp_path / "b2.jpg") as turned:
+        assert turned.getexif()[MODEL] == "One"
 
 
 def test_a_turned_cmyk_photo_is_read(tmp_path):
