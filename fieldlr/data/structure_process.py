@@ -36,15 +36,18 @@ POLL_SECONDS = 0.3
 
 
 class Progress:
-    """How far the work is, said a few times a second; the process ends if nobody listens."""
+    """Says how far the work is, a few times a second; ends the process if nobody listens."""
 
     def __init__(self, channel: TextIO):
         self.channel, self.stage, self.mapped = channel, "features", 0
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._speak, daemon=True)
-        self._watch.start()
 
-    def end(self) -> None:
+    def __enter__(self) -> Progress:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *failure) -> None:
         self._ended.set()
         self._watch.join()
 
@@ -61,26 +64,31 @@ def say(facts: dict, channel: TextIO) -> None:
 
 
 def main(folder: Path, channel: TextIO) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    with Progress(channel) as progress:
+        models = find_models(folder, plan, progress)
+    (folder / "sparse" / "0").mkdir(parents=True)
+    found = {"views": [model.num_reg_images() for model in models], "reprojection_px": None}
+    if models:
+        models[0].write(folder / "sparse" / "0")
+        found["reprojection_px"] = models[0].compute_mean_reprojection_error()
+    say(found, channel)
+
+
+def find_models(folder: Path, plan: dict, progress: Progress) -> list:
+    """The models that the photos fall into, largest first, and that one refined."""
     import pycolmap
 
-    plan = json.loads((folder / "plan.json").read_text())
-    progress = Progress(channel)
     pycolmap.set_random_seed(SEED)
-    pycolmap.Database.open(folder / "database.db").close()
+    pycolmap.Database.open(folder / "database.db").close()  # makes it
     for names in plan["lenses"]:
         find_features(folder, names)
     progress.stage = "matching"
     match(folder, plan["pairs"])
     progress.stage = "mapping"
-    models = map_photos(folder, progress)
-    progress.end()
-    (folder / "sparse" / "0").mkdir(parents=True)
-    found = {"views": [model.num_reg_images() for model in models], "reprojection_px": None}
-    if models:
-        largest = refined(models[0])
-        largest.write(folder / "sparse" / "0")
-        found["reprojection_px"] = largest.compute_mean_reprojection_error()
-    say(found, channel)
+    models = map_photos(folder, progress).values()
+    models = sorted(models, key=lambda model: model.num_reg_images(), reverse=True)
+    return [*map(refined, models[:1]), *models[1:]]
 
 
 def find_features(folder: Path, names: list[str]) -> None:
@@ -119,8 +127,8 @@ def match(folder: Path, pairs: list[list[str]]) -> None:
     )
 
 
-def map_photos(folder: Path, progress: Progress) -> list:
-    """The models that the photos fall into, largest first."""
+def map_photos(folder: Path, progress: Progress) -> dict:
+    """Numbered models, which may share photos."""
     import pycolmap
 
     def count() -> None:
@@ -130,14 +138,13 @@ def map_photos(folder: Path, progress: Progress) -> list:
     options.num_threads, options.random_seed = torch.get_num_threads(), SEED
     options.min_model_size = 3
     (folder / "models").mkdir()
-    models = pycolmap.incremental_mapping(
+    return pycolmap.incremental_mapping(
         folder / "database.db",
         folder / "images",
         folder / "models",
         options,
         next_image_callback=count,
     )
-    return sorted(models.values(), key=lambda model: model.num_reg_images(), reverse=True)
 
 
 def refined(model):

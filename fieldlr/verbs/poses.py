@@ -39,8 +39,8 @@ class Poses(Verb):
             for report in printed(reports, lambda r: r.progress, line, self.quiet):
                 if stop.requested and report.result is None:
                     raise Stopped(
-                        f"stopped while {report.stage}; nothing is kept in {self.out}. The same "
-                        "command starts anew.",
+                        f"stopped at {report.stage} {report.done:,} of {report.total:,}; nothing "
+                        f"is kept in {self.out}. The same command starts anew.",
                         {"out": str(self.out), "stage": report.stage, "done": report.done},
                     )
         return report.result

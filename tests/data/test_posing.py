@@ -11,6 +11,7 @@ from importlib import util
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -20,6 +21,7 @@ from fieldlr.data import llff, open_source, posing, transforms
 from fieldlr.data.picture_folder import EXHAUSTIVE_PHOTOS
 from fieldlr.data.posing import find_poses
 from fieldlr.data.scene import Capture, Split
+from fieldlr.data.structure import find_structure
 from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
 
@@ -138,6 +140,11 @@ def test_many_photos_are_told_that_order_matters():
     assert "order of their names" in order
 
 
+def test_a_process_that_fails_leaves_its_last_words(tmp_path):
+    with pytest.raises(FieldlrError, match=r"pycolmap failed: FileNotFoundError.*plan\.json"):
+        list(find_structure(tmp_path))
+
+
 def test_photos_without_poses_are_shown_the_way(tmp_path):
     with pytest.raises(FieldlrError, match="fieldlr poses"):
         open_source(noise(tmp_path, 3))
@@ -216,9 +223,11 @@ def started(out: Path) -> subprocess.Popen:
 
 
 def alive(folder: Path) -> bool:
-    """Whether a process works on something in the folder."""
-    words = ["pgrep", "-f", f"structure_process {folder}"]
-    return bool(subprocess.run(words, capture_output=True).stdout)
+    """Whether pycolmap works on something in the folder."""
+    lines = (
+        " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    )
+    return any("structure_process" in line and str(folder) in line for line in lines)
 
 
 @needs_pycolmap
@@ -228,7 +237,7 @@ def test_it_stops_when_asked_and_leaves_nothing(tmp_path):
     assert alive(tmp_path)
     command.send_signal(signal.SIGTERM)
     said = command.communicate(timeout=60)[1]
-    assert command.returncode == 3 and "stopped while" in said
+    assert command.returncode == 3 and "stopped at" in said
     assert list(tmp_path.iterdir()) == [] and not alive(tmp_path)
 
 
