@@ -66,7 +66,7 @@ PARTS = (
         "pycolmap",
         "pycolmap",
         "camera poses for photos that have none",
-        "pip install pycolmap",
+        "pip install 'fieldlr[poses]'",
         "import pycolmap",
     ),
     Part(

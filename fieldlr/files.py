@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,33 @@ def replacing(path: Path | str) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path | str) -> Iterator[Path]:
+    """A temporary folder beside `path` that becomes `path` when the block ends well.
+
+    FieldlrError where something is there already: a folder is never mixed with another.
+    """
+    path = Path(path).resolve()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FieldlrError(f"{path} holds something already. Choose another place, or empty it.")
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp("", f".{path.name}-", path.parent))
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            path.rmdir()
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FieldlrError(
+            f"{path} cannot be written ({error.strerror or error}). Choose another place."
+        ) from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fieldlr.data import colmap, llff, mesh, transforms, volume
+from fieldlr.data.picture_folder import is_picture
 from fieldlr.data.scene import Scene as Scene
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
 from fieldlr.errors import FieldlrError
@@ -62,6 +63,11 @@ def open_source(path: Path, downscale: int | None = None, grid: int | None = Non
         if not reader.can_read(path):
             continue
         return Source(reader.kind, name, reader.read(path, **_asked(reader.kind, downscale, grid)))
+    if path.is_dir() and any(is_picture(file) for file in path.iterdir()):
+        raise FieldlrError(
+            f"photos need the poses of their cameras; {path} holds pictures alone. "
+            f"fieldlr poses {path} --out DIR makes a folder with both."
+        )
     raise FieldlrError(
         f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
         "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb) or a volume "

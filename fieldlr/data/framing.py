@@ -99,7 +99,7 @@ def _forward_facing(cameras: Cameras, bounds: tuple[float, float]) -> tuple[Simi
 
 def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
     """A box where there is an object alone, a contracted world otherwise."""
-    level = Similarity() if capture.upright else _level(pictures.cameras)
+    level = Similarity() if capture.upright else levelling(pictures.cameras)
     cameras = pictures.cameras.transformed(level.inverse())
     focus, depths = meeting_point(cameras)
     distances = (cameras.camera_to_world[:, :, 3] - focus).norm(dim=-1)
@@ -119,7 +119,7 @@ def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
     return frame, Space("box", Aabb(tuple(-edge for edge in half), half))
 
 
-def _level(cameras: Cameras) -> Similarity:
+def levelling(cameras: Cameras) -> Similarity:
     """The rotation that makes the cameras' mean up +Z and their mean forward axis +Y."""
     up = torch.nn.functional.normalize(cameras.camera_to_world[:, :, 1].double().mean(0), dim=0)
     axes = torch.cat([forward_axes(cameras).double().mean(0)[None], torch.eye(3).double()])

@@ -84,17 +84,17 @@ def fit_to_sizes(
 
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) as stored, from the file's header."""
-    with _open(path, path, load=False) as image:
+    with open_picture(path, path, load=False) as image:
         return image.size
 
 
 def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
     """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file)."""
     data = photo.path.read_bytes()
-    with _open(io.BytesIO(data), photo.path) as image:
-        picture = _upright(_plain(image, photo.path), image, stated)
+    with open_picture(io.BytesIO(data), photo.path) as image:
+        picture = _upright(plain_picture(image, photo.path), image, stated)
     if photo.alpha is not None:
-        with _open(photo.alpha, photo.alpha) as alpha:
+        with open_picture(photo.alpha, photo.alpha) as alpha:
             picture.putalpha(alpha.convert("L").resize(picture.size))
     size = picture.size
     if min(size) < downscale:
@@ -109,14 +109,14 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
 
 def _decode_mask(photo: Photo, size: tuple[int, int], downscale: int) -> Tensor:
     """True where every pixel that was averaged counts."""
-    with _open(photo.mask, photo.mask) as image:
+    with open_picture(photo.mask, photo.mask) as image:
         marked = image.convert("L").resize(size, 0).point(lambda value: 255 if value else 0)
     if photo.mask_marks == "ignore":
         marked = marked.point(lambda value: 255 - value)
     return torch.from_numpy(np.array(_reduced(marked, downscale)) == 255)
 
 
-def _open(source, path: Path, load: bool = True):
+def open_picture(source, path: Path, load: bool = True):
     """A pillow image; every way in which a file can be broken becomes one error."""
     from PIL import Image
 
@@ -124,14 +124,18 @@ def _open(source, path: Path, load: bool = True):
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
             image = Image.open(source)
-            if load:
-                image.load()
+            try:
+                if load:
+                    image.load()
+            except BaseException:
+                image.close()
+                raise
             return image
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise FieldlrError(f"{path}: not a readable photo ({error}). Replace the file.") from error
 
 
-def _plain(image, path: Path):
+def plain_picture(image, path: Path):
     """8-bit RGB or RGBA from palettes, CMYK, grey and 16-bit pictures."""
     from PIL import Image
 

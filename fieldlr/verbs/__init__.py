@@ -8,12 +8,14 @@ from fieldlr.verbs.doctor import Doctor
 from fieldlr.verbs.eval import Eval
 from fieldlr.verbs.fit import Fit
 from fieldlr.verbs.mesh import Mesh
+from fieldlr.verbs.poses import Poses
 from fieldlr.verbs.render import Render
 from fieldlr.verbs.spectrum import Spectrum
 from fieldlr.verbs.study import Study
 
 VERBS = {
     "check": Check,
+    "poses": Poses,
     "fit": Fit,
     "eval": Eval,
     "render": Render,

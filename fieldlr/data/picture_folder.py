@@ -1,0 +1,53 @@
+"""Photos without poses: which files of a folder they are, and which two are worth matching."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fieldlr.data.images import IMAGE_SUFFIXES
+from fieldlr.data.scene import FEWEST_VIEWS
+from fieldlr.errors import FieldlrError
+
+# Up to here every photo is matched with every other; beyond, with its neighbours by name.
+EXHAUSTIVE_PHOTOS, NEIGHBOURS = 150, 10
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """The pictures in a folder, in the order in which a person counts: 2 before 10."""
+    if not folder.is_dir():
+        raise FieldlrError(f"photos without poses come as a folder of pictures; {folder} is none.")
+    files = [file for file in folder.iterdir() if is_picture(file)]
+    if len(files) < FEWEST_VIEWS:
+        below = sorted({file.parent.name for file in folder.glob("*/*") if is_picture(file)})
+        hint = f" There are pictures in {', '.join(below[:3])}: name that folder." if below else ""
+        raise FieldlrError(
+            f"poses need at least {FEWEST_VIEWS} photos ({' '.join(IMAGE_SUFFIXES)}); {folder} "
+            f"holds {len(files)}.{hint or ' Save other formats, such as .heic, as .jpg.'}"
+        )
+    return sorted(files, key=lambda file: (_counting(file.name), file.name))
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file's name says that it is a photo; hidden files are other systems' notes."""
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+
+
+def photo_pairs(count: int) -> list[tuple[int, int]]:
+    """Which of `count` photos in a row to match: all pairs, or of many photos the likely ones.
+
+    Those are neighbours up to NEIGHBOURS apart and photos that are a power of two apart. The row
+    counts as a ring: who walks around something ends where he began.
+    """
+    if count <= EXHAUSTIVE_PHOTOS:
+        return [(first, second) for first in range(count) for second in range(first + 1, count)]
+    powers = [1 << k for k in range(count.bit_length()) if NEIGHBOURS < 1 << k < count]
+    steps = [*range(1, NEIGHBOURS + 1), *powers]
+    ends = ((first, (first + step) % count) for first in range(count) for step in steps)
+    return sorted({(min(pair), max(pair)) for pair in ends})
+
+
+def _counting(name: str) -> list[tuple[int, str]]:
+    """A key that sorts the numbers in names as numbers."""
+    parts = re.findall(r"(\d+)|(\D+)", name.casefold())
+    return [(int(digits) if digits else -1, letters) for digits, letters in parts]

@@ -1,0 +1,74 @@
+"""Structure from motion: runs `structure_process` on a folder, says how far it is, ends with it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from fieldlr.errors import FieldlrError
+
+# Where the database shows how far a stage is.
+TABLES = {"features": "descriptors", "matching": "two_view_geometries"}
+
+
+def find_structure(folder: Path) -> Iterator[dict[str, Any]]:
+    """{"stage", "done"} a few times a second, and at last {"views", "reprojection_px"}.
+
+    Close the generator to stop: the process is killed.
+    """
+    log = folder / "log.txt"
+    with open(log, "w") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fieldlr.data.structure_process", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+            start_new_session=True,  # A Ctrl-C is for us, who then end it.
+        )
+    try:
+        with process.stdout:
+            for line in process.stdout:
+                said = json.loads(line)
+                if said.get("stage") in TABLES:
+                    said["done"] = _rows(folder / "database.db", TABLES[said["stage"]])
+                yield said
+        code = process.wait()
+    finally:
+        process.kill()
+        process.wait()
+    if code:
+        raise FieldlrError(
+            f"pycolmap failed: {_reason(code, log)}. Try fewer or smaller photos, and see whether "
+            "fieldlr doctor finds it in order."
+        )
+
+
+def _rows(database: Path, table: str) -> int:
+    """How many rows a table has by now; 0 before there is one.
+
+    Only another process may look: pycolmap brings an SQLite of its own, and two of them on one
+    file in one process undo each other's locks.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+def _reason(code: int, log: Path) -> str:
+    """Why the process ended: the signal that ended it, or its last words."""
+    if code == -signal.SIGKILL:
+        return "it was killed, perhaps for lack of memory"
+    if code < 0:
+        return f"it crashed ({signal.Signals(-code).name})"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), f"it ended with {code}")
