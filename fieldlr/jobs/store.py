@@ -44,6 +44,7 @@ KILLED = (
     "the process was killed, perhaps for lack of memory. What it had saved is kept: resume it, or "
     "try a smaller setting."
 )
+EARLY = "stopped before there was anything to keep. Resume begins it again."
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class JobStore:
             code = 3 if last.startswith("fieldlr: stopped") else 0
         state = {0: "done", 3: "stopped"}.get(code, "failed")
         if state == "failed" and self.stop_asked(job):
-            return {"attempt": job.attempt, "state": "stopped", "code": code, "reason": ""}
+            return {"attempt": job.attempt, "state": "stopped", "code": code, "reason": EARLY}
         reason = ""
         if state != "done":
             reason = last.removeprefix("fieldlr: ") if last.startswith("fieldlr: ") else KILLED
