@@ -4,14 +4,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+APP_READY := $(VENV)/.app-ready
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quality
+.PHONY: help app demo test lint bench bench-quality
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+app: $(APP_READY) ## Install fieldlr and open the web app at http://127.0.0.1:7860.
+	$(BIN)/fieldlr app
 
 demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a video and a mesh in ./fieldlr-demo.
 	$(BIN)/fieldlr demo
@@ -33,6 +37,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "fieldlr needs Python 3.10 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.12 demo"; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(APP_READY): pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install -qq --editable '.[app,mesh,video,study,poses]'
+	@touch $@
 
 $(DEMO_READY): pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/python -m pip install -qq --editable '.[mesh,video]'

@@ -1,4 +1,7 @@
-"""What pyproject.toml cannot say: scenes/ and meshes/ travel inside the installed package."""
+"""What pyproject.toml cannot say: scenes/ and meshes/ travel inside the installed package.
+
+So does what the web app's page is made of.
+"""
 
 from setuptools import find_packages, setup
 
@@ -7,6 +10,6 @@ EXAMPLES = {"fieldlr.examples_data.scenes": "scenes", "fieldlr.examples_data.mes
 setup(
     packages=[*find_packages(include=["fieldlr", "fieldlr.*"]), *EXAMPLES],
     package_dir=EXAMPLES,
-    package_data={name: ["*", "**/*"] for name in EXAMPLES},
+    package_data={name: ["*", "**/*"] for name in EXAMPLES} | {"fieldlr.ui": ["static/**/*"]},
     exclude_package_data={name: ["__pycache__/*", "**/__pycache__/*"] for name in EXAMPLES},
 )

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from fieldlr.data import is_source
+from fieldlr.data.images import IMAGE_SUFFIXES
+from fieldlr.data.mesh import SUFFIXES as MESH_SUFFIXES
+from fieldlr.data.picture_folder import is_picture
 from fieldlr.errors import FieldlrError
 
 MAX_MEMBERS = 5000
@@ -18,10 +21,9 @@ MAX_RATIO = 200  # of an archive's bytes: photos hardly shrink, a zip bomb is no
 RATIO_FREE_BYTES = 16 << 20  # below this much nobody is harmed
 CHUNK_BYTES = 1 << 20
 
-PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-SOLIDS = (".obj", ".ply", ".stl", ".off", ".glb", ".npz", ".npy")
+SOLIDS = (*MESH_SUFFIXES, ".npz", ".npy")
 NOTES = (".json", ".txt", ".bin")
-KNOWN = (*PHOTOS, *SOLIDS, *NOTES)
+KNOWN = (*IMAGE_SUFFIXES, *SOLIDS, *NOTES)
 LEFT_OUT = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
@@ -82,15 +84,15 @@ def find_source(folder: Path) -> Path:
 
 def photos_in(folder: Path) -> list[Path]:
     """The photos that lie directly in a folder."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTOS and p.is_file())
+    return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
 
 
 def _check_file(file: Path) -> None:
     suffix = file.suffix.lower()
     if suffix not in (*KNOWN, ".zip"):
         raise FieldlrError(
-            f"{file.name} is of no kind that fieldlr reads. Send photos ({' '.join(PHOTOS[:4])}) "
-            f"with transforms.json, a mesh or volume ({' '.join(SOLIDS)}), or all of it as .zip."
+            f"{file.name} is of no kind that fieldlr reads. Send photos "
+            f"({' '.join(IMAGE_SUFFIXES)}) with transforms.json, a mesh or volume ({' '.join(SOLIDS)}), or all of it as .zip."
         )
     if file.stat().st_size == 0:
         raise FieldlrError(f"{file.name} is empty. It may not have been sent whole: try again.")

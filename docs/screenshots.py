@@ -1,0 +1,96 @@
+"""Takes the pictures of the app in docs/app/, by using it: some five minutes.
+
+fieldlr app --workspace /tmp/shown &
+python docs/screenshots.py http://127.0.0.1:7860
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+OUT = Path(__file__).resolve().parent / "app"
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 600_000  # milliseconds
+
+
+def tab(page: Page, name: str) -> None:
+    page.click(f"role=tab[name='{name}']")
+    page.wait_for_timeout(1500)
+
+
+def shoot(page: Page, name: str) -> None:
+    page.wait_for_timeout(1500)
+    page.screenshot(path=OUT / f"{name}.png")
+
+
+def begin(page: Page, example: str, seconds: int, backbone: str = "full") -> None:
+    tab(page, "Start")
+    page.click(f".fl-card:has-text('{example}')")
+    page.wait_for_selector(f"#found:has-text('{example}')")
+    page.wait_for_timeout(2500)
+    if example == "windmill":
+        shoot(page, "start")
+    tab(page, "Train")
+    page.click(f"#backbone label:has-text('{backbone} ·')")
+    page.click("text=More settings")
+    page.fill("label:has-text('Seconds of training') input", str(seconds))
+    page.keyboard.press("Tab")
+    page.click("text=More settings")
+    page.wait_for_timeout(1500)
+    page.click("#train")
+    page.wait_for_selector(f"#live .fl-head:has-text('{example}, {backbone}')")
+
+
+def study(page: Page) -> None:
+    tab(page, "Compare")
+    page.click("text=Start a study")
+    page.fill("input[aria-label='number input for Seconds of training, each fit']", "12")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(1000)
+    page.click("#start-study")
+    page.click("text=Start a study")
+    page.wait_for_selector("#study-live .fl-head[data-state='done']")
+    page.locator("#curves circle").nth(3).click()
+    page.wait_for_selector("text=Download its field")
+    shoot(page, "compare")
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    with sync_playwright() as known:
+        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page.set_default_timeout(PATIENCE)
+        page.goto(sys.argv[1])
+        page.wait_for_selector(".fl-card")
+        begin(page, "rook", 30)
+        page.wait_for_selector("#live .fl-head[data-state='done']")
+        tab(page, "Surface")
+        page.check("label:has-text('Colour the error') input")
+        page.wait_for_selector("text=triangles in")
+        page.wait_for_timeout(6000)
+        shoot(page, "surface")
+        begin(page, "windmill", 60)
+        page.wait_for_timeout(45_000)
+        shoot(page, "train")
+        page.wait_for_selector("#live .fl-head[data-state='done']")
+        tab(page, "View")
+        page.wait_for_selector("#view canvas[data-sharp='true']")
+        shoot(page, "view")
+        tab(page, "Take away")
+        page.click("#take-mesh")
+        page.wait_for_selector("a[href*='windmill-full.glb']")
+        shoot(page, "take")
+        begin(page, "vase", 20, "sine-low-rank")
+        page.wait_for_selector("#live .fl-head[data-state='done']")
+        tab(page, "Library")
+        shoot(page, "library")
+        study(page)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
