@@ -9,7 +9,7 @@ DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test lint bench bench-quality
+.PHONY: help app demo test lint bench bench-quality bench-app
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(TEST_READY) ## Measure the speed of everything against plain baselines 
 
 bench-quality: $(TEST_READY) ## Measure the quality after so many seconds, on the real data in FIELDLR_DATA.
 	$(BIN)/python -m benchmarks.quality
+
+bench-app: $(TEST_READY) ## Measure what the app costs a training, and how soon it shows something (three minutes).
+	$(BIN)/python -m benchmarks.app
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

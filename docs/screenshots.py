@@ -22,6 +22,7 @@ def tab(page: Page, name: str) -> None:
 
 
 def shoot(page: Page, name: str) -> None:
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1500)
     page.screenshot(path=OUT / f"{name}.png")
 
@@ -62,7 +63,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with sync_playwright() as known:
         browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(PATIENCE)
         page.goto(sys.argv[1])
         page.wait_for_selector(".fl-card")

@@ -33,8 +33,9 @@ HEADERS = [
 class Gate:
     """Asks every request for a name and a password where there are any; and for our own address.
 
-    On the loopback address a browser may be led here by a page of another site whose name was made
-    to point to this machine: what was asked for by another name is refused.
+    On the loopback address a browser may be led here by a page of another site, whose name was made
+    to point to this machine or which sends us its forms: what was asked for by another name, or by
+    another site, is refused.
     """
 
     def __init__(self, app, auth: str | None, own_names: tuple[str, ...] | None):
@@ -49,6 +50,8 @@ class Gate:
         host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
         if self.own_names is not None and host not in self.own_names:
             await Response("fieldlr answers to localhost alone.", 421)(scope, receive, send)
+        elif scope.get("method") == "POST" and headers.get(b"sec-fetch-site") == b"cross-site":
+            await Response("fieldlr takes no orders from other sites.", 403)(scope, receive, send)
         elif self.wanted and not secrets.compare_digest(
             headers.get(b"authorization", b""), self.wanted
         ):

@@ -92,7 +92,8 @@ def _check_file(file: Path) -> None:
     if suffix not in (*KNOWN, ".zip"):
         raise FieldlrError(
             f"{file.name} is of no kind that fieldlr reads. Send photos "
-            f"({' '.join(IMAGE_SUFFIXES)}) with transforms.json, a mesh or volume ({' '.join(SOLIDS)}), or all of it as .zip."
+            f"({' '.join(IMAGE_SUFFIXES)}) with transforms.json, a mesh or volume "
+            f"({' '.join(SOLIDS)}), or all of it as .zip."
         )
     if file.stat().st_size == 0:
         raise FieldlrError(f"{file.name} is empty. It may not have been sent whole: try again.")

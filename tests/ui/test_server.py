@@ -122,8 +122,8 @@ async def _plain(scope, receive, send):
     await send({"type": "http.response.body", "body": b"in"})
 
 
-def status(gate, **headers):
-    """What a gate answers to a request with these headers."""
+def status(gate, method="GET", **headers):
+    """What a gate answers to a request with these headers; underscores stand for dashes."""
     sent = []
 
     async def receive():
@@ -132,8 +132,9 @@ def status(gate, **headers):
     async def send(message):
         sent.append(message)
 
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    asyncio.run(gate({"type": "http", "headers": raw}, receive, send))
+    names = [name.lower().replace("_", "-") for name in headers]
+    raw = [(n.encode(), v.encode()) for n, v in zip(names, headers.values(), strict=True)]
+    asyncio.run(gate({"type": "http", "method": method, "headers": raw}, receive, send))
     return sent[0]["status"]
 
 
@@ -154,6 +155,14 @@ def test_the_gate_answers_to_its_own_names_alone():
     for host in ("localhost:7860", "127.0.0.1:7860", "[::1]:7860", "localhost"):
         assert status(gate, Host=host) == 200
     assert status(gate, Host="evil.example:7860") == 421
+
+
+def test_the_gate_takes_no_orders_from_other_sites():
+    gate = Gate(_plain, None, None)
+    assert status(gate, "POST", Sec_Fetch_Site="cross-site") == 403
+    assert status(gate, "POST", Sec_Fetch_Site="same-origin") == 200
+    assert status(gate, "GET", Sec_Fetch_Site="cross-site") == 200
+    assert status(gate, "POST") == 200  # not a browser
 
 
 def test_an_open_address_needs_a_password():

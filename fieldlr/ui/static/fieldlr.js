@@ -210,7 +210,9 @@ const fieldlr = {};
     const canvas = make("canvas", { class: "fl-view", tabindex: 0, role: "application",
       "aria-label": "The view: drag or use the arrow keys to turn, wheel or + and - to zoom, 0 to begin again" });
     const note = make("div", { class: "fl-quiet", role: "status" });
-    root.append(canvas, note);
+    const save = make("button", { class: "fl-save", type: "button" }, "Save this picture");
+    save.onclick = () => make("a", { href: canvas.toDataURL("image/png"), download: "view.png" }).click();
+    root.append(canvas, save, note);
     const pen = canvas.getContext("2d");
     const side = Math.min(root.clientWidth || 480, 720);
     canvas.width = Math.min(480, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * 0.8);

@@ -1,0 +1,123 @@
+"""What the app costs a training, and how soon it shows something: two minutes and a half.
+
+python -m benchmarks.app [--out app.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import httpx
+
+from benchmarks.measure import Report, machine, summary
+from fieldlr.ui import checks, forms, takeaway
+from fieldlr.ui.live import history
+from fieldlr.ui.views import Viewer
+from fieldlr.ui.workspace import Workspace
+
+PORT = 7893
+CLIENTS, POLL_SECONDS = 10, 1.0
+ROUNDS, ROUND_SECONDS = 4, 10.0
+
+
+def wait_for(condition) -> None:
+    while not condition():
+        time.sleep(0.05)
+
+
+def samples(run: Path) -> tuple[float, int]:
+    """(now, samples trained so far)."""
+    return time.perf_counter(), history(run / "history.jsonl")[-1]["samples"]
+
+
+def speed(run: Path) -> float:
+    """Samples a second, over ROUND_SECONDS."""
+    began, before = samples(run)
+    time.sleep(ROUND_SECONDS)
+    ended, after = samples(run)
+    return (after - before) / (ended - began)
+
+
+class Clients:
+    """CLIENTS pages that ask how a job and the queue stand every second, and remember nothing."""
+
+    def __init__(self, job_id: str):
+        self.address = f"http://127.0.0.1:{PORT}/fieldlr/jobs/{job_id}"
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self._poll) for _ in range(CLIENTS)]
+
+    def _poll(self) -> None:
+        with httpx.Client() as client:
+            while not self.ended.wait(POLL_SECONDS):
+                client.get(self.address)
+                client.get(f"http://127.0.0.1:{PORT}/fieldlr/jobs")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+
+    def __exit__(self, *problem):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def slowdown(workspace: Workspace) -> list[float]:
+    """Percent that polling takes of the speed, round by round: with and without alternate."""
+    source = checks.bring_example(workspace, "rook")
+    job_id = forms.train(workspace, source, forms.Choice(seconds=600.0))
+    run = workspace.run_folder(workspace.store.get(job_id))
+    wait_for(lambda: len(history(run / "history.jsonl")) > 10)
+    losses = []
+    for _ in range(ROUNDS):
+        alone = speed(run)
+        with Clients(job_id):
+            losses.append(100.0 * (1.0 - speed(run) / alone))
+    workspace.store.stop(job_id)
+    wait_for(lambda: workspace.store.state(workspace.store.get(job_id)) != "running")
+    return losses
+
+
+def first_results(workspace: Workspace) -> tuple[float, float]:
+    """Seconds from Train to (the first picture, the mesh as a file) at the preset `quick`."""
+    began = time.perf_counter()
+    source = checks.bring_example(workspace, "vase")
+    job_id = forms.train(workspace, source, forms.Choice())
+    run = workspace.run_folder(workspace.store.get(job_id))
+    wait_for(lambda: (run / "preview.png").exists())
+    picture = time.perf_counter() - began
+    wait_for(lambda: workspace.store.state(workspace.store.get(job_id)) == "done")
+    takeaway.take_mesh(Viewer(workspace), job_id, ".glb", 256, 0.5, False)
+    return picture, time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("app.json"))
+    arguments = parser.parse_args()
+    report = Report()
+    print(", ".join(f"{key}: {value}" for key, value in machine().items()), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder) / "workspace")
+        words = ["app", "--port", str(PORT), "--workspace", str(workspace.folder)]
+        server = subprocess.Popen([sys.executable, "-m", "fieldlr", *words])
+        try:
+            picture, mesh = first_results(workspace)
+            report.add("app_first_picture", "s", picture, at_most=5.0)
+            report.add("app_mesh_from_first_click", "s", mesh, at_most=120.0)
+            report.add("app_ten_clients_cost", "%", *summary(slowdown(workspace)), at_most=10.0)
+        finally:
+            server.terminate()
+            server.wait()
+    report.save(arguments.out)
+    print(report.verdict())
+
+
+if __name__ == "__main__":
+    main()
