@@ -17,7 +17,7 @@ import httpx
 
 from benchmarks.measure import Report, machine, summary
 from fieldlr.ui import checks, forms, takeaway
-from fieldlr.ui.live import history
+from fieldlr.ui.live import History
 from fieldlr.ui.views import Viewer
 from fieldlr.ui.workspace import Workspace
 
@@ -33,7 +33,7 @@ def wait_for(condition) -> None:
 
 def samples(run: Path) -> tuple[float, int]:
     """(now, samples trained so far)."""
-    return time.perf_counter(), history(run / "history.jsonl")[-1]["samples"]
+    return time.perf_counter(), History(run / "history.jsonl").read()[-1]["samples"]
 
 
 def speed(run: Path) -> float:
@@ -73,7 +73,7 @@ def slowdown(workspace: Workspace) -> list[float]:
     source = checks.bring_example(workspace, "rook")
     job_id = forms.train(workspace, source, forms.Choice(seconds=600.0))
     run = workspace.run_folder(workspace.store.get(job_id))
-    wait_for(lambda: len(history(run / "history.jsonl")) > 10)
+    wait_for(lambda: len(History(run / "history.jsonl").read()) > 10)
     losses = []
     for _ in range(ROUNDS):
         alone = speed(run)

@@ -20,7 +20,7 @@ from fieldlr.products import Turn, camera_path, turned, views
 from fieldlr.runs import Run
 from fieldlr.tasks.radiance import shrunk
 
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 0.5
 LEAST_SECONDS = 2.0
 SHARE = 0.05  # of the time, at most
 LONGEST_SIDE = 320

@@ -5,28 +5,23 @@ python -m fieldlr.jobs.child WORKSPACE ID ATTEMPT
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import runpy
 import sys
 from pathlib import Path
 
-from fieldlr.jobs.processes import start_time
 from fieldlr.jobs.store import CLAIMED, JobStore
-from fieldlr.runs import write_json
 
 
 def main() -> None:
-    store, job_id, attempt = JobStore(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
-    job = store.get(job_id)
-    try:
-        # A keeper may have died just after it started another process for this attempt.
-        store.path(job_id, f"claim-{attempt}").touch(exist_ok=False)
-    except FileExistsError:
+    """Claims the job, and becomes its verb."""
+    store = JobStore(Path(sys.argv[1]))
+    job = dataclasses.replace(store.get(sys.argv[2]), attempt=int(sys.argv[3]))
+    if not store.claim(job):
         sys.exit(CLAIMED)
     for stream in (1, 2):
         os.ftruncate(stream, 0)  # What an earlier attempt has said is of no interest any more.
-    own = {"attempt": attempt, "pid": os.getpid(), "started": start_time(os.getpid())}
-    write_json(store.path(job_id, "process.json"), own)
     if store.stop_asked(job):
         sys.exit(3)
     sys.argv = ["fieldlr", *job.words, "--json"]

@@ -37,8 +37,7 @@ def keep(workspace: Path, lane: Lane) -> None:
                 _wait_for_running(store, lane)
                 job = store.next_queued(lane)
                 if job is not None:
-                    code = store.start(job).wait()
-                    _note(store, job, code)
+                    _carry_out(store, job)
                     idle_since = time.monotonic()
                     continue
             time.sleep(POLL_SECONDS)
@@ -55,6 +54,18 @@ def _wait_for_running(store: JobStore, lane: Lane) -> None:
         while store.state(job) == "running":
             time.sleep(POLL_SECONDS)
         _note(store, job, None)
+
+
+def _carry_out(store: JobStore, job: Job) -> None:
+    try:
+        code = store.start(job).wait()
+    except OSError as error:
+        # No room for another process, or on the disk: the next try would end like this one.
+        reason = f"it could not be started: {error.strerror or error}. Resume it later."
+        end = {"attempt": job.attempt, "state": "failed", "code": None, "reason": reason}
+        write_json(store.path(job.id, "end.json"), end)
+        return
+    _note(store, job, code)
 
 
 def _note(store: JobStore, job: Job, code: int | None) -> None:

@@ -2,7 +2,8 @@
 
     jobs/ID/job.json      what was asked, by the asker
     jobs/ID/stop.json     that it should stop, by the asker
-    jobs/ID/process.json  which process it is, by that process
+    jobs/ID/title.json    its name, by whoever renames it
+    jobs/ID/process-N.json  which process the attempt N is, by that process
     jobs/ID/out.json      the verb's JSON, once it has ended
     jobs/ID/log.txt       what the verb said
     jobs/ID/end.json      how it ended, by the keeper, if it saw that
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.processes import is_alive
+from fieldlr.jobs.processes import is_alive, start_time
 from fieldlr.runs import make_folder, read_json, write_json
 
 # The exit code of a process that found its job to be another's.
@@ -44,7 +45,7 @@ KILLED = (
     "the process was killed, perhaps for lack of memory. What it had saved is kept: resume it, or "
     "try a smaller setting."
 )
-EARLY = "stopped before there was anything to keep. Resume begins it again."
+EARLY = "stopped before it had anything new to keep. Resume takes it up again."
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,6 @@ class Job:
     lane: Lane = "train"
     attempt: int = 0
 
-    @property
-    def command(self) -> str:
-        """What does the same in a terminal."""
-        import shlex
-
-        return shlex.join(["fieldlr", *self.words])
-
 
 class JobStore:
     """The jobs of a workspace."""
@@ -75,8 +69,10 @@ class JobStore:
         self.folder, self.trash = self.workspace / "jobs", self.workspace / "trash"
         make_folder(self.folder)
 
-    def path(self, job_id: str, name: str = "") -> Path:
+    def path(self, job_id: str | None, name: str = "") -> Path:
         """A job's folder, or a file in it. FieldlrError where there is no such job."""
+        if not job_id:
+            raise FieldlrError("nothing is chosen yet. Choose a run first, or train one.")
         if not (job_id.isalnum() and (self.folder / job_id / "job.json").exists()):
             raise FieldlrError(f"there is no job {job_id!r}. It may have been deleted.")
         return self.folder / job_id / name
@@ -107,7 +103,8 @@ class JobStore:
         places = sorted(self.folder.glob("*/job.json"))
         return [job for place in places if (job := _read(place)) is not None]
 
-    def get(self, job_id: str) -> Job:
+    def get(self, job_id: str | None) -> Job:
+        """One of them; FieldlrError where there is none of this name."""
         job = _read(self.path(job_id, "job.json"))
         if job is None:
             raise FieldlrError(f"the job {job_id} cannot be read. Delete it and start again.")
@@ -118,7 +115,7 @@ class JobStore:
         end = self.end(job)
         if end is not None:
             return end["state"]
-        process = self._of_attempt(job, "process.json")
+        process = self._process(job)
         if process is None:
             return "stopped" if self.stop_asked(job) else "queued"
         if is_alive(process["pid"], process["started"]):
@@ -133,10 +130,28 @@ class JobStore:
 
     def pid(self, job: Job) -> int | None:
         """The process of the present attempt, if it has begun."""
-        process = self._of_attempt(job, "process.json")
+        process = self._process(job)
         return process and process["pid"]
 
+    def claim(self, job: Job) -> bool:
+        """Makes the calling process that of the present attempt, unless another one is."""
+        own = {"attempt": job.attempt, "pid": os.getpid(), "started": start_time(os.getpid())}
+        draft = self.path(job.id, f".process-{os.getpid()}.json")
+        write_json(draft, own)
+        try:
+            # A keeper may have died just after it started another process for this attempt.
+            os.link(draft, self.path(job.id, f"process-{job.attempt}.json"))
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def _process(self, job: Job) -> dict[str, Any] | None:
+        return self._of_attempt(job, f"process-{job.attempt}.json")
+
     def stop_asked(self, job: Job) -> bool:
+        """Whether the present attempt was asked to stop."""
         return self._of_attempt(job, "stop.json") is not None
 
     def end(self, job: Job) -> dict[str, Any] | None:
@@ -182,6 +197,7 @@ class JobStore:
             return ""
 
     def last_words(self, job: Job) -> str:
+        """The last line that the verb has said."""
         lines = [line.strip() for line in self.log(job).splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
@@ -205,7 +221,8 @@ class JobStore:
         self.wake(job.lane)
 
     def rename(self, job_id: str, title: str) -> None:
-        self.write(dataclasses.replace(self.get(job_id), title=title))
+        """Gives a job another name."""
+        write_json(self.path(job_id, "title.json"), {"title": title})
 
     def delete(self, job_id: str) -> None:
         """Moves a job that does not run to the trash, from which `undelete` brings it back."""
@@ -216,9 +233,11 @@ class JobStore:
         os.replace(self.folder / job_id, self.trash / job_id)
 
     def undelete(self, job_id: str) -> None:
+        """Brings a deleted job back; one that waited, waits again."""
         if not (job_id.isalnum() and (self.trash / job_id).is_dir()):
             raise FieldlrError(f"there is no deleted job {job_id!r}.")
         os.replace(self.trash / job_id, self.folder / job_id)
+        self.wake(self.get(job_id).lane)
 
     def last_deleted(self) -> str | None:
         """The id of what was moved to the trash last."""
@@ -227,6 +246,7 @@ class JobStore:
         return latest and latest.name
 
     def write(self, job: Job) -> None:
+        """Notes what is asked."""
         write_json(self.folder / job.id / "job.json", dataclasses.asdict(job))
 
     def next_queued(self, lane: Lane) -> Job | None:
@@ -237,10 +257,10 @@ class JobStore:
     def wake(self, lane: Lane) -> None:
         """Starts a keeper of a lane; where there is one already, the new one ends at once."""
         KEEPERS[:] = [keeper for keeper in KEEPERS if keeper.poll() is None]
-        nowhere = subprocess.DEVNULL
         words = [sys.executable, "-m", "fieldlr.jobs.keeper", str(self.workspace), lane]
-        pipes = {"stdin": nowhere, "stdout": nowhere, "stderr": nowhere}
-        KEEPERS.append(subprocess.Popen(words, **pipes, start_new_session=True))
+        with open(self.folder / f"keeper-{lane}.log", "ab") as log:
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            KEEPERS.append(subprocess.Popen(words, **pipes, start_new_session=True))
 
     def start(self, job: Job) -> subprocess.Popen:
         """Runs a job in a process of its own, which no other process's end takes with it."""
@@ -261,6 +281,8 @@ def _read(path: Path) -> Job | None:
     """A job from its file; None where that is gone or is not a job's."""
     try:
         plain = read_json(path)
+        if (path.parent / "title.json").exists():
+            plain |= read_json(path.parent / "title.json")
         return Job(**(plain | {"words": tuple(plain["words"])}))
     except (FieldlrError, OSError, KeyError, TypeError):
         return None

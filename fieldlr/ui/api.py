@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from fieldlr.errors import FieldlrError
 from fieldlr.ui import checks, forms, takeaway
 from fieldlr.ui.live import Live
 from fieldlr.ui.page import told
 from fieldlr.ui.surfaces import threshold_of
 from fieldlr.ui.views import Viewer
-from fieldlr.ui.workspace import Workspace
+from fieldlr.ui.workspace import BroughtSource, Workspace
 
 
 def offer(workspace: Workspace, viewer: Viewer) -> None:
@@ -21,12 +23,12 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
     @told
     def check(files: list[dict]) -> dict[str, Any]:
         """What uploaded files hold: a source's id, kind, facts and warnings."""
-        return _told(checks.bring(workspace, [file["path"] for file in files]))
+        return _plain(checks.bring(workspace, [_uploaded(workspace, file) for file in files]))
 
     @told
     def example(name: str) -> dict[str, Any]:
         """A bundled scene or mesh as a source."""
-        return _told(checks.bring_example(workspace, name))
+        return _plain(checks.bring_example(workspace, name))
 
     @told
     def train(source: str, backbone: str, rank: int, seconds: float) -> str:
@@ -60,5 +62,13 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
         gr.api(endpoint, api_name=endpoint.__name__)
 
 
-def _told(source) -> dict[str, Any]:
+def _uploaded(workspace: Workspace, file: dict) -> Path:
+    """The path of a file that was sent; FieldlrError where it is any other file of this machine."""
+    path = Path(str(file.get("path", ""))).resolve()
+    if not path.is_relative_to(workspace.folder / "uploads"):
+        raise FieldlrError(f"{path.name} was not sent here. Upload it first.")
+    return path
+
+
+def _plain(source: BroughtSource) -> dict[str, Any]:
     return {"id": source.id, "name": source.name, "kind": source.kind, "facts": source.facts}

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fieldlr.checking import check, draw
 from fieldlr.data import is_source, open_source
+from fieldlr.data.images import picture_size
+from fieldlr.data.picture_folder import is_picture
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs.processes import machine_memory
+from fieldlr.presets import SECONDS
+from fieldlr.progress import duration
 from fieldlr.ui.uploads import photos_in, take
 from fieldlr.ui.workspace import BroughtSource, Workspace, example_sources
 
 # Fine enough to look right, and four times as soon as the 512 of the command line.
 GRID = 256
+# Photos may take so much of the memory once they are read: a fit keeps them twice, and works.
+PHOTO_SHARE, BYTES_PER_PIXEL = 0.2, 4
 
 
 def bring(workspace: Workspace, files: Iterable[Path]) -> BroughtSource:
@@ -36,14 +45,22 @@ def bring_example(workspace: Workspace, name: str) -> BroughtSource:
             return source
     if name not in example_sources():
         raise FieldlrError(f"this installation has no example {name!r}.")
-    source_id, _ = workspace.new_folder()
-    return _examined(workspace, source_id, name, example_sources()[name])
+    return _kept(workspace, name, example_sources()[name])
 
 
 def bring_posed(workspace: Workspace, name: str, folder: Path) -> BroughtSource:
     """The folder that `fieldlr poses` has written, as a source."""
+    return _kept(workspace, name, folder)
+
+
+def _kept(workspace: Workspace, name: str, path: Path) -> BroughtSource:
+    """A source that lies where it is; nothing of it is left where it turns out to be none."""
     source_id, _ = workspace.new_folder()
-    return _examined(workspace, source_id, name, folder)
+    try:
+        return _examined(workspace, source_id, name, path)
+    except BaseException:
+        workspace.drop(source_id)
+        raise
 
 
 def summary(source: BroughtSource) -> str:
@@ -51,11 +68,11 @@ def summary(source: BroughtSource) -> str:
     facts = source.facts
     if source.kind == "unposed":
         return (
-            f"### {source.name}: {facts['photos']} photos without poses\n"
+            f"### {unmarked(source.name)}: {facts['photos']} photos without poses\n"
             "A field needs to know where each photo was taken from. **Find poses** works that out "
             "from the photos themselves; it takes some minutes."
         )
-    lines = [f"### {source.name}"]
+    lines = [f"### {unmarked(source.name)}"]
     if source.kind == "photos":
         lines.append(
             f"{facts['views']} photos with poses ({facts['format']}), "
@@ -69,8 +86,15 @@ def summary(source: BroughtSource) -> str:
         faces = f"{facts['faces']:,} triangles, " if facts.get("faces") else ""
         filled = f"{100 * facts['fraction']:.0f} % of its box is inside"
         lines.append(f"A {source.kind}: {faces}{size} voxels, {filled}.")
-    lines.append(f"Training takes up to {facts['memory_bytes'] / 2**30:.1f} GiB of memory.")
-    lines += [f"- ⚠ {warning}" for warning in facts["warnings"]]
+    if facts.get("downscale"):
+        lines.append(f"They are read at 1 / {facts['downscale']} of their size, to fit in memory.")
+    seconds = SECONDS["photos" if source.kind == "photos" else "shape"]
+    lines.append(
+        f"Training takes {duration(seconds['quick'])} at the preset quick and "
+        f"{duration(seconds['standard'])} at standard, and up to "
+        f"{facts['memory_bytes'] / 2**30:.1f} of this machine's {machine_memory() / 2**30:.0f} GiB."
+    )
+    lines += [f"- ⚠ {unmarked(warning)}" for warning in facts["warnings"]]
     if not facts["warnings"]:
         lines.append("Nothing to complain of.")
     return "\n\n".join(lines)
@@ -82,9 +106,26 @@ def _examined(workspace: Workspace, source_id: str, name: str, path: Path) -> Br
         facts: dict[str, Any] = {"photos": len(photos_in(path))}
         return workspace.add(source_id, name, path, "unposed", facts)
     grid = GRID if path.is_file() and path.suffix.lower() not in (".npz", ".npy") else None
-    source = open_source(path, grid=grid)
+    downscale = downscale_for(path)
+    source = open_source(path, downscale, grid)
     draw(source, workspace.drawing(source_id))
-    return workspace.add(source_id, name, path, source.kind, check(source))
+    facts = check(source) | {"downscale": downscale}
+    return workspace.add(source_id, name, path, source.kind, facts)
+
+
+def downscale_for(path: Path) -> int | None:
+    """What the size of photos must be divided by to fit in a part of the memory; None for 1."""
+    if path.is_file():
+        return None
+    sizes = [picture_size(file) for file in path.rglob("*") if is_picture(file)]
+    num_bytes = BYTES_PER_PIXEL * sum(width * height for width, height in sizes)
+    factor = math.ceil(math.sqrt(num_bytes / (PHOTO_SHARE * machine_memory())))
+    return factor if factor > 1 else None
+
+
+def unmarked(text: str) -> str:
+    """Text as Markdown that shows just that: names and warnings come from strangers."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&])", r"\\\1", " ".join(text.split()))
 
 
 def _folder_name(files: list[Path], path: Path, folder: Path) -> str:

@@ -84,7 +84,8 @@ def option_words(choice: Choice) -> list[str]:
 def reading_words(source: BroughtSource, choice: Choice) -> list[str]:
     """How the source is to be read."""
     if source.kind == "photos":
-        return [] if choice.downscale is None else ["--downscale", str(choice.downscale)]
+        downscale = choice.downscale or source.facts.get("downscale")
+        return ["--downscale", str(downscale)] if downscale else []
     return ["--grid", str(choice.grid or GRID)] if source.kind == "mesh" else []
 
 

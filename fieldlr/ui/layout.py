@@ -17,7 +17,7 @@ from fieldlr.ui import (
     tab_view,
 )
 from fieldlr.ui.api import offer
-from fieldlr.ui.page import PRIVATE, Page, moving, runs_now, sources_now
+from fieldlr.ui.page import PRIVATE, Page, moving, renamed, runs_now, sources_now, told
 from fieldlr.ui.poses import gather_posed
 from fieldlr.ui.views import Viewer
 from fieldlr.ui.workspace import Workspace
@@ -65,17 +65,28 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
         quiet = {"show_progress": "hidden", **PRIVATE}
 
         def arrived(request: gr.Request):
+            workspace.sweep()
+            gather_posed(workspace)
             wanted = request.query_params.get("run")
             return sources_now(workspace), runs_now(workspace, wanted)
 
         def changed(source_id, run_id):
             """A job has ended or begun: perhaps in another window, perhaps with a new source."""
-            new = gather_posed(workspace)
-            chosen = new[0].id if new else source_id
-            return sources_now(workspace, chosen), runs_now(workspace, run_id)
+            gather_posed(workspace)
+            sources, runs = sources_now(workspace), runs_now(workspace)
+            return renamed(sources, source_id), renamed(runs, run_id)
 
-        blocks.load(arrived, None, [source, run], **quiet)
-        queue.submit(changed, [source, run], [source, run], **quiet)
+        def ended(event: gr.EventData):
+            """Stops a job from the line above the tabs; what has ended already is put away."""
+            store = workspace.store
+            if store.state(store.get(event.value)) in ("queued", "running"):
+                store.stop(event.value)
+            else:
+                store.delete(event.value)
+
+        queue.select(told(ended), None, None, **quiet)
+        blocks.load(told(arrived), None, [source, run], **quiet)
+        queue.submit(told(changed), [source, run], [source, run], **quiet)
         for handler, outputs in page.loads:
             blocks.load(handler, None, outputs, **quiet)
     return blocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Live:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self._known: dict[str, tuple[float, Any]] = {}
+        self._histories: dict[str, History] = {}
         self._lock = threading.Lock()
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -53,7 +55,9 @@ class Live:
                 "id": job.id,
                 "title": job.title,
                 "purpose": job.about.get("purpose", ""),
-                "state": store.state(job),
+                "state": (state := store.state(job)),
+                "reason": store.reason(job),
+                "said": store.last_words(job) if state == "running" else "",
             }
             for job in reversed(store.jobs())
         ]
@@ -71,7 +75,6 @@ class Live:
             "reason": store.reason(job),
             "said": store.last_words(job).removeprefix("fieldlr: "),
             "ahead": self._ahead(job) if state == "queued" else 0,
-            "attempt": job.attempt,
         }
         if plain["purpose"] == "fit":
             plain |= self._fit(job, state)
@@ -86,7 +89,7 @@ class Live:
 
     def _fit(self, job: Job, state: str) -> dict[str, Any]:
         folder = self.workspace.run_folder(job)
-        reports = history(folder / "history.jsonl")
+        reports = self._histories.setdefault(job.id, History(folder / "history.jsonl")).read()
         run = self.workspace.store.result(job) or {}
         kind = job.about.get("kind", "")
         last = reports[-1] if reports else {}
@@ -96,13 +99,11 @@ class Live:
         return {
             "kind": kind,
             "quality_name": QUALITY_NAMES.get(kind, OccupancyTask.quality_name),
-            "num_parameters": job.about.get("num_parameters"),
             "progress": 1.0 if state == "done" else progress,
-            "seconds": seconds,
             "seconds_left": left if state == "running" else None,
             "step": last.get("step", 0),
             "loss": thinned([(r["seconds"], r["loss"]) for r in reports]),
-            "quality": [(r["seconds"], r["quality"]) for r in reports if r["quality"] is not None],
+            "quality": thinned([(r["seconds"], r["quality"]) for r in reports]),
             "final_quality": run.get("quality"),
             "preview": _version(folder / "preview.png"),
             "photo": (folder / "photo.png").exists(),
@@ -110,13 +111,21 @@ class Live:
         }
 
 
-def history(path: Path) -> list[dict[str, Any]]:
-    """The reports of a fit so far; a line that is just being written is left out."""
-    try:
-        whole, _, _ = path.read_text().rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
-    except (OSError, ValueError):
-        return []
+class History:
+    """The reports of a fit so far. What was read once is not read again: fits take hours."""
+
+    def __init__(self, path: Path):
+        self.path, self.size = path, 0
+        self.reports: list[dict[str, Any]] = []
+
+    def read(self) -> list[dict[str, Any]]:
+        """All reports; a line that is just being written is left for the next time."""
+        with suppress(OSError, ValueError), open(self.path, "rb") as file:
+            file.seek(self.size)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            self.reports += [json.loads(line) for line in whole.splitlines()]
+            self.size += len(whole) + len(newline)
+        return self.reports
 
 
 def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

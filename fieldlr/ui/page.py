@@ -61,21 +61,26 @@ def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def sources_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
-    """The dropdown of sources as it is now, by default with the newest chosen."""
-    choices = source_choices(workspace)
-    known = [value for _, value in choices]
-    return gr.Dropdown(
-        choices=choices, value=chosen if chosen in known else next(iter(known), None)
-    )
+    """The dropdown of sources as it is now."""
+    return _now(source_choices(workspace), chosen)
 
 
 def runs_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
-    """The dropdown of runs as it is now, by default with the newest chosen."""
-    choices = run_choices(workspace)
+    """The dropdown of runs as it is now."""
+    return _now(run_choices(workspace), chosen)
+
+
+def renamed(dropdown: gr.Dropdown, now: str | None) -> gr.Dropdown:
+    """A dropdown's new words, its choice as it is: somebody may have made another meanwhile."""
+    known = [value for _, value in dropdown.choices]
+    return gr.Dropdown(choices=dropdown.choices) if now in known else dropdown
+
+
+def _now(choices: list[tuple[str, str]], chosen: str | None) -> gr.Dropdown:
+    """A choice where it is to be had, else the first."""
     known = [value for _, value in choices]
-    return gr.Dropdown(
-        choices=choices, value=chosen if chosen in known else next(iter(known), None)
-    )
+    chosen = chosen if chosen in known else next(iter(known), None)
+    return gr.Dropdown(choices=choices, value=chosen)
 
 
 def moving(kind: str, value: str = "", **where) -> gr.HTML:

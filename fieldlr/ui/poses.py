@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fieldlr.errors import FieldlrError
 from fieldlr.ui.checks import bring_posed
 from fieldlr.ui.workspace import BroughtSource, Workspace
@@ -13,17 +15,18 @@ def find_poses(workspace: Workspace, source: BroughtSource) -> str:
         raise FieldlrError(f"{source.name} has its poses already.")
     words = ["poses", str(source.path), "--out", "{job}/posed"]
     about = {"purpose": "poses", "source": source.id, "source_name": source.name}
-    return workspace.store.submit(words, f"{source.name}, poses", about).id
+    return workspace.store.submit(words, f"{source.name}, poses", about, lane="make").id
 
 
 def gather_posed(workspace: Workspace) -> list[BroughtSource]:
-    """Sources from the pose jobs that are done and have not become one yet."""
-    known = {source.path for source in workspace.sources()}
+    """Sources from the pose jobs that are done, each once, whoever asks first."""
     gathered = []
     for job in workspace.store.jobs():
-        folder = workspace.store.path(job.id, "posed")
-        if job.about.get("purpose") != "poses" or folder in known:
+        if job.about.get("purpose") != "poses" or workspace.store.state(job) != "done":
             continue
-        if workspace.store.state(job) == "done":
-            gathered.append(bring_posed(workspace, f"{job.about['source_name']}, posed", folder))
+        with suppress(FieldlrError, FileExistsError):
+            workspace.store.path(job.id, "gathered").touch(exist_ok=False)
+            result = workspace.store.result(job) or {}
+            name = f"{job.about['source_name']}, {result['registered']} of {result['photos']} posed"
+            gathered.append(bring_posed(workspace, name, workspace.store.path(job.id, "posed")))
     return gathered

@@ -23,10 +23,14 @@ from fieldlr.ui.views import Viewer
 from fieldlr.ui.workspace import Workspace
 
 PICTURES = ("preview.png", "photo.png")
+# A page that was opened on an earlier server has to be opened again: Gradio's state is gone.
+BOOT = secrets.token_hex(8)
 HEADERS = [
+    (b"fieldlr-boot", BOOT.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"SAMEORIGIN"),
+    (b"content-security-policy", b"img-src 'self' data: blob:; frame-ancestors 'self'"),
 ]
 
 
@@ -47,10 +51,11 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
-        if self.own_names is not None and host not in self.own_names:
+        host = headers.get(b"host", b"").decode("latin-1")
+        name = host.rsplit(":", 1)[0].strip("[]")
+        if self.own_names is not None and name not in self.own_names:
             await Response("fieldlr answers to localhost alone.", 421)(scope, receive, send)
-        elif scope.get("method") == "POST" and headers.get(b"sec-fetch-site") == b"cross-site":
+        elif _is_from_elsewhere(headers, host) or _leads_elsewhere(scope["path"]):
             await Response("fieldlr takes no orders from other sites.", 403)(scope, receive, send)
         elif self.wanted and not secrets.compare_digest(
             headers.get(b"authorization", b""), self.wanted
@@ -59,6 +64,19 @@ class Gate:
             await Response("fieldlr wants a name and a password.", 401, ask)(scope, receive, send)
         else:
             await self.app(scope, receive, _with_headers(send))
+
+
+def _is_from_elsewhere(headers: dict[bytes, bytes], host: str) -> bool:
+    """Whether another site's page asks, other than by a link that somebody follows."""
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    crossing = headers.get(b"sec-fetch-site") == b"cross-site"
+    followed = headers.get(b"sec-fetch-mode") == b"navigate"
+    return (origin != "" and origin.partition("://")[2] != host) or (crossing and not followed)
+
+
+def _leads_elsewhere(path: str) -> bool:
+    """Whether a path asks Gradio to fetch something from another host."""
+    return path.startswith(("/gradio_api/file=http", "/gradio_api/proxy="))
 
 
 def _with_headers(send):
@@ -93,7 +111,7 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         folder = workspace.run(job_id).folder
         if name not in PICTURES or not (folder / name).exists():
             raise FieldlrError("there is no such picture.")
-        # Its address changes with it, so it may be kept.
+        # The page asks for it by another address when it has changed, so it may be kept.
         return FileResponse(folder / name, headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/fieldlr/sources/{source_id}/drawing")

@@ -47,7 +47,7 @@ class Plan:
         factorised = len(self.backbones) - dense + self.narrow
         return self.seeds * (dense + factorised * len(self.ranks))
 
-    def told(self, kind: str) -> str:
+    def cost(self, kind: str) -> str:
         """What it will take, in a sentence."""
         whole = self.num_fits * (self.seconds + OVERHEAD_SECONDS.get(kind, 20.0))
         return f"{self.num_fits} fits of {duration(self.seconds)}: about {duration(whole)} in all."
@@ -71,22 +71,26 @@ def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choic
 def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
     """The curves of what a study has done so far."""
     files = sorted(workspace.run_folder(job).glob("*.json"))
-    return [read_curve(path) for path in files if path.name != "bd.json"]
+    # A hidden one is on its way, or was when the process that wrote it was killed.
+    own = [path for path in files if path.name != "bd.json" and not path.name.startswith(".")]
+    return [read_curve(path) for path in own]
 
 
 def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
-    """Finished trainings as curves, one a backbone; all must be of one kind of quality."""
+    """Finished trainings of one source as curves, one a backbone."""
+    if len({job.about["source_name"] for job in jobs}) > 1:
+        raise FieldlrError("runs of different sources cannot be compared. Pick runs of one.")
     points: dict[str, list[RDPoint]] = {}
     for job in jobs:
         fit = workspace.run(job.id).results.get("fit", {})
         if fit.get("quality") is None:
             raise FieldlrError(f"{job.title} is not finished and has no quality yet.")
         numbers = fit["num_parameters"]
-        point = RDPoint(job.title, BYTES_PER_NUMBER * numbers, numbers, fit["quality"], 0)
+        twins = [other for other in jobs if other.title == job.title]
+        title = job.title if len(twins) == 1 else f"{job.title}, no. {twins.index(job) + 1}"
+        point = RDPoint(title, BYTES_PER_NUMBER * numbers, numbers, fit["quality"], 0)
         points.setdefault(fit["backbone"], []).append(point)
-    measures = {_measure(job) for job in jobs}
-    if len(measures) > 1:
-        raise FieldlrError("photos and shapes have qualities of two kinds. Pick runs of one kind.")
+    measures = {"psnr_db" if job.about["kind"] == "photos" else "iou" for job in jobs}
     return [RDCurve(name, *measures, tuple(own), "runs") for name, own in points.items()]
 
 
@@ -154,10 +158,6 @@ def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[P
     words = "quality against size", RATES[rate], AXES[curves[0].measure]
     draw_svg([series_of(curve) for curve in curves], paths[-1], *words)
     return paths
-
-
-def _measure(job: Job) -> str:
-    return "psnr_db" if job.about["kind"] == "photos" else "iou"
 
 
 def fit_files(viewer: Viewer, place: str) -> tuple[Path | None, Path]:

@@ -58,6 +58,9 @@ def build(page: Page) -> None:
     def figures(study_id, run_ids):
         return studies.bd_rows(chosen_curves(study_id, run_ids))
 
+    def nothing_picked():
+        return gr.Image(visible=False), gr.DownloadButton(visible=False), gr.File(visible=False)
+
     def begin(source_id, *values):
         if not source_id:
             raise FieldlrError("choose a source first, on the Start tab.")
@@ -82,23 +85,24 @@ def build(page: Page) -> None:
 
     def told_cost(source_id, *values):
         kind = workspace.source(source_id).kind if source_id else "mesh"
-        return _plan(*values).told(kind)
+        return _plan(*values).cost(kind)
 
     which = [study, runs, rate]
     for part in which:
         part.change(told(show), which, [curves, live], show_progress="hidden", **PRIVATE)
         part.change(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
+        part.change(nothing_picked, None, [picture, field, exports], **PRIVATE)
     # Another point has come.
     curves.submit(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
     curves.select(told(pick), None, [picture, field], **PRIVATE)
-    for part in plan:
+    for part in (page.source, *plan):
         part.change(told(told_cost), [page.source, *plan], cost, show_progress="hidden", **PRIVATE)
     start.click(told(begin), [page.source, *plan], study, **PRIVATE)
     stop.click(told(lambda s: workspace.store.stop(s) if s else None), study, None, **PRIVATE)
     resume.click(told(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE)
     export.click(told(write), which, exports, **PRIVATE)
-    page.queue.submit(lambda s: studies_now(page, s), study, study, **PRIVATE)
-    page.queue.submit(lambda r: finished_now(page, r), runs, runs, **PRIVATE)
+    page.queue.submit(told(lambda s: studies_now(page, s)), study, study, **PRIVATE)
+    page.queue.submit(told(lambda r: finished_now(page, r)), runs, runs, **PRIVATE)
     page.on_load(lambda: (studies_now(page, None), finished_now(page, None)), [study, runs])
 
 
@@ -130,7 +134,7 @@ def _start_form():
     seeds = gr.Slider(1, 5, 1, step=1, label="Seeds: fits of each point")
     seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, each fit")
     plan = [backbones, ranks, narrow, seeds, seconds]
-    cost = gr.Markdown(_plan(*(part.value for part in plan)).told("mesh"))
+    cost = gr.Markdown(_plan(*(part.value for part in plan)).cost("mesh"))
     start = gr.Button("Start the study", variant="primary", elem_id="start-study")
     return start, plan, cost
 

@@ -32,7 +32,7 @@ def build(page: Page) -> None:
     def title(job_id):
         return workspace.store.get(job_id).title if job_id else ""
 
-    def renamed(job_id, text):
+    def renaming(job_id, text):
         library.rename(workspace, job_id, text)
         return runs_now(workspace, job_id), listed(job_id)
 
@@ -53,9 +53,9 @@ def build(page: Page) -> None:
     quiet = {"show_progress": "hidden", **PRIVATE}
     runs.select(opened, None, page.run, **quiet)
     page.run.change(told(title), page.run, name, **quiet)
-    page.run.change(listed, page.run, runs, **quiet)
-    page.queue.submit(listed, page.run, runs, **quiet)
-    rename.click(told(renamed), [page.run, name], [page.run, runs], **PRIVATE)
+    page.run.change(told(listed), page.run, runs, **quiet)
+    page.queue.submit(told(listed), page.run, runs, **quiet)
+    rename.click(told(renaming), [page.run, name], [page.run, runs], **PRIVATE)
     delete.click(told(deleted), page.run, [page.run, runs], **PRIVATE)
     undo.click(told(brought_back), None, [page.run, runs], **PRIVATE)
     page.run.change(pair, None, [first, second], **quiet)

@@ -50,7 +50,7 @@ def build(page: Page) -> None:
         frame = ""
         if workspace.drawing(source_id).exists():
             address = f"/fieldlr/sources/{source_id}/drawing"
-            frame = f"<iframe class='fl-drawing' title='{source.kind}' src='{address}'></iframe>"
+            frame = f"<iframe class='fl-drawing' sandbox='allow-scripts' src='{address}'></iframe>"
         posed = source.kind != "unposed"
         return (
             checks.summary(source),
@@ -70,6 +70,6 @@ def begin_poses(page: Page, source_id: str) -> str:
     source = page.workspace.source(source_id)
     find_poses(page.workspace, source)
     return (
-        f"### {source.name}\nFinding where the photos were taken from. The line above the tabs "
+        "### On its way\nFinding where the photos were taken from. The line above the tabs "
         "says how it goes; when it is done, the posed photos are a source of their own."
     )

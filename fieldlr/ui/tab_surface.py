@@ -8,7 +8,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.ui import surfaces
 from fieldlr.ui.page import PRIVATE, Page, told
-from fieldlr.ui.takeaway import export_folder
+from fieldlr.ui.takeaway import export_folder, file_name
 
 
 def build(page: Page) -> gr.Slider:
@@ -30,7 +30,7 @@ def build(page: Page) -> gr.Slider:
                 mesh = gr.Model3D(label="The field's surface", height=420, clear_color=(1, 1, 1, 1))
                 given = gr.Model3D(label="The original", height=420, clear_color=(1, 1, 1, 1))
 
-    def scale(job_id):
+    def scale(job_id, known=""):
         if not job_id:
             return "", gr.Slider(), gr.Checkbox()
         kind = page.workspace.store.get(job_id).about["kind"]
@@ -39,6 +39,8 @@ def build(page: Page) -> gr.Slider:
             levels = surfaces.levels(page.viewer.shown(job_id).field)
         except FieldlrError:  # Nothing is trained yet: the scale comes when there is.
             return "", gr.Slider(), colored
+        if known:  # The user may have moved the slider since.
+            return _bars(levels), gr.Slider(), colored
         slider = gr.Slider(
             minimum=round(levels.low, 3),
             maximum=round(levels.high, 3),
@@ -46,6 +48,9 @@ def build(page: Page) -> gr.Slider:
             label=f"Level: {levels.label}",
         )
         return _bars(levels), slider, colored
+
+    def nothing_made():
+        return None, None, "", gr.DownloadButton(value=None, interactive=False)
 
     def extract(job_id, value, samples, only_largest, with_errors):
         folder = export_folder(page.workspace, job_id)
@@ -66,13 +71,16 @@ def build(page: Page) -> gr.Slider:
             if not light.exists():
                 write_mesh(surfaces.lighter(surfaces.original(shown.run)), light)
             truth = gr.Model3D(str(light), visible=True)
-        download = gr.DownloadButton(value=str(made.full), interactive=True)
+        name = file_name(page.workspace.store.get(job_id), ".glb")
+        download = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
         return str(made.view), truth, words, download
 
-    for event in (page.run.change, page.live.submit):
-        event(told(scale), page.run, [bars, level, errors], show_progress="hidden", **PRIVATE)
     inputs = [page.run, level, resolution, largest, errors]
     outputs = [mesh, given, said, whole]
+    scales, quiet = [bars, level, errors], {"show_progress": "hidden", **PRIVATE}
+    page.run.change(told(scale), page.run, scales, **quiet)
+    page.run.change(nothing_made, None, outputs, **quiet)
+    page.live.submit(told(scale), [page.run, bars], scales, **quiet)
     for event in (make.click, level.release, errors.input, largest.input):
         event(told(extract), inputs, outputs, **PRIVATE)
     return level

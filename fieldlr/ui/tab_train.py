@@ -7,7 +7,7 @@ import gradio as gr
 from fieldlr.activations import ACTIVATIONS
 from fieldlr.encodings import ENCODINGS
 from fieldlr.ui import forms
-from fieldlr.ui.page import PRIVATE, Page, moving, runs_now, told
+from fieldlr.ui.page import PRIVATE, Page, moving, renamed, runs_now, told
 
 PRESETS = [(f"{name}: {words}", name) for name, words in forms.PRESETS.items()]
 
@@ -77,7 +77,13 @@ def build(page: Page) -> None:
     page.run.change(told(buttons), page.run, shown, show_progress="hidden", **PRIVATE)
     # A state that changes wakes the buttons, and the names in the dropdown.
     live.submit(told(buttons), page.run, shown, show_progress="hidden", **PRIVATE)
-    live.submit(lambda r: runs_now(workspace, r), page.run, page.run, **PRIVATE)
+    live.submit(
+        told(lambda r: renamed(runs_now(workspace), r)),
+        page.run,
+        page.run,
+        show_progress="hidden",
+        **PRIVATE,
+    )
     stop.click(told(stopping), page.run, stop, **PRIVATE)
     resume.click(told(lambda r: resumed(page, r)), page.run, resume, **PRIVATE)
 

@@ -8,9 +8,16 @@ import gradio as gr
 
 from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
 from fieldlr.ui.takeaway import PATHS, export_folder, film, videos_of
+from fieldlr.ui.workspace import Workspace
 
 HOW = "Drag to turn, wheel or pinch to zoom, double-click to begin again. Arrow keys work too."
 FRAMES_A_SECOND = 30
+
+
+def saved(workspace: Workspace, job_id: str) -> int | None:
+    """Changes whenever a run's field is saved; None before the first time."""
+    path = workspace.run_folder(workspace.store.get(job_id)) / "field.safetensors"
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def build(page: Page) -> None:
@@ -32,7 +39,8 @@ def build(page: Page) -> None:
         if not job_id:
             return ""
         kind = workspace.store.get(job_id).about["kind"]
-        return packed(job=job_id, depth=bool(with_depth) and kind == "photos")
+        version = saved(workspace, job_id)
+        return packed(job=job_id, depth=bool(with_depth) and kind == "photos", version=version)
 
     def paths(job_id):
         if not job_id:
@@ -60,6 +68,8 @@ def build(page: Page) -> None:
 
     for part in (page.run, depth):
         part.change(told(show), [page.run, depth], view, show_progress="hidden", **PRIVATE)
+    page.live.submit(told(show), [page.run, depth], view, show_progress="hidden", **PRIVATE)
+    page.run.change(lambda: "", None, said, show_progress="hidden", **PRIVATE)
     page.run.change(told(paths), page.run, [path, depth, video], show_progress="hidden", **PRIVATE)
     make.click(told(filmed), [page.run, path, seconds], said, **PRIVATE)
     page.queue.submit(told(last_video), page.run, video, show_progress="hidden", **PRIVATE)

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -40,10 +41,15 @@ def take(files: Iterable[Path], folder: Path) -> Path:
         raise FieldlrError(f"at most {MAX_MEMBERS:,} files at a time; got {len(files):,}.")
     for file in files:
         _check_file(file)
+    if sum(file.stat().st_size for file in files) > MAX_BYTES:
+        raise FieldlrError(f"at most {MAX_BYTES >> 30} GiB at a time. Send smaller photos.")
     if len(files) == 1 and files[0].suffix.lower() == ".zip":
         unpack(files[0], folder)
     else:
-        _place(files, folder)
+        try:
+            _place(files, folder)
+        except OSError as error:
+            raise FieldlrError(f"the files cannot be put in place ({error}). Send a zip.") from None
     return find_source(folder)
 
 
@@ -55,7 +61,7 @@ def unpack(archive: Path, folder: Path) -> None:
             budget = _budget(archive)
             for member, name in members:
                 budget = _copy_out(packed, member, folder / name, budget)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         raise FieldlrError(
             f"{archive.name} is not a whole zip archive ({error}). Pack it again."
         ) from None

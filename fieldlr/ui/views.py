@@ -15,7 +15,6 @@ from fieldlr.export.image import jpeg_bytes
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.pictures.shading import shade
-from fieldlr.previews import draw_preview
 from fieldlr.products import Turn, make_mesh, turned
 from fieldlr.rendering.render import render_progressively
 from fieldlr.runs import Run
@@ -85,15 +84,6 @@ class Viewer:
             if picture is None:
                 return
             yield picture
-
-    def thumbnail(self, job_id: str):
-        """The path of a run's preview.png, drawn now if it has none; None where it cannot be."""
-        run = self.workspace.run(job_id)
-        path = run.folder / "preview.png"
-        if not path.exists() and (run.folder / "field.safetensors").exists():
-            with self.busy:
-                draw_preview(run, self.shown(job_id).field)
-        return path if path.exists() else None
 
 
 def _radiance(shown: Shown, turn: Turn, size, depth: bool) -> Iterator[bytes]:

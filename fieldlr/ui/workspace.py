@@ -3,7 +3,7 @@
 sources/ID/source.json   what was brought: its name, where it lies, what a check found
 sources/ID/data/         the files themselves; a bundled example stays where it is
 jobs/ID/                 trainings, studies, videos, poses (see fieldlr.jobs), each with its run
-trash/ID/                what was deleted, until it is emptied
+trash/ID/                what was deleted in the last thirty days
 exports/                 files made for download
 uploads/                 what browsers have sent and nobody has taken yet
 """
@@ -55,6 +55,17 @@ class Workspace:
             write_json(marked, {"format": 1})
         self.store = JobStore(self.folder)
 
+    def sweep(self) -> None:
+        """Removes what nobody will ask for: old uploads and trash, what came to nothing."""
+        jobs, now = {job.id for job in self.store.jobs()}, time.time()
+        nothing = (p for p in self.folder.glob("sources/*") if not (p / "source.json").exists())
+        orphans = (p for p in self.folder.glob("exports/*") if p.name not in jobs)
+        day, month = 86_400, 30 * 86_400
+        old = [p for p in (*self.folder.glob("uploads/*"), *nothing) if _age(p, now) > day]
+        old += [p for p in (*self.folder.glob("trash/*"), *orphans) if _age(p, now) > month]
+        for path in old:
+            shutil.rmtree(path, ignore_errors=True)
+
     def new_folder(self) -> tuple[str, Path]:
         """(id, path) of a folder for a source that is on its way."""
         source_id = f"{time.time_ns() // 1_000_000:013d}{secrets.token_hex(3)}"
@@ -73,6 +84,7 @@ class Workspace:
         return self.source(source_id)
 
     def source(self, source_id: str) -> BroughtSource:
+        """One of them; FieldlrError where it is gone."""
         place = self._of(source_id) / "source.json"
         if not place.exists():
             raise FieldlrError("that source is no longer here. Choose another, or bring it again.")
@@ -83,8 +95,11 @@ class Workspace:
 
     def sources(self) -> list[BroughtSource]:
         """All of them, the newest first."""
-        places = sorted(self.folder.glob("sources/*/source.json"), reverse=True)
-        return [self.source(place.parent.name) for place in places]
+        found = []
+        for place in sorted(self.folder.glob("sources/*/source.json"), reverse=True):
+            with suppress(FieldlrError, KeyError):  # A broken one hides itself alone.
+                found.append(self.source(place.parent.name))
+        return found
 
     def drawing(self, source_id: str) -> Path:
         """The page with a source's cameras, or its voxels."""
@@ -114,6 +129,12 @@ class Workspace:
 
     def studies(self) -> list[Job]:
         return [j for j in reversed(self.store.jobs()) if j.about.get("purpose") == "study"]
+
+
+def _age(path: Path, now: float) -> float:
+    """Seconds since a file or folder was changed, or moved where it is."""
+    status = path.stat()
+    return now - max(status.st_mtime, status.st_ctime if path.parent.name == "trash" else 0.0)
 
 
 def example_sources() -> dict[str, Path]:

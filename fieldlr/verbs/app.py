@@ -27,5 +27,6 @@ class App(Verb):
     def run(self) -> dict[str, Any]:
         from fieldlr.ui.serving import serve
 
-        serve(self.workspace, self.host, self.port, self.auth, self.say)
-        return {"workspace": str(self.workspace.resolve())}
+        workspace = self.workspace.resolve()  # before the server leaves this folder
+        serve(workspace, self.host, self.port, self.auth, self.say)
+        return {"workspace": str(workspace)}

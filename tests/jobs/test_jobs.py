@@ -11,7 +11,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.jobs import JobStore
 from fieldlr.jobs.processes import is_alive, start_time
 from fieldlr.jobs.store import CLAIMED
-from fieldlr.runs import read_json, write_json
+from fieldlr.runs import write_json
 
 PATIENCE_SECONDS = 60.0
 
@@ -58,7 +58,6 @@ def test_a_job_runs_and_leaves_its_result(store, cube):
     assert wait(store, job, "done", "failed") == "done"
     assert store.result(store.get(job.id))["steps"] == 5
     assert store.reason(store.get(job.id)) == ""
-    assert store.get(job.id).command.startswith("fieldlr fit ")
 
 
 def test_one_after_the_other_in_the_order_of_asking(store, cube):
@@ -66,8 +65,9 @@ def test_one_after_the_other_in_the_order_of_asking(store, cube):
     assert [job.id for job in store.jobs()] == [job.id for job in jobs]
     for job in jobs:
         assert wait(store, job, "done", "failed") == "done"
-    first, second = (read_json(store.path(job.id, "process.json"))["started"] for job in jobs)
-    assert first < second
+    first, second = (store.get(job.id) for job in jobs)
+    ended = store.path(first.id, "end.json").stat().st_mtime
+    assert store.path(second.id, "process-0.json").stat().st_mtime > ended
 
 
 def test_a_mistake_is_told_in_a_sentence(store):
@@ -156,7 +156,7 @@ def test_delete_and_undo(store, cube):
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "", "/etc"])
 def test_names_that_lead_elsewhere_are_refused(store, name):
-    with pytest.raises(FieldlrError, match="there is no job"):
+    with pytest.raises(FieldlrError, match=r"no job|nothing is chosen"):
         store.get(name)
     with pytest.raises(FieldlrError):
         store.undelete(name)

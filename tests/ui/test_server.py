@@ -44,6 +44,7 @@ def test_states_are_sent_once(address, trained):
         "/fieldlr/static/..%2fserver.py",
         "/gradio_api/file={workspace}/jobs/{solid}/job.json",
         "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=http://example.invalid/x.png",
     ],
 )
 def test_nothing_else_is_served(address, trained, path):
@@ -112,6 +113,8 @@ def test_a_program_is_told_its_mistake_in_a_sentence(address):
         client.predict("../../etc", api_name="/example")
     rook = client.predict("rook", api_name="/example")
     assert rook["name"] == "rook" and example("rook").exists()
+    with pytest.raises(Exception, match="was not sent here"):
+        client.predict([{"path": str(example("rook"))}], api_name="/check")
     with pytest.raises(Exception, match="a backbone is"):
         client.predict(rook["id"], "dense", 5, 5.0, api_name="/train")
     client.close()
@@ -134,7 +137,8 @@ def status(gate, method="GET", **headers):
 
     names = [name.lower().replace("_", "-") for name in headers]
     raw = [(n.encode(), v.encode()) for n, v in zip(names, headers.values(), strict=True)]
-    asyncio.run(gate({"type": "http", "method": method, "headers": raw}, receive, send))
+    asked = {"type": "http", "method": method, "path": "/", "headers": raw}
+    asyncio.run(gate(asked, receive, send))
     return sent[0]["status"]
 
 
@@ -161,7 +165,13 @@ def test_the_gate_takes_no_orders_from_other_sites():
     gate = Gate(_plain, None, None)
     assert status(gate, "POST", Sec_Fetch_Site="cross-site") == 403
     assert status(gate, "POST", Sec_Fetch_Site="same-origin") == 200
-    assert status(gate, "GET", Sec_Fetch_Site="cross-site") == 200
+    own = {"Host": "localhost:7860", "Origin": "http://localhost:7860"}
+    assert status(gate, "POST", **own) == 200
+    assert status(gate, "POST", **own | {"Origin": "http://localhost:3000"}) == 403
+    assert status(gate, "POST", **own | {"Origin": "null"}) == 403
+    link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    assert status(gate, **link) == 200
+    assert status(gate, Sec_Fetch_Site="cross-site") == 403
     assert status(gate, "POST") == 200  # not a browser
 
 

@@ -38,6 +38,7 @@ const fieldlr = {};
     watch("value", again);
     again();
   };
+  let boot = "";
   // Asks for an address again and again while the page is looked at; tells what is new.
   const polling = (address, tell, lost) => {
     let tag = "", timer = 0, ended = false;
@@ -48,8 +49,11 @@ const fieldlr = {};
           const headers = tag ? { "If-None-Match": tag } : {};
           const answer = await fetch(address, { headers, cache: "no-store" });
           if (ended) return;
+          const now = answer.headers.get("fieldlr-boot");
+          if (boot && now !== boot) { location.reload(); return; }
+          boot = now;
           if (answer.status === 200) { tag = answer.headers.get("ETag") || ""; tell(await answer.json()); }
-          else if (answer.status === 404) lost((await answer.json()).error);
+          else if (answer.status === 404) { lost((await answer.json()).error); return; }
           else if (answer.status === 304) tell(null);
         } catch (error) { lost("The server does not answer. What was running goes on without it."); }
       }
@@ -196,14 +200,22 @@ const fieldlr = {};
       const now = jobs.map(j => j.id + j.state).join();
       if (known && now !== known) trigger("submit");
       known = now;
-      const active = jobs.filter(j => j.state === "running" || j.state === "queued");
-      root.replaceChildren(...active.map(j => make("span", { class: "fl-chip", "data-state": j.state }, `${j.title}: ${j.state}`)));
+      // Trainings and studies have places of their own to say how they ended; the others say it here.
+      const shown = jobs.filter(j => j.state === "running" || j.state === "queued"
+        || (j.state !== "done" && !["fit", "study"].includes(j.purpose)));
+      root.replaceChildren(...shown.map(j => {
+        const active = j.state === "running" || j.state === "queued";
+        const words = j.purpose === "fit" || j.purpose === "study" ? "" : active ? j.said : j.reason;
+        const end = make("button", { type: "button", "aria-label": `${active ? "stop" : "put away"} ${j.title}`,
+          onclick: () => trigger("select", { value: j.id }) }, "×");
+        return make("span", { class: "fl-chip", "data-state": j.state }, `${j.title}: ${j.state}${words ? `, ${words}` : ""} `, end);
+      }));
     };
     return polling("/fieldlr/jobs", tell, text => root.replaceChildren(make("span", { class: "fl-chip", "data-state": "failed" }, text)));
   });
 
   // ---- a view that is turned by hand -----------------------------------------------------------
-  const linked = new Set();
+  const linked = new Set(), turns = {};  // where each run was turned to last
   fieldlr.orbit = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
     const { job, depth = false, link = false } = value ? JSON.parse(value) : {};
     if (!job) { root.append(make("p", { class: "fl-quiet" }, "Choose a run above.")); return null; }
@@ -216,7 +228,7 @@ const fieldlr = {};
     const pen = canvas.getContext("2d");
     const side = Math.min(root.clientWidth || 480, 720);
     canvas.width = Math.min(480, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * 0.8);
-    let turn = { right: 0, up: 0, zoom: 1 }, asking = null, due = false, alive = true, later = 0;
+    let turn = turns[job] || { right: 0, up: 0, zoom: 1 }, asking = null, due = false, alive = true, later = 0;
     const read = async (reader, got, count) => {
       while (got.length < count) {
         const { done, value } = await reader.read();
@@ -259,7 +271,7 @@ const fieldlr = {};
       turn = { right: turn.right + (change.right || 0), up: Math.max(-110, Math.min(110, turn.up + (change.up || 0))),
         zoom: Math.max(0.2, Math.min(8, turn.zoom * (change.zoom || 1))) };
       if (change.home) turn = { right: 0, up: 0, zoom: 1 };
-      canvas.dataset.turn = JSON.stringify(turn);
+      turns[job] = turn;
       render();
       if (link && !from) for (const other of linked) if (other !== move) other(change, move);
     };
