@@ -10,6 +10,7 @@ from pathlib import Path
 from fieldlr.errors import FieldlrError
 from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
+from fieldlr.packed import PackedRun
 from fieldlr.process import prepare_process
 from fieldlr.products import View, camera_path, views
 from fieldlr.runs import Run, make_folder
@@ -29,7 +30,7 @@ class Film:
 
 
 def film(
-    run: Run,
+    run: Run | PackedRun,
     out: Path,
     path: str | None = None,
     frames: int | None = None,

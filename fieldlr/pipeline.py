@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 
-from fieldlr import __version__
+from fieldlr import __version__, codec
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.fields.field import Field
+from fieldlr.files import replacing
 from fieldlr.linears import LINEARS
+from fieldlr.packed import PackedRun
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
 from fieldlr.process import prepare_process
 from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
@@ -151,31 +153,67 @@ def reconstruct(source: Path, out: Path, options: FitOptions | None = None, **ho
 
 
 def load(path: Path) -> Field:
-    """The trained field in a run folder."""
+    """The trained field in a run folder or a .flr file."""
     prepare_process()
     return open_run(path).load_field()
 
 
-def evaluate(run: Run, source: Path | None = None, resolution: int = 256) -> dict[str, Any]:
+def evaluate(
+    run: Run | PackedRun, source: Path | None = None, resolution: int = 256
+) -> dict[str, Any]:
     """The full evaluation of a run against its source, or against `source` where it is now.
 
     A shape's mesh is judged at `resolution` samples along the longest edge.
     """
     prepare_process()
-    if source is None and not run.source.exists():
-        raise FieldlrError(
-            f"the source of {run.folder} was {run.source}, which is gone. Say where it is now with "
-            "--source."
-        )
-    data = open_source(source or run.source, **run.config["reading"])
-    _check_content(run, data)
-    task = make_task(data, FitOptions(**run.config["options"]))
+    task = reopen(run, source)
     field = run.load_field()
     figures = task.evaluate(field)
     if isinstance(task, OccupancyTask):
         figures |= task.evaluate_surface(field, resolution)
     run.add_results({"eval": figures})
     return figures
+
+
+def compress(
+    run: Run | PackedRun, out: Path, bits: float, source: Path | None = None
+) -> dict[str, Any]:
+    """Writes a run's field as a .flr file and measures what that costs, where there is a source."""
+    prepare_process()
+    if out.suffix.lower() != ".flr":
+        raise FieldlrError(f"a compressed field is written as .flr; got {out.name}.")
+    field = run.load_field()
+    data = codec.encode(field, bits, run.about())
+    with replacing(out) as temporary:
+        temporary.write_bytes(data)
+    result = {"out": str(out), "num_bytes": len(data), "num_parameters": field.num_parameters}
+    try:
+        task = reopen(run, source)
+    except SourceGone as error:
+        return result | {"quality_before": None, "quality_after": None, "note": str(error)}
+    qualities = (task.evaluate(each)[task.quality_name] for each in (field, codec.decode(data)))
+    return result | dict(zip(("quality_before", "quality_after"), qualities, strict=True))
+
+
+class SourceGone(FieldlrError):
+    """The source of a run is not where it was, or not known."""
+
+
+def reopen(run: Run | PackedRun, source: Path | None = None) -> Task:
+    """The task that a run was fitted to, read again from its source or from where that is now."""
+    source = source or run.source
+    if source is None:
+        raise SourceGone(
+            f"{run.folder} does not say where its source is. Say where it is now with --source."
+        )
+    if not Path(source).exists() and source == run.source:
+        raise SourceGone(
+            f"the source of {run.folder} was {source}, which is gone. Say where it is now with "
+            "--source."
+        )
+    data = open_source(source, **run.reading)
+    _check_content(run, data)
+    return make_task(data, FitOptions(**run.options).settled())
 
 
 def choose_device(name: str) -> torch.device:
@@ -208,8 +246,9 @@ def check_memory(source: Source, limit_gib: float | None) -> None:
         )
 
 
-def _check_content(run: Run, source: Source) -> None:
-    if run.config["content_hash"] != source.content.content_hash:
+def _check_content(run: Run | PackedRun, source: Source) -> None:
+    # A .flr file knows the first digits alone.
+    if not source.content.content_hash.startswith(run.content_hash):
         raise FieldlrError(
             f"{run.folder} was made from other data than {source.content.name} holds now. Give "
             "the right --source, or train anew with another --out."

@@ -16,6 +16,7 @@ from fieldlr.export.mesh import vertex_normals
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Aabb, Vector
+from fieldlr.packed import PackedRun
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import (
     focal_for,
@@ -87,7 +88,7 @@ def _vertex_colors(field: RadianceField, mesh: TriangleMesh) -> np.ndarray:
 
 
 def camera_path(
-    run: Run, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
+    run: Run | PackedRun, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
 ) -> Cameras:
     """Cameras in the field's frame: `orbit`, `spiral`, `test`, or a camera_path.json."""
     is_photos = run.kind == "photos"
@@ -156,10 +157,12 @@ def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | No
     return orbit(aabb.center, radius, elevation, frames, focal, size, azimuth)
 
 
-def views(run: Run, field: Field, cameras: Cameras, resolution: int = 256) -> Iterator[View]:
+def views(
+    run: Run | PackedRun, field: Field, cameras: Cameras, resolution: int = 256
+) -> Iterator[View]:
     """A picture from each camera. A shape is drawn by its mesh, of that resolution."""
     if isinstance(field, RadianceField):
-        yield from _radiance_views(field, cameras, tuple(run.config["background"]))
+        yield from _radiance_views(field, cameras, run.background)
         return
     # A shape's own frame is the user's, so its mesh and its cameras are in the same one.
     mesh = make_mesh(field, resolution).mesh

@@ -1,5 +1,7 @@
 """The run folder: it can be moved, zipped and opened without the data it was made from.
 
+A `.flr` file opens in the place of a run (`packed.PackedRun`).
+
     config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
     checkpoint.safetensors  the whole state of the training, to go on from
@@ -22,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fieldlr import codec
 from fieldlr.cameras import Cameras
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
@@ -29,7 +32,8 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.files import replacing
-from fieldlr.geometry import Aabb, Similarity, Space
+from fieldlr.geometry import Aabb, Similarity, Space, Vector
+from fieldlr.packed import PackedRun
 
 FORMAT = 1
 NEEDED = ("kind", "source", "content_hash", "options", "reading", "field_kind", "field")
@@ -52,6 +56,32 @@ class Run:
     def source(self) -> Path:
         """Where the data was, seen from where the run is now."""
         return (self.folder / self.config["source"]).resolve()
+
+    @property
+    def content_hash(self) -> str:
+        """Of the data, in hexadecimal, or its first digits."""
+        return self.config["content_hash"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user said about the fit."""
+        return self.config["options"]
+
+    @property
+    def reading(self) -> dict[str, int | None]:
+        """How the source was read: arguments of `open_source`."""
+        return self.config["reading"]
+
+    @property
+    def background(self) -> Vector | None:
+        """What is behind photos."""
+        return self.config["background"] and tuple(self.config["background"])
+
+    def about(self) -> codec.About:
+        """What a .flr file of this run keeps beside the field."""
+        reading = self.reading["downscale" if self.kind == "photos" else "grid"]
+        cameras = codec.few(*self.load_cameras()) if self.kind == "photos" else None
+        return codec.About(self.kind, self.content_hash, reading, self.background, cameras)
 
     @property
     def results(self) -> dict[str, Any]:
@@ -139,11 +169,16 @@ def create_run(folder: Path, config: dict[str, Any]) -> Run:
     return open_run(folder)
 
 
-def open_run(folder: Path) -> Run:
-    """The run in a folder; FieldlrError where there is none that this version can read."""
+def open_run(folder: Path) -> Run | PackedRun:
+    """The run in a folder or a .flr file; FieldlrError where this version can read none there."""
     path = Path(folder) / "config.json"
+    if Path(folder).is_file() and Path(folder).suffix.lower() == ".flr":
+        return PackedRun(Path(folder))
     if not path.is_file():
-        raise FieldlrError(f"a run folder holds a config.json; {folder} does not. Check the path.")
+        raise FieldlrError(
+            f"a run is a .flr file or a folder that holds a config.json; {folder} is neither. "
+            "Check the path."
+        )
     config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise FieldlrError(

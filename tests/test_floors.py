@@ -37,6 +37,7 @@ FLOORS = {
     "tasks": 5,
     "training": 6,
     "export": 6,
+    "packed": 6,
     "presets": 7,
     "runs": 7,
     "compression": 7,

@@ -3,6 +3,7 @@
 from fieldlr.verbs.app import App
 from fieldlr.verbs.bd import Bd
 from fieldlr.verbs.check import Check
+from fieldlr.verbs.compress import Compress
 from fieldlr.verbs.demo import Demo
 from fieldlr.verbs.doctor import Doctor
 from fieldlr.verbs.eval import Eval
@@ -21,6 +22,7 @@ VERBS = {
     "render": Render,
     "mesh": Mesh,
     "spectrum": Spectrum,
+    "compress": Compress,
     "study": Study,
     "bd": Bd,
     "app": App,

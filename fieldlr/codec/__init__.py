@@ -1,0 +1,8 @@
+"""A field as a file of its own: quantised, entropy-coded, a few kilobytes (docs/format.md)."""
+
+from fieldlr.codec.about import About as About
+from fieldlr.codec.about import few as few
+from fieldlr.codec.bitstream import MOST_BYTES as MOST_BYTES
+from fieldlr.codec.bitstream import decode as decode
+from fieldlr.codec.bitstream import encode as encode
+from fieldlr.codec.bitstream import unpack as unpack

@@ -1,0 +1,211 @@
+"""A field as bytes, and back: docs/format.md, byte by byte."""
+
+from __future__ import annotations
+
+import copy
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from fieldlr.codec import cells
+from fieldlr.codec.about import About, read_about, write_about
+from fieldlr.codec.ans import FastUnpacker, PlainUnpacker, Run, pack, unpacker
+from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
+from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.codec.steps import restored, rounded, steps_for
+from fieldlr.codec.tensors import Model, modelled, read_model, read_whole, write_model
+from fieldlr.codec.units import columns, hidden_layers, sort_units
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.field import Field
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.fields.radiance import RadianceField
+
+CHECKSUM_BYTES = 4
+FEWEST_BITS, MOST_BITS = 2.0, 16.0
+# A file holds at most so many numbers, and so many a byte: a few bytes cannot ask for gigabytes.
+MOST_NUMBERS, NUMBERS_PER_BYTE = 1 << 25, 1024
+MOST_BYTES = 1 << 28
+# So many it may always hold: a megabyte in memory.
+SMALL = 1 << 18
+# Bytes of an octree are stored about their middle.
+MIDDLE = 128
+
+
+def encode(
+    field: Field,
+    bits: float = 8.0,
+    about: About | None = None,
+    steps: Mapping[str, int] | None = None,
+) -> bytes:
+    """The bytes of a .flr file: the field with its numbers rounded to `bits` bits on average.
+
+    `steps` (a byte for each of `named_parameters`, see `codec.steps`) replaces the choice that
+    `bits` asks for.
+    """
+    if not FEWEST_BITS <= bits <= MOST_BITS:
+        raise FieldlrError(
+            f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
+        )
+    field, about = copy.deepcopy(field).eval(), about or About()
+    if not all(bool(p.isfinite().all()) for p in field.parameters()):
+        raise FieldlrError("a field with infinite numbers cannot be stored. Train it anew.")
+    writer, runs = Writer(), []
+    write_header(writer, field.config, field.space, field.frame, about.kind)
+    write_about(writer, about)
+    if isinstance(field, RadianceField):
+        runs += _write_cells(writer, field)
+    steps = steps or steps_for(field, bits)
+    runs += _write_tensors(writer, field, steps)
+    writer.data += pack(runs)
+    data = bytes(writer.data) + zlib.crc32(writer.data).to_bytes(CHECKSUM_BYTES, "little")
+    _check_readable(data)
+    return data
+
+
+def decode(data: bytes) -> Field:
+    """The field in the bytes of a .flr file; FieldlrError where there is none."""
+    return unpack(data)[0]
+
+
+def unpack(data: bytes) -> tuple[Field, About]:
+    """The field, and what the file tells of its source."""
+    reader = _checked(data)
+    field, about = _read_field(reader, len(data))
+    way = _read_way(reader) if isinstance(field, RadianceField) else cells.ALL
+    octree = [read_model(reader, False) for _ in range(cells.LEVELS * (way == cells.STORED))]
+    models = _read_models(reader, field)
+    coder = unpacker(reader.rest())
+    if octree:
+        field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
+    with torch.no_grad():
+        for name, parameter in field.named_parameters():
+            parameter.copy_(_read_tensor(coder, tuple(parameter.shape), models[name]))
+    coder.close()
+    if way == cells.ASKED:
+        cells.ask(field)
+    return field.eval(), about
+
+
+Parts = list[tuple[object, int, Model]]  # (index, step's byte, model) of each part of a tensor
+
+
+def _write_tensors(writer: Writer, field: Field, steps: Mapping[str, int]) -> list[Run]:
+    whole = {name: rounded(p, steps[name]) for name, p in field.named_parameters()}
+    hidden = hidden_layers(field)
+    for layer in hidden:
+        sort_units(layer, whole)
+    keys = {layer.key(whole) for layer in hidden}
+    runs = []
+    for name, values in whole.items():
+        writer.byte(steps[name])
+        for index, rises in columns(name, values.shape, keys):
+            model, own = modelled(values[index].ravel(), rises)
+            write_model(writer, model)
+            runs += own
+    return runs
+
+
+def _read_models(reader: Reader, field: Field) -> dict[str, Parts]:
+    shapes = {name: tuple(p.shape) for name, p in field.named_parameters()}
+    keys = {layer.key(shapes) for layer in hidden_layers(field)}
+    models = {}
+    for name, shape in shapes.items():
+        step = reader.byte()
+        models[name] = [
+            (index, step, read_model(reader, rises)) for index, rises in columns(name, shape, keys)
+        ]
+    return models
+
+
+def _read_tensor(
+    coder: FastUnpacker | PlainUnpacker, shape: tuple[int, ...], parts: Parts
+) -> torch.Tensor:
+    whole = np.zeros(shape, np.int64)
+    for index, _, model in parts:
+        part = whole[index]
+        whole[index] = read_whole(coder, model, part.size).reshape(part.shape)
+    return restored(whole, parts[0][1])
+
+
+def _write_cells(writer: Writer, field: RadianceField) -> list[Run]:
+    """Writes how the occupied cells are kept; makes the field ready for it."""
+    way, runs = cells.way_of(field), []
+    writer.byte(way)
+    if way == cells.STORED:
+        cells.clear_unread(field)
+        for octets in cells.to_octree(field.cell_occupied.cpu().numpy()):
+            model, own = modelled(octets.astype(np.int64) - MIDDLE, rises=False)
+            write_model(writer, model)
+            runs += own
+    return runs
+
+
+def _read_way(reader: Reader) -> int:
+    way = reader.byte()
+    if way not in (cells.ALL, cells.ASKED, cells.STORED):
+        raise broken("its cells are kept in a way that there is not")
+    return way
+
+
+def _read_octree(coder: FastUnpacker | PlainUnpacker, models: list[Model]) -> np.ndarray:
+    occupied = np.ones((1, 1, 1), bool)
+    for model in models:
+        octets = read_whole(coder, model, int(occupied.sum())) + MIDDLE
+        if octets.min(initial=1) < 1 or octets.max(initial=1) > 255:
+            raise broken("its cells make no sense")
+        occupied = cells.grown(occupied, octets.astype(np.uint8))
+    return occupied
+
+
+def _read_field(reader: Reader, num_bytes: int) -> tuple[Field, About]:
+    """The field before its numbers are known, once it is certain that they can be."""
+    config, space, frame, kind = read_header(reader)
+    about = read_about(reader, kind)
+    limit = min(MOST_NUMBERS, max(SMALL, NUMBERS_PER_BYTE * num_bytes))
+    if config.encoding.num_parameters(3) > limit or _most_numbers(config) > limit:
+        raise FieldlrError(
+            f"a .flr file holds at most {MOST_NUMBERS:,} numbers and {NUMBERS_PER_BYTE:,} a byte; "
+            f"this one of {num_bytes:,} bytes speaks of more. Use a smaller network."
+        )
+    make = RadianceField if kind == "photos" else OccupancyField
+    return make(config, space, frame), about
+
+
+def _most_numbers(config: FieldConfig) -> int:
+    """A bound of a field's numbers that takes no memory to know."""
+    inputs = config.encoding.build(3).out_features
+    wide = config.width + inputs + 64
+    layer = max(config.linear.num_weights(wide, wide), 64 * wide) + wide
+    stages = 2 if config.network == "nerf" else 1
+    network = (config.depth + 6) * layer + (inputs + 64) * wide
+    return config.encoding.num_parameters(3) + stages * network
+
+
+def _checked(data: bytes) -> Reader:
+    """A reader behind the version of a file that is whole and of this version."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise FieldlrError("a .flr file begins with FLR; this one does not. Check the path.")
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        raise FieldlrError(
+            f"this .flr file has version {data[len(MAGIC)]}, and {VERSION} is what this fieldlr "
+            "reads. Update fieldlr."
+        )
+    if len(data) > MOST_BYTES:
+        raise FieldlrError(f"a .flr file has at most {MOST_BYTES:,} bytes; this one has more.")
+    body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if len(data) < 16 or zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little") != checksum:
+        raise broken("its checksum is not that of its content")
+    reader = Reader(body)
+    reader.take(len(MAGIC) + 1)
+    return reader
+
+
+def _check_readable(data: bytes) -> None:
+    """FieldlrError unless the file's head is within the limits of the format."""
+    try:
+        _read_field(_checked(data), len(data))
+    except FieldlrError as error:
+        raise FieldlrError(f"this field does not fit a .flr file: {error}") from None

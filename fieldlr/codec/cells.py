@@ -1,0 +1,90 @@
+"""Where a radiance field is empty, as bytes or from the field itself, and what is read nowhere.
+
+Rendering skips empty cells, and nothing trains what is in them. A field with a table of features
+stores which cells are occupied, as an octree: a byte for every cell that is neither wholly empty
+nor a leaf. So the rows of the table that only empty cells read can be 0. A network without a
+table is asked again for its density instead, which takes no bytes. Two networks skip nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from fieldlr.encodings.interpolation import GridEncoding
+from fieldlr.fields.radiance import GRID_CELLS, RadianceField
+
+ALL, ASKED, STORED = 0, 1, 2
+LEVELS = GRID_CELLS.bit_length() - 1
+# A cell of this density takes 1 % of the light that crosses it.
+EMPTY_DENSITY = 0.01 * 0.5 * GRID_CELLS
+CHUNK = 65536
+
+
+def way_of(field: RadianceField) -> int:
+    """How the occupied cells of a field are kept."""
+    if bool(field.cell_occupied.all()):
+        return ALL
+    return STORED if tables_of(field) else ASKED
+
+
+def tables_of(field: RadianceField) -> dict[str, GridEncoding]:
+    """The encodings that read a table, by the name of that table's tensor."""
+    return {
+        f"{name}.table": module
+        for name, module in field.named_modules()
+        if isinstance(module, GridEncoding)
+    }
+
+
+def to_octree(occupied: np.ndarray) -> list[np.ndarray]:
+    """Bytes of the cells that hold something, level after level from the root."""
+    levels = [occupied]
+    while len(levels[-1]) > 1:
+        levels.append(_eighths(levels[-1]).any(-1))
+    pairs = zip(levels[:0:-1], levels[-2::-1], strict=True)
+    return [np.packbits(_eighths(finer)[coarse], axis=-1)[:, 0] for coarse, finer in pairs]
+
+
+def grown(coarse: np.ndarray, octets: np.ndarray) -> np.ndarray:
+    """The next level (2 N, 2 N, 2 N) of an octree's level (N, N, N), from the bytes of its cells."""
+    n = len(coarse)
+    finer = np.zeros((n, n, n, 8), bool)
+    finer[coarse] = np.unpackbits(octets[:, None], axis=-1).astype(bool)
+    return finer.reshape(n, n, n, 2, 2, 2).transpose(0, 3, 1, 4, 2, 5).reshape((2 * n,) * 3)
+
+
+def _eighths(finer: np.ndarray) -> np.ndarray:
+    """The children (N, N, N, 8) of each cell of the level above (2 N, 2 N, 2 N)."""
+    n = len(finer) // 2
+    children = finer.reshape(n, 2, n, 2, n, 2).transpose(0, 2, 4, 1, 3, 5)
+    return children.reshape(n, n, n, 8)
+
+
+@torch.no_grad()
+def ask(field: RadianceField) -> None:
+    """Marks the cells in whose middle the field has some density, or half of its highest one."""
+    n = GRID_CELLS
+    cells = torch.arange(n**3, device=field.cell_occupied.device)
+    corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1)
+    unit = (corner + 0.5) * (2.0 / n) - 1.0
+    network = field.networks[-1]
+    density = torch.cat([network.density(part)[0] for part in unit.split(CHUNK)])
+    limit = min(EMPTY_DENSITY, 0.5 * float(density.max()))
+    field.cell_occupied.copy_((density > limit).view(n, n, n))
+
+
+@torch.no_grad()
+def clear_unread(field: RadianceField) -> None:
+    """Sets the rows of tables to 0 that no point of an occupied cell reads."""
+    for encoding in tables_of(field).values():
+        read = torch.zeros(len(encoding.table), dtype=torch.bool)
+        finest = max(field.config.encoding.resolutions)
+        # Points no farther apart than the finest nodes, both ends of the cell included.
+        ticks = torch.linspace(0.0, 1.0, -(-finest // GRID_CELLS) + 1)
+        within = torch.cartesian_prod(ticks, ticks, ticks)
+        corners = field.cell_occupied.nonzero().flip(-1)
+        for part in corners.split(max(1, CHUNK // len(within))):
+            unit = (part[:, None] + within) * (2.0 / GRID_CELLS) - 1.0
+            read[encoding.corners(unit.flatten(0, 1))[0].flatten().long()] = True
+        encoding.table[~read] = 0.0

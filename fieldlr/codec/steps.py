@@ -1,0 +1,134 @@
+"""The steps that a field's numbers are rounded to, tensor by tensor, by how much each one matters.
+
+A number w is stored as round(w / step). An error spread evenly over a step moves what the field
+says by s * step^2 / 12, squared and on average, s being the sensitivity of the tensor; a step of
+half the size costs a bit a number, whatever the tensor. The least error for so many bits is had
+where every number adds the same error: step = c / sqrt(s), one c for the whole field. In
+sine-low-rank layers s holds omega, which multiplies the errors of U and V inside the sine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fieldlr.codec.tensors import MOST_REACH
+from fieldlr.fields.field import Field
+from fieldlr.fields.radiance import GRID_CELLS, RadianceField
+
+# A step is one byte: (8 + low three bits) * 2^(high five bits - 27).
+STEPS = (8.0 + np.arange(256) % 8) * 2.0 ** (np.arange(256) // 8 - 27)
+# Points at which a field is watched, and among how many they are chosen.
+WATCHED, CANDIDATES = 2048, 16384
+# A tensor is disturbed by this part of its root mean square.
+DISTURBANCE = 2.0**-6
+ROUNDS = 24
+
+
+def nearest_step(step: float) -> int:
+    """The byte whose step is nearest, as a ratio."""
+    return int(np.abs(np.log(STEPS / step)).argmin())
+
+
+def rounded(values: Tensor, step: int) -> np.ndarray:
+    """The whole numbers, in the shape of `values`, that a tensor is stored as at a step's byte."""
+    return np.rint(values.detach().cpu().numpy().astype(np.float64) / STEPS[step]).astype(np.int64)
+
+
+def restored(whole: np.ndarray, step: int) -> Tensor:
+    """The tensor of stored whole numbers: exact products, the same on every machine."""
+    return torch.from_numpy((whole * STEPS[step]).astype(np.float32))
+
+
+def steps_for(field: Field, bits: float) -> dict[str, int]:
+    """A step's byte for every tensor, so that a number that is not 0 takes `bits` on average."""
+    scales = {name: 1.0 / math.sqrt(s) for name, s in sensitivities(field).items()}
+    target = bits * sum(int((p != 0).sum()) for p in field.parameters())
+    low, high = -40.0, 40.0
+    for _ in range(ROUNDS):
+        middle = 0.5 * (low + high)
+        steps = _scaled(field, scales, 2.0**middle)
+        if sum(_entropy_bits(rounded(p, steps[n])) for n, p in field.named_parameters()) > target:
+            low = middle
+        else:
+            high = middle
+    return _scaled(field, scales, 2.0**high)
+
+
+@torch.no_grad()
+def _scaled(field: Field, scales: dict[str, float], factor: float) -> dict[str, int]:
+    """The bytes of factor * scales, none so small that a number would be too far from 0."""
+    steps = {}
+    for name, parameter in field.named_parameters():
+        least = nearest_step(max(float(parameter.abs().max()) / MOST_REACH, STEPS[0])) + 1
+        steps[name] = max(nearest_step(factor * scales[name]), least)
+    return steps
+
+
+def _entropy_bits(whole: np.ndarray) -> float:
+    """Bits that whole numbers take at least, if each has the probability of its share."""
+    counts = np.unique(whole, return_counts=True)[1]
+    return float(counts @ (math.log2(whole.size) - np.log2(counts)))
+
+
+@torch.no_grad()
+def sensitivities(field: Field) -> dict[str, float]:
+    """How much what the field says moves, squared, for each number of a tensor and its square.
+
+    Measured: every number of a tensor is moved by the same small distance, up or down at random.
+    """
+    generator = torch.Generator().manual_seed(0)
+    watch = _watch(field, generator)
+    before, found = watch(), {}
+    for name, parameter in field.named_parameters():
+        kept = parameter.clone()
+        distance = DISTURBANCE * max(float(kept.square().mean().sqrt()), 1e-6)
+        signs = torch.randint(2, kept.shape, generator=generator) * 2 - 1
+        parameter.add_(distance * signs.to(kept) * (kept != 0))
+        moved = float((watch() - before).square().mean())
+        parameter.copy_(kept)
+        found[name] = max(moved / (distance**2 * max(int((kept != 0).sum()), 1)), 1e-12)
+    return found
+
+
+def _watch(field: Field, generator: torch.Generator) -> Callable[[], Tensor]:
+    """What a field says where it matters, as a function of its numbers alone."""
+    device = next(field.parameters()).device
+    if isinstance(field, RadianceField):
+        return _watch_radiance(field, generator, device)
+    unit = torch.rand(CANDIDATES, 3, generator=generator).to(device) * 2.0 - 1.0
+    points = field.aabb.from_unit(unit)
+    # Where the field is undecided, a small change turns inside into outside.
+    inside = torch.sigmoid(field.level(points))
+    weights = (inside * (1.0 - inside)).clamp_min(1e-6).cpu()
+    points = points[torch.multinomial(weights, WATCHED, generator=generator).to(device)]
+    return lambda: field.level(points)
+
+
+def _watch_radiance(
+    field: RadianceField, generator: torch.Generator, device: torch.device
+) -> Callable[[], Tensor]:
+    """The opacities of cells that rendering visits, and their colours by opacity."""
+    occupied = field.cell_occupied.view(-1).nonzero()[:, 0].cpu()
+    cells = occupied[torch.randint(len(occupied), (WATCHED,), generator=generator)]
+    corner = torch.stack([cells % GRID_CELLS, cells // GRID_CELLS % GRID_CELLS], -1)
+    corner = torch.cat([corner, cells[:, None] // GRID_CELLS**2], -1)
+    within = torch.rand(WATCHED, 3, generator=generator)
+    unit = ((corner + within) * (2.0 / GRID_CELLS) - 1.0).to(device)
+    directions = torch.nn.functional.normalize(
+        torch.randn(WATCHED, 3, generator=generator), dim=-1
+    ).to(device)
+
+    def watch() -> Tensor:
+        said = []
+        for network in field.networks:
+            rgb, density = network(unit, directions)
+            opacity = 1.0 - torch.exp(-density * (2.0 / GRID_CELLS))
+            said.append(torch.cat([opacity[:, None], opacity[:, None] * rgb], -1))
+        return torch.cat(said, -1)
+
+    return watch

@@ -1,0 +1,77 @@
+"""Integer probabilities for quantised numbers: a law from one byte, or a table written out.
+
+A law is a generalised normal distribution of base 2, weight(x) = 2^-(x^p), made with whole numbers
+alone, so that every machine has the same one. x is the distance of a symbol from the middle in
+units of a scale that the file names relative to the farthest symbol.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+
+# Every table sums to this: the precision of `constriction`'s coders.
+TOTAL_BITS = 24
+TOTAL = 1 << TOTAL_BITS
+# The exponents p of the laws, and how many scales each has, four to an octave.
+NUM_POWERS, NUM_SCALES = 7, 32
+QUARTER_OCTAVES = np.array([64, 76, 91, 108])  # 64 * 2^(i / 4)
+UNIFORM, WRITTEN = NUM_POWERS * NUM_SCALES, NUM_POWERS * NUM_SCALES + 1
+# The largest weight of a written table has so many binary digits.
+WRITTEN_BITS = 34
+# Exponents in units of 2^-16; beyond 2^-24 a symbol has its one part in 2^24 anyway.
+ONE, MOST = 1 << 16, 24 << 16
+
+
+def law_weights(law: int, distances: np.ndarray) -> np.ndarray:
+    """Weights (K,) of symbols at integer distances (K,) from the middle, by law 0 to UNIFORM."""
+    if law == UNIFORM:
+        return np.ones_like(distances)
+    power, scale = divmod(law, NUM_SCALES)
+    shift = scale // 4 + 9
+    x = (distances * QUARTER_OCTAVES[scale % 4] << shift) // max(int(distances.max()), 1)
+    exponent = np.minimum(_raised(x, power), MOST)
+    # 2^-(i + f) with the mantissa 2 - f: linear between the powers of two.
+    return (2 * ONE - exponent % ONE << 8) >> exponent // ONE
+
+
+def _raised(x: np.ndarray, power: int) -> np.ndarray:
+    """x^p for p = 1/2, 1, 3/2, 2, 3, 4, 6 in units of 2^-16, at most MOST."""
+    if power == 0:
+        return _root(x)
+    x = np.minimum(x, MOST)
+    square = np.minimum(x * x >> 16, MOST)
+    if power == 2:
+        return x * _root(x) >> 16
+    cube = np.minimum(square * x >> 16, MOST)
+    return {1: x, 3: square, 4: cube, 5: square * square >> 16, 6: cube * cube >> 16}[power]
+
+
+def _root(x: np.ndarray) -> np.ndarray:
+    return np.array([isqrt(int(value) << 16) for value in x])
+
+
+def counts(weights: np.ndarray) -> np.ndarray:
+    """Whole parts (K,) of TOTAL in proportion to weights (K,), none of them 0."""
+    parts = 1 + weights * (TOTAL - len(weights)) // int(weights.sum())
+    parts[int(weights.argmax())] += TOTAL - int(parts.sum())
+    return parts
+
+
+def written_weight(byte: int | np.ndarray) -> int | np.ndarray:
+    """The weight that a byte of a written table stands for: 0, or a number of four binary digits."""
+    return np.where(byte == 0, 0, (8 + byte % 8) << byte // 8)
+
+
+def written_bytes(histogram: np.ndarray) -> np.ndarray:
+    """The bytes (K,) of a written table that is nearest to a histogram (K,)."""
+    known = written_weight(np.arange(256))
+    middles = (known[1:-1] + known[2:]) // 2
+    scaled = histogram.astype(np.int64) << (WRITTEN_BITS - int(histogram.max()).bit_length())
+    return np.where(histogram == 0, 0, 1 + np.searchsorted(middles, scaled))
+
+
+def cost_bits(histogram: np.ndarray, parts: np.ndarray) -> float:
+    """Bits that symbols with this histogram (K,) take with parts (K,) of TOTAL."""
+    return float(histogram @ (TOTAL_BITS - np.log2(parts)))

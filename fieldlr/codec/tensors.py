@@ -1,0 +1,129 @@
+"""Tensors of whole numbers as bytes: a few bytes of model each, and symbols for the coder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldlr.codec import tables
+from fieldlr.codec.ans import Run
+from fieldlr.codec.octets import Reader, Writer, broken
+
+# The farthest whole number; with a step of four binary digits a product is exact in float32.
+MOST_REACH = 1 << 20
+# Tables are over at most eight bits of a number; lower bits are stored as they are.
+TABLE_BITS = 7
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is known of a tensor's values before they are decoded.
+
+    Values are the whole numbers themselves or, of a tensor whose numbers rise, `start` first and
+    then by how much each is more than the one before.
+    """
+
+    reach: int  # no value is farther from 0
+    rises: bool
+    start: int = 0
+    law: int = tables.UNIFORM
+    written: bytes = b""
+
+    @property
+    def low_bits(self) -> int:
+        """Bits of a value that have no table."""
+        return max(0, self.reach.bit_length() - TABLE_BITS)
+
+    @property
+    def symbols(self) -> np.ndarray:
+        """What the upper bits of values may be (K,)."""
+        lowest = 0 if self.rises else -self.reach >> self.low_bits
+        return np.arange(lowest, (self.reach >> self.low_bits) + 1)
+
+    def parts(self) -> np.ndarray:
+        """The table of the upper bits (K,)."""
+        if self.law == tables.WRITTEN:
+            written = np.frombuffer(self.written, np.uint8).astype(np.int64)
+            return tables.counts(tables.written_weight(written))
+        return tables.counts(tables.law_weights(self.law, self.distances()))
+
+    def distances(self) -> np.ndarray:
+        """Twice the distance of each symbol's middle from 0 (K,)."""
+        return np.abs(2 * self.symbols + (self.low_bits > 0))
+
+    def low_parts(self) -> np.ndarray:
+        """The table of the lower bits, all alike."""
+        return np.full(1 << self.low_bits, tables.TOTAL >> self.low_bits)
+
+
+def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Run]]:
+    """The cheapest model of whole numbers (N,), and their symbols."""
+    start = int(whole[0]) if rises else 0
+    values = np.diff(whole, prepend=start) if rises else whole
+    model = Model(int(np.abs(values).max(initial=0)), rises, start)
+    if model.reach == 0:
+        return model, []
+    high = (values >> model.low_bits) - int(model.symbols[0])
+    model = _with_table(model, np.bincount(high, minlength=len(model.symbols)))
+    runs = [(high, model.parts())]
+    if model.low_bits:
+        runs.append((values & (1 << model.low_bits) - 1, model.low_parts()))
+    return model, runs
+
+
+def _with_table(model: Model, histogram: np.ndarray) -> Model:
+    """The model with the law, or the written table, that takes the fewest bits."""
+    distances = model.distances()
+    costs = [
+        tables.cost_bits(histogram, tables.counts(tables.law_weights(law, distances)))
+        for law in range(tables.UNIFORM + 1)
+    ]
+    best = int(np.argmin(costs))
+    written = tables.written_bytes(histogram)
+    parts = tables.counts(tables.written_weight(written))
+    if tables.cost_bits(histogram, parts) + 8 * len(written) < costs[best]:
+        return Model(
+            model.reach, model.rises, model.start, tables.WRITTEN, bytes(written.astype(np.uint8))
+        )
+    return Model(model.reach, model.rises, model.start, best)
+
+
+def write_model(writer: Writer, model: Model) -> None:
+    if model.rises:
+        writer.signed(model.start)
+    writer.varint(model.reach)
+    if model.reach:
+        writer.byte(model.law)
+        writer.data += model.written
+
+
+def read_model(reader: Reader, rises: bool) -> Model:
+    start = reader.signed() if rises else 0
+    reach = reader.varint()
+    if abs(start) > MOST_REACH or reach > MOST_REACH:
+        raise broken(f"a number in it is beyond {MOST_REACH}")
+    if reach == 0:
+        return Model(0, rises, start)
+    law = reader.byte()
+    if law > tables.WRITTEN:
+        raise broken(f"it has a law {law} of probabilities, which there is not")
+    count = len(Model(reach, rises).symbols)
+    written = reader.take(count) if law == tables.WRITTEN else b""
+    if law == tables.WRITTEN and not any(written):
+        raise broken("a table in it is empty")
+    return Model(reach, rises, start, law, written)
+
+
+def read_whole(unpacker, model: Model, count: int) -> np.ndarray:
+    """The whole numbers (count,) of a tensor."""
+    values = np.zeros(count, np.int64)
+    if model.reach:
+        high = unpacker.take(count, model.parts()).astype(np.int64) + int(model.symbols[0])
+        values = high << model.low_bits
+        if model.low_bits:
+            values += unpacker.take(count, model.low_parts())
+    whole = model.start + np.cumsum(values) if model.rises else values
+    if np.abs(whole).max(initial=0) > MOST_REACH:
+        raise broken(f"a number in it is beyond {MOST_REACH}")
+    return whole
