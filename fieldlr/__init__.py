@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def load(path):
-    """The trained field in a run folder or a .flr file: `field.inside(points)` and more (`fields.Field`)."""
+    """The trained field of a run folder or a .flr file: `field.inside(points)` and more."""
     from fieldlr import pipeline
 
     return pipeline.load(path)

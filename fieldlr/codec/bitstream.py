@@ -49,7 +49,7 @@ def encode(
         raise FieldlrError(
             f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
         )
-    field, about = copy.deepcopy(field).eval(), about or About()
+    field, about = copy.deepcopy(field).cpu().eval(), about or About()
     if not all(bool(p.isfinite().all()) for p in field.parameters()):
         raise FieldlrError("a field with infinite numbers cannot be stored. Train it anew.")
     writer, runs = Writer(), []

@@ -47,7 +47,7 @@ def to_octree(occupied: np.ndarray) -> list[np.ndarray]:
 
 
 def grown(coarse: np.ndarray, octets: np.ndarray) -> np.ndarray:
-    """The next level (2 N, 2 N, 2 N) of an octree's level (N, N, N), from the bytes of its cells."""
+    """The level (2 N, 2 N, 2 N) below an octree's level (N, N, N), from the bytes of its cells."""
     n = len(coarse)
     finer = np.zeros((n, n, n, 8), bool)
     finer[coarse] = np.unpackbits(octets[:, None], axis=-1).astype(bool)
@@ -65,7 +65,7 @@ def _eighths(finer: np.ndarray) -> np.ndarray:
 def ask(field: RadianceField) -> None:
     """Marks the cells in whose middle the field has some density, or half of its highest one."""
     n = GRID_CELLS
-    cells = torch.arange(n**3, device=field.cell_occupied.device)
+    cells = torch.arange(n**3)
     corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1)
     unit = (corner + 0.5) * (2.0 / n) - 1.0
     network = field.networks[-1]

@@ -119,10 +119,7 @@ def _write_config(writer: Writer, config: FieldConfig) -> None:
         list(ACTIVATIONS).index(name_of(config.activation, ACTIVATIONS)),
     )
     writer.byte(places[0] | places[1] << 4)
-    if len(config.skips) > MOST_SKIPS:
-        raise FieldlrError(
-            f"a .flr file holds at most {MOST_SKIPS} skips; this network has {len(config.skips)}."
-        )
+    _check_size(config.width, config.depth, config.skips)
     writer.byte(places[2] | len(config.skips) << 4)
     writer.varint(config.width)
     writer.varint(config.depth)
@@ -133,12 +130,31 @@ def _write_config(writer: Writer, config: FieldConfig) -> None:
             _write_option(writer, getattr(entry, option.name), option.default)
 
 
+def _check_size(width: int, depth: int, skips: tuple[int, ...]) -> None:
+    """FieldlrError where a network is beyond the limits of the format."""
+    few = len(skips) <= MOST_SKIPS and max(skips, default=0) <= MOST_DEPTH
+    if not (0 < width <= MOST_WIDTH and depth <= MOST_DEPTH and few):
+        raise FieldlrError(
+            f"a .flr file holds networks of width 1 to {MOST_WIDTH} and depth 0 to {MOST_DEPTH} "
+            f"with at most {MOST_SKIPS} skips; got width {width}, depth {depth} and {len(skips)} "
+            "skips. Use a smaller network."
+        )
+
+
+def _check_option(value: int) -> int:
+    if not 0 <= value <= MOST_OPTION:
+        raise FieldlrError(
+            f"an option of a network in a .flr file is a number from 0 to {MOST_OPTION}; got "
+            f"{value}. Use a smaller rank or encoding."
+        )
+    return value
+
+
 def _read_config(reader: Reader, network: str) -> FieldConfig:
     tables, last = reader.byte(), reader.byte()
     width, depth = reader.varint(), reader.varint()
     skips = tuple(reader.varint() for _ in range(last >> 4))
-    if not 0 < width <= MOST_WIDTH or depth > MOST_DEPTH or max(skips, default=0) > MOST_DEPTH:
-        raise broken("its network is larger than a file may hold")
+    _check_size(width, depth, skips)
     return FieldConfig(
         linear=_read_entry(reader, LINEARS, tables & 15),
         encoding=_read_entry(reader, ENCODINGS, tables >> 4),
@@ -165,7 +181,7 @@ def _read_entry(reader: Reader, table: dict[str, type], place: int) -> Any:
 def _write_option(writer: Writer, value: Option, default: Option) -> None:
     """A whole number where the default is one, else a decimal, of which 0 means `auto`."""
     if isinstance(default, int):
-        writer.varint(value)
+        writer.varint(_check_option(int(value)))
     else:
         writer.decimal(0.0 if value == "auto" else value)
 
@@ -173,10 +189,7 @@ def _write_option(writer: Writer, value: Option, default: Option) -> None:
 def _read_option(reader: Reader, default: Option) -> Option:
     """An option of the same type as its default."""
     if isinstance(default, int):
-        value = reader.varint()
-        if value > MOST_OPTION:
-            raise broken("an option of its network is beyond all bounds")
-        return type(default)(value)
+        return type(default)(_check_option(reader.varint()))
     value = reader.decimal()
     if value == 0.0 and default == "auto":
         return "auto"

@@ -97,31 +97,23 @@ def sensitivities(field: Field) -> dict[str, float]:
 
 def _watch(field: Field, generator: torch.Generator) -> Callable[[], Tensor]:
     """What a field says where it matters, as a function of its numbers alone."""
-    device = next(field.parameters()).device
     if isinstance(field, RadianceField):
-        return _watch_radiance(field, generator, device)
-    unit = torch.rand(CANDIDATES, 3, generator=generator).to(device) * 2.0 - 1.0
-    points = field.aabb.from_unit(unit)
+        return _watch_radiance(field, generator)
+    points = field.aabb.from_unit(torch.rand(CANDIDATES, 3, generator=generator) * 2.0 - 1.0)
     # Where the field is undecided, a small change turns inside into outside.
     inside = torch.sigmoid(field.level(points))
-    weights = (inside * (1.0 - inside)).clamp_min(1e-6).cpu()
-    points = points[torch.multinomial(weights, WATCHED, generator=generator).to(device)]
+    weights = (inside * (1.0 - inside)).nan_to_num().clamp_min(1e-6)
+    points = points[torch.multinomial(weights, WATCHED, generator=generator)]
     return lambda: field.level(points)
 
 
-def _watch_radiance(
-    field: RadianceField, generator: torch.Generator, device: torch.device
-) -> Callable[[], Tensor]:
+def _watch_radiance(field: RadianceField, generator: torch.Generator) -> Callable[[], Tensor]:
     """The opacities of cells that rendering visits, and their colours by opacity."""
-    occupied = field.cell_occupied.view(-1).nonzero()[:, 0].cpu()
-    cells = occupied[torch.randint(len(occupied), (WATCHED,), generator=generator)]
-    corner = torch.stack([cells % GRID_CELLS, cells // GRID_CELLS % GRID_CELLS], -1)
-    corner = torch.cat([corner, cells[:, None] // GRID_CELLS**2], -1)
-    within = torch.rand(WATCHED, 3, generator=generator)
-    unit = ((corner + within) * (2.0 / GRID_CELLS) - 1.0).to(device)
-    directions = torch.nn.functional.normalize(
-        torch.randn(WATCHED, 3, generator=generator), dim=-1
-    ).to(device)
+    visited = field.cell_occupied if field.cell_occupied.any() else ~field.cell_occupied
+    cells = visited.nonzero().flip(-1)
+    cells = cells[torch.randint(len(cells), (WATCHED,), generator=generator)]
+    unit = (cells + torch.rand(WATCHED, 3, generator=generator)) * (2.0 / GRID_CELLS) - 1.0
+    directions = torch.nn.functional.normalize(torch.randn(WATCHED, 3, generator=generator), dim=-1)
 
     def watch() -> Tensor:
         said = []

@@ -7,8 +7,6 @@ units of a scale that the file names relative to the farthest symbol.
 
 from __future__ import annotations
 
-from math import isqrt
-
 import numpy as np
 
 # Every table sums to this: the precision of `constriction`'s coders.
@@ -49,7 +47,11 @@ def _raised(x: np.ndarray, power: int) -> np.ndarray:
 
 
 def _root(x: np.ndarray) -> np.ndarray:
-    return np.array([isqrt(int(value) << 16) for value in x])
+    """floor(sqrt(2^16 x)): that of float64, put right where it is off by one."""
+    square = x << 16
+    root = np.sqrt(square.astype(np.float64)).astype(np.int64)
+    root -= root * root > square
+    return root + ((root + 1) * (root + 1) <= square)
 
 
 def counts(weights: np.ndarray) -> np.ndarray:
@@ -60,7 +62,7 @@ def counts(weights: np.ndarray) -> np.ndarray:
 
 
 def written_weight(byte: int | np.ndarray) -> int | np.ndarray:
-    """The weight that a byte of a written table stands for: 0, or a number of four binary digits."""
+    """The weight that a byte of a written table stands for: 0, or one of four binary digits."""
     return np.where(byte == 0, 0, (8 + byte % 8) << byte // 8)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _existing(arrays: Arrays, *names: str) -> list[str]:
 
 def _of_mlp(name: str, mlp: Mlp) -> Iterator[Hidden]:
     layers = [f"{name}.linears.{index}" for index in range(len(mlp.linears))]
-    for before, after in zip(layers, layers[1:], strict=False):
+    for before, after in pairwise(layers):
         yield Hidden(before, (after,), mlp.activation)
 
 

@@ -1,0 +1,221 @@
+"""Reads a .flr file of a shape with numpy alone, and asks it what is inside.
+
+    python docs/examples/read_flr.py FILE.flr [X Y Z]
+
+A second decoder, written from docs/format.md and not from the first: it shows that the format is
+what the document says, and it can be copied into any project. It needs neither torch nor fieldlr,
+reads shapes whose encoding has no table, and trusts the file beyond its checksum.
+"""
+
+import sys
+import zlib
+from math import isqrt
+from pathlib import Path
+
+import numpy as np
+
+LINEARS = {0: [], 1: ["whole"], 2: ["whole", "decimal"]}  # full; low-rank: rank; sine: rank, omega
+ENCODINGS = {0: [], 1: ["whole", "whole"]}  # identity; frequency: how many, with the input
+ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"]}  # relu; sine: omega_0; gaussian: sigma
+UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data, self.place = data, 0
+
+    def take(self, count):
+        self.place += count
+        return self.data[self.place - count : self.place]
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def whole(self):
+        value, shift = 0, 0
+        while (byte := self.byte()) >= 128:
+            value, shift = value | (byte & 127) << shift, shift + 7
+        return value | byte << shift
+
+    def signed(self):
+        value = self.whole()
+        return -(value + 1 >> 1) if value % 2 else value >> 1
+
+    def decimal(self):
+        digits = self.signed()
+        return float(f"{digits}e{self.signed()}") if digits else 0.0
+
+    def options(self, names):
+        return [getattr(self, name)() for name in names]
+
+
+def table(law, written, distances):
+    """Parts of 2^24 for each symbol, by law or from the bytes of a written table."""
+    if law == WRITTEN:
+        weights = [0 if byte == 0 else (8 + byte % 8) << byte // 8 for byte in written]
+    elif law == UNIFORM:
+        weights = [1] * len(distances)
+    else:
+        power, scale = divmod(law, 32)
+        far = max(1, max(distances))
+        xs = [(d * (64, 76, 91, 108)[scale % 4] << scale // 4 + 9) // far for d in distances]
+        exponents = [min(raised(x, power), MOST) for x in xs]
+        weights = [(2 * ONE - e % ONE << 8) >> e // ONE for e in exponents]
+    parts = [1 + w * (2**TOTAL_BITS - len(weights)) // sum(weights) for w in weights]
+    parts[weights.index(max(weights))] += 2**TOTAL_BITS - sum(parts)
+    return parts
+
+
+def raised(x, power):
+    """x^p in units of 2^-16 for p = 1/2, 1, 3/2, 2, 3, 4, 6."""
+    if power == 0:
+        return isqrt(x << 16)
+    x = min(x, MOST)
+    square = min(x * x >> 16, MOST)
+    cube = min(square * x >> 16, MOST)
+    return (x, x * isqrt(x << 16) >> 16, square, cube, square**2 >> 16, cube**2 >> 16)[power - 1]
+
+
+class Coder:
+    """Takes symbols off a stack of 32-bit words."""
+
+    def __init__(self, data):
+        self.words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").tolist()
+        self.state = self.words.pop() if self.words else 0
+        self.fill()
+
+    def fill(self):
+        if self.state < 2**32 and self.words:
+            self.state = self.state << 32 | self.words.pop()
+
+    def symbols(self, count, parts):
+        ends = np.cumsum(parts)
+        for _ in range(count):
+            place = self.state % 2**TOTAL_BITS
+            symbol = int(np.searchsorted(ends, place, "right"))
+            start = int(ends[symbol]) - parts[symbol]
+            self.state = (self.state >> TOTAL_BITS) * parts[symbol] + place - start
+            self.fill()
+            yield symbol
+
+
+def read_model(file, rises):
+    start, reach = file.signed() if rises else 0, file.whole()
+    low = max(0, reach.bit_length() - 7)
+    lowest = 0 if rises else -reach >> low
+    highs = range(lowest, (reach >> low) + 1)
+    law = file.byte() if reach else UNIFORM
+    written = file.take(len(highs)) if law == WRITTEN else b""
+    parts = table(law, written, [abs(2 * high + (low > 0)) for high in highs]) if reach else None
+    return start, low, lowest, parts, rises
+
+
+def read_numbers(coder, model, count):
+    start, low, lowest, parts, rises = model
+    if parts is None:
+        return np.full(count, start)
+    values = lowest + np.array([*coder.symbols(count, parts)]) << low
+    if low:
+        values = values + np.array([*coder.symbols(count, [2 ** (TOTAL_BITS - low)] * 2**low)])
+    return start + np.cumsum(values) if rises else values
+
+
+class Shape:
+    """A shape as its file has it: `layers` of (weight or (U, V), bias), and `inside`."""
+
+    def __init__(self, data):
+        if data[:4] != b"FLR\1" or zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
+            raise SystemExit("this is no .flr file of version 1, or it is broken")
+        file = Bytes(data[4:-4])
+        first, tables, last = file.byte(), file.byte(), None
+        last, width, depth = file.byte(), file.whole(), file.whole()
+        self.skips = [file.whole() for _ in range(last >> 4)]
+        self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
+        if first & 3 == 0 or self.encoding not in ENCODINGS:
+            raise SystemExit("this reader knows shapes without a table of features")
+        self.linear_options = file.options(LINEARS[self.linear])
+        self.encoding_options = file.options(ENCODINGS[self.encoding])
+        self.activation_options = file.options(ACTIVATIONS[self.activation])
+        form = first >> 4 & 3
+        if form == 0:
+            box = [0.0, 0.0, 0.0, *(float(file.whole()) for _ in range(3))]
+        else:
+            box = np.frombuffer(file.take(24 * form), ("<f4", "<f8")[form - 1]).tolist()
+        self.low, self.high = np.array(box[:3]), np.array(box[3:])
+        self.grid, self.content_hash = file.whole(), file.take(4).hex()
+        self.read_layers(file, width, depth)
+
+    def read_layers(self, file, width, depth):
+        count, with_input = self.encoding_options or (0, 1)
+        inputs = 3 * (2 * count + with_input)
+        rank = self.linear_options[0] if self.linear else 0
+        plan = []  # (step, [(columns, model)], shape) of every tensor
+        for index in range(depth + 2):
+            n = inputs if index == 0 else width + inputs * (index in self.skips)
+            m = width if index <= depth else 1
+            factors = 0 < index <= depth and 0 < rank * (m + n) < m * n
+            shapes = [(m, rank), (n, rank), (m, 1)] if factors else [(m, n), (m, 1)]
+            key = -1 if index > depth else 0 if factors else 1
+            for i, shape in enumerate(shapes):
+                byte = file.byte()
+                split = [1, shape[1] - 1] if i == key and shape[1] > 1 else [shape[1]]
+                models = [(c, read_model(file, i == key and j == 0)) for j, c in enumerate(split)]
+                plan.append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape, len(shapes)))
+        coder, tensors = Coder(file.take(len(file.data) - file.place)), []
+        for step, models, (rows, _), _ in plan:
+            parts = [read_numbers(coder, m, rows * c).reshape(rows, c) for c, m in models]
+            tensors.append(np.float32(np.concatenate(parts, 1) * step))
+        self.layers = []
+        while tensors:
+            size = plan[len(plan) - len(tensors)][3]
+            self.layers.append((tensors[: size - 1], tensors[size - 1][:, 0]))
+            tensors = tensors[size:]
+
+    def weight(self, stored, n):
+        if len(stored) == 1:
+            return stored[0]
+        product = stored[0] @ stored[1].T
+        if self.linear == 1:
+            return product
+        rank, omega = self.linear_options
+        omega = omega or 3 * n**0.5 * (1 + 7 / rank)
+        gain = {0: (n / 6) ** 0.5, 2: n**0.5}.get(self.activation)
+        gain = gain or (n / 6) ** 0.5 * self.activation_options[0]
+        return np.sin(omega * product) / gain
+
+    def logits(self, points):
+        """The logits (M,) of being inside at points (M, 3)."""
+        unit = (points - self.low) * 2 / (self.high - self.low) - 1
+        x = unit
+        if self.encoding == 1:
+            count, with_input = self.encoding_options
+            waves = [f(2.0**i * unit) for i in range(count) for f in (np.sin, np.cos)]
+            x = np.concatenate([unit] * with_input + waves, 1)
+        h = x
+        for index, (stored, bias) in enumerate(self.layers):
+            h = np.concatenate([h, x], 1) if index in self.skips else h
+            h = h @ self.weight(stored, h.shape[1]).T + bias
+            if index < len(self.layers) - 1:
+                h = self.activate(h)
+        return h[:, 0]
+
+    def activate(self, z):
+        if self.activation == 0:
+            return np.maximum(z, 0)
+        (number,) = self.activation_options
+        return np.sin(number * z) if self.activation == 1 else np.exp(-(z**2) / (2 * number**2))
+
+    def inside(self, points):
+        within = ((points >= self.low) & (points <= self.high)).all(1)
+        return (self.logits(points) > 0) & within
+
+
+def main():
+    shape = Shape(Path(sys.argv[1]).read_bytes())
+    print("box", shape.low, shape.high, "layers", [[t.shape for t in s] for s, _ in shape.layers])
+    if len(sys.argv) == 5:
+        print("inside:", bool(shape.inside(np.array([sys.argv[2:]], float))[0]))
+
+
+if __name__ == "__main__":
+    main()

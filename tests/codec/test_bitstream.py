@@ -1,0 +1,235 @@
+"""A field comes back from its bytes: every number exactly as it was rounded, and all around it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.codec import fields
+
+from fieldlr import codec
+from fieldlr.codec import steps
+from fieldlr.codec.cells import EMPTY_DENSITY
+from fieldlr.codec.units import hidden_layers, sort_units
+from fieldlr.encodings import DenseGrid, Frequency, HashGrid
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.fields.radiance import RadianceField
+from fieldlr.geometry import Aabb, Space
+from fieldlr.linears import SineLowRank
+
+
+def stored(field, chosen: dict[str, int]) -> dict[str, torch.Tensor]:
+    """A field's tensors rounded to their steps, in the order that a file has."""
+    whole = {name: steps.rounded(p, chosen[name]) for name, p in field.named_parameters()}
+    for hidden in hidden_layers(field):
+        sort_units(hidden, whole)
+    return {name: steps.restored(values, chosen[name]) for name, values in whole.items()}
+
+
+def says(field, count: int = 200) -> torch.Tensor:
+    """What a field says at some points of its box: levels, and colours where it has them."""
+    generator = torch.Generator().manual_seed(1)
+    points = field.aabb.from_unit(torch.rand(count, 3, generator=generator) * 2 - 1)
+    with torch.no_grad():
+        if isinstance(field, OccupancyField):
+            return field.level(points)[:, None]
+        unit = field.space.warp(points)
+        directions = torch.nn.functional.normalize(points - points.mean(0), dim=-1)
+        return torch.cat(
+            [
+                torch.cat([c, d[:, None]], 1)
+                for c, d in (n(unit, directions) for n in field.networks)
+            ],
+            1,
+        )
+
+
+@pytest.mark.parametrize("linear", fields.LINEARS, ids=str)
+@pytest.mark.parametrize("encoding", fields.ENCODINGS, ids=str)
+def test_every_number_is_what_it_was_rounded_to(linear, encoding):
+    place = fields.LINEARS.index(linear) + fields.ENCODINGS.index(encoding)
+    for activation, skips in (
+        (fields.ACTIVATIONS[place % len(fields.ACTIVATIONS)], ()),
+        (fields.ACTIVATIONS[(place + 2) % len(fields.ACTIVATIONS)], (2,)),
+    ):
+        field = fields.shape(linear, encoding, activation, skips=skips)
+        chosen = steps.steps_for(field, 5.0)
+        data = codec.encode(field, steps=chosen)
+        decoded = codec.decode(data)
+        assert decoded.config == field.config
+        expected = stored(field, chosen)
+        for name, parameter in decoded.named_parameters():
+            assert torch.equal(parameter, expected[name]), name
+        assert codec.encode(decoded, steps=chosen) == data
+        # Another order of the units, and other signs, say the same.
+        same = codec.decode(codec.encode(field, 16.0))
+        torch.testing.assert_close(says(same), says(field), rtol=1e-2, atol=5e-3)
+
+
+@pytest.mark.parametrize("space", ["box", "ndc", "contracted"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda space: fields.radiance(space=space),
+        lambda space: fields.radiance(linear=SineLowRank(2), space=space),
+        lambda space: fields.radiance(DenseGrid(2, 2, 4, 9), space=space),
+        lambda space: fields.radiance(HashGrid(2, 2, 4, 9, 8), space=space),
+        lambda space: fields.radiance(
+            Frequency(2), SineLowRank(2), 0, space, network="nerf", skips=(2,)
+        ),
+    ],
+    ids=["mlp", "sine-low-rank", "dense-grid", "hash-grid", "nerf"],
+)
+def test_a_radiance_field_comes_back_with_all_that_renders_it(make, space):
+    field = make(space)
+    decoded, about = codec.unpack(codec.encode(field, 16.0, fields.PHOTOS))
+    assert isinstance(decoded, RadianceField)
+    assert decoded.frame.rotation == field.frame.rotation
+    assert decoded.frame.scale == field.frame.scale
+    assert decoded.frame.translation == pytest.approx(field.frame.translation, rel=1e-6)
+    assert decoded.space.kind == field.space.kind
+    assert (decoded.space.near, decoded.space.far) == pytest.approx(
+        (field.space.near, field.space.far)
+    )
+    assert decoded.space.ndc_focal == field.space.ndc_focal
+    assert decoded.aabb.minimum == pytest.approx(field.aabb.minimum, rel=1e-6)
+    assert bool(decoded.cell_occupied.all())
+    torch.testing.assert_close(says(decoded), says(field), rtol=1e-2, atol=5e-3)
+    assert (about.kind, about.reading, about.content_hash) == ("photos", 4, "01234567")
+    assert about.background == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("encoding", [DenseGrid(3, 2, 8, 90), HashGrid(2, 2, 16, 70, 12)], ids=str)
+def test_occupied_cells_are_kept_and_rows_that_none_of_them_reads_are_0(encoding):
+    field = fields.with_ball(fields.radiance(encoding, space="contracted"))
+    data = codec.encode(field, 16.0, fields.PHOTOS)
+    decoded = codec.decode(data)
+    assert torch.equal(decoded.cell_occupied, field.cell_occupied)
+    table = decoded.networks[0].encoding.table
+    assert 0.05 < (table == 0.0).all(1).float().mean() < 0.98
+    inside = torch.nn.functional.normalize(torch.randn(300, 3), dim=-1) * torch.rand(300, 1) * 0.39
+    directions = torch.nn.functional.normalize(torch.randn(300, 3), dim=-1)
+    with torch.no_grad():
+        before, after = (f.networks[0](inside, directions) for f in (field, decoded))
+    torch.testing.assert_close(after[0], before[0], rtol=1e-2, atol=5e-3)
+    torch.testing.assert_close(after[1], before[1], rtol=1e-2, atol=5e-3)
+
+
+def test_a_field_without_a_table_is_asked_where_it_is_dense():
+    field = fields.with_ball(fields.radiance())
+    network = field.networks[0]
+    with torch.no_grad():
+        # The density is an exponential: half of the cube comes to lie below the limit.
+        network.trunk.linears[-1].weight[0] *= 30.0
+        middle = float(network.density(torch.rand(999, 3) * 2.0 - 1.0)[0].median())
+        network.trunk.linears[-1].bias[0] += math.log(EMPTY_DENSITY / middle)
+    decoded = codec.decode(codec.encode(field, 16.0, fields.PHOTOS))
+    kept = decoded.cell_occupied
+    assert 0.2 < kept.float().mean() < 0.8
+    unit = (kept.nonzero().flip(-1) + 0.5) / 32.0 - 1.0
+    with torch.no_grad():
+        assert float(decoded.networks[0].density(unit)[0].min()) > 0.99 * EMPTY_DENSITY
+
+
+BOXES = {
+    "whole": (Aabb((0.0,) * 3, (303.0, 511.0, 261.0)), 6),
+    "float32": (fields.BOX, 24),
+    "float64": (Aabb((4e5, 5e6, 0.0), (4e5 + 1.1, 5e6 + 1.7, 2.3)), 48),
+}
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_a_box_takes_the_bytes_that_it_needs(name):
+    (box, num_bytes), field = BOXES[name], fields.shape()
+    field.space = Space("box", box)
+    chosen = dict.fromkeys(dict(field.named_parameters()), 200)
+    data = codec.encode(field, steps=chosen)
+    decoded = codec.decode(data).aabb
+    edge = min(box.size)
+    for before, after in zip(
+        (*box.minimum, *box.maximum), (*decoded.minimum, *decoded.maximum), strict=True
+    ):
+        assert abs(before - after) <= 1e-6 * edge
+    field.space = Space("box", BOXES["whole"][0])
+    assert len(data) - len(codec.encode(field, steps=chosen)) == num_bytes - 6
+
+
+@pytest.mark.parametrize("model", ["perspective", "fisheye"])
+@pytest.mark.parametrize("same", [True, False])
+def test_cameras_come_back(model, same):
+    cameras = fields.cameras(5, model, same)
+    about = codec.About("photos", "00" * 32, None, None, cameras)
+    _, about = codec.unpack(codec.encode(fields.radiance(), 4.0, about))
+    found = about.cameras
+    assert (found.model, about.reading, about.background) == (model, None, (0.0, 0.0, 0.0))
+    assert torch.equal(found.sizes, cameras.sizes)
+    assert torch.equal(found.intrinsics, cameras.intrinsics)
+    assert torch.equal(found.distortion, cameras.distortion)
+    torch.testing.assert_close(found.camera_to_world, cameras.camera_to_world, rtol=0, atol=1e-4)
+
+
+def test_few_cameras_are_spread_over_the_held_out_ones():
+    cameras = fields.cameras(40)
+    chosen = tuple(range(0, 40, 2))
+    few = codec.few(cameras, chosen)
+    assert len(few) == 8
+    positions = few.camera_to_world[:, 0, 3] - 3.0
+    assert positions.tolist() == [0.0, 4.0, 10.0, 14.0, 20.0, 24.0, 30.0, 34.0]
+    assert len(codec.few(cameras, ())) == 8
+    assert len(codec.few(cameras, (7,))) == 1
+
+
+def test_encoding_is_deterministic_and_leaves_the_field_alone():
+    field = fields.with_ball(fields.radiance(DenseGrid(2, 2, 4, 9)))
+    before = {name: value.clone() for name, value in field.state_dict().items()}
+    assert codec.encode(field, 6.0, fields.PHOTOS) == codec.encode(field, 6.0, fields.PHOTOS)
+    for name, value in field.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("bits", [2.0, 3.5, 5.0, 8.0, 12.0])
+def test_a_number_takes_the_bits_that_were_asked_for(bits):
+    field = fields.shape(width=64)
+    whole = [
+        steps.rounded(p, b)
+        for p, b in zip(field.parameters(), steps.steps_for(field, bits).values(), strict=True)
+    ]
+    entropy = 0.0
+    for values in whole:
+        share = np.unique(values, return_counts=True)[1] / values.size
+        entropy -= values.size * (share * np.log2(share)).sum()
+    assert entropy / field.num_parameters == pytest.approx(bits, rel=0.04)
+
+
+def test_steps_follow_what_omega_does_to_errors():
+    gentle, wild = (
+        steps.sensitivities(fields.shape(SineLowRank(2, omega), depth=1, width=64))
+        for omega in (5.0, 40.0)
+    )
+    for name in ("mlp.linears.1.U", "mlp.linears.1.V"):
+        assert wild[name] > 4.0 * gentle[name]
+
+
+@pytest.mark.parametrize("bits", [1.0, 17.0, float("nan")])
+def test_bits_have_limits(bits):
+    with pytest.raises(FieldlrError, match="2 to 16 bits"):
+        codec.encode(fields.shape(), bits)
+
+
+def test_what_does_not_fit_is_refused():
+    field = fields.shape()
+    with torch.no_grad():
+        field.mlp.linears[0].weight[0, 0] = torch.nan
+    with pytest.raises(FieldlrError, match="infinite"):
+        codec.encode(field)
+    with pytest.raises(FieldlrError, match="depth 65"):
+        codec.encode(fields.shape(depth=65, width=4))
+    with pytest.raises(FieldlrError, match="16 skips"):
+        codec.encode(fields.shape(depth=20, width=4, skips=tuple(range(1, 17))))
+    with pytest.raises(FieldlrError, match="0 to 4096; got 5000"):
+        codec.encode(
+            fields.shape(encoding=DenseGrid(1, 1, 2, 3), linear=SineLowRank(5000), depth=0)
+        )
+    with pytest.raises(FieldlrError, match="8 cameras"):
+        codec.encode(fields.radiance(), 4.0, codec.About("photos", cameras=fields.cameras(9)))
