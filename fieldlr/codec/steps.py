@@ -9,7 +9,6 @@ sine-low-rank layers s holds omega, which multiplies the errors of U and V insid
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +25,8 @@ STEPS = (8.0 + np.arange(256) % 8) * 2.0 ** (np.arange(256) // 8 - 27)
 WATCHED, CANDIDATES = 2048, 16384
 # A tensor is disturbed by this part of its root mean square.
 DISTURBANCE = 2.0**-6
-ROUNDS = 24
+# The common factor of the steps is looked for between 2^-OCTAVES and 2^OCTAVES.
+OCTAVES, ROUNDS = 60.0, 40
 
 
 def nearest_step(step: float) -> int:
@@ -44,35 +44,30 @@ def restored(whole: np.ndarray, step: int) -> Tensor:
     return torch.from_numpy((whole * STEPS[step]).astype(np.float32))
 
 
+@torch.no_grad()
 def steps_for(field: Field, bits: float) -> dict[str, int]:
-    """A step's byte for every tensor, so that a number that is not 0 takes `bits` on average."""
-    scales = {name: 1.0 / math.sqrt(s) for name, s in sensitivities(field).items()}
-    target = bits * sum(int((p != 0).sum()) for p in field.parameters())
-    low, high = -40.0, 40.0
+    """A step's byte for every tensor, so that a number that is not 0 takes about `bits` bits.
+
+    Numbers spread evenly, whose squares are r^2 on average, take log2(1 + 12 r^2 / step^2) / 2
+    bits each; others take a little less or more.
+    """
+    tensors = [parameter.double() for parameter in field.parameters()]
+    counts = np.array([int((tensor != 0).sum()) for tensor in tensors])
+    squares = np.array([float(tensor.square().sum()) for tensor in tensors]) / np.maximum(counts, 1)
+    scales = np.array([s**-0.5 for s in sensitivities(field).values()])
+
+    def taken(octave: float) -> float:
+        return counts @ np.log2(1.0 + 12.0 * squares / (2.0**octave * scales) ** 2) / 2.0
+
+    low, high = -OCTAVES, OCTAVES
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
-        steps = _scaled(field, scales, 2.0**middle)
-        if sum(_entropy_bits(rounded(p, steps[n])) for n, p in field.named_parameters()) > target:
-            low = middle
-        else:
-            high = middle
-    return _scaled(field, scales, 2.0**high)
-
-
-@torch.no_grad()
-def _scaled(field: Field, scales: dict[str, float], factor: float) -> dict[str, int]:
-    """The bytes of factor * scales, none so small that a number would be too far from 0."""
-    steps = {}
-    for name, parameter in field.named_parameters():
-        least = nearest_step(max(float(parameter.abs().max()) / MOST_REACH, STEPS[0])) + 1
-        steps[name] = max(nearest_step(factor * scales[name]), least)
-    return steps
-
-
-def _entropy_bits(whole: np.ndarray) -> float:
-    """Bits that whole numbers take at least, if each has the probability of its share."""
-    counts = np.unique(whole, return_counts=True)[1]
-    return float(counts @ (math.log2(whole.size) - np.log2(counts)))
+        low, high = (middle, high) if taken(middle) > bits * counts.sum() else (low, middle)
+    # A sorted number is stored by its distance from the one before: twice as far at most.
+    least = [2.0 * float(tensor.abs().max()) / MOST_REACH for tensor in tensors]
+    steps = np.maximum(2.0**high * scales, least)
+    names = [name for name, _ in field.named_parameters()]
+    return dict(zip(names, map(nearest_step, steps), strict=True))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import numpy as np
 from fieldlr.codec import tables
 from fieldlr.codec.ans import Run
 from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.errors import FieldlrError
 
 # The farthest whole number; with a step of four binary digits a product is exact in float32.
 MOST_REACH = 1 << 20
@@ -64,6 +65,11 @@ def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Run]]:
     model = Model(int(np.abs(values).max(initial=0)), rises, start)
     if model.reach == 0:
         return model, []
+    if model.reach > MOST_REACH:
+        raise FieldlrError(
+            f"a number of a .flr file is at most {MOST_REACH} steps from 0; one here is "
+            f"{model.reach} steps. Use fewer bits, or train anew: such a network has exploded."
+        )
     high = (values >> model.low_bits) - int(model.symbols[0])
     model = _with_table(model, np.bincount(high, minlength=len(model.symbols)))
     runs = [(high, model.parts())]

@@ -9,7 +9,6 @@ from fieldlr.cameras import Cameras
 from fieldlr.codec import About
 from fieldlr.encodings import DenseGrid, Frequency, HashGrid, Identity
 from fieldlr.fields.config import FieldConfig
-from fieldlr.fields.field import Field
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 from fieldlr.geometry import Aabb, Similarity, Space

@@ -6,12 +6,12 @@ import zlib
 
 import pytest
 import torch
-from tests.codec import fields
 
 from fieldlr import codec
 from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import SineLowRank
+from tests.codec import fields
 
 CASES = 500  # of each kind and file
 
