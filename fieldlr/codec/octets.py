@@ -36,7 +36,7 @@ class Writer:
         self.varint(2 * value if value >= 0 else -2 * value - 1)
 
     def decimal(self, value: float) -> None:
-        """A finite float64 as its shortest decimal: digits, and a power of ten if they are not 0."""
+        """A finite float64 as its shortest decimal: digits, and a power of ten if not 0."""
         sign, digits, exponent = Decimal(repr(float(value))).normalize().as_tuple()
         whole = int("".join(map(str, digits)))
         self.signed(-whole if sign else whole)

@@ -14,6 +14,7 @@ from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 from fieldlr.geometry import Aabb, Similarity, Space
 from fieldlr.linears import Full, LowRank, SineLowRank
 
+FULL, IDENTITY, FREQUENCY, GAUSSIAN = Full(), Identity(), Frequency(2), Gaussian()
 LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5))
 ENCODINGS = (
     Identity(),
@@ -28,15 +29,13 @@ QUARTER_TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 FRAME = Similarity(QUARTER_TURN, 2.5, (10.0, -3.0, 0.1))
 
 
-def shape(
-    linear=Full(), encoding=Identity(), activation=Gaussian(), seed=0, **more
-) -> OccupancyField:
+def shape(linear=FULL, encoding=IDENTITY, activation=GAUSSIAN, seed=0, **more) -> OccupancyField:
     """An untrained shape field."""
     config = FieldConfig(linear, encoding, activation, **{"width": 20, "depth": 2, **more})
     return OccupancyField(config, Space("box", BOX), generator=torch.Generator().manual_seed(seed))
 
 
-def radiance(encoding=Frequency(2), linear=Full(), seed=0, space="box", **more) -> RadianceField:
+def radiance(encoding=FREQUENCY, linear=FULL, seed=0, space="box", **more) -> RadianceField:
     """An untrained radiance field, all of whose cells are occupied."""
     config = FieldConfig(linear, encoding, Relu(), **{"width": 24, "depth": 2, **more})
     spaces = {
