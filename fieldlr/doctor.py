@@ -61,6 +61,13 @@ PARTS = (
         "pip install 'fieldlr[video]'",
         "import imageio_ffmpeg; imageio_ffmpeg.get_ffmpeg_exe()",
     ),
+    Part(
+        "constriction",
+        "constriction",
+        ".flr files of millions of numbers in less than a second; without it, in some",
+        "pip install 'fieldlr[codec]'",
+        "import constriction",
+    ),
     Part("gradio", "gradio", "the web app", "pip install 'fieldlr[app]'"),
     Part(
         "pycolmap",

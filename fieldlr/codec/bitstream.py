@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import zlib
 from collections.abc import Mapping
 
@@ -49,13 +48,20 @@ def encode(
         raise FieldlrError(
             f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
         )
-    field, about = copy.deepcopy(field).cpu().eval(), about or About()
+    photos = isinstance(field, RadianceField)
+    about = about or About("photos" if photos else "mesh")
+    if photos != (about.kind == "photos"):
+        raise FieldlrError(
+            f"a {type(field).__name__} is not made from a source of kind {about.kind}. Say what "
+            "it was made from."
+        )
+    field = _copied(field)
     if not all(bool(p.isfinite().all()) for p in field.parameters()):
         raise FieldlrError("a field with infinite numbers cannot be stored. Train it anew.")
     writer, runs = Writer(), []
     write_header(writer, field.config, field.space, field.frame, about.kind)
     write_about(writer, about)
-    if isinstance(field, RadianceField):
+    if photos:
         runs += _write_cells(writer, field)
     steps = steps or steps_for(field, bits)
     runs += _write_tensors(writer, field, steps)
@@ -63,6 +69,13 @@ def encode(
     data = bytes(writer.data) + zlib.crc32(writer.data).to_bytes(CHECKSUM_BYTES, "little")
     _check_readable(data)
     return data
+
+
+def _copied(field: Field) -> Field:
+    """The same field on the processor, for the encoder to change."""
+    copy = type(field)(field.config, field.space, field.frame)
+    copy.load_state_dict(field.state_dict())
+    return copy.eval()
 
 
 def decode(data: bytes) -> Field:

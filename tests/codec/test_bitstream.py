@@ -229,5 +229,7 @@ def test_what_does_not_fit_is_refused():
         codec.encode(fields.shape(depth=20, width=4, skips=tuple(range(1, 17))))
     with pytest.raises(FieldlrError, match="0 to 4096; got 5000"):
         codec.encode(fields.shape(encoding=HashGrid(1, 1, 2, 5000, 4)))
+    with pytest.raises(FieldlrError, match="of kind mesh"):
+        codec.encode(fields.radiance(), 4.0, codec.About("mesh"))
     with pytest.raises(FieldlrError, match="8 cameras"):
         codec.encode(fields.radiance(), 4.0, codec.About("photos", cameras=fields.cameras(9)))
