@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import plain
+from benchmarks.codec import packing
 from benchmarks.extraction import extraction
 from benchmarks.growth import growth
 from benchmarks.measure import LIMIT_FLOPS, Report, limit, machine, ratio, seconds, summary
@@ -143,6 +144,7 @@ SECTIONS = {
     "growth": growth,
     "rendering": rendering,
     "extraction": extraction,
+    "codec": packing,
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fieldlr import codec
 from fieldlr.cameras import Cameras
 from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
@@ -23,7 +24,7 @@ from fieldlr.pipeline import Reconstruction
 from fieldlr.presets import FitOptions
 from fieldlr.products import camera_path, make_mesh, views
 from fieldlr.progress import shown
-from fieldlr.runs import Run, make_folder
+from fieldlr.runs import Run, make_folder, write_whole
 from fieldlr.surface import is_watertight
 from fieldlr.triangles import TriangleMesh
 
@@ -112,6 +113,10 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
         write_mesh(mesh, path)
         if backbone == "full":
             figures |= {"mesh": str(path), "watertight": is_watertight(mesh)}
+        else:
+            data = codec.encode(fit.state.field, about=fit.run.about())
+            write_whole(journey.out / "shape.flr", data)
+            figures |= {"shape": str(journey.out / "shape.flr"), "shape_bytes": len(data)}
     return rows, figures
 
 

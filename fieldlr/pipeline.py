@@ -17,12 +17,11 @@ from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.fields.field import Field
-from fieldlr.files import replacing
 from fieldlr.linears import LINEARS
 from fieldlr.packed import PackedRun
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
+from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json, write_whole
 from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
@@ -184,8 +183,7 @@ def compress(
         raise FieldlrError(f"a compressed field is written as .flr; got {out.name}.")
     field = run.load_field()
     data = codec.encode(field, bits, run.about())
-    with replacing(out) as temporary:
-        temporary.write_bytes(data)
+    write_whole(out, data)
     result = {"out": str(out), "num_bytes": len(data), "num_parameters": field.num_parameters}
     try:
         task = reopen(run, source)

@@ -16,12 +16,12 @@ from fieldlr.codec.tables import TOTAL, TOTAL_BITS
 WORD_BITS = 32
 WORD = 1 << WORD_BITS
 
-Run = tuple[np.ndarray, np.ndarray]  # symbols (N,), and the parts (K,) of TOTAL of their table
+Coded = tuple[np.ndarray, np.ndarray]  # symbols (N,), and the parts (K,) of TOTAL of their table
 
 
-def pack(runs: list[Run]) -> bytes:
-    """The bytes from which `Unpacker` takes the runs again, the first one first."""
-    words = np.asarray(_pack_fast(runs) if has_constriction() else _pack_plain(runs))
+def pack(coded: list[Coded]) -> bytes:
+    """The bytes from which `unpacker` takes the symbols again, the first ones first."""
+    words = np.asarray(_pack_fast(coded) if has_constriction() else _pack_plain(coded))
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
@@ -35,7 +35,7 @@ def has_constriction() -> bool:
 
 
 def unpacker(data: bytes) -> PlainUnpacker | FastUnpacker:
-    """What takes runs of symbols from bytes that `pack` made."""
+    """What takes symbols from bytes that `pack` made."""
     if data.endswith(b"\0"):
         raise broken("its numbers end in nothing")
     words = np.frombuffer(data + bytes(-len(data) % 4), "<u4")
@@ -91,11 +91,11 @@ class PlainUnpacker:
             raise broken("its numbers do not end where they should")
 
 
-def _pack_fast(runs: list[Run]) -> np.ndarray:
+def _pack_fast(coded: list[Coded]) -> np.ndarray:
     import constriction
 
     coder = constriction.stream.stack.AnsCoder()
-    for symbols, parts in reversed(runs):
+    for symbols, parts in reversed(coded):
         coder.encode_reverse(symbols.astype(np.int32), _model(parts))
     return coder.get_compressed()
 
@@ -111,9 +111,9 @@ def _model(parts: np.ndarray):
     return constriction.stream.model.Categorical(parts.astype(np.float64) - 1.0, perfect=False)
 
 
-def _pack_plain(runs: list[Run]) -> list[int]:
+def _pack_plain(coded: list[Coded]) -> list[int]:
     state, words = 0, []
-    for symbols, parts in reversed(runs):
+    for symbols, parts in reversed(coded):
         starts, sizes = (np.cumsum(parts) - parts).tolist(), parts.tolist()
         for symbol in reversed(symbols.tolist()):
             size = sizes[symbol]

@@ -10,7 +10,7 @@ import torch
 
 from fieldlr.codec import cells
 from fieldlr.codec.about import About, read_about, write_about
-from fieldlr.codec.ans import FastUnpacker, PlainUnpacker, Run, pack, unpacker
+from fieldlr.codec.ans import Coded, FastUnpacker, PlainUnpacker, pack, unpacker
 from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.codec.steps import restored, rounded, steps_for
@@ -58,14 +58,14 @@ def encode(
     field = _copied(field)
     if not all(bool(p.isfinite().all()) for p in field.parameters()):
         raise FieldlrError("a field with infinite numbers cannot be stored. Train it anew.")
-    writer, runs = Writer(), []
+    writer, coded = Writer(), []
     write_header(writer, field.config, field.space, field.frame, about.kind)
     write_about(writer, about)
     if photos:
-        runs += _write_cells(writer, field)
+        coded += _write_cells(writer, field)
     steps = steps or steps_for(field, bits)
-    runs += _write_tensors(writer, field, steps)
-    writer.data += pack(runs)
+    coded += _write_tensors(writer, field, steps)
+    writer.data += pack(coded)
     data = bytes(writer.data) + zlib.crc32(writer.data).to_bytes(CHECKSUM_BYTES, "little")
     _check_readable(data)
     return data
@@ -105,20 +105,20 @@ def unpack(data: bytes) -> tuple[Field, About]:
 Parts = list[tuple[object, int, Model]]  # (index, step's byte, model) of each part of a tensor
 
 
-def _write_tensors(writer: Writer, field: Field, steps: Mapping[str, int]) -> list[Run]:
+def _write_tensors(writer: Writer, field: Field, steps: Mapping[str, int]) -> list[Coded]:
     whole = {name: rounded(p, steps[name]) for name, p in field.named_parameters()}
     hidden = hidden_layers(field)
     for layer in hidden:
         sort_units(layer, whole)
     keys = {layer.key(whole) for layer in hidden}
-    runs = []
+    coded = []
     for name, values in whole.items():
         writer.byte(steps[name])
         for index, rises in columns(name, values.shape, keys):
             model, own = modelled(values[index].ravel(), rises)
             write_model(writer, model)
-            runs += own
-    return runs
+            coded += own
+    return coded
 
 
 def _read_models(reader: Reader, field: Field) -> dict[str, Parts]:
@@ -143,17 +143,17 @@ def _read_tensor(
     return restored(whole, parts[0][1])
 
 
-def _write_cells(writer: Writer, field: RadianceField) -> list[Run]:
+def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     """Writes how the occupied cells are kept; makes the field ready for it."""
-    way, runs = cells.way_of(field), []
+    way, coded = cells.way_of(field), []
     writer.byte(way)
     if way == cells.STORED:
         cells.clear_unread(field)
         for octets in cells.to_octree(field.cell_occupied.cpu().numpy()):
             model, own = modelled(octets.astype(np.int64) - MIDDLE, rises=False)
             write_model(writer, model)
-            runs += own
-    return runs
+            coded += own
+    return coded
 
 
 def _read_way(reader: Reader) -> int:

@@ -23,7 +23,7 @@ CHUNK = 65536
 
 def way_of(field: RadianceField) -> int:
     """How the occupied cells of a field are kept."""
-    if bool(field.cell_occupied.all()):
+    if field.cell_occupied.all() or not field.cell_occupied.any():
         return ALL
     return STORED if tables_of(field) else ASKED
 

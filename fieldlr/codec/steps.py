@@ -22,7 +22,7 @@ from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 # A step is one byte: (8 + low three bits) * 2^(high five bits - 27).
 STEPS = (8.0 + np.arange(256) % 8) * 2.0 ** (np.arange(256) // 8 - 27)
 # Points at which a field is watched, and among how many they are chosen.
-WATCHED, CANDIDATES = 2048, 16384
+WATCHED, CANDIDATES = 2048, 8192
 # A tensor is disturbed by this part of its root mean square.
 DISTURBANCE = 2.0**-6
 # The common factor of the steps is looked for between 2^-OCTAVES and 2^OCTAVES.

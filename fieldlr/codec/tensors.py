@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldlr.codec import tables
-from fieldlr.codec.ans import Run
+from fieldlr.codec.ans import Coded
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.errors import FieldlrError
 
@@ -58,7 +58,7 @@ class Model:
         return np.full(1 << self.low_bits, tables.TOTAL >> self.low_bits)
 
 
-def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Run]]:
+def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Coded]]:
     """The cheapest model of whole numbers (N,), and their symbols."""
     start = int(whole[0]) if rises else 0
     values = np.diff(whole, prepend=start) if rises else whole
@@ -72,10 +72,10 @@ def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Run]]:
         )
     high = (values >> model.low_bits) - int(model.symbols[0])
     model = _with_table(model, np.bincount(high, minlength=len(model.symbols)))
-    runs = [(high, model.parts())]
+    coded = [(high, model.parts())]
     if model.low_bits:
-        runs.append((values & (1 << model.low_bits) - 1, model.low_parts()))
-    return model, runs
+        coded.append((values & (1 << model.low_bits) - 1, model.low_parts()))
+    return model, coded
 
 
 def _with_table(model: Model, histogram: np.ndarray) -> Model:

@@ -28,4 +28,5 @@ class Compress(Verb):
         from fieldlr.pipeline import compress
         from fieldlr.runs import open_run
 
+        self.say("encoding and evaluating")
         return compress(open_run(self.target), self.out, self.bits, self.source)

@@ -17,7 +17,7 @@ class Demo(Verb):
     """
 
     out: Out = Path("fieldlr-demo")
-    """The folder for sheet.png, view.mp4 and mesh.glb."""
+    """The folder for sheet.png, view.mp4, mesh.glb and shape.flr."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.demo import demo

@@ -132,6 +132,12 @@ def test_a_field_without_a_table_is_asked_where_it_is_dense():
         assert float(decoded.networks[0].density(unit)[0].min()) > 0.99 * EMPTY_DENSITY
 
 
+def test_a_field_whose_cells_are_all_empty_is_seen_everywhere():
+    field = fields.radiance(DenseGrid(2, 2, 4, 9))
+    field.cell_occupied.zero_()
+    assert bool(codec.decode(codec.encode(field, 6.0, fields.PHOTOS)).cell_occupied.all())
+
+
 BOXES = {
     "whole": (Aabb((0.0,) * 3, (303.0, 511.0, 261.0)), 6),
     "float32": (fields.BOX, 24),

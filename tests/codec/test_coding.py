@@ -24,10 +24,10 @@ LAWS_DIGEST = "3df33e7e84b88ba32bd090204deb57125a472451788b8eae553ccedcf35f4177"
 
 def packed(whole: np.ndarray, rises: bool = False) -> tuple[bytes, bytes]:
     """(model, symbols) of whole numbers as bytes."""
-    model, runs = tensors.modelled(whole, rises)
+    model, coded = tensors.modelled(whole, rises)
     writer = octets.Writer()
     tensors.write_model(writer, model)
-    return bytes(writer.data), ans.pack(runs)
+    return bytes(writer.data), ans.pack(coded)
 
 
 def unpacked(model: bytes, data: bytes, count: int, rises: bool = False) -> np.ndarray:

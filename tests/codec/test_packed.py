@@ -143,7 +143,7 @@ def test_a_file_that_is_none_is_named(packed, tmp_path):
     path.write_bytes(b"PK")
     with pytest.raises(FieldlrError, match=r"x\.flr: a \.flr file begins with FLR"):
         fieldlr.load(path)
-    with pytest.raises(FieldlrError, match=r"config\\.json"):
+    with pytest.raises(FieldlrError, match=r"config\.json"):
         fieldlr.load(tmp_path / "y.flr")
     with pytest.raises(FieldlrError, match=r"written as \.flr"):
         verb("compress", target=packed["volume"]["out"], out=tmp_path / "x.zip")
