@@ -110,14 +110,17 @@ def read_model(file, rises):
     return start, low, lowest, parts, rises
 
 
-def read_numbers(coder, model, count):
+def read_numbers(coder, model, count, fresh):
+    """The whole numbers of a tensor's part; rising ones begin anew where `fresh` says so."""
     start, low, lowest, parts, rises = model
-    if parts is None:
-        return np.full(count, start)
-    values = lowest + np.array([*coder.symbols(count, parts)]) << low
+    values = np.zeros(count, int)
+    if parts is not None:
+        values = lowest + np.array([*coder.symbols(count, parts)], int) << low
     if low:
-        values = values + np.array([*coder.symbols(count, [2 ** (TOTAL_BITS - low)] * 2**low)])
-    return start + np.cumsum(values) if rises else values
+        values += np.array([*coder.symbols(count, [2 ** (TOTAL_BITS - low)] * 2**low)], int)
+    for i in range(count if rises else 0):
+        values[i] += start if fresh[i] else values[i - 1]
+    return values
 
 
 class Shape:
@@ -149,27 +152,30 @@ class Shape:
         count, with_input = self.encoding_options or (0, 1)
         inputs = 3 * (2 * count + with_input)
         rank = self.linear_options[0] if self.linear else 0
-        plan = []  # (step, [(columns, model)], shape) of every tensor
+        plan = []  # of every layer, of every tensor: (step, [(columns, model)], shape)
         for index in range(depth + 2):
             n = inputs if index == 0 else width + inputs * (index in self.skips)
             m = width if index <= depth else 1
             factors = 0 < index <= depth and 0 < rank * (m + n) < m * n
             shapes = [(m, rank), (n, rank), (m, 1)] if factors else [(m, n), (m, 1)]
-            key = -1 if index > depth else 0 if factors else 1
-            for i, shape in enumerate(shapes):
+            plan.append([])
+            for shape in shapes:
                 byte = file.byte()
-                split = [1, shape[1] - 1] if i == key and shape[1] > 1 else [shape[1]]
-                models = [(c, read_model(file, i == key and j == 0)) for j, c in enumerate(split)]
-                plan.append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape, len(shapes)))
-        coder, tensors = Coder(file.take(len(file.data) - file.place)), []
-        for step, models, (rows, _), _ in plan:
-            parts = [read_numbers(coder, m, rows * c).reshape(rows, c) for c, m in models]
-            tensors.append(np.float32(np.concatenate(parts, 1) * step))
-        self.layers = []
-        while tensors:
-            size = plan[len(plan) - len(tensors)][3]
-            self.layers.append((tensors[: size - 1], tensors[size - 1][:, 0]))
-            tensors = tensors[size:]
+                key, bias = shape is shapes[0], shape is shapes[-1]
+                split = [1, shape[1] - 1] if key and index <= depth and shape[1] > 1 else shape[1:]
+                rising = [index <= depth and (key or bias), False]
+                models = [(c, read_model(file, r)) for c, r in zip(split, rising, strict=False)]
+                plan[-1].append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape))
+        coder, self.layers = Coder(file.take(len(file.data) - file.place)), []
+        for layer in plan:
+            tensors, fresh = [], [True] + [False] * width
+            for step, models, (rows, _) in layer:
+                parts = [read_numbers(coder, m, rows * c, fresh) for c, m in models]
+                whole = np.concatenate([part.reshape(rows, -1) for part in parts], 1)
+                tensors.append(np.float32(whole * step))
+                if not tensors[1:]:  # the first tensor, whose first column is the key
+                    fresh = [True, *(np.diff(whole[:, 0]) != 0)]
+            self.layers.append((tensors[:-1], tensors[-1][:, 0]))
 
     def weight(self, stored, n):
         if len(stored) == 1:

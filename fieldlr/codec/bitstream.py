@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.codec.steps import restored, rounded, steps_for
 from fieldlr.codec.tensors import Model, modelled, read_model, read_whole, write_model
-from fieldlr.codec.units import columns, hidden_layers, sort_units
+from fieldlr.codec.units import Order, hidden_layers, sort_units
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -89,58 +90,63 @@ def unpack(data: bytes) -> tuple[Field, About]:
     field, about = _read_field(reader, len(data))
     way = _read_way(reader) if isinstance(field, RadianceField) else cells.ALL
     octree = [read_model(reader, False) for _ in range(cells.LEVELS * (way == cells.STORED))]
-    models = _read_models(reader, field)
+    order = Order(field)
+    models = _read_models(reader, field, order)
     coder = unpacker(reader.rest())
     if octree:
         field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
-    with torch.no_grad():
-        for name, parameter in field.named_parameters():
-            parameter.copy_(_read_tensor(coder, tuple(parameter.shape), models[name]))
+    _read_numbers(coder, field, order, models)
     coder.close()
     if way == cells.ASKED:
         cells.ask(field)
     return field.eval(), about
 
 
-Parts = list[tuple[object, int, Model]]  # (index, step's byte, model) of each part of a tensor
+Parts = list[tuple[Any, Model]]  # (index, model) of each part of a tensor
 
 
 def _write_tensors(writer: Writer, field: Field, steps: Mapping[str, int]) -> list[Coded]:
     whole = {name: rounded(p, steps[name]) for name, p in field.named_parameters()}
-    hidden = hidden_layers(field)
-    for layer in hidden:
+    for layer in hidden_layers(field):
         sort_units(layer, whole)
-    keys = {layer.key(whole) for layer in hidden}
-    coded = []
+    order, coded = Order(field), []
     for name, values in whole.items():
         writer.byte(steps[name])
-        for index, rises in columns(name, values.shape, keys):
-            model, own = modelled(values[index].ravel(), rises)
+        for index, rises in order.parts(name, values.shape):
+            fresh = order.fresh(name, whole) if rises else None
+            model, own = modelled(values[index].ravel(), fresh)
             write_model(writer, model)
             coded += own
     return coded
 
 
-def _read_models(reader: Reader, field: Field) -> dict[str, Parts]:
-    shapes = {name: tuple(p.shape) for name, p in field.named_parameters()}
-    keys = {layer.key(shapes) for layer in hidden_layers(field)}
+def _read_models(reader: Reader, field: Field, order: Order) -> dict[str, tuple[int, Parts]]:
+    """(the step's byte, the models of the parts) of every tensor."""
     models = {}
-    for name, shape in shapes.items():
+    for name, parameter in field.named_parameters():
         step = reader.byte()
-        models[name] = [
-            (index, step, read_model(reader, rises)) for index, rises in columns(name, shape, keys)
-        ]
+        parts = order.parts(name, tuple(parameter.shape))
+        models[name] = step, [(index, read_model(reader, rises)) for index, rises in parts]
     return models
 
 
-def _read_tensor(
-    coder: FastUnpacker | PlainUnpacker, shape: tuple[int, ...], parts: Parts
-) -> torch.Tensor:
-    whole = np.zeros(shape, np.int64)
-    for index, _, model in parts:
-        part = whole[index]
-        whole[index] = read_whole(coder, model, part.size).reshape(part.shape)
-    return restored(whole, parts[0][1])
+@torch.no_grad()
+def _read_numbers(
+    coder: FastUnpacker | PlainUnpacker,
+    field: Field,
+    order: Order,
+    models: dict[str, tuple[int, Parts]],
+) -> None:
+    """Gives a field its numbers."""
+    whole: dict[str, np.ndarray] = {}
+    for name, parameter in field.named_parameters():
+        step, parts = models[name]
+        whole[name] = np.zeros(tuple(parameter.shape), np.int64)
+        for index, model in parts:
+            part = whole[name][index]
+            fresh = order.fresh(name, whole) if model.rises else None
+            whole[name][index] = read_whole(coder, model, part.size, fresh).reshape(part.shape)
+        parameter.copy_(restored(whole[name], step))
 
 
 def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
@@ -150,7 +156,7 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     if way == cells.STORED:
         cells.clear_unread(field)
         for octets in cells.to_octree(field.cell_occupied.cpu().numpy()):
-            model, own = modelled(octets.astype(np.int64) - MIDDLE, rises=False)
+            model, own = modelled(octets.astype(np.int64) - MIDDLE)
             write_model(writer, model)
             coded += own
     return coded

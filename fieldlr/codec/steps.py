@@ -63,8 +63,9 @@ def steps_for(field: Field, bits: float) -> dict[str, int]:
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if taken(middle) > bits * counts.sum() else (low, middle)
-    # A sorted number is stored by its distance from the one before: twice as far at most.
-    least = [2.0 * float(tensor.abs().max()) / MOST_REACH for tensor in tensors]
+    # A rising number is stored by its distance from another, twice as far at most, and the
+    # nearest step may be a little too small.
+    least = [2.25 * float(tensor.abs().max()) / MOST_REACH for tensor in tensors]
     steps = np.maximum(2.0**high * scales, least)
     names = [name for name, _ in field.named_parameters()]
     return dict(zip(names, map(nearest_step, steps), strict=True))

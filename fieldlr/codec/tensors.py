@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldlr.codec import tables
-from fieldlr.codec.ans import Coded
+from fieldlr.codec.ans import Coded, FastUnpacker, PlainUnpacker
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.errors import FieldlrError
 
@@ -21,8 +21,8 @@ TABLE_BITS = 7
 class Model:
     """What is known of a tensor's values before they are decoded.
 
-    Values are the whole numbers themselves or, of a tensor whose numbers rise, `start` first and
-    then by how much each is more than the one before.
+    Values are the whole numbers themselves or, where they rise, by how much each is more than the
+    one before, or than `start` where they begin anew.
     """
 
     reach: int  # no value is farther from 0
@@ -58,10 +58,15 @@ class Model:
         return np.full(1 << self.low_bits, tables.TOTAL >> self.low_bits)
 
 
-def modelled(whole: np.ndarray, rises: bool) -> tuple[Model, list[Coded]]:
-    """The cheapest model of whole numbers (N,), and their symbols."""
-    start = int(whole[0]) if rises else 0
-    values = np.diff(whole, prepend=start) if rises else whole
+def modelled(whole: np.ndarray, fresh: np.ndarray | None = None) -> tuple[Model, list[Coded]]:
+    """The cheapest model of whole numbers (N,), and their symbols.
+
+    Where numbers rise, `fresh` says (N,) which of them begin anew.
+    """
+    rises, start, values = fresh is not None, 0, whole
+    if rises:
+        start = int(whole.min())
+        values = whole - np.where(fresh, start, np.roll(whole, 1))
     model = Model(int(np.abs(values).max(initial=0)), rises, start)
     if model.reach == 0:
         return model, []
@@ -121,15 +126,24 @@ def read_model(reader: Reader, rises: bool) -> Model:
     return Model(reach, rises, start, law, written)
 
 
-def read_whole(unpacker, model: Model, count: int) -> np.ndarray:
-    """The whole numbers (count,) of a tensor."""
+def read_whole(
+    unpacker: FastUnpacker | PlainUnpacker,
+    model: Model,
+    count: int,
+    fresh: np.ndarray | None = None,
+) -> np.ndarray:
+    """The whole numbers (count,) of a tensor; `fresh` as in `modelled`."""
     values = np.zeros(count, np.int64)
     if model.reach:
         high = unpacker.take(count, model.parts()).astype(np.int64) + int(model.symbols[0])
         values = high << model.low_bits
         if model.low_bits:
             values += unpacker.take(count, model.low_parts())
-    whole = model.start + np.cumsum(values) if model.rises else values
+    whole = values
+    if fresh is not None:
+        sums = np.cumsum(values)
+        begin = np.maximum.accumulate(np.where(fresh, np.arange(count), 0))
+        whole = model.start + sums - (sums - values)[begin]
     if np.abs(whole).max(initial=0) > MOST_REACH:
         raise broken(f"a number in it is beyond {MOST_REACH}")
     return whole

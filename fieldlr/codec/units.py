@@ -2,9 +2,9 @@
 
 A hidden unit is a row of its layer and a column of the next. Units may change places, and where
 the activation is even or odd they may change their sign, without changing the function. Of the
-256! * 2^256 equal layers the file holds the one whose keys rise (from 0, where signs are free), the
-key of a unit being its first number in U, or its bias where the layer is dense. The order of 256
-units is worth log2(256!) / 8 = 210 bytes at most, and their signs 32 more.
+256! * 2^256 equal layers the file holds the one whose units rise: by their key, the first number of
+their row, and where that is equal by their bias. So their order, worth log2(256!) / 8 = 210 bytes,
+and their signs, worth 32, are not stored.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class Hidden:
     after: tuple[str, ...]
     activation: Activation
 
-    def key(self, names: Collection[str]) -> str:
-        """The tensor, of those there are, whose first column rises: U, else the bias.
+    @property
+    def bias(self) -> str:
+        return f"{self.before}.bias"
 
-        Every number of U is more sensitive than one of the bias, so it has more bits to save.
-        """
+    def key(self, names: Collection[str]) -> str:
+        """The tensor, of those there are, whose first column is the key."""
         factor = f"{self.before}.U"
-        return factor if factor in names else f"{self.before}.bias"
+        return factor if factor in names else f"{self.before}.weight"
 
 
 def hidden_layers(field: Field) -> list[Hidden]:
@@ -58,25 +59,21 @@ def hidden_layers(field: Field) -> list[Hidden]:
 def sort_units(hidden: Hidden, arrays: Arrays) -> None:
     """Gives the units of one hidden layer their order and signs, in place."""
     sign = SIGNS.get(type(hidden.activation))
-    column = arrays[hidden.key(arrays)].reshape(len(arrays[f"{hidden.before}.bias"]), -1)[:, 0]
-    flip = np.where((column < 0) & (sign is not None), -1, 1)
-    order = np.argsort(column * flip, kind="stable")
-    for name in _existing(arrays, *(f"{hidden.before}.{part}" for part in ("weight", "U", "bias"))):
-        rows = arrays[name]
-        arrays[name] = (rows.T * flip).T[order]
+    key, bias = arrays[hidden.key(arrays)][:, 0], arrays[hidden.bias]
+    negative = (key < 0) | ((key == 0) & (bias < 0))
+    flip = np.where(negative & (sign is not None), -1, 1)
+    order = np.lexsort((bias * flip, key * flip))
+    for name in (hidden.key(arrays), hidden.bias):
+        arrays[name] = (arrays[name].T * flip).T[order]
     for after in hidden.after:
-        for name in _existing(arrays, f"{after}.weight", f"{after}.V"):
-            rows = arrays[name] if name.endswith(".V") else arrays[name].T
-            # What follows are inputs that skip the layer.
-            units, others = rows[: len(order)], rows[len(order) :]
-            if sign == -1:
-                units = (units.T * flip).T
-            rows = np.concatenate([units[order], others])
-            arrays[name] = rows if name.endswith(".V") else rows.T
-
-
-def _existing(arrays: Arrays, *names: str) -> list[str]:
-    return [name for name in names if name in arrays]
+        factor = f"{after}.V" in arrays
+        rows = arrays[f"{after}.V"] if factor else arrays[f"{after}.weight"].T
+        # Behind the units there may be inputs that skip the layer.
+        units, others = rows[: len(order)], rows[len(order) :]
+        if sign == -1:
+            units = (units.T * flip).T
+        rows = np.concatenate([units[order], others])
+        arrays[f"{after}.V" if factor else f"{after}.weight"] = rows if factor else rows.T
 
 
 def _of_mlp(name: str, mlp: Mlp) -> Iterator[Hidden]:
@@ -96,10 +93,25 @@ def _of_nerf(name: str, nerf: RadianceNerf) -> Iterator[Hidden]:
 KINDS = {Mlp: _of_mlp, RadianceNerf: _of_nerf}
 
 
-def columns(name: str, shape: tuple[int, ...], keys: Collection[str]) -> list[tuple[Any, bool]]:
-    """The parts of a tensor that are stored one by one: (index, whether its numbers rise)."""
-    if name not in keys:
-        return [(np.s_[...], False)]
-    if len(shape) == 1:
-        return [(np.s_[...], True)]
-    return [(np.s_[:, :1], True), (np.s_[:, 1:], False)][: shape[1]]
+class Order:
+    """Which numbers of which tensors rise, and where they begin anew."""
+
+    def __init__(self, field: Field):
+        names = [name for name, _ in field.named_parameters()]
+        layers = hidden_layers(field)
+        self.keys = {layer.key(names) for layer in layers}
+        self.key_of = {layer.bias: layer.key(names) for layer in layers}
+
+    def parts(self, name: str, shape: tuple[int, ...]) -> list[tuple[Any, bool]]:
+        """The parts of a tensor that are stored one by one: (index, whether its numbers rise)."""
+        if name in self.keys:
+            return [(np.s_[:, :1], True), (np.s_[:, 1:], False)][: shape[1]]
+        return [(np.s_[...], name in self.key_of)]
+
+    def fresh(self, name: str, arrays: Arrays) -> np.ndarray:
+        """Booleans (N,): the numbers of a rising part that need not be above the one before."""
+        fresh = np.arange(len(arrays[name])) == 0
+        if name in self.key_of:
+            key = arrays[self.key_of[name]][:, 0]
+            fresh[1:] = key[1:] != key[:-1]
+        return fresh
