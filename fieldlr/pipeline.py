@@ -175,7 +175,7 @@ def evaluate(
 
 
 def compress(
-    run: Run | PackedRun, out: Path, bits: float, source: Path | None = None
+    run: Run | PackedRun, out: Path, bits: float | None = None, source: Path | None = None
 ) -> dict[str, Any]:
     """Writes a run's field as a .flr file and measures what that costs, where there is a source."""
     prepare_process()
@@ -185,6 +185,7 @@ def compress(
     data = codec.encode(field, bits, run.about())
     write_whole(out, data)
     result = {"out": str(out), "num_bytes": len(data), "num_parameters": field.num_parameters}
+    result["bits_per_number"] = 8 * len(data) / field.num_parameters
     try:
         task = reopen(run, source)
     except SourceGone as error:

@@ -36,16 +36,16 @@ MIDDLE = 128
 
 def encode(
     field: Field,
-    bits: float = 8.0,
+    bits: float | None = None,
     about: About | None = None,
     steps: Mapping[str, int] | None = None,
 ) -> bytes:
     """The bytes of a .flr file: the field with its numbers rounded to `bits` bits on average.
 
-    `steps` (a byte for each of `named_parameters`, see `codec.steps`) replaces the choice that
+    Without `bits` they are as many as it takes for the field to say the same. `steps` (a byte for each of `named_parameters`, see `codec.steps`) replaces the choice that
     `bits` asks for.
     """
-    if not FEWEST_BITS <= bits <= MOST_BITS:
+    if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
         raise FieldlrError(
             f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
         )

@@ -9,6 +9,7 @@ sine-low-rank layers s holds omega, which multiplies the errors of U and V insid
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -25,6 +26,9 @@ STEPS = (8.0 + np.arange(256) % 8) * 2.0 ** (np.arange(256) // 8 - 27)
 WATCHED, CANDIDATES = 2048, 8192
 # A tensor is disturbed by this part of its root mean square.
 DISTURBANCE = 2.0**-6
+# What a file may move, as a root mean square where the field is watched, unless bits are given:
+# the logits of a shape, and opacities and colours of photos. The quality hardly shows it.
+LOGIT_ERROR, COLOR_ERROR = 0.05, 0.002
 # The common factor of the steps is looked for between 2^-OCTAVES and 2^OCTAVES.
 OCTAVES, ROUNDS = 60.0, 40
 
@@ -45,30 +49,39 @@ def restored(whole: np.ndarray, step: int) -> Tensor:
 
 
 @torch.no_grad()
-def steps_for(field: Field, bits: float) -> dict[str, int]:
+def steps_for(field: Field, bits: float | None = None) -> dict[str, int]:
     """A step's byte for every tensor, so that a number that is not 0 takes about `bits` bits.
 
-    Numbers spread evenly, whose squares are r^2 on average, take log2(1 + 12 r^2 / step^2) / 2
-    bits each; others take a little less or more.
+    Without `bits`, so that what the field says moves by LOGIT_ERROR or COLOR_ERROR.
     """
     tensors = [parameter.double() for parameter in field.parameters()]
     counts = np.array([int((tensor != 0).sum()) for tensor in tensors])
     squares = np.array([float(tensor.square().sum()) for tensor in tensors]) / np.maximum(counts, 1)
     scales = np.array([s**-0.5 for s in sensitivities(field).values()])
-
-    def taken(octave: float) -> float:
-        return counts @ np.log2(1.0 + 12.0 * squares / (2.0**octave * scales) ** 2) / 2.0
-
-    low, high = -OCTAVES, OCTAVES
-    for _ in range(ROUNDS):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if taken(middle) > bits * counts.sum() else (low, middle)
+    if bits is None:
+        error = COLOR_ERROR if isinstance(field, RadianceField) else LOGIT_ERROR
+        factor = error * math.sqrt(12.0 / max(counts.sum(), 1))
+    else:
+        factor = _factor_for(bits, counts, squares / scales**2)
     # A rising number is stored by its distance from another, twice as far at most, and the
     # nearest step may be a little too small.
     least = [2.25 * float(tensor.abs().max()) / MOST_REACH for tensor in tensors]
-    steps = np.maximum(2.0**high * scales, least)
     names = [name for name, _ in field.named_parameters()]
-    return dict(zip(names, map(nearest_step, steps), strict=True))
+    return dict(zip(names, map(nearest_step, np.maximum(factor * scales, least)), strict=True))
+
+
+def _factor_for(bits: float, counts: np.ndarray, spreads: np.ndarray) -> float:
+    """The c of steps c / sqrt(s) at which numbers take `bits` on average.
+
+    Numbers spread evenly, whose squares are r^2 on average, take log2(1 + 12 r^2 / step^2) / 2
+    bits each, others a little less or more; `spreads` are r^2 s, of `counts` numbers each.
+    """
+    low, high = -OCTAVES, OCTAVES
+    for _ in range(ROUNDS):
+        middle = 0.5 * (low + high)
+        taken = counts @ np.log2(1.0 + 12.0 * spreads / 4.0**middle) / 2.0
+        low, high = (middle, high) if taken > bits * counts.sum() else (low, middle)
+    return 2.0**high
 
 
 @torch.no_grad()

@@ -19,8 +19,8 @@ class Compress(Verb):
     target: RunFolder
     out: Out
     """x.flr"""
-    bits: float = 8.0
-    """Bits that a stored number takes on average, 2 to 16."""
+    bits: float | None = None
+    """Bits that a number takes on average, 2 to 16 (as many as the quality hardly shows)."""
     source: Path | None = None
     """Where the source is now, if it has moved: it is needed to measure the quality."""
 

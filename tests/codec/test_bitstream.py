@@ -208,6 +208,14 @@ def test_a_number_takes_the_bits_that_were_asked_for(bits):
     assert entropy / field.num_parameters == pytest.approx(bits, rel=0.05)
 
 
+@pytest.mark.parametrize("linear", fields.LINEARS, ids=str)
+def test_without_bits_a_file_says_almost_the_same(linear):
+    field = fields.shape(linear, width=64)
+    decoded = codec.decode(codec.encode(field))
+    moved = float((says(decoded, 4000) - says(field, 4000)).square().mean().sqrt())
+    assert 0.3 * steps.LOGIT_ERROR < moved < 2.0 * steps.LOGIT_ERROR
+
+
 def test_steps_follow_what_omega_does_to_errors():
     gentle, wild = (
         steps.sensitivities(fields.shape(SineLowRank(2, omega), depth=1, width=64))
