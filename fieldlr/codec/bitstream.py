@@ -42,8 +42,8 @@ def encode(
 ) -> bytes:
     """The bytes of a .flr file: the field with its numbers rounded to `bits` bits on average.
 
-    Without `bits` they are as many as it takes for the field to say the same. `steps` (a byte for each of `named_parameters`, see `codec.steps`) replaces the choice that
-    `bits` asks for.
+    Without `bits` they are as many as it takes for the field to say the same. `steps`, a byte for
+    each of `named_parameters` (`codec.steps`), replaces the choice that `bits` asks for.
     """
     if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
         raise FieldlrError(

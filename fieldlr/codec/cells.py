@@ -28,13 +28,9 @@ def way_of(field: RadianceField) -> int:
     return STORED if tables_of(field) else ASKED
 
 
-def tables_of(field: RadianceField) -> dict[str, GridEncoding]:
-    """The encodings that read a table, by the name of that table's tensor."""
-    return {
-        f"{name}.table": module
-        for name, module in field.named_modules()
-        if isinstance(module, GridEncoding)
-    }
+def tables_of(field: RadianceField) -> list[GridEncoding]:
+    """The encodings that read a table."""
+    return [module for module in field.modules() if isinstance(module, GridEncoding)]
 
 
 def to_octree(occupied: np.ndarray) -> list[np.ndarray]:
@@ -77,7 +73,7 @@ def ask(field: RadianceField) -> None:
 @torch.no_grad()
 def clear_unread(field: RadianceField) -> None:
     """Sets the rows of tables to 0 that no point of an occupied cell reads."""
-    for encoding in tables_of(field).values():
+    for encoding in tables_of(field):
         read = torch.zeros(len(encoding.table), dtype=torch.bool)
         finest = max(field.config.encoding.resolutions)
         # Points no farther apart than the finest nodes, both ends of the cell included.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,10 +94,9 @@ def _with_table(model: Model, histogram: np.ndarray) -> Model:
     written = tables.written_bytes(histogram)
     parts = tables.counts(tables.written_weight(written))
     if tables.cost_bits(histogram, parts) + 8 * len(written) < costs[best]:
-        return Model(
-            model.reach, model.rises, model.start, tables.WRITTEN, bytes(written.astype(np.uint8))
-        )
-    return Model(model.reach, model.rises, model.start, best)
+        written = written.astype(np.uint8).tobytes()
+        return replace(model, law=tables.WRITTEN, written=written)
+    return replace(model, law=best)
 
 
 def write_model(writer: Writer, model: Model) -> None:
