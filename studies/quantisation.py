@@ -116,7 +116,7 @@ def main() -> None:
             loss = 100.0 * (whole - judge.iou(numbers))
             tail = "" if plain is None else f"  {plain:7.0f} bytes unordered"
             print(
-                f"{bits:4g} bits  {name:32} {num_bytes:7.0f} bytes  IoU -{loss:6.3f} %{tail}",
+                f"{bits:4g} bits  {name:32} {num_bytes:7.0f} bytes  IoU {-loss:+7.3f} %{tail}",
                 flush=True,
             )
 
