@@ -42,7 +42,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(APP_READY): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install -qq --editable '.[app,mesh,video,study,poses]'
+	$(BIN)/python -m pip install -qq --editable '.[app,mesh,video,study,poses,codec]'
 	@touch $@
 
 $(DEMO_READY): pyproject.toml setup.py | $(BIN)/python

@@ -112,7 +112,7 @@ def original(run) -> TriangleMesh:
         raise FieldlrError("photos come without a surface to compare with.")
     if not run.source.exists():
         raise FieldlrError(f"the original, {run.source.name}, is no longer where it was.")
-    return surface_of(open_source(run.source, **run.config["reading"]).content)
+    return surface_of(open_source(run.source, **run.reading).content)
 
 
 def lighter(mesh: TriangleMesh) -> TriangleMesh:

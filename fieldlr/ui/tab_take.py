@@ -21,6 +21,7 @@ def build(page: Page, level: gr.Slider) -> None:
             mesh_file = gr.File(label="Mesh", interactive=False)
         with gr.Column(min_width=300):
             gr.Markdown("### The field")
+            small = gr.Button("As a small file (.flr)", elem_id="take-small")
             field = gr.Button("Its numbers (.safetensors)", elem_id="take-field")
             whole = gr.Button("The whole run (.zip)", elem_id="take-run")
             file = gr.File(label="Field", interactive=False)
@@ -33,6 +34,7 @@ def build(page: Page, level: gr.Slider) -> None:
 
     inputs = [page.run, suffix, resolution, largest, level]
     mesh.click(told(make), inputs, mesh_file, **PRIVATE)
+    small.click(told(lambda r: str(takeaway.take_small(viewer, r))), page.run, file, **PRIVATE)
     field.click(told(lambda r: str(takeaway.take_field(workspace, r))), page.run, file, **PRIVATE)
     whole.click(told(lambda r: str(takeaway.take_run(workspace, r))), page.run, file, **PRIVATE)
 

@@ -6,11 +6,13 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.files import replacing
 from fieldlr.jobs import Job
 from fieldlr.products import make_mesh
+from fieldlr.runs import write_whole
 from fieldlr.ui.forms import shown_command
 from fieldlr.ui.views import Viewer
 from fieldlr.ui.workspace import Workspace
@@ -57,6 +59,16 @@ def take_field(workspace: Workspace, job_id: str) -> Path:
     path = export_folder(workspace, job_id) / file_name(job, ".safetensors")
     with replacing(path) as place:
         shutil.copyfile(source, place)
+    return path
+
+
+def take_small(viewer: Viewer, job_id: str) -> Path:
+    """The field as a .flr, rounded as far as it hardly shows."""
+    workspace, shown = viewer.workspace, viewer.shown(job_id)
+    with viewer.busy:
+        data = codec.encode(shown.field, None, shown.run.about())
+    path = export_folder(workspace, job_id) / file_name(workspace.store.get(job_id), ".flr")
+    write_whole(path, data)
     return path
 
 

@@ -88,7 +88,7 @@ class Viewer:
 
 def _radiance(shown: Shown, turn: Turn, size, depth: bool) -> Iterator[bytes]:
     camera = turned(shown.run, shown.field, turn, size)
-    background = tuple(shown.run.config["background"])
+    background = shown.run.background
     for rendering in render_progressively(shown.field, camera, 0, background):
         fine = rendering.rgb.shape[1] == size[0]
         rgb = depth_picture(rendering.depth.numpy()) if depth else rendering.rgb.numpy()

@@ -11,6 +11,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+import fieldlr
 from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
 from fieldlr.metrics.shape import distances_to
@@ -186,7 +187,9 @@ def test_what_is_taken_home_opens_elsewhere(trained, tmp_path):
         packed.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     assert open_run(folder).load_field().num_parameters > 0
-    assert takeaway.take_field(workspace, solid).stat().st_size > 1000
+    whole, small = takeaway.take_field(workspace, solid), takeaway.take_small(viewer, solid)
+    assert small.stat().st_size < whole.stat().st_size / 2
+    assert fieldlr.load(small).num_parameters == viewer.shown(solid).field.num_parameters
     assert takeaway.commands(workspace, solid).splitlines()[0].startswith("fieldlr fit ")
 
 

@@ -125,6 +125,8 @@ def test_a_mesh_is_trained_shown_and_taken_home(open_page, tmp_path):
     tab(page, "Take away")
     page.click("#take-mesh")
     page.wait_for_selector("a[href*='rook-full.glb']")
+    page.click("#take-small")
+    page.wait_for_selector("a[href*='rook-full.flr']")
     assert "fieldlr fit" in page.text_content("#commands")
 
 
