@@ -15,7 +15,7 @@ from fieldlr.ui.takeaway import export_folder
 HEADS = ["anchor", "test", "BD-rate", "95 % interval", "BD-quality", "overlap"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
 fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
-75 % it is refused. The interval is over the seeds."""
+75 % it is refused. The interval, and the bars in the picture, are over the seeds."""
 
 
 def build(page: Page) -> None:
@@ -88,10 +88,11 @@ def build(page: Page) -> None:
         return _plan(*values).cost(kind)
 
     which = [study, runs, rate]
-    for part in which:
-        part.change(told(show), which, [curves, live], show_progress="hidden", **PRIVATE)
-        part.change(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
-        part.change(nothing_picked, None, [picture, field, exports], **PRIVATE)
+    # A dropdown of many says `change` over and over: what the user puts in is enough.
+    for event in (study.change, runs.input, rate.input):
+        event(told(show), which, [curves, live], show_progress="hidden", **PRIVATE)
+        event(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
+        event(nothing_picked, None, [picture, field, exports], **PRIVATE)
     # Another point has come.
     curves.submit(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
     curves.select(told(pick), None, [picture, field], **PRIVATE)

@@ -184,6 +184,12 @@ def test_a_study_grows_and_is_compared(open_page):
     page.wait_for_selector("text=Download its field")
     page.click("text=Export CSV, JSON, SVG")
     page.wait_for_selector("a[href*='curves.csv']")
+    # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.
+    page.wait_for_timeout(2000)
+    events = []
+    page.on("request", lambda r: "queue/join" in r.url and events.append(r.url))
+    page.wait_for_timeout(3000)
+    assert len(events) <= 2
 
 
 def test_a_hostile_zip_is_refused_in_a_sentence(open_page, tmp_path):

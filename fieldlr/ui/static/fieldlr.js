@@ -40,11 +40,12 @@ const fieldlr = {};
   };
   let boot = "";
   // Asks for an address again and again while the page is looked at; tells what is new.
-  const polling = (address, tell, lost) => {
-    let tag = "", timer = 0, ended = false;
+  // `tell` says whether things are calm now, and need not be looked at so often.
+  const polling = (address, tell, lost, wanted = () => true) => {
+    let tag = "", timer = 0, ended = false, calm = false;
     const ask = async () => {
       if (ended) return;
-      if (!document.hidden) {
+      if (!document.hidden && wanted()) {
         try {
           const headers = tag ? { "If-None-Match": tag } : {};
           const answer = await fetch(address, { headers, cache: "no-store" });
@@ -52,12 +53,11 @@ const fieldlr = {};
           const now = answer.headers.get("fieldlr-boot");
           if (boot && now !== boot) { location.reload(); return; }
           boot = now;
-          if (answer.status === 200) { tag = answer.headers.get("ETag") || ""; tell(await answer.json()); }
+          if (answer.status === 200) { tag = answer.headers.get("ETag") || ""; calm = tell(await answer.json()); }
           else if (answer.status === 404) { lost((await answer.json()).error); return; }
-          else if (answer.status === 304) tell(null);
         } catch (error) { lost("The server does not answer. What was running goes on without it."); }
       }
-      timer = setTimeout(ask, PATIENCE);
+      timer = setTimeout(ask, calm ? 4 * PATIENCE : PATIENCE);
     };
     ask();
     return () => { ended = true; clearTimeout(timer); };
@@ -181,11 +181,11 @@ const fieldlr = {};
       }
     };
     const tell = job => {
-      if (!job) return;
       const change = known && (known.state !== job.state || known.trained !== job.trained || known.stopping !== job.stopping);
       known = job;
       show(job);
       if (change) trigger("submit");
+      return !["running", "queued"].includes(job.state);
     };
     return polling(`/fieldlr/jobs/${id}`, tell, text => head.replaceChildren(make("b", {}, text)));
   });
@@ -196,7 +196,6 @@ const fieldlr = {};
   fieldlr.queue = (element, props, trigger, watch) => mounted(element, props, watch, root => {
     let known = "";
     const tell = jobs => {
-      if (!jobs) return;
       const now = jobs.map(j => j.id + j.state).join();
       if (known && now !== known) trigger("submit");
       known = now;
@@ -307,7 +306,6 @@ const fieldlr = {};
     const pick = mark => trigger("select", { value: JSON.stringify(mark) });
     let seen = null;
     const draw = plain => {
-      if (!plain) return;
       if (seen !== null) trigger("submit");
       seen = plain;
       fieldlr.chart(chart, { ...plain, log: true, height: 360, pick });
@@ -316,7 +314,7 @@ const fieldlr = {};
     const wide = new ResizeObserver(again);
     wide.observe(root);
     if (!study) { if (curves) fieldlr.chart(chart, { ...curves, log: true, height: 360, pick }); return () => wide.disconnect(); }
-    const end = polling(`/fieldlr/jobs/${study}/curves?rate=${rate}`, draw, text => chart.replaceChildren(make("p", { class: "fl-quiet" }, text)));
+    const end = polling(`/fieldlr/jobs/${study}/curves?rate=${rate}`, draw, text => chart.replaceChildren(make("p", { class: "fl-quiet" }, text)), () => root.offsetParent !== null);
     return () => { end(); wide.disconnect(); };
   });
 
