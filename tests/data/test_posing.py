@@ -212,12 +212,12 @@ def test_the_folder_stands_alone_upright_and_level(small_posed, small_fox):
 
 
 def started(out: Path) -> subprocess.Popen:
-    """The command on bundled photos, once it looks for features."""
+    """The command on bundled photos, once pycolmap is at work."""
     words = ["poses", str(SHELF / "images"), "--out", str(out), "--json"]
     command = subprocess.Popen(
         [sys.executable, "-m", "fieldlr", *words], stderr=subprocess.PIPE, text=True
     )
-    while "features" not in command.stderr.readline():
+    while not alive(out.parent):
         assert command.poll() is None
     return command
 

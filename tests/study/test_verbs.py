@@ -22,7 +22,7 @@ def cube(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study(cube):
     out = cube.parent / "study"
-    words = {"source": cube, "out": out, "ranks": "1,2,5", "steps": 10, "quiet": True}
+    words = {"source": cube, "out": out, "ranks": "1,2,5", "steps": 10, "width": 24, "quiet": True}
     result = VERBS["study"](**words, backbones="low-rank,sine-low-rank", seeds=2, narrow=True).run()
     return out, result
 
@@ -51,10 +51,10 @@ def test_spectrum_of_a_run(study, tmp_path):
     verb = VERBS["spectrum"](target=folder, out=tmp_path / "x.svg")
     result = verb.run()
     assert [layer["shape"] for layer in result["layers"]] == [
-        [256, 3],
-        [256, 256],
-        [256, 256],
-        [1, 256],
+        [24, 3],
+        [24, 24],
+        [24, 24],
+        [1, 24],
     ]
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
     assert "stable rank" in verb.text(result)

@@ -39,20 +39,30 @@ def wait():
     return _wait
 
 
+def block_in(folder):
+    """The file of a small solid, which is trained and measured in no time."""
+    solid = np.zeros((32, 32, 32), bool)
+    solid[8:24, 6:26, 9:22] = True
+    np.save(folder / "block.npy", solid)
+    return folder / "block.npy"
+
+
+@pytest.fixture(scope="session")
+def block(tmp_path_factory):
+    return block_in(tmp_path_factory.mktemp("block"))
+
+
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace(tmp_path / "workspace")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """(viewer, id of a solid's run, id of a scene's run), both trained for a moment."""
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
-    solid = np.zeros((32, 32, 32), bool)
-    solid[8:24, 6:26, 9:22] = True
-    np.save(folder / "block.npy", solid)
-    block = bring(workspace, [folder / "block.npy"])
+    block = bring(workspace, [block_in(folder)])
     quick = {"seconds": 4.0, "width": 32}
     solid_run = forms.train(workspace, block, forms.Choice(**quick))
     scene = bring_example(workspace, "windmill")

@@ -135,7 +135,7 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page):
     tab(page, "Start")
     page.click(".fl-card:has-text('windmill')")
     page.wait_for_selector("#found:has-text('68 photos')")
-    train(page, "windmill", 12)
+    train(page, "windmill", 8)
     page.wait_for_selector("#live img[src*='photo.png']")
     assert "PSNR" in finished(page)
     tab(page, "View")
@@ -144,15 +144,13 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page):
     page.wait_for_selector("#library .fl-card:has-text('windmill'):has-text('dB')")
 
 
-def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page):
+def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page, block):
     page, other = open_page(), open_page()
-    tab(page, "Start")
-    page.click(".fl-card:has-text('coral')")
-    page.wait_for_selector("#found:has-text('coral')")
-    train(page, "coral", 300, "sine-low-rank")
+    bring(page, block, "A volume")
+    train(page, "block", 300, "sine-low-rank")
     page.wait_for_selector("#live .fl-charts svg")
     # The other page learns of it by itself.
-    other.wait_for_selector("#queue .fl-chip:has-text('coral')")
+    other.wait_for_selector("#queue .fl-chip:has-text('block')")
     page.click("#stop:not([disabled])")
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
     assert "Go on" in page.text_content("#live .fl-head")
@@ -163,11 +161,9 @@ def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page):
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
 
 
-def test_a_study_grows_and_is_compared(open_page):
+def test_a_study_grows_and_is_compared(open_page, block):
     page = open_page()
-    tab(page, "Start")
-    page.click(".fl-card:has-text('vase')")
-    page.wait_for_selector("#found:has-text('vase')")
+    bring(page, block, "A volume")
     tab(page, "Compare")
     page.click("text=Start a study")
     for word in ("full", "low-rank"):
