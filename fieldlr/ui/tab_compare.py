@@ -38,7 +38,9 @@ def build(page: Page) -> None:
             live = moving("study", elem_id="study-live")
             curves = moving("curves", elem_id="curves")
             with gr.Row():
-                picture = gr.Image(label="The point", visible=False, height=260)
+                picture = gr.Image(
+                    label="The point", visible=False, height=260, buttons=["download", "fullscreen"]
+                )
                 field = gr.DownloadButton("Download its field", visible=False)
             gr.Markdown("### Bjøntegaard figures")
             table = gr.Dataframe(headers=HEADS, interactive=False, wrap=True)

@@ -33,7 +33,9 @@ def build(page: Page) -> None:
             seconds = gr.Slider(1, 20, 3, step=1, label="Seconds")
             make = gr.Button("Make a video", elem_id="film")
             said = gr.Markdown()
-            video = gr.Video(label="The last video", interactive=False, visible=False)
+            video = gr.Video(
+                label="The last video", interactive=False, visible=False, buttons=["download"]
+            )
 
     def show(job_id, with_depth):
         if not job_id:
