@@ -1,6 +1,6 @@
 """Takes the pictures of the app in docs/app/, by using it: some five minutes.
 
-fieldlr app --workspace /tmp/shown &
+fieldlr app --workspace shown &
 python docs/screenshots.py http://127.0.0.1:7860
 """
 

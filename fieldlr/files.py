@@ -32,9 +32,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise FieldlrError(
-            f"{path} cannot be written ({error.strerror or error}). Choose another place."
-        ) from None
+        raise _refused(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -59,12 +57,15 @@ def new_folder(path: Path | str) -> Iterator[Path]:
             path.rmdir()
         os.replace(temporary, path)
     except OSError as error:
-        raise FieldlrError(
-            f"{path} cannot be written ({error.strerror or error}). Choose another place."
-        ) from None
+        raise _refused(path, error) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refused(path: Path, error: OSError) -> FieldlrError:
+    reason = error.strerror or error
+    return FieldlrError(f"{path} cannot be written ({reason}). Choose another place.")
 
 
 def _umask() -> int:

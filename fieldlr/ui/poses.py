@@ -25,6 +25,7 @@ def gather_posed(workspace: Workspace) -> list[BroughtSource]:
         if job.about.get("purpose") != "poses" or workspace.store.state(job) != "done":
             continue
         with suppress(FieldlrError, FileExistsError):
+            # First come: two pages may look at once. What is no source now will not become one.
             workspace.store.path(job.id, "gathered").touch(exist_ok=False)
             result = workspace.store.result(job) or {}
             name = f"{job.about['source_name']}, {result['registered']} of {result['photos']} posed"

@@ -54,7 +54,10 @@ def take(files: Iterable[Path], folder: Path) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a zip whose members are all harmless; nothing is written where one is not."""
+    """Unpacks a zip whose members all stay within the folder, and which does not grow too large.
+
+    What has been written when it turns out to be too large, the caller drops.
+    """
     try:
         with zipfile.ZipFile(archive) as packed:
             members = _vetted(packed)

@@ -128,12 +128,16 @@ class Workspace:
         return [j for j in reversed(self.store.jobs()) if j.about.get("purpose") == "fit"]
 
     def studies(self) -> list[Job]:
+        """The newest first."""
         return [j for j in reversed(self.store.jobs()) if j.about.get("purpose") == "study"]
 
 
 def _age(path: Path, now: float) -> float:
     """Seconds since a file or folder was changed, or moved where it is."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # Another page has swept it meanwhile.
+        return 0.0
     return now - max(status.st_mtime, status.st_ctime if path.parent.name == "trash" else 0.0)
 
 
