@@ -26,45 +26,53 @@ MAX_HALVINGS = 8
 SMALLEST_SHARE = 1e-4  # of the mean diagonal: numbers that nothing depends on stay where they are
 
 
-def gauss_newton_step(
-    mlp: Mlp,
-    x: Tensor,
-    loss_of_rows: LossOfRows,
-    curvature: Callable[[Tensor], Tensor],
-    rate: float,
-) -> float:
-    """One step on the mean loss of rows x (N, in) of a network with one output.
+class Parabola:
+    """The mean loss of rows x (N, in) around the present numbers of a network with one output.
 
-    `curvature(y)` is the loss's second derivative at outputs (M,); `rate` in [0, 1] scales the
-    step. Returns the loss before the step. Nothing is kept between two steps.
+    `curvature(y)` is the loss's second derivative at outputs (M,). Numbers are those of
+    `mlp.parameters()`, one after the other (P,).
     """
-    parameters = list(mlp.parameters())
-    loss = layers_loss(mlp.layers(), x, loss_of_rows) / len(x)
-    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)])
-    matrix = _curvature_of_numbers(mlp, x[:: -(-len(x) // CURVATURE_ROWS)], curvature)
-    direction = _solve(matrix, gradient)
-    change = (direction @ (matrix @ direction)).clamp_min(1e-12).sqrt().item()
-    _descend(mlp, x, loss_of_rows, direction, STEP * rate * min(1.0, TRUST / change), loss.item())
-    return loss.item()
 
+    def __init__(
+        self,
+        mlp: Mlp,
+        x: Tensor,
+        loss_of_rows: LossOfRows,
+        curvature: Callable[[Tensor], Tensor],
+    ):
+        self.mlp, self.x, self.loss_of_rows = mlp, x, loss_of_rows
+        self.parameters = list(mlp.parameters())
+        loss = layers_loss(mlp.layers(), x, loss_of_rows) / len(x)
+        self.loss = loss.item()
+        gradients = torch.autograd.grad(loss, self.parameters)
+        self.gradient = torch.cat([g.flatten() for g in gradients])
+        picked = x[:: -(-len(x) // CURVATURE_ROWS)]
+        self.matrix = _curvature_of_numbers(mlp, picked, curvature)
 
-@torch.no_grad()
-def _descend(
-    mlp: Mlp, x: Tensor, loss_of_rows: LossOfRows, direction: Tensor, step: float, before: float
-) -> None:
-    """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
-    parameters = list(mlp.parameters())
-    start = [p.clone() for p in parameters]
-    parts = direction.split([p.numel() for p in parameters])
-    for _ in range(MAX_HALVINGS):
-        for parameter, old, part in zip(parameters, start, parts, strict=True):
-            parameter.copy_(old - step * part.view_as(old))
-        y = mlp(x, fast_format(x.device.type) if x.dtype == torch.float32 else None)
-        if loss_of_rows(y, slice(None))[0].item() / len(x) <= before:
-            return
-        step *= 0.5
-    for parameter, old in zip(parameters, start, strict=True):
-        parameter.copy_(old)
+    def descend(self, rate: float, free: Tensor | None = None) -> None:
+        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all."""
+        free = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
+        matrix = self.matrix if len(free) == len(self.gradient) else self.matrix[free][:, free]
+        part = _solve(matrix, self.gradient[free])
+        change = (part @ (matrix @ part)).clamp_min(1e-12).sqrt().item()
+        direction = torch.zeros_like(self.gradient).index_copy_(0, free.to(part.device), part)
+        self._go(direction, STEP * rate * min(1.0, TRUST / change))
+
+    @torch.no_grad()
+    def _go(self, direction: Tensor, step: float) -> None:
+        """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
+        start = [p.clone() for p in self.parameters]
+        parts = direction.split([p.numel() for p in self.parameters])
+        dtype = fast_format(self.x.device.type) if self.x.dtype == torch.float32 else None
+        for _ in range(MAX_HALVINGS):
+            for parameter, old, part in zip(self.parameters, start, parts, strict=True):
+                parameter.copy_(old - step * part.view_as(old))
+            loss = self.loss_of_rows(self.mlp(self.x, dtype), slice(None))[0].item()
+            if loss / len(self.x) <= self.loss:
+                return
+            step *= 0.5
+        for parameter, old in zip(self.parameters, start, strict=True):
+            parameter.copy_(old)
 
 
 @torch.no_grad()
@@ -88,15 +96,23 @@ def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
     return torch.cat([columns[name] for name, _ in mlp.named_parameters()], 1)
 
 
-def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:
-    """(matrix + damping)^-1 gradient, with the damping in units of each number's own curvature."""
+def damped(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
+
+    The damping is raised until there is such an L.
+    """
     diagonal = matrix.diagonal()
     scale = (diagonal + SMALLEST_SHARE * diagonal.mean()).clamp_min(1e-20).rsqrt()
     scaled = matrix * scale[:, None] * scale
-    damping = DAMPING
     while True:
         scaled.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(scaled)
         if not failed:
-            return scale * torch.cholesky_solve((scale * gradient)[:, None], factor)[:, 0]
+            return scale, factor
         damping *= 4.0  # Products in bfloat16 are not quite positive where factors are redundant.
+
+
+def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:
+    """(matrix + damping)^-1 gradient, with the damping in units of each number's own curvature."""
+    scale, factor = damped(matrix, DAMPING)
+    return scale * torch.cholesky_solve((scale * gradient)[:, None], factor)[:, 0]

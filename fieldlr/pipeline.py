@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fieldlr import __version__, codec
+from fieldlr import __version__
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
@@ -21,7 +21,7 @@ from fieldlr.linears import LINEARS
 from fieldlr.packed import PackedRun
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json, write_whole
+from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
 from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
@@ -172,26 +172,6 @@ def evaluate(
         figures |= task.evaluate_surface(field, resolution)
     run.add_results({"eval": figures})
     return figures
-
-
-def compress(
-    run: Run | PackedRun, out: Path, bits: float | None = None, source: Path | None = None
-) -> dict[str, Any]:
-    """Writes a run's field as a .flr file and measures what that costs, where there is a source."""
-    prepare_process()
-    if out.suffix.lower() != ".flr":
-        raise FieldlrError(f"a compressed field is written as .flr; got {out.name}.")
-    field = run.load_field()
-    data = codec.encode(field, bits, run.about())
-    write_whole(out, data)
-    result = {"out": str(out), "num_bytes": len(data), "num_parameters": field.num_parameters}
-    result["bits_per_number"] = 8 * len(data) / field.num_parameters
-    try:
-        task = reopen(run, source)
-    except SourceGone as error:
-        return result | {"quality_before": None, "quality_after": None, "note": str(error)}
-    qualities = (task.evaluate(each)[task.quality_name] for each in (field, codec.decode(data)))
-    return result | dict(zip(("quality_before", "quality_after"), qualities, strict=True))
 
 
 class SourceGone(FieldlrError):

@@ -42,6 +42,7 @@ FLOORS = {
     "runs": 7,
     "compression": 7,
     "pipeline": 8,
+    "packing": 9,
     "products": 8,
     "checking": 9,
     "filming": 9,

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from fieldlr.activations import Gaussian
 from fieldlr.fields.mlp import Mlp
-from fieldlr.gauss_newton import _curvature_of_numbers, _solve, gauss_newton_step
+from fieldlr.gauss_newton import Parabola, _curvature_of_numbers, _solve
 from fieldlr.linears import Full, LowRank, SineLowRank
 from fieldlr.tasks.occupancy import cross_entropy, curvature
 
@@ -86,5 +86,15 @@ def test_twenty_steps_go_further_than_as_many_of_adam(generator):
     by_adam = loss().item()
     mlp.load_state_dict(start)
     for _ in range(20):
-        gauss_newton_step(mlp, x, cross_entropy(target), curvature, 1.0)
+        Parabola(mlp, x, cross_entropy(target), curvature).descend(1.0)
     assert loss().item() < 0.8 * by_adam
+
+
+def test_numbers_that_are_not_free_stay(generator):
+    x, target = problem(generator, 500)
+    mlp = small_mlp(SineLowRank(1), generator).float()
+    before = torch.cat([p.detach().flatten() for p in mlp.parameters()])
+    free = torch.rand(len(before), generator=generator) < 0.5
+    Parabola(mlp, x.float(), cross_entropy(target.float()), curvature).descend(1.0, free)
+    moved = torch.cat([p.detach().flatten() for p in mlp.parameters()]) != before
+    assert moved.any() and not (moved & ~free).any()

@@ -15,7 +15,7 @@ from fieldlr.data.volume import OccupancyVolume
 from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.gauss_newton import MAX_PARAMETERS, gauss_newton_step
+from fieldlr.gauss_newton import MAX_PARAMETERS, Parabola
 from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import Full, LowRank
 from fieldlr.metrics import shape
@@ -125,13 +125,17 @@ class OccupancyTask:
     ) -> tuple[float, int] | None:
         if not self.newton_suits(field) or step < self.settings.newton_after:
             return None
-        points, target = self.batch(field, generator, self.settings.newton_points)
+        parabola = self.parabola(field, generator)
         # Long steps at first: their noise leads out of poor minima.
         falling = min(1.0, 2.0 * (1.0 - progress))
-        rate = NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling
-        encoded = field.encoded(points)
-        loss = gauss_newton_step(field.mlp, encoded, cross_entropy(target), curvature, rate)
-        return loss, len(points)
+        parabola.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
+        return parabola.loss, len(parabola.x)
+
+    def parabola(self, field: OccupancyField, generator: torch.Generator) -> Parabola | None:
+        if learns(field.encoding):
+            return None
+        points, target = self.batch(field, generator, self.settings.newton_points)
+        return Parabola(field.mlp, field.encoded(points), cross_entropy(target), curvature)
 
     def collapsed(self, field: OccupancyField, losses: list[float]) -> bool:
         return False

@@ -155,6 +155,9 @@ class RadianceTask:
     def newton_step(self, field, generator, progress, step) -> None:
         return None  # A radiance field stores too much for it.
 
+    def parabola(self, field, generator) -> None:
+        return None
+
     def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
         if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:

@@ -11,6 +11,7 @@ from torch.nn import Parameter
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
+from fieldlr.gauss_newton import Parabola
 
 WARM_UP_STEPS = 50
 
@@ -65,6 +66,10 @@ class Task(Protocol):
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
         """A step by second derivatives, as (loss before it, points); None where Adam is better."""
+        ...
+
+    def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
+        """The loss of a batch to second order; None where a field's derivatives are not known."""
         ...
 
     def collapsed(self, field: Field, losses: list[float]) -> bool:

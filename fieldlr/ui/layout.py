@@ -66,13 +66,13 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
 
         def arrived(request: gr.Request):
             workspace.sweep()
-            gather_posed(workspace)
+            gather_posed(workspace, gr.Warning)
             wanted = request.query_params.get("run")
             return sources_now(workspace), runs_now(workspace, wanted)
 
         def changed(source_id, run_id):
             """A job has ended or begun: perhaps in another window, perhaps with a new source."""
-            gather_posed(workspace)
+            gather_posed(workspace, gr.Warning)
             sources, runs = sources_now(workspace), runs_now(workspace)
             return renamed(sources, source_id), renamed(runs, run_id)
 

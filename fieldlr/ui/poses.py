@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 
 from fieldlr.errors import FieldlrError
 from fieldlr.ui.checks import bring_posed
@@ -18,16 +18,23 @@ def find_poses(workspace: Workspace, source: BroughtSource) -> str:
     return workspace.store.submit(words, f"{source.name}, poses", about, lane="make").id
 
 
-def gather_posed(workspace: Workspace) -> list[BroughtSource]:
-    """Sources from the pose jobs that are done, each once, whoever asks first."""
+def gather_posed(workspace: Workspace, complain: Callable[[str], None]) -> list[BroughtSource]:
+    """Sources from the pose jobs that are done, each once, whoever asks first.
+
+    `complain` hears why one did not become a source.
+    """
     gathered = []
     for job in workspace.store.jobs():
         if job.about.get("purpose") != "poses" or workspace.store.state(job) != "done":
             continue
-        with suppress(FieldlrError, FileExistsError):
+        try:
             # First come: two pages may look at once. What is no source now will not become one.
             workspace.store.path(job.id, "gathered").touch(exist_ok=False)
             result = workspace.store.result(job) or {}
             name = f"{job.about['source_name']}, {result['registered']} of {result['photos']} posed"
             gathered.append(bring_posed(workspace, name, workspace.store.path(job.id, "posed")))
+        except FileExistsError:
+            continue
+        except FieldlrError as error:
+            complain(f"{job.title}: {error}")
     return gathered

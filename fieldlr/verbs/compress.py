@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldlr.verbs.verb import Out, RunFolder, Verb
+from fieldlr.verbs.verb import Out, RunFolder, Stopped, Verb
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compress(Verb):
     """Writes the field of a run as a .flr file, which eval, mesh, render and spectrum take.
 
-    Example: fieldlr compress vase-run --out vase.flr --bits 6
+    Example: fieldlr compress vase-run --out vase.flr --bits 5 --finetune 30
     """
 
     target: RunFolder
@@ -21,12 +22,29 @@ class Compress(Verb):
     """x.flr"""
     bits: float | None = None
     """Bits that a number takes on average, 2 to 16 (as many as the quality hardly shows)."""
+    finetune: float | None = None
+    """Seconds of training with rounded numbers before that (none); needs the source."""
     source: Path | None = None
     """Where the source is now, if it has moved: it is needed to measure the quality."""
 
     def run(self) -> dict[str, Any]:
-        from fieldlr.pipeline import compress
+        from fieldlr.errors import FieldlrError
+        from fieldlr.packing import Compression
+        from fieldlr.progress import shown
         from fieldlr.runs import open_run
+        from fieldlr.stopping import stop_requests
+        from fieldlr.training import FitConfig
 
+        if self.finetune is not None and not 0.0 < self.finetune < math.inf:
+            raise FieldlrError(
+                f"--finetune is a number of seconds above 0; got {self.finetune:g}. Say 30."
+            )
+        end = None if self.finetune is None else FitConfig(seconds=self.finetune)
+        with stop_requests() as stop:
+            compression = Compression(open_run(self.target), self.out, self.bits, self.source, end)
+            quality_name = compression.task.quality_name if compression.task else ""
+            for _ in shown(compression.reports(), quality_name, self.quiet):
+                if stop.requested:
+                    raise Stopped("stopped; no file is written.", {"out": None})
         self.say("encoding and evaluating")
-        return compress(open_run(self.target), self.out, self.bits, self.source)
+        return compression.finish()

@@ -103,6 +103,24 @@ def test_a_file_can_be_compressed_further(packed, tmp_path):
     assert result["quality_after"] is None
 
 
+@pytest.mark.parametrize(("name", "bits"), [("volume", 3.0), ("photos", 4.0)])
+def test_a_file_is_better_for_a_little_training(name, bits, runs, tmp_path):
+    words = {"target": runs[name].folder, "bits": bits}
+    plain = verb("compress", out=tmp_path / "plain.flr", **words)
+    tuned = verb("compress", out=tmp_path / "tuned.flr", finetune=2.5, **words)
+    assert tuned["quality_after"] > plain["quality_after"]
+    assert tuned["num_bytes"] < 1.15 * plain["num_bytes"]
+
+
+def test_training_for_a_file_needs_the_source(packed, tmp_path):
+    words = {"target": packed["volume"]["out"], "out": tmp_path / "x.flr"}
+    with pytest.raises(FieldlrError, match="--source"):
+        verb("compress", finetune=1.0, **words)
+    with pytest.raises(FieldlrError, match="above 0"):
+        verb("compress", finetune=-1.0, **words)
+    assert not (tmp_path / "x.flr").exists()
+
+
 def test_the_mesh_of_a_file(packed, tmp_path):
     words = {"target": packed["volume"]["out"], "out": tmp_path / "x.ply", "resolution": 32}
     assert verb("mesh", **words)["faces"] > 100

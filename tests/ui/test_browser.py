@@ -130,11 +130,17 @@ def test_a_mesh_is_trained_shown_and_taken_home(open_page, tmp_path):
     assert "fieldlr fit" in page.text_content("#commands")
 
 
-def test_photos_are_trained_and_compared_with_one_held_out(open_page):
+def zipped(scene, path):
+    """A scene as people bring it: photos and poses in one zip."""
+    with zipfile.ZipFile(path, "w") as packed:
+        for file in sorted(p for p in scene.rglob("*") if p.is_file()):
+            packed.write(file, file.relative_to(scene.parent))
+    return path
+
+
+def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page = open_page()
-    tab(page, "Start")
-    page.click(".fl-card:has-text('windmill')")
-    page.wait_for_selector("#found:has-text('68 photos')")
+    bring(page, zipped(example("windmill"), tmp_path / "windmill.zip"), "68 photos")
     train(page, "windmill", 8)
     page.wait_for_selector("#live img[src*='photo.png']")
     assert "PSNR" in finished(page)
@@ -186,6 +192,45 @@ def test_a_study_grows_and_is_compared(open_page, block):
     page.on("request", lambda r: "queue/join" in r.url and events.append(r.url))
     page.wait_for_timeout(3000)
     assert len(events) <= 2
+
+
+@pytest.mark.slow
+def test_a_study_of_photos_grows(open_page):
+    page = open_page()
+    tab(page, "Start")
+    page.click(".fl-card:has-text('windmill')")
+    page.wait_for_selector("#found:has-text('68 photos')")
+    tab(page, "Compare")
+    page.click("text=Start a study")
+    page.fill("input[aria-label='number input for Seconds of training, each fit']", "5")
+    page.keyboard.press("Tab")
+    page.click("#start-study")
+    page.wait_for_selector("#curves circle")
+    page.wait_for_selector("#curves:has-text('PSNR')")
+
+
+def test_the_keyboard_is_enough(open_page):
+    page = open_page()
+
+    def reach(selector):
+        """Presses Tab until this has the focus."""
+        for _ in range(80):
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not lead to {selector}")
+
+    reach(".fl-card")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#found:has-text('triangles'), #found:has-text('photos')")
+    page.evaluate("document.activeElement.blur()")
+    reach("[role=tab]")
+    while page.evaluate("document.activeElement.textContent.trim()") != "Library":
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.matches('[role=tab]')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#library")
+    assert page.is_visible("#library")
 
 
 def test_a_hostile_zip_is_refused_in_a_sentence(open_page, tmp_path):

@@ -21,7 +21,7 @@ def test_photos_that_do_not_fit_together_say_so(workspace, wait, tmp_path):
     assert wait(workspace, job_id, "failed", "done") == "failed"
     (told,) = Live(workspace).jobs()
     assert told["reason"] and "Traceback" not in told["reason"]
-    assert gather_posed(workspace) == []
+    assert gather_posed(workspace, pytest.fail) == []
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_fox_without_its_poses_becomes_a_source(workspace, wait, data_dir, tmp_p
     photos = sorted(tmp_path.glob("*.jpg"))
     job_id = find_poses(workspace, checks.bring(workspace, photos))
     assert wait(workspace, job_id, "failed", "done") == "done"
-    (posed,) = gather_posed(workspace)
+    (posed,) = gather_posed(workspace, pytest.fail)
     assert posed.kind == "photos" and posed.facts["views"] >= 10
     assert f"of {len(photos)} posed" in posed.name
-    assert gather_posed(workspace) == []
+    assert gather_posed(workspace, pytest.fail) == []

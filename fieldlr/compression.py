@@ -1,0 +1,185 @@
+"""Fine-tuning for the file: numbers are rounded a share at a time while the others train on.
+
+Zhou et al. 2017, "Incremental network quantization". Shape networks of a few thousand numbers do
+it by second derivatives: what a number loses by being rounded, those that are still free make up
+for at once (Frantar and Alistarh 2022, "Optimal brain compression"), and then by Gauss-Newton
+steps. Other fields train on with their own optimisers at a lower rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fieldlr.codec.steps import STEPS, steps_for
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.field import Field
+from fieldlr.gauss_newton import Parabola, damped
+from fieldlr.tasks import Task
+from fieldlr.training import FitConfig, FitReport, FitState, fit
+
+# More numbers than this are trained on by Adam and Muon.
+MOST_BY_NEWTON = 8000
+# A fit's learning rates times this at the start of a fine-tuning, falling to FINAL_RATE times it.
+FIRST_RATE, FINAL_RATE = 0.1, 0.01
+NEWTON_RATE = 0.5
+# In units of a number's own curvature, where losses are made up for.
+DAMPING = 0.1
+# The share of numbers that are free at progress p is (1 - p) to this: most are rounded early.
+FREEING = 1.5
+
+
+class Finetuning:
+    """Pull `reports` to train a copy of a field for a file of `bits` bits a number.
+
+    `field` and `steps` are then what `codec.encode` wants.
+    """
+
+    def __init__(self, field: Field, task: Task, config: FitConfig, bits: float | None = None):
+        self.steps = steps_for(field, bits)
+        self.config = config
+        self.task = RoundingTask(task, field, self.steps, config.seed)
+        device = next(field.parameters()).device
+        self.state = FitState(self.task, field.config, config.seed, device)
+        for optimizer in self.state.optimizers:
+            optimizer.register_step_post_hook(lambda *_: self.task.rounding.hold())
+
+    def reports(self) -> Iterator[FitReport]:
+        yield from fit(self.state, self.config)
+
+    @property
+    def field(self) -> Field:
+        """The field as the file will hold it."""
+        self.task.rounding.round(1.0)
+        return self.state.field.eval()
+
+
+class Rounding:
+    """Which of a field's numbers are rounded already; the order is drawn at random."""
+
+    def __init__(self, field: Field, steps: Mapping[str, int], seed: int):
+        named = dict(field.named_parameters())
+        self.parameters = list(named.values())
+        self.steps = [float(STEPS[steps[name]]) for name in named]
+        generator = torch.Generator().manual_seed(seed)
+        turns = [torch.rand(p.shape, generator=generator) for p in self.parameters]
+        self.turns = [t.to(p.device) for t, p in zip(turns, self.parameters, strict=True)]
+        self.rounded = [torch.zeros_like(p, dtype=torch.bool) for p in self.parameters]
+        self.values = [torch.zeros_like(p) for p in self.parameters]
+
+    @property
+    def free(self) -> Tensor:
+        """Booleans (P,) over all numbers."""
+        return ~torch.cat([r.flatten() for r in self.rounded])
+
+    @torch.no_grad()
+    def round(self, progress: float, parabola: Parabola | None = None) -> None:
+        """Rounds those whose turn has come; by `parabola` the others make up for it."""
+        share = 1.0 - (1.0 - progress) ** FREEING
+        due = [(t <= share) & ~r for t, r in zip(self.turns, self.rounded, strict=True)]
+        if parabola is not None:
+            self._make_up(parabola.matrix, torch.cat([d.flatten() for d in due]))
+        for parameter, step, now, rounded, value in zip(
+            self.parameters, self.steps, due, self.rounded, self.values, strict=True
+        ):
+            value[now] = (parameter[now] / step).round_() * step
+            rounded |= now
+        self.hold()
+
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Puts what is rounded back where it was."""
+        for parameter, rounded, value in zip(
+            self.parameters, self.rounded, self.values, strict=True
+        ):
+            parameter.copy_(torch.where(rounded, value, parameter))
+
+    def _make_up(self, matrix: Tensor, due: Tensor) -> None:
+        """Moves numbers so that rounding those that are `due` (P,) costs the least."""
+        now, rest = due.nonzero()[:, 0], (self.free & ~due).nonzero()[:, 0]
+        sizes = [p.numel() for p in self.parameters]
+        steps = torch.cat([torch.full((n,), s) for n, s in zip(sizes, self.steps, strict=True)])
+        steps = steps.to(matrix)
+        # Those that matter most go first, while many are left to make up for them.
+        now = now[(matrix.diagonal() * steps**2)[now].argsort(descending=True, stable=True)]
+        order = torch.cat([now, rest])
+        numbers = torch.cat([p.flatten() for p in self.parameters])
+        moved = rounded_in_turn(
+            (numbers / steps)[order],
+            matrix[order][:, order] * steps[order, None] * steps[order],
+            len(now),
+        )
+        numbers[order] = moved * steps[order]
+        for parameter, own in zip(self.parameters, numbers.split(sizes), strict=True):
+            parameter.copy_(own.view_as(parameter))
+
+
+def rounded_in_turn(values: Tensor, matrix: Tensor, count: int) -> Tensor:
+    """The first `count` of values (P,) as whole numbers, one after the other.
+
+    Each time those behind it move so that values^T matrix values / 2 grows the least (Frantar and
+    Alistarh 2022, equation 3, in the fixed order of their GPTQ).
+    """
+    scale, factor = damped(matrix.double(), DAMPING)
+    # matrix^-1 = upper^T upper; a row of `upper` says how the others follow a number.
+    upper = torch.linalg.cholesky(torch.cholesky_inverse(factor), upper=True) * scale
+    values = values.double().clone()
+    for index in range(count):
+        error = values[index] - values[index].round()
+        values[index:] -= error / upper[index, index] * upper[index, index:]
+        values[index] = values[index].round()
+    return values.float()
+
+
+class RoundingTask:
+    """A task whose field is rounded more and more, until nothing is left to train."""
+
+    def __init__(self, task: Task, field: Field, steps: Mapping[str, int], seed: int):
+        self.task, self.start, self.steps, self.seed = task, field, steps, seed
+        self.quality_name = task.quality_name
+        self.by_newton = field.num_parameters <= MOST_BY_NEWTON
+
+    def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
+        """A copy of the field to begin with."""
+        copy = type(self.start)(config, self.start.space, self.start.frame)
+        copy.load_state_dict(self.start.state_dict())
+        self.rounding = Rounding(copy, self.steps, self.seed)
+        return copy
+
+    def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
+        return self.task.parameter_groups(field)
+
+    def rate(self, field: Field, progress: float, step: int) -> float:
+        cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
+        return FIRST_RATE * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
+
+    def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
+        self.rounding.round(progress)
+        return self.task.loss(field, generator, progress)
+
+    def newton_step(
+        self, field: Field, generator: torch.Generator, progress: float, step: int
+    ) -> tuple[float, int] | None:
+        parabola = self.parabola(field, generator) if self.by_newton else None
+        if parabola is None:
+            return None
+        if step:
+            parabola.descend(NEWTON_RATE, self.rounding.free)
+        self.rounding.round(progress, parabola)
+        return parabola.loss, len(parabola.x)
+
+    def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
+        return self.task.parabola(field, generator)
+
+    def collapsed(self, field: Field, losses: list[float]) -> bool:
+        return False
+
+    def quality(self, field: Field) -> float:
+        return self.task.quality(field)
+
+    def evaluate(self, field: Field) -> dict[str, Any]:
+        return self.task.evaluate(field)

@@ -1,0 +1,95 @@
+"""Fine-tuning for the file: what is trained is what is stored, and it is better than rounding."""
+
+import numpy as np
+import pytest
+import torch
+
+from fieldlr import codec, compression
+from fieldlr.codec.steps import STEPS
+from fieldlr.compression import Finetuning, rounded_in_turn
+from fieldlr.data import open_source
+from fieldlr.fields.config import FieldConfig
+from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.tasks import OccupancyTask
+from fieldlr.training import FitConfig, FitState, fit
+
+BITS = 4.0
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    x, y, z = np.meshgrid(*[np.linspace(-1.0, 1.0, 48)] * 3, indexing="ij")
+    path = tmp_path_factory.mktemp("ring") / "ring.npy"
+    np.save(path, (np.hypot(x, y) - 0.6) ** 2 + z**2 < 0.07)
+    return OccupancyTask(open_source(path).content)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[Full(), LowRank(3), SineLowRank(3)],
+    ids=lambda kind: type(kind).__name__,
+)
+def field(request, task):
+    config = FieldConfig(linear=request.param, width=32, depth=2)
+    state = FitState(task, config, 0, torch.device("cpu"))
+    for _ in fit(state, FitConfig(steps=120)):
+        pass
+    return state.field.eval()
+
+
+@pytest.fixture(params=["by newton", "by adam"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(compression, "MOST_BY_NEWTON", 8000 if request.param == "by newton" else 0)
+
+
+def tuned(field, task, steps):
+    tuning = Finetuning(field, task, FitConfig(steps=steps), BITS)
+    for _ in tuning.reports():
+        pass
+    return tuning
+
+
+def test_a_tuned_file_is_better_than_a_rounded_one(field, task, way):
+    before = {name: value.clone() for name, value in field.state_dict().items()}
+    rounded = task.iou(codec.decode(codec.encode(field, BITS)))
+    tuning = tuned(field, task, 30)
+    data = codec.encode(tuning.field, steps=tuning.steps)
+    assert task.iou(codec.decode(data)) > rounded
+    # The field that was given stays as it was.
+    assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
+
+
+def test_what_is_trained_is_what_is_stored(field, task, way):
+    tuning = tuned(field, task, 5)
+    for name, parameter in tuning.field.named_parameters():
+        whole = parameter.detach().double() / float(STEPS[tuning.steps[name]])
+        assert torch.equal(whole, whole.round())
+    decoded = codec.decode(codec.encode(tuning.field, steps=tuning.steps))
+    points = torch.rand(1000, 3) * 2.0 - 1.0
+    torch.testing.assert_close(
+        decoded.level(points), tuning.field.level(points), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_same_steps_give_the_same_bytes(field, task, way):
+    files = [tuned(field, task, 4) for _ in range(2)]
+    assert len({codec.encode(t.field, steps=t.steps) for t in files}) == 1
+
+
+def test_rounding_in_turn_loses_less_than_rounding(generator):
+    root = torch.randn(40, 20, generator=generator)
+    matrix = root @ root.T
+    values = 3.0 * torch.randn(40, generator=generator)
+
+    def loss(whole):
+        return float((whole - values) @ matrix @ (whole - values))
+
+    whole = rounded_in_turn(values, matrix, 40)
+    assert torch.equal(whole, whole.round())
+    assert loss(whole) < 0.5 * loss(values.round())
+    # Where nothing can make up for anything, it is rounding.
+    assert torch.equal(rounded_in_turn(values, matrix.diagonal().diag(), 40), values.round())
+    # The rest moves, and is not rounded.
+    half = rounded_in_turn(values, matrix, 20)
+    assert torch.equal(half[:20], half[:20].round()) and not torch.equal(half[20:], values[20:])
+    assert loss(half) < loss(torch.cat([values[:20].round(), values[20:]]))
