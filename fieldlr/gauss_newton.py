@@ -15,8 +15,6 @@ from torch import Tensor
 from fieldlr.execution import LossOfRows, fast_format, layer_passes, layers_loss
 from fieldlr.fields.mlp import Mlp
 
-# More than this, and the products of J with itself take longer than what they save.
-MAX_PARAMETERS = 4000
 # Rows of a batch, evenly picked, that J^T H J is averaged over; all of them make the gradient.
 CURVATURE_ROWS = 8192
 DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones

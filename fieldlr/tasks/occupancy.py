@@ -15,7 +15,7 @@ from fieldlr.data.volume import OccupancyVolume
 from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.gauss_newton import MAX_PARAMETERS, Parabola
+from fieldlr.gauss_newton import Parabola
 from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import Full, LowRank
 from fieldlr.metrics import shape
@@ -48,6 +48,7 @@ class OccupancySettings:
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
     newton_after: int | None = 200  # steps, Gauss-Newton takes small networks over,
+    newton_most: int = 4000  # which store so many numbers at most,
     newton_points: int = 32768  # on so many points each
 
 
@@ -118,7 +119,7 @@ class OccupancyTask:
             return False
         # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
         redundant = isinstance(field.config.linear, LowRank)
-        return field.num_parameters <= MAX_PARAMETERS and not redundant
+        return field.num_parameters <= self.settings.newton_most and not redundant
 
     def newton_step(
         self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
