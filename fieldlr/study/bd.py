@@ -7,8 +7,11 @@ percentage of rate; BD-quality the mean difference of quality over the rates tha
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -75,6 +78,26 @@ def bd_figure(
     )
 
 
+def bd_table(curves: Sequence[RDCurve], rate: Rate = "bytes") -> list[dict[str, Any]]:
+    """BD figures of the pairs that may be compared, or in a sentence why there is none.
+
+    Whole curves are compared with whole ones, and those of so many bits a number with their like.
+    """
+    rivals = [curve for curve in curves if not curve.is_context]
+    table = []
+    for anchor, test in itertools.permutations(rivals, 2):
+        if anchor.only_bits != test.only_bits:
+            continue
+        row: dict[str, Any] = {"anchor": anchor.name, "test": test.name}
+        row["dropped"] = [f"{c.name} {s.label}" for c in (anchor, test) for s in c.front(rate)[1]]
+        try:
+            row |= dataclasses.asdict(bd_figure(anchor, test, rate))
+        except FieldlrError as error:
+            row["refused"] = str(error)
+        table.append(row)
+    return table
+
+
 def _deltas(anchor: Line, test: Line, method: Method) -> tuple[float, float]:
     """(BD-rate in percent, BD-quality in dB)."""
     (anchor_rate, anchor_quality), (test_rate, test_quality) = anchor, test
@@ -103,27 +126,14 @@ def _integral(x: np.ndarray, y: np.ndarray, low: float, high: float, method: Met
 
 def _front(curve: RDCurve, rate: Rate, method: Method, dropped: list[str]) -> Line:
     """The curve with its seeds averaged, without the points that buy nothing."""
-    points = [
-        (
-            float(np.mean([np.log10(p.rate(rate)) for p in fits])),
-            float(np.mean([curve.quality(p) for p in fits])),
-            label,
-        )
-        for label, fits in curve.groups()
-    ]
-    kept: list[tuple[float, float]] = []
-    for log_rate, quality, label in sorted(points, key=lambda p: (p[0], -p[1])):
-        if kept and quality <= kept[-1][1]:
-            dropped.append(f"{curve.name} {label}")
-        else:
-            kept.append((log_rate, quality))
+    kept, left = curve.front(rate)
+    dropped += [f"{curve.name} {spot.label}" for spot in left]
     if len(kept) < MIN_POINTS[method]:
         raise FieldlrError(
             f"{method} needs {MIN_POINTS[method]} points that rise; {curve.name} has {len(kept)}. "
             "Add points to the curve."
         )
-    rates, qualities = zip(*kept, strict=True)
-    return np.array(rates), np.array(qualities)
+    return np.array([np.log10(s.rate) for s in kept]), np.array([s.quality for s in kept])
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:
