@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from fieldlr import __version__
 from fieldlr.errors import FieldlrError
 from fieldlr.files import replacing
@@ -86,6 +88,10 @@ class RDCurve:
         """Whether it measures something else, and is shown beside the others, not against them."""
         return bool(self.config.get("context"))
 
+    def has(self, rate: Rate) -> bool:
+        """Whether all its points have such a rate."""
+        return all(point.rate(rate) is not None for point in self.points)
+
     def quality(self, point: RDPoint) -> float:
         """dB: the PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
         if self.measure == "psnr_db":
@@ -103,15 +109,13 @@ class RDCurve:
 
         Off the front is what costs more than another point and gives no more.
         """
-        kept: list[Spot] = []
-        dropped: list[Spot] = []
-        for spot in sorted(self._spots(rate), key=lambda s: (s.rate, -s.quality)):
-            better = not kept or spot.quality > kept[-1].quality
-            (kept if better else dropped).append(spot)
-        return kept, dropped
+        spots = list(self._spots(rate))
+        rates, qualities = np.array([[s.rate, s.quality] for s in spots]).reshape(-1, 2).T
+        kept = on_front(rates, qualities).tolist()
+        return [spots[i] for i in kept], [s for i, s in enumerate(spots) if i not in kept]
 
     def _spots(self, rate: Rate) -> Iterator[Spot]:
-        if any(point.rate(rate) is None for point in self.points):
+        if not self.has(rate):
             raise FieldlrError(
                 f"{self.name} is no network and has no parameters. Compare it by bytes: "
                 "--rate bytes."
@@ -120,6 +124,14 @@ class RDCurve:
             mean_log = sum(math.log10(p.rate(rate)) for p in fits) / len(fits)
             quality = sum(self.quality(p) for p in fits) / len(fits)
             yield Spot(label, tuple(fits), 10.0**mean_log, quality)
+
+
+def on_front(rates: np.ndarray, qualities: np.ndarray) -> np.ndarray:
+    """Indices of the Pareto front, cheapest first: nothing as cheap is as good, but itself."""
+    order = np.lexsort([-qualities, rates])
+    sorted_qualities = qualities[order]
+    best_before = np.maximum.accumulate(np.append(-np.inf, sorted_qualities))[:-1]
+    return order[sorted_qualities > best_before]
 
 
 def write_curve(curve: RDCurve, path: Path) -> None:

@@ -20,7 +20,7 @@ MOST_NAMED = 12  # points off the lines that are named below a drawing
 
 def plot_of(curves: Sequence[RDCurve], title: str, rate: Rate = "bytes") -> Plot:
     """All curves that have such a rate: the front of each as a line, what is off it beside it."""
-    curves = [c for c in curves if all(p.rate(rate) is not None for p in c.points)]
+    curves = [curve for curve in curves if curve.has(rate)]
     drawn = [curve for curve in curves if not is_limit(curve)]
     shapes = bool(curves) and curves[0].measure == "iou"
     return Plot(

@@ -61,6 +61,14 @@ class Plan:
 
 def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choice) -> str:
     """Queues a study; the job's id."""
+    about = {"purpose": "study", "source": source.id, "source_name": source.name}
+    about |= {"kind": source.kind, "num_fits": plan.num_fits}
+    words = study_words(source, plan, choice)
+    return workspace.store.submit(words, f"{source.name}, study", about).id
+
+
+def study_words(source: BroughtSource, plan: Plan, choice: Choice) -> list[str]:
+    """The words of `fieldlr study` that do what is planned."""
     if source.kind == "unposed":
         raise FieldlrError("these photos have no poses yet. Find poses first, on the Start tab.")
     if plan.num_fits == 0:
@@ -70,10 +78,7 @@ def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choic
     words += ["--seeds", str(plan.seeds), "--seconds", f"{plan.seconds:g}"]
     words += ["--bits", ",".join(map(str, plan.bits))] if plan.bits else []
     words += ["--no-narrow"] * (not plan.narrow) + ["--classic"] * plan.classic
-    words += reading_words(source, choice)
-    about = {"purpose": "study", "source": source.id, "source_name": source.name}
-    about |= {"kind": source.kind, "num_fits": plan.num_fits}
-    return workspace.store.submit(words, f"{source.name}, study", about).id
+    return words + reading_words(source, choice)
 
 
 def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
@@ -119,8 +124,7 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
 
     Files are seen from the study `job_id`, or without one name their own job.
     """
-    curves = [c for c in curves if all(p.rate(rate) is not None for p in c.points)]
-    whole = [curve for curve in curves if curve.only_bits is None]
+    whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
     series = []
     for curve in whole:
         if is_limit(curve):
@@ -143,7 +147,8 @@ def _mark(curve: RDCurve, spot, job_id: str) -> dict[str, Any]:
 
 def bd_rows(curves: Sequence[RDCurve], rate: Rate) -> list[list[str]]:
     """A row for each pair of curves: anchor, test, BD-rate, its interval, BD-quality, overlap."""
-    return [figures_in_words(row) for row in bd_table(curves, rate)]
+    whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
+    return [figures_in_words(row) for row in bd_table(whole, rate)]
 
 
 def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[Path]:

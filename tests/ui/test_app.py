@@ -252,7 +252,7 @@ def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
     assert "15 fits" in plan.cost("mesh")
     source = checks.bring_example(workspace, "rook")
     plan = studies.Plan(("low-rank",), (1,), 1, 5.0, narrow=False, bits=(4, 8), classic=True)
-    words = workspace.store.get(studies.begin(workspace, source, plan, forms.Choice())).words
+    words = studies.study_words(source, plan, forms.Choice())
     assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
     with pytest.raises(FieldlrError, match="needs a backbone"):
         studies.begin(workspace, source, studies.Plan((), (), 1, 5.0, False), forms.Choice())
