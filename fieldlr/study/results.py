@@ -13,10 +13,10 @@ from fieldlr.study.sweep import NARROW, Entry
 
 # What a curve is, for people who do not know the words.
 WORDS = {
-    "full": "the dense network, every weight stored",
-    "low-rank": "its large matrices stored as two thin ones, W = U Vᵀ",
-    "sine-low-rank": "the same two thin ones under a sine, W = sin(ω U Vᵀ) / g",
-    NARROW: "dense networks, so narrow that they store as many numbers as those of a rank",
+    "full": "the dense network, every weight stored.",
+    "low-rank": "its large matrices stored as two thin ones each, W = U Vᵀ.",
+    "sine-low-rank": "the same two thin ones under a sine, W = sin(ω U Vᵀ) / g.",
+    NARROW: "dense networks so narrow that they store as many numbers as those of each rank.",
 }
 
 
@@ -71,4 +71,4 @@ def _curve(
     config["bits"] = list(dict.fromkeys(one.coding.bits for one in own))
     config["finetune"] = first.coding.finetune and dataclasses.asdict(first.coding.finetune)
     points = tuple(one.point(several) for one in own)
-    return RDCurve(name, measure, points, f"{words}; {source}, decoded files", config | more)
+    return RDCurve(name, measure, points, words, {"source": source} | config | more)

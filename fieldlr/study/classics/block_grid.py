@@ -34,7 +34,7 @@ class BlockGrid:
     """Bytes are a head of eight, and the means as octets by the better of lzma and bz2."""
 
     name = "block grid"
-    words = "A coarse grid of how full each block of voxels is, packed by lzma or bz2."
+    words = "a coarse grid of how full each block of voxels is, packed by lzma or bz2."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):

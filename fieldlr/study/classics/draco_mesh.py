@@ -40,7 +40,7 @@ class DracoMesh:
     """Bytes are those of a Draco file, which holds the mesh alone, in units of voxels."""
 
     name = "Draco mesh"
-    words = "The surface of the voxels as a mesh of fewer triangles, coded by Draco."
+    words = "the surface of the voxels as a mesh of fewer triangles, coded by Draco."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):

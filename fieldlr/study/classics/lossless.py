@@ -29,7 +29,7 @@ class LosslessBits:
     """Bytes are a head of six and the packed bits."""
 
     name = "lossless bits"
-    words = "Every voxel as it is, eight to a byte, packed by lzma or bz2."
+    words = "every voxel as it is, eight to a byte, packed by lzma or bz2."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):

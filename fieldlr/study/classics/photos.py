@@ -51,7 +51,7 @@ class StoredPhotos:
         self.format_name, self.task = format_name, task
         self.name = f"training views as {format_name}"
         self.words = (
-            f"The {len(task.scene.train)} training views as {format_name} pictures, and the PSNR "
+            f"the {len(task.scene.train)} training views as {format_name} pictures, and the PSNR "
             "of these very pictures: context, not a rival. A field is judged on views that it "
             "never saw."
         )
