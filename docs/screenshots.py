@@ -55,7 +55,7 @@ def study(page: Page) -> None:
     page.click("text=Start a study")
     page.wait_for_selector("#study-live .fl-head[data-state='done']")
     page.locator("#curves circle").nth(3).click()
-    page.wait_for_selector("text=Download its field")
+    page.wait_for_selector("text=Download its .flr")
     shoot(page, "compare")
 
 

@@ -21,7 +21,7 @@ import torch
 from fieldlr.data import open_source
 from fieldlr.files import replacing
 from fieldlr.linears import SineLowRank
-from fieldlr.pictures.curves import Mark, Series, draw_svg
+from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
 from fieldlr.tasks import OccupancyTask
@@ -73,8 +73,10 @@ def draw(results: list[dict], path: Path, name: str) -> None:
                 if r["rule"] == rule
             ]
             if marks:
-                series.append(Series(f"k = {rank}" + ", the rule" * rule, marks))
-    draw_svg(series, path, f"{name}: quality against the spread of the phase", "radians", "quality")
+                name = f"k = {rank}"
+                series.append(Series(name + ", the rule" * rule, marks, family=name))
+    title = f"{name}: quality against the spread of the phase"
+    draw_svg(Plot(title, "radians", "quality", series), path)
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.pictures.curves import Series, draw_svg
+from fieldlr.pictures.curves import Plot, Series, draw_svg
 from fieldlr.study import RDCurve, bd_figure, read_curve
-from fieldlr.study.study import AXES, series_of
+from fieldlr.study.drawing import AXES, RATES, series_of
 
 PUBLISHED = Path(__file__).parent / "published"
 NAMES = ("full", "sine-low-rank", "low-rank", "narrow-full")
@@ -72,7 +72,8 @@ def figures(curves: Sequence[RDCurve]) -> str:
 def dashed(curve: RDCurve) -> Series:
     """A published curve in a figure."""
     named = dataclasses.replace(curve, name=f"{curve.name}, published")
-    return dataclasses.replace(series_of(named), dashed=True)
+    drawn = series_of(named, "params")
+    return dataclasses.replace(drawn, dashed=True, family=curve.name)
 
 
 def main() -> None:
@@ -87,9 +88,10 @@ def main() -> None:
     print()
     print(figures(curves))
     if words.figure is not None:
-        series = [*map(series_of, curves), *map(dashed, published)]
-        axis = AXES[curves[0].measure]
-        draw_svg(series, words.figure, "quality against size", "parameters", axis)
+        series = [series_of(curve, "params") for curve in curves]
+        series += [dashed(curve) for curve in published]
+        axes = RATES["params"], AXES[curves[0].measure]
+        draw_svg(Plot("quality against size", *axes, series), words.figure)
 
 
 if __name__ == "__main__":

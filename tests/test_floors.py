@@ -81,7 +81,7 @@ HOMES = {
     "embreex": SHAPES,
     "fast_simplification": SHAPES,
     "mcubes": {"surface"},
-    "PIL": {"data", "export", "pictures"},
+    "PIL": {"data", "export", "pictures", "study"},
     "imageio": {"data", "export"},
     "imageio_ffmpeg": {"export"},
     "constriction": {"codec"},

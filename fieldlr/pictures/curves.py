@@ -1,7 +1,9 @@
-"""Curves on a logarithmic axis, with the spread of each point: an SVG, and a page to explore."""
+"""Curves on a logarithmic axis, with the spread of each point, as a drawing or a plotly figure."""
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,7 +15,8 @@ from fieldlr.files import replacing
 # Colours that a colour-blind reader tells apart (Okabe and Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 MARKERS = "osD^vPX"
-GRID = "#e4e1da"
+GRID, GREY = "#e4e1da", "#666666"
+CAPTION_WIDTH = 118  # characters of a line below a drawing
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,37 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """A curve. Names that are alike up to a comma share a colour."""
+    """A curve. Those of a family share a colour."""
 
     name: str
     marks: Sequence[Mark]
+    aside: Sequence[Mark] = ()  # drawn hollow, off the line
     dashed: bool = False  # for what others have published, and other context
+    family: str = ""  # its name, unless said
+    detail: bool = False  # not in the drawing; in the page, where somebody asks for it
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something beyond the picture's top, at a place of the x axis."""
+
+    name: str
+    x: float
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """All that a picture of curves shows."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    limits: Sequence[Limit] = ()
+    levels: Sequence[tuple[float, str]] = ()  # (y, what it is in other words)
+    levels_label: str = ""
+    notes: Sequence[str] = ()  # sentences below the drawing
 
 
 def check_plotting() -> None:
@@ -47,81 +76,146 @@ def check_plotting() -> None:
 
 def styles(series: Sequence[Series]) -> list[tuple[str, str]]:
     """(colour, marker) of each curve."""
-    families = list(dict.fromkeys(one.name.partition(",")[0] for one in series))
-    numbers = [families.index(one.name.partition(",")[0]) for one in series]
+    families = list(dict.fromkeys(one.family or one.name for one in series))
+    numbers = [families.index(one.family or one.name) for one in series]
     return [(COLORS[n % len(COLORS)], MARKERS[n % len(MARKERS)]) for n in numbers]
 
 
-def draw_svg(series: Sequence[Series], path: Path, title: str, x_label: str, y_label: str) -> None:
+def draw_svg(plot: Plot, path: Path) -> None:
     """The curves as an SVG, or as what the suffix says (.png)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 5.2), layout="constrained")
+    caption = "\n".join(line for note in plot.notes for line in textwrap.wrap(note, CAPTION_WIDTH))
+    height = 5.6 + 0.145 * (caption.count("\n") + 1 if caption else 0)
+    figure = Figure(figsize=(8.6, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for one, (color, marker) in zip(series, styles(series), strict=True):
-        x, y = [m.x for m in one.marks], [m.y for m in one.marks]
-        spread = [
-            [max(0.0, m.y - m.low) for m in one.marks],
-            [max(0.0, m.high - m.y) for m in one.marks],
-        ]
-        axes.errorbar(
-            x,
-            y,
-            yerr=spread if any(map(any, spread)) else None,
-            label=one.name,
-            color=color,
-            marker=marker,
-            linestyle="--" if one.dashed else "-",
-            capsize=3,
-            markersize=6,
-        )
-    axes.set_xscale("log")
-    axes.set_title(title)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.grid(True, which="both", color=GRID, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    if series:
-        axes.legend(frameon=False)
+    for one, (color, marker) in zip(plot.series, styles(plot.series), strict=True):
+        if not one.detail:
+            _draw_series(axes, one, color, marker)
+    for limit in plot.limits:
+        axes.axvline(limit.x, color=GREY, linestyle=":", linewidth=1.2)
+        axes.text(
+            limit.x, 0.02, f"{limit.name} ", transform=axes.get_xaxis_transform(), rotation=90,
+            ha="right", va="bottom", fontsize=8, color=GREY,
+        )  # fmt: skip
+    _dress(axes, plot)
+    if caption:
+        figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=GREY)
     with replacing(path) as place:
         figure.savefig(place, format=Path(path).suffix[1:], dpi=150)
 
 
-def draw_html(series: Sequence[Series], path: Path, title: str, x_label: str, y_label: str) -> None:
-    """The curves as a page that needs no network: hover, zoom, hide a curve."""
-    figure = plotly_figure(series, title, x_label, y_label)
-    with replacing(path) as place:
-        figure.write_html(place, include_plotlyjs=True, full_html=True)
+def _draw_series(axes, one: Series, color: str, marker: str) -> None:
+    marks = one.marks
+    spread = [[max(0.0, m.y - m.low) for m in marks], [max(0.0, m.high - m.y) for m in marks]]
+    axes.errorbar(
+        [m.x for m in marks],
+        [m.y for m in marks],
+        yerr=spread if any(map(any, spread)) else None,
+        label=one.name,
+        color=color,
+        marker=marker,
+        linestyle="--" if one.dashed else "-",
+        capsize=3,
+        markersize=6,
+    )
+    if one.aside:
+        axes.scatter(
+            [m.x for m in one.aside],
+            [m.y for m in one.aside],
+            s=16,
+            marker=marker,
+            facecolors="none",
+            edgecolors=color,
+            linewidths=0.8,
+            alpha=0.7,
+        )
 
 
-def plotly_figure(series: Sequence[Series], title: str, x_label: str, y_label: str):
+def _dress(axes, plot: Plot) -> None:
+    """Ticks that a person would choose, names, and the levels on the right."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    subs = (1, 2, 5) if high / low < 3e3 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_title(plot.title)
+    axes.set_xlabel(plot.x_label)
+    axes.set_ylabel(plot.y_label)
+    axes.grid(True, which="major", color=GRID, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    shown = [(y, text) for y, text in plot.levels if _within(y, axes.get_ylim())]
+    if shown:
+        right = axes.twinx()
+        right.set_ylim(axes.get_ylim())
+        right.set_yticks([y for y, _ in shown], [text for _, text in shown])
+        right.yaxis.set_minor_locator(NullLocator())
+        right.set_ylabel(plot.levels_label)
+        right.spines[["top", "left"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return min(limits) <= value <= max(limits)
+
+
+def plotly_figure(plot: Plot):
     """The curves as a plotly figure."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for one, (color, _) in zip(series, styles(series), strict=True):
-        figure.add_trace(
-            go.Scatter(
-                x=[m.x for m in one.marks],
-                y=[m.y for m in one.marks],
-                error_y={
-                    "array": [m.high - m.y for m in one.marks],
-                    "arrayminus": [m.y - m.low for m in one.marks],
-                },
-                text=[m.text for m in one.marks],
-                hovertemplate="%{text}<extra></extra>",
-                name=one.name,
-                mode="lines+markers",
-                line={
-                    "color": color,
-                    "dash": "dash" if one.dashed else "solid",
-                },
-            )
+    for one, (color, _) in zip(plot.series, styles(plot.series), strict=True):
+        figure.add_trace(_trace(go, one, one.marks, color))
+        if one.aside and not one.detail:
+            figure.add_trace(_trace(go, one, one.aside, color, aside=True))
+    for limit in plot.limits:
+        figure.add_vline(
+            limit.x, line={"color": GREY, "dash": "dot", "width": 1}, annotation_text=limit.name
         )
     figure.update_layout(
-        title=title, template="plotly_white", xaxis_title=x_label, yaxis_title=y_label
+        title=plot.title,
+        template="plotly_white",
+        xaxis={"title": plot.x_label, "type": "log", "dtick": "D2", "tickformat": ",.10~g"},
+        yaxis={"title": plot.y_label},
+        legend={"groupclick": "toggleitem"},
+        height=620,
+        hoverlabel={"align": "left"},
     )
-    figure.update_xaxes(type="log")
+    if plot.levels:
+        words = [f"{y:.3g} · {text}" for y, text in plot.levels]
+        title = f"{plot.y_label} · {plot.levels_label}"
+        ys = [y for y, _ in plot.levels]
+        figure.update_yaxes(tickvals=ys, ticktext=words, title=title)
     return figure
+
+
+def _trace(go, one: Series, marks: Sequence[Mark], color: str, aside: bool = False):
+    """A line with its marks, or the hollow marks beside it."""
+    spread = [m.high - m.y for m in marks], [m.y - m.low for m in marks]
+    bars = {"array": spread[0], "arrayminus": spread[1], "thickness": 1.2}
+    return go.Scatter(
+        x=[m.x for m in marks],
+        y=[m.y for m in marks],
+        error_y=None if aside or not any(map(any, spread)) else bars,
+        text=[m.text for m in marks],
+        hovertemplate="%{text}<extra></extra>",
+        name=one.name,
+        legendgroup=one.name,
+        showlegend=not aside,
+        visible="legendonly" if one.detail else True,
+        mode="markers" if aside else "lines+markers",
+        marker={"symbol": "circle-open" if aside else "circle", "size": 6 if aside else 8},
+        opacity=0.6 if aside else 1.0,
+        line={"color": color, "dash": "dash" if one.dashed else "solid"},
+    )
+
+
+def log_levels(values: Sequence[float]) -> list[tuple[float, str]]:
+    """(-10 log10(1 - v), v as text) of shares v."""
+    return [(-10.0 * math.log10(1.0 - v), f"{v:g}") for v in values]

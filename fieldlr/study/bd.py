@@ -7,13 +7,18 @@ percentage of rate; BD-quality the mean difference of quality over the rates tha
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
 from fieldlr.errors import FieldlrError
-from fieldlr.study.curve import Rate, RDCurve
+from fieldlr.study.curve import Rate, RDCurve, on_front
 
 Method = Literal["akima", "pchip", "cubic"]
 MIN_POINTS = {"akima": 2, "pchip": 2, "cubic": 4}
@@ -36,6 +41,46 @@ class BdFigure:
     dropped: tuple[str, ...]  # points that cost more than another and give no more
 
 
+class Rival:
+    """A curve as BD figures see it: its front, and fronts of its seeds drawn again."""
+
+    def __init__(self, curve: RDCurve, rate: Rate, method: Method, stream: int):
+        self.curve, self.method, self.stream = curve, method, stream
+        kept, left = curve.front(rate)
+        self.dropped = [f"{curve.name} {spot.label}" for spot in left]
+        self.line: Line = (
+            np.array([math.log10(spot.rate) for spot in kept]),
+            np.array([spot.quality for spot in kept]),
+        )
+        self.fits = [
+            np.array([[math.log10(p.rate(rate)), curve.quality(p)] for p in spot.fits])
+            for spot in (*kept, *left)
+        ]
+
+    def check(self) -> None:
+        """FieldlrError where there are too few points for an interpolation."""
+        count, needed = len(self.line[0]), MIN_POINTS[self.method]
+        if count < needed:
+            raise FieldlrError(
+                f"{self.method} needs {needed} points that rise; {self.curve.name} has {count}. "
+                "Add points to the curve."
+            )
+
+    @cached_property
+    def drawn(self) -> list[Line]:
+        """Its fronts with the seeds of every point drawn again, with replacement."""
+        random = np.random.default_rng(self.stream)
+        means = []
+        for fits in self.fits:
+            chosen = random.integers(len(fits), size=(RESAMPLES, len(fits)))
+            means.append(fits[chosen].mean(1))
+        lines = []
+        for rates, qualities in np.stack(means, -1):
+            kept = on_front(rates, qualities)
+            lines.append((rates[kept], qualities[kept]))
+        return lines
+
+
 def bd_figure(
     anchor: RDCurve,
     test: RDCurve,
@@ -47,39 +92,60 @@ def bd_figure(
 
     FieldlrError where the curves overlap by less than 75 %, unless `force`, or cannot be compared.
     """
-    if anchor.measure != test.measure:
+    rivals = [Rival(curve, rate, method, i) for i, curve in enumerate((anchor, test))]
+    return _compared(*rivals, method, force)
+
+
+def bd_table(curves: Sequence[RDCurve], rate: Rate = "bytes") -> list[dict[str, Any]]:
+    """BD figures of the pairs that may be compared, or in a sentence why there is none.
+
+    Whole curves are compared with whole ones, and those of so many bits a number with their like.
+    """
+    own = [curve for curve in curves if not curve.is_context]
+    rivals = [Rival(curve, rate, "akima", i) for i, curve in enumerate(own)]
+    table = []
+    for anchor, test in itertools.permutations(rivals, 2):
+        if anchor.curve.only_bits != test.curve.only_bits:
+            continue
+        row: dict[str, Any] = {"anchor": anchor.curve.name, "test": test.curve.name}
+        row["dropped"] = [*anchor.dropped, *test.dropped]
+        try:
+            row |= dataclasses.asdict(_compared(anchor, test, "akima"))
+        except FieldlrError as error:
+            row["refused"] = str(error)
+        table.append(row)
+    return table
+
+
+def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -> BdFigure:
+    if anchor.curve.measure != test.curve.measure:
         raise FieldlrError(
-            f"{anchor.name} is measured in {anchor.measure} and {test.name} in {test.measure}. "
-            "Compare curves of one measure."
+            f"{anchor.curve.name} is measured in {anchor.curve.measure} and {test.curve.name} in "
+            f"{test.curve.measure}. Compare curves of one measure."
         )
-    dropped: list[str] = []
-    lines = [_front(curve, rate, method, dropped) for curve in (anchor, test)]
-    overlap = min(_overlap(lines[0][side], lines[1][side]) for side in (0, 1))
+    anchor.check()
+    test.check()
+    overlap = _overlap(anchor.line, test.line)
     if overlap <= 0.0:
         raise FieldlrError(
-            f"{anchor.name} and {test.name} share no quality or no rate. Add points between them."
+            f"{anchor.curve.name} and {test.curve.name} share no quality or no rate. Add points "
+            "between them."
         )
     if overlap < MIN_OVERLAP and not force:
         raise FieldlrError(
             f"the curves overlap by {100 * overlap:.0f} % and a BD figure of less than "
             f"{100 * MIN_OVERLAP:.0f} % says little. Add points, or use --force."
         )
-    rate_percent, quality = _deltas(*lines, method)
-    return BdFigure(
-        rate_percent,
-        quality,
-        _interval(anchor, test, rate, method),
-        overlap,
-        method,
-        tuple(dropped),
-    )
+    dropped = (*anchor.dropped, *test.dropped)
+    rate_percent = _rate_percent(anchor.line, test.line, method)
+    quality = _mean_gap(anchor.line, test.line, method)
+    interval = _interval(anchor, test, method)
+    return BdFigure(rate_percent, quality, interval, overlap, method, dropped)
 
 
-def _deltas(anchor: Line, test: Line, method: Method) -> tuple[float, float]:
-    """(BD-rate in percent, BD-quality in dB)."""
-    (anchor_rate, anchor_quality), (test_rate, test_quality) = anchor, test
-    log_ratio = _mean_gap((anchor_quality, anchor_rate), (test_quality, test_rate), method)
-    return 100.0 * (10.0**log_ratio - 1.0), _mean_gap(anchor, test, method)
+def _rate_percent(anchor: Line, test: Line, method: Method) -> float:
+    """BD-rate: the mean gap of log-rate over quality, as a percentage."""
+    return 100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0)
 
 
 def _mean_gap(anchor: Line, test: Line, method: Method) -> float:
@@ -101,62 +167,28 @@ def _integral(x: np.ndarray, y: np.ndarray, low: float, high: float, method: Met
     return float(smooth(x, y).integrate(low, high))
 
 
-def _front(curve: RDCurve, rate: Rate, method: Method, dropped: list[str]) -> Line:
-    """The curve with its seeds averaged, without the points that buy nothing."""
-    points = [
-        (
-            float(np.mean([np.log10(p.rate(rate)) for p in fits])),
-            float(np.mean([curve.quality(p) for p in fits])),
-            label,
-        )
-        for label, fits in curve.groups()
-    ]
-    kept: list[tuple[float, float]] = []
-    for log_rate, quality, label in sorted(points, key=lambda p: (p[0], -p[1])):
-        if kept and quality <= kept[-1][1]:
-            dropped.append(f"{curve.name} {label}")
-        else:
-            kept.append((log_rate, quality))
-    if len(kept) < MIN_POINTS[method]:
-        raise FieldlrError(
-            f"{method} needs {MIN_POINTS[method]} points that rise; {curve.name} has {len(kept)}. "
-            "Add points to the curve."
-        )
-    rates, qualities = zip(*kept, strict=True)
-    return np.array(rates), np.array(qualities)
+def _overlap(one: Line, other: Line) -> float:
+    """What two curves share of what they cover together, in rate or quality, the less of both."""
+    return min(_shared(one[side], other[side]) for side in (0, 1))
 
 
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+def _shared(one: np.ndarray, other: np.ndarray) -> float:
     """Length of what two ranges share, of what they cover together."""
     shared = min(one[-1], other[-1]) - max(one[0], other[0])
     return max(0.0, float(shared / (max(one[-1], other[-1]) - min(one[0], other[0]))))
 
 
-def _interval(
-    anchor: RDCurve, test: RDCurve, rate: Rate, method: Method
-) -> tuple[float, float] | None:
-    """95 % of the BD-rates of curves whose seeds are drawn again, with replacement."""
-    if all(len(fits) == 1 for curve in (anchor, test) for _, fits in curve.groups()):
+def _interval(anchor: Rival, test: Rival, method: Method) -> tuple[float, float] | None:
+    """95 % of the BD-rates of curves whose seeds are drawn again; None with one seed."""
+    if all(len(fits) == 1 for rival in (anchor, test) for fits in rival.fits):
         return None
-    random = np.random.default_rng(0)
-    figures = []
-    for _ in range(RESAMPLES):
-        try:
-            lines = [_front(_drawn(c, random), rate, method, []) for c in (anchor, test)]
-        except FieldlrError:
-            continue  # A draw in which too few points rise.
-        if min(_overlap(lines[0][side], lines[1][side]) for side in (0, 1)) > 0.0:
-            figures.append(_deltas(*lines, method)[0])
+    figures = [
+        _rate_percent(one, other, method)
+        for one, other in zip(anchor.drawn, test.drawn, strict=True)
+        # Not a draw in which too few points rise, or nothing is shared.
+        if min(len(one[0]), len(other[0])) >= MIN_POINTS[method] and _overlap(one, other) > 0.0
+    ]
     if not figures:
         return None
     low, high = np.percentile(figures, INTERVAL_PERCENT)
     return float(low), float(high)
-
-
-def _drawn(curve: RDCurve, random: np.random.Generator) -> RDCurve:
-    points = [
-        fits[index]
-        for _, fits in curve.groups()
-        for index in random.integers(len(fits), size=len(fits))
-    ]
-    return RDCurve(curve.name, curve.measure, tuple(points))

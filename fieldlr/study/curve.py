@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from fieldlr import __version__
 from fieldlr.errors import FieldlrError
 from fieldlr.files import replacing
@@ -23,12 +25,23 @@ class RDPoint:
 
     point: str
     num_bytes: int
-    num_parameters: int
+    num_parameters: int | None  # None for what is no network
     figure: float  # PSNR in dB, or IoU
     seed: int
+    file: str = ""  # what was decoded for it, seen from the folder of the curve's file
 
-    def rate(self, rate: Rate) -> int:
+    def rate(self, rate: Rate) -> int | None:
         return self.num_bytes if rate == "bytes" else self.num_parameters
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The fits of one point, averaged over the seeds."""
+
+    label: str
+    fits: tuple[RDPoint, ...]
+    rate: float  # the geometric mean
+    quality: float  # dB
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,8 @@ class RDCurve:
         if self.measure not in MEASURES:
             raise FieldlrError(f"a curve measures psnr_db or iou; {self.name} has {self.measure}.")
         for point in self.points:
-            sound = point.num_bytes > 0 and point.num_parameters > 0
+            numbers = point.num_parameters
+            sound = point.num_bytes > 0 and (numbers is None or numbers > 0)
             in_range = math.isfinite(point.figure) and (
                 self.measure == "psnr_db" or 0.0 <= point.figure <= 1.0
             )
@@ -55,8 +69,28 @@ class RDCurve:
                     f"{point.num_parameters} parameters and {self.measure} {point.figure}. A rate "
                     "is above 0 and a quality a number. Measure it again."
                 )
-        ordered = sorted(self.points, key=lambda p: (p.num_bytes, p.num_parameters, p.seed))
+        ordered = sorted(self.points, key=lambda p: (p.num_bytes, p.num_parameters or 0, p.seed))
         object.__setattr__(self, "points", tuple(ordered))
+
+    @property
+    def file_name(self) -> str:
+        """Of its JSON: the name in small letters, digits and dashes."""
+        words = "".join(c if c.isalnum() or c in "-." else " " for c in self.name.lower())
+        return f"{'-'.join(words.split()) or 'curve'}.json"
+
+    @property
+    def only_bits(self) -> float | None:
+        """The bits of a number, of a curve that is part of one over several."""
+        return self.config.get("only_bits")
+
+    @property
+    def is_context(self) -> bool:
+        """Whether it measures something else, and is shown beside the others, not against them."""
+        return bool(self.config.get("context"))
+
+    def has(self, rate: Rate) -> bool:
+        """Whether all its points have such a rate."""
+        return all(point.rate(rate) is not None for point in self.points)
 
     def quality(self, point: RDPoint) -> float:
         """dB: the PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
@@ -70,6 +104,35 @@ class RDCurve:
         for label in labels:
             yield label, [point for point in self.points if point.point == label]
 
+    def front(self, rate: Rate) -> tuple[list[Spot], list[Spot]]:
+        """(its Pareto front, what is not on it), cheapest first, seeds averaged.
+
+        Off the front is what costs more than another point and gives no more.
+        """
+        spots = list(self._spots(rate))
+        rates, qualities = np.array([[s.rate, s.quality] for s in spots]).reshape(-1, 2).T
+        kept = on_front(rates, qualities).tolist()
+        return [spots[i] for i in kept], [s for i, s in enumerate(spots) if i not in kept]
+
+    def _spots(self, rate: Rate) -> Iterator[Spot]:
+        if not self.has(rate):
+            raise FieldlrError(
+                f"{self.name} is no network and has no parameters. Compare it by bytes: "
+                "--rate bytes."
+            )
+        for label, fits in self.groups():
+            mean_log = sum(math.log10(p.rate(rate)) for p in fits) / len(fits)
+            quality = sum(self.quality(p) for p in fits) / len(fits)
+            yield Spot(label, tuple(fits), 10.0**mean_log, quality)
+
+
+def on_front(rates: np.ndarray, qualities: np.ndarray) -> np.ndarray:
+    """Indices of the Pareto front, cheapest first: nothing as cheap is as good, but itself."""
+    order = np.lexsort([-qualities, rates])
+    sorted_qualities = qualities[order]
+    best_before = np.maximum.accumulate(np.append(-np.inf, sorted_qualities))[:-1]
+    return order[sorted_qualities > best_before]
+
 
 def write_curve(curve: RDCurve, path: Path) -> None:
     """A result in the shape that CompressAI's tools read: lists of equal length."""
@@ -80,6 +143,8 @@ def write_curve(curve: RDCurve, path: Path) -> None:
         curve.measure: [p.figure for p in curve.points],
         "seed": [p.seed for p in curve.points],
     }
+    if any(p.file for p in curve.points):
+        columns["file"] = [p.file for p in curve.points]
     content = {
         "name": curve.name,
         "description": curve.description,
@@ -98,10 +163,18 @@ def read_curve(path: Path) -> RDCurve:
         columns = content["results"]
         (measure,) = [name for name in MEASURES if name in columns]
         names = ("point", "bytes", "params", measure, "seed")
-        rows = list(zip(*(columns[name] for name in names), strict=True))
+        files = columns.get("file", [""] * len(columns["point"]))
+        rows = list(zip(*(columns[name] for name in names), files, strict=True))
         points = [
-            RDPoint(str(label), int(size), int(numbers), float(figure), int(seed))
-            for label, size, numbers, figure, seed in rows
+            RDPoint(
+                str(label),
+                int(size),
+                None if numbers is None else int(numbers),
+                float(figure),
+                int(seed),
+                str(file),
+            )
+            for label, size, numbers, figure, seed, file in rows
         ]
         about = str(content.get("description", "")), dict(content.get("config") or {})
         return RDCurve(str(content["name"]), measure, tuple(points), *about)

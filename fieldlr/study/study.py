@@ -1,45 +1,47 @@
-"""A whole study in one folder: fits, curves, BD figures and plots, growing as fits end."""
+"""A whole study in one folder: fits, files, curves, BD figures and plots, growing as fits end."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fieldlr.data import open_source
-from fieldlr.errors import FieldlrError
-from fieldlr.pictures.curves import Mark, Series, check_plotting, draw_html, draw_svg
+from fieldlr.pictures.curve_page import write_page
+from fieldlr.pictures.curves import check_plotting, draw_svg
 from fieldlr.pipeline import Reconstruction
 from fieldlr.presets import FitOptions, make_task
 from fieldlr.runs import Run, make_folder, write_json
-from fieldlr.study.bd import bd_figure
+from fieldlr.study.bd import bd_table
+from fieldlr.study.classics import Search, searches
 from fieldlr.study.curve import RDCurve, write_curve
-from fieldlr.study.sweep import Entry, curves_of, finished, plan
-from fieldlr.training import FitReport
+from fieldlr.study.drawing import plot_of
+from fieldlr.study.files import Coding, StoredField, known_file, make_file
+from fieldlr.study.results import Measured, curves_of
+from fieldlr.study.sweep import Entry, Sweep, finished, plan
 
-AXES = {
-    "psnr_db": "PSNR, dB",
-    "iou": "-10 log10(1 - IoU), dB",
-}
+TRAINING = "training"
+TRAINING_SHARE = 0.9  # of a fit; its evaluation and its files are the rest
 
 
 @dataclass(frozen=True)
 class StudyReport:
     """Where a study stands."""
 
-    entry: Entry
-    index: int  # of the fit under way, from 0
+    title: str  # of what is under way: a fit, or a classic
+    doing: str  # with it
+    index: int  # of it, from 0, of all fits and classics
     total: int
-    fit: FitReport
-    seconds_left: float | None  # of training, over all fits to come
+    share: float  # of it that is done, in [0, 1]
+    quality: float | None = None  # a quick estimate of what is being trained
+    seconds_left: float | None = None  # of training, over all fits to come
 
     @property
     def progress(self) -> float:
-        """In [0, 1]: the share of the fits that is done."""
-        return (self.index + self.fit.progress) / self.total
+        """In [0, 1]: the share of the study that is done."""
+        return (self.index + self.share) / self.total
 
 
 class Study:
@@ -50,10 +52,8 @@ class Study:
         source: Path,
         out: Path,
         base: FitOptions,
-        backbones: Sequence[str],
-        ranks: Sequence[int],
-        seeds: int = 1,
-        narrow: bool = False,
+        sweep: Sweep,
+        classic: bool = False,
         **reading,
     ):
         check_plotting()
@@ -62,36 +62,50 @@ class Study:
             # A grid would hold the scene whatever the rank of the small network behind it.
             base = dataclasses.replace(base, encoding="frequency")
         base = base.settled()
-        task = make_task(opened, base)
+        self.task = make_task(opened, base)
         self.source, self.out, self.reading = source, Path(out), reading
-        self.measure, self.name = task.quality_name, opened.content.name
-        self.entries = plan(task, opened.kind, base, backbones, ranks, seeds, narrow)
+        self.measure, self.name = self.task.quality_name, opened.content.name
+        self.entries = plan(self.task, opened.kind, base, sweep)
+        self.codings = [Coding(bits, sweep.finetune) for bits in sweep.bits]
         make_folder(self.out)
-        self.under_way: Reconstruction | None = None
-        self.done: dict[Entry, Run] = {}
         about = {"content_hash": opened.content.content_hash}
-        self.about = about | {name: reading.get(name) for name in ("downscale", "grid")}
+        about |= {name: reading.get(name) for name in ("downscale", "grid")}
+        self.under_way: Reconstruction | None = None
+        self.runs: dict[Entry, Run] = {}
+        self.stored: dict[tuple[Entry, Coding], StoredField] = {}
         for entry in self.entries:
-            run = finished(entry, self.folder(entry), self.about)
-            if run is not None:
-                self.done[entry] = run
+            self._look_for(entry, about)
+        self.classics: list[Search] = []
+        self.warnings: list[str] = []
+        if classic:
+            self.classics, self.warnings = searches(self.task, self.out / "classics", about)
 
     def folder(self, entry: Entry) -> Path:
         return self.out / "fits" / entry.name
 
+    @property
+    def done(self) -> list[Entry]:
+        """The fits that are trained and of which all files are measured."""
+        return [e for e in self.entries if all((e, c) in self.stored for c in self.codings)]
+
     def reports(self) -> Iterator[StudyReport]:
-        """Does every fit that is missing; what is known is saved after each."""
+        """Does everything that is missing; what is known is saved after each fit and classic."""
+        total = len(self.classics) + len(self.entries)
+        for index, search in enumerate(self.classics):
+            count = len(search.missing())
+            for number, label in enumerate(search.reports(), 1):
+                yield StudyReport(search.classic.name, label, index, total, number / count)
+            if count:
+                self.save()
+        done = self.done
         for index, entry in enumerate(self.entries):
-            if entry in self.done:
+            if entry in done:
                 continue
-            self.under_way = Reconstruction(
-                self.source, self.folder(entry), entry.options, resume=True, **self.reading
-            )
-            for report in self.under_way.reports():
-                left = self._seconds_left(report, self.entries[index + 1 :])
-                yield StudyReport(entry, index, len(self.entries), report, left)
-            self.under_way.finish()
-            self.done[entry], self.under_way = self.under_way.run, None
+            title = f"{entry.curve} {entry.point} seed {entry.options.seed}"
+            place = len(self.classics) + index, total
+            if entry not in self.runs:
+                yield from self._train(entry, title, place)
+            yield from self._store(entry, title, place)
             self.save()
 
     def checkpoint(self) -> None:
@@ -100,59 +114,62 @@ class Study:
             self.under_way.checkpoint()
 
     def curves(self) -> list[RDCurve]:
-        """The curves of what is done."""
-        done = [(entry, self.done[entry]) for entry in self.entries if entry in self.done]
-        return curves_of(done, self.measure, f"{self.name}, measured by fieldlr")
+        """The curves of what is done, the classics last."""
+        known = [
+            Measured(entry, coding, self.stored[entry, coding])
+            for entry in self.entries
+            for coding in self.codings
+            if (entry, coding) in self.stored
+        ]
+        classics = [search.curve() for search in self.classics]
+        own = curves_of(known, self.measure, self.name)
+        return [*own, *(curve for curve in classics if curve is not None)]
 
     def save(self) -> dict[str, Any]:
         """Writes a JSON a curve, bd.json, rd.svg and rd.html; gives the BD figures."""
         curves = self.curves()
         for curve in curves:
-            write_curve(curve, self.out / f"{curve.name.replace(' ', '-')}.json")
+            write_curve(curve, self.out / curve.file_name)
         figures = bd_table(curves)
         write_json(self.out / "bd.json", figures)
-        drawn = [series_of(curve) for curve in curves]
-        words = f"{self.name}: quality against size", "parameters", AXES[self.measure]
-        draw_svg(drawn, self.out / "rd.svg", *words)
-        draw_html(drawn, self.out / "rd.html", *words)
+        plot = plot_of(curves, f"{self.name}: what a file of so many bytes is worth")
+        draw_svg(plot, self.out / "rd.svg")
+        write_page(plot, figures, self.out / "rd.html")
         return {"curves": [c.name for c in curves], "bd": figures}
 
-    def _seconds_left(self, report: FitReport, later: Sequence[Entry]) -> float | None:
-        if report.seconds_left is None:
-            return None
-        whole = report.seconds + report.seconds_left
-        return report.seconds_left + whole * sum(entry not in self.done for entry in later)
+    def _look_for(self, entry: Entry, about: dict[str, Any]) -> None:
+        """Finds what an earlier process has done of a fit."""
+        run = finished(entry, self.folder(entry), about)
+        if run is None:
+            return
+        self.runs[entry] = run
+        known = {coding: known_file(run, coding) for coding in self.codings}
+        self.stored |= {(entry, coding): file for coding, file in known.items() if file}
 
-
-def bd_table(curves: Sequence[RDCurve]) -> list[dict[str, Any]]:
-    """BD figures of every pair of curves, or in a sentence why there is none."""
-    table = []
-    for anchor, test in itertools.permutations(curves, 2):
-        row: dict[str, Any] = {"anchor": anchor.name, "test": test.name}
-        try:
-            row |= dataclasses.asdict(bd_figure(anchor, test, rate="params"))
-        except FieldlrError as error:
-            row["refused"] = str(error)
-        table.append(row)
-    return table
-
-
-def series_of(curve: RDCurve) -> Series:
-    """A curve as a plot shows it: the mean over the seeds and their whole range."""
-    marks = []
-    for label, fits in curve.groups():
-        qualities = [curve.quality(p) for p in fits]
-        figures = [p.figure for p in fits]
-        mean = sum(figures) / len(figures)
-        shown = f"{mean:.2f} dB" if curve.measure == "psnr_db" else f"IoU {mean:.4f}"
-        size = fits[0].num_parameters
-        marks.append(
-            Mark(
-                x=float(size),
-                y=sum(qualities) / len(qualities),
-                low=min(qualities),
-                high=max(qualities),
-                text=f"{label}: {size:,} parameters, {shown}, {len(fits)} seed(s)",
-            )
+    def _train(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:
+        self.under_way = Reconstruction(
+            self.source, self.folder(entry), entry.options, resume=True, **self.reading
         )
-    return Series(curve.name, marks)
+        for report in self.under_way.reports():
+            left = self._seconds_left(entry, report.seconds, report.seconds_left)
+            share = TRAINING_SHARE * report.progress
+            yield StudyReport(title, TRAINING, *place, share, report.quality, left)
+        self.under_way.finish()
+        self.runs[entry], self.under_way = self.under_way.run, None
+
+    def _store(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:
+        run = self.runs[entry]
+        missing = [c for c in self.codings if (entry, c) not in self.stored]
+        for number, coding in enumerate(missing):
+            share = TRAINING_SHARE + (1.0 - TRAINING_SHARE) * number / len(missing)
+            yield StudyReport(title, coding.name, *place, share)
+            for report in make_file(run, self.task, coding, entry.options.seed):
+                yield StudyReport(title, coding.name, *place, share, report.quality)
+            self.stored[entry, coding] = known_file(run, coding)
+        yield StudyReport(title, "measured", *place, 1.0)
+
+    def _seconds_left(self, entry: Entry, seconds: float, own_left: float | None) -> float | None:
+        if own_left is None:
+            return None
+        later = self.entries[self.entries.index(entry) + 1 :]
+        return own_left + (seconds + own_left) * sum(one not in self.runs for one in later)

@@ -1,4 +1,4 @@
-"""The fits of a study: which there are, and one after the other, each kept once it is done."""
+"""The fits of a study: which there are, and whether one is done."""
 
 from __future__ import annotations
 
@@ -10,15 +10,46 @@ from typing import Any
 
 import torch
 
+from fieldlr.codec.bitstream import FEWEST_BITS, MOST_BITS
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import LINEARS
 from fieldlr.presets import FitOptions, field_config
 from fieldlr.runs import Run, open_run
-from fieldlr.study.curve import RDCurve, RDPoint
 from fieldlr.tasks import Task
+from fieldlr.training import FitConfig
 
 NARROW = "narrow full"
-BYTES_PER_NUMBER = 4  # float32, until a file has fewer
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a study goes over: each backbone at each rank, each fit with each seed, as files."""
+
+    backbones: Sequence[str]
+    ranks: Sequence[int]
+    seeds: int = 1
+    narrow: bool = True  # for each rank a dense network that stores as many numbers
+    bits: Sequence[float | None] = (None,)  # of a number in a file; None: the codec's own choice
+    finetune: FitConfig | None = None  # of each file
+
+    def __post_init__(self):
+        if not self.backbones or len(set(self.backbones)) < len(self.backbones):
+            raise FieldlrError("name each backbone of a study once: --backbones full,low-rank.")
+        for name in self.backbones:
+            if name not in LINEARS:
+                raise FieldlrError(f"a backbone is {', '.join(LINEARS)}; got {name!r}.")
+        if self.seeds < 1:
+            raise FieldlrError(f"a study needs at least one seed; got --seeds {self.seeds}.")
+        if set(self.backbones) != {"full"} and not self.ranks:
+            raise FieldlrError("factorised backbones need ranks: --ranks 1,2,5,20.")
+        if len(set(self.ranks)) < len(self.ranks) or any(rank < 1 for rank in self.ranks):
+            raise FieldlrError(f"ranks are different whole numbers from 1; got {list(self.ranks)}.")
+        given = [bits for bits in self.bits if bits is not None]
+        if len(set(given)) < len(given) or any(not FEWEST_BITS <= b <= MOST_BITS for b in given):
+            raise FieldlrError(
+                f"--bits are different numbers from {FEWEST_BITS:g} to {MOST_BITS:g}, as 4,6,8; "
+                f"got {','.join(f'{bits:g}' for bits in given)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -32,48 +63,32 @@ class Entry:
     @property
     def name(self) -> str:
         """Its folder's name."""
-        return fit_name(self.curve, self.point, self.options.seed)
+        words = f"{self.curve} {self.point} seed {self.options.seed}"
+        return words.replace("=", "").replace(" ", "-")
 
 
-def fit_name(curve: str, point: str, seed: int) -> str:
-    """The name of the folder of a fit, in its study's `fits`."""
-    return f"{curve} {point} seed {seed}".replace("=", "").replace(" ", "-")
-
-
-def plan(
-    task: Task,
-    kind: str,
-    base: FitOptions,
-    backbones: Sequence[str],
-    ranks: Sequence[int],
-    seeds: int,
-    narrow: bool,
-) -> list[Entry]:
-    """Every fit, all points with the first seed before any with the second.
-
-    With `narrow`, each rank has a dense rival too: the same network, just so much narrower that it
-    stores as many numbers as the factorised one.
-    """
-    _check(backbones, ranks, seeds)
+def plan(task: Task, kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
+    """Every fit, all points with the first seed before any with the second."""
     dense = dataclasses.replace(base, backbone="full", omega=None)
     points = []
-    for backbone in backbones:
+    for backbone in sweep.backbones:
         if backbone == "full":
             points.append((backbone, "full", dense))
             continue
         omega = base.omega if backbone == "sine-low-rank" else None
-        for rank in ranks:
+        for rank in sweep.ranks:
             options = dataclasses.replace(base, backbone=backbone, rank=rank, omega=omega)
             points.append((backbone, f"k={rank}", options))
-    for rank in ranks if narrow else ():
+    for rank in sweep.ranks if sweep.narrow else ():
         factorised = dataclasses.replace(dense, backbone="low-rank", rank=rank)
         width = narrow_width(task, kind, factorised)
         points.append((NARROW, f"width={width}", dataclasses.replace(dense, width=width)))
+    points = list({point[:2]: point for point in points}.values())  # Widths may coincide.
     for _, _, options in points:
         _num_parameters(task, kind, options)  # A network that cannot be is refused here, not later.
     return [
         Entry(curve, label, dataclasses.replace(options, seed=seed))
-        for seed in range(seeds)
+        for seed in range(sweep.seeds)
         for curve, label, options in points
     ]
 
@@ -112,51 +127,6 @@ def finished(entry: Entry, folder: Path, about: dict[str, Any]) -> Run | None:
     return run if "fit" in run.results else None
 
 
-def point_of(entry: Entry, run: Run) -> RDPoint:
-    """What a finished fit costs and what it is worth."""
-    fit = run.results["fit"]
-    numbers = fit["num_parameters"]
-    return RDPoint(
-        entry.point, BYTES_PER_NUMBER * numbers, numbers, fit["quality"], entry.options.seed
-    )
-
-
-def curves_of(done: Sequence[tuple[Entry, Run]], measure: str, description: str) -> list[RDCurve]:
-    """The curves that the finished fits make, in the order of their first fits.
-
-    A fit without a quality (no held-out pixel can be seen, say) is on none.
-    """
-    grouped: dict[str, list[tuple[Entry, Run]]] = {}
-    for entry, run in done:
-        if run.results["fit"]["quality"] is None:
-            continue
-        grouped.setdefault(entry.curve, []).append((entry, run))
-    return [
-        RDCurve(
-            name,
-            measure,
-            tuple(point_of(entry, run) for entry, run in own),
-            description,
-            dataclasses.asdict(dataclasses.replace(own[0][0].options, rank=None, seed=None)),
-        )
-        for name, own in grouped.items()
-    ]
-
-
 def _num_parameters(task: Task, kind: str, options: FitOptions) -> int:
     config = field_config(options.settled(), kind)
     return task.make_field(config, torch.Generator()).num_parameters
-
-
-def _check(backbones: Sequence[str], ranks: Sequence[int], seeds: int) -> None:
-    if not backbones or len(set(backbones)) < len(backbones):
-        raise FieldlrError("name each backbone of a study once: --backbones full,sine-low-rank.")
-    for name in backbones:
-        if name not in LINEARS:
-            raise FieldlrError(f"a backbone is {', '.join(LINEARS)}; got {name!r}.")
-    if seeds < 1:
-        raise FieldlrError(f"a study needs at least one seed; got --seeds {seeds}.")
-    if set(backbones) != {"full"} and not ranks:
-        raise FieldlrError("factorised backbones need ranks: --ranks 1,2,5,20.")
-    if len(set(ranks)) < len(ranks) or any(rank < 1 for rank in ranks):
-        raise FieldlrError(f"ranks are different whole numbers from 1; got {list(ranks)}.")

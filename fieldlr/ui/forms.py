@@ -15,7 +15,6 @@ from fieldlr.linears import LINEARS
 from fieldlr.presets import PAPER_STEPS, SECONDS, FitOptions, field_config
 from fieldlr.progress import duration
 from fieldlr.runs import FIELDS
-from fieldlr.study.sweep import BYTES_PER_NUMBER
 from fieldlr.ui.checks import GRID
 from fieldlr.ui.workspace import BroughtSource, Workspace
 
@@ -31,6 +30,7 @@ PRESETS = {
     "paper": "the networks and the steps of the paper: hours to days without a GPU",
 }
 MAX_RANK = 64
+BYTES_PER_NUMBER = 4  # float32, as a run keeps it
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fieldlr.errors import FieldlrError
-from fieldlr.study.sweep import BYTES_PER_NUMBER
-from fieldlr.ui.forms import size_of
+from fieldlr.ui.forms import BYTES_PER_NUMBER, size_of
 from fieldlr.ui.workspace import Workspace
 
 LONGEST_NAME = 80

@@ -140,7 +140,7 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         return StreamingResponse(_parcels(first, frames), media_type="application/octet-stream")
 
     @app.get("/fieldlr/jobs/{job_id}/curves")
-    def curves(request: Request, job_id: str, rate: str = "params") -> Response:
+    def curves(request: Request, job_id: str, rate: str = "bytes") -> Response:
         known = study_curves(workspace, workspace.store.get(job_id))
         return _unless_known(request, drawn(known, rate, job_id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import shutil
 from collections.abc import Sequence
@@ -13,22 +14,24 @@ from typing import Any
 from fieldlr.errors import FieldlrError
 from fieldlr.files import replacing
 from fieldlr.jobs import Job
+from fieldlr.pictures.curve_page import figures_in_words
 from fieldlr.pictures.curves import draw_svg
+from fieldlr.pipeline import reopen
 from fieldlr.previews import draw_preview
 from fieldlr.progress import duration
-from fieldlr.runs import open_run
-from fieldlr.study import RDCurve, RDPoint, read_curve, write_curve
+from fieldlr.runs import Run, open_run
+from fieldlr.study import RDCurve, RDPoint, bd_table, read_curve, write_curve
 from fieldlr.study.curve import Rate
-from fieldlr.study.study import AXES, bd_table, series_of
-from fieldlr.study.sweep import BYTES_PER_NUMBER, fit_name
+from fieldlr.study.drawing import AXES, RATES, is_limit, limit_of, mark_of, plot_of
+from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.ui.forms import Choice, reading_words
-from fieldlr.ui.takeaway import export_folder
+from fieldlr.ui.takeaway import export_folder, file_name
 from fieldlr.ui.views import Viewer
 from fieldlr.ui.workspace import BroughtSource, Workspace
 
-RATES = {"params": "parameters", "bytes": "bytes"}
-# What a fit of a study takes beside its training: reading, evaluating, saving.
+# What a fit of a study takes beside its training: reading and saving; and what each of its files.
 OVERHEAD_SECONDS = {"photos": 15.0, "mesh": 20.0, "volume": 20.0}
+FILE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Plan:
     seeds: int
     seconds: float  # of training, for each fit
     narrow: bool
+    bits: Sequence[int] = ()  # of a number; none: as many as the quality hardly shows
+    classic: bool = False
 
     @property
     def num_fits(self) -> int:
@@ -49,12 +54,21 @@ class Plan:
 
     def cost(self, kind: str) -> str:
         """What it will take, in a sentence."""
-        whole = self.num_fits * (self.seconds + OVERHEAD_SECONDS.get(kind, 20.0))
+        each = self.seconds + OVERHEAD_SECONDS.get(kind, 20.0)
+        whole = self.num_fits * (each + FILE_SECONDS * max(1, len(self.bits)))
         return f"{self.num_fits} fits of {duration(self.seconds)}: about {duration(whole)} in all."
 
 
 def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choice) -> str:
     """Queues a study; the job's id."""
+    about = {"purpose": "study", "source": source.id, "source_name": source.name}
+    about |= {"kind": source.kind, "num_fits": plan.num_fits}
+    words = study_words(source, plan, choice)
+    return workspace.store.submit(words, f"{source.name}, study", about).id
+
+
+def study_words(source: BroughtSource, plan: Plan, choice: Choice) -> list[str]:
+    """The words of `fieldlr study` that do what is planned."""
     if source.kind == "unposed":
         raise FieldlrError("these photos have no poses yet. Find poses first, on the Start tab.")
     if plan.num_fits == 0:
@@ -62,10 +76,9 @@ def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choic
     words = ["study", str(source.path), "--out", "{job}/run"]
     words += ["--backbones", ",".join(plan.backbones), "--ranks", ",".join(map(str, plan.ranks))]
     words += ["--seeds", str(plan.seeds), "--seconds", f"{plan.seconds:g}"]
-    words += ["--narrow"] * plan.narrow + reading_words(source, choice)
-    about = {"purpose": "study", "source": source.id, "source_name": source.name}
-    about |= {"kind": source.kind, "num_fits": plan.num_fits}
-    return workspace.store.submit(words, f"{source.name}, study", about).id
+    words += ["--bits", ",".join(map(str, plan.bits))] if plan.bits else []
+    words += ["--no-narrow"] * (not plan.narrow) + ["--classic"] * plan.classic
+    return words + reading_words(source, choice)
 
 
 def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
@@ -77,61 +90,65 @@ def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
 
 
 def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
-    """Finished trainings of one source as curves, one a backbone."""
+    """The files of finished trainings of one source as curves, one a backbone.
+
+    A file that is not there yet is made and measured first, which can take half a minute.
+    """
     if len({job.about["source_name"] for job in jobs}) > 1:
         raise FieldlrError("runs of different sources cannot be compared. Pick runs of one.")
     points: dict[str, list[RDPoint]] = {}
     for job in jobs:
-        fit = workspace.run(job.id).results.get("fit", {})
+        run = workspace.run(job.id)
+        fit = run.results.get("fit", {})
         if fit.get("quality") is None:
             raise FieldlrError(f"{job.title} is not finished and has no quality yet.")
-        numbers = fit["num_parameters"]
         twins = [other for other in jobs if other.title == job.title]
         title = job.title if len(twins) == 1 else f"{job.title}, no. {twins.index(job) + 1}"
-        point = RDPoint(title, BYTES_PER_NUMBER * numbers, numbers, fit["quality"], 0)
-        points.setdefault(fit["backbone"], []).append(point)
+        points.setdefault(fit["backbone"], []).append(_point(run, title, job.id))
     measures = {"psnr_db" if job.about["kind"] == "photos" else "iou" for job in jobs}
     return [RDCurve(name, *measures, tuple(own), "runs") for name, own in points.items()]
 
 
-def drawn(curves: Sequence[RDCurve], rate: Rate, folder: str = "") -> dict[str, Any]:
-    """Curves as the page draws them: plain values, every fit with where it can be seen."""
+def _point(run: Run, title: str, job_id: str) -> RDPoint:
+    stored: StoredField | None = known_file(run, Coding())
+    if stored is None:
+        for _ in make_file(run, reopen(run), Coding(), seed=0):
+            pass
+        stored = known_file(run, Coding())
+    place = f"{job_id}/{stored.file}"
+    return RDPoint(title, stored.num_bytes, stored.num_parameters, stored.quality, 0, place)
+
+
+def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, Any]:
+    """Curves as the page draws them: plain values, every fit with where its file is.
+
+    Files are seen from the study `job_id`, or without one name their own job.
+    """
+    whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
     series = []
-    for curve in curves:
-        marks = []
-        for label, fits in curve.groups():
-            qualities = [curve.quality(p) for p in fits]
-            mean = sum(p.figure for p in fits) / len(fits)
-            shown = f"{mean:.2f} dB" if curve.measure == "psnr_db" else f"IoU {mean:.4f}"
-            names = [fit_name(curve.name, label, p.seed) for p in fits]
-            marks.append(
-                {
-                    "x": fits[0].rate(rate),
-                    "y": sum(qualities) / len(qualities),
-                    "low": min(qualities),
-                    "high": max(qualities),
-                    "text": f"{curve.name} {label}: {fits[0].rate(rate):,} {RATES[rate]}, {shown}",
-                    "fits": [f"{folder}/{name}" for name in names] if folder else [],
-                }
-            )
-        series.append({"name": curve.name, "marks": marks})
-    measure = curves[0].measure if curves else "psnr_db"
-    return {"series": series, "x": RATES[rate], "y": AXES[measure]}
-
-
-def bd_rows(curves: Sequence[RDCurve]) -> list[list[str]]:
-    """A row for each pair of curves: anchor, test, BD-rate, its interval, BD-quality, overlap."""
-    rows = []
-    for row in bd_table(curves):
-        pair = [row["anchor"], row["test"]]
-        if "refused" in row:
-            rows.append([*pair, row["refused"], "", "", ""])
+    for curve in whole:
+        if is_limit(curve):
             continue
-        interval = row["interval"]
-        between = "one seed" if interval is None else "{:+.1f} to {:+.1f} %".format(*interval)
-        figures = [f"{row['bd_rate_percent']:+.1f} %", between, f"{row['bd_quality_db']:+.2f} dB"]
-        rows.append([*pair, *figures, f"{100 * row['overlap']:.0f} %"])
-    return rows
+        marks, aside = (
+            [_mark(curve, spot, job_id) for spot in spots] for spots in curve.front(rate)
+        )
+        named = {"name": curve.name, "about": curve.description, "dashed": curve.is_context}
+        series.append(named | {"marks": marks, "aside": aside})
+    limits = [dataclasses.asdict(limit_of(curve, rate)) for curve in whole if is_limit(curve)]
+    measure = curves[0].measure if curves else "psnr_db"
+    return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
+
+
+def _mark(curve: RDCurve, spot, job_id: str) -> dict[str, Any]:
+    files = [point.file for point in spot.fits if point.file]
+    places = [f"{job_id}/{file}" if job_id else file for file in files]
+    return dataclasses.asdict(mark_of(curve, spot)) | {"fits": places}
+
+
+def bd_rows(curves: Sequence[RDCurve], rate: Rate) -> list[list[str]]:
+    """A row for each pair of curves: anchor, test, BD-rate, its interval, BD-quality, overlap."""
+    whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
+    return [figures_in_words(row) for row in bd_table(whole, rate)]
 
 
 def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[Path]:
@@ -152,30 +169,33 @@ def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[P
         place.write_text(text.getvalue())
     paths = [folder / "curves.csv"]
     for curve in curves:
-        paths.append(folder / f"{curve.name.replace(' ', '-')}.json")
-        write_curve(curve, paths[-1])
+        paths.append(folder / curve.file_name)
+        # Their files stay where they are.
+        points = tuple(dataclasses.replace(point, file="") for point in curve.points)
+        write_curve(dataclasses.replace(curve, points=points), paths[-1])
     paths.append(folder / "curves.svg")
-    words = "quality against size", RATES[rate], AXES[curves[0].measure]
-    draw_svg([series_of(curve) for curve in curves], paths[-1], *words)
+    draw_svg(plot_of(curves, "quality against size", rate), paths[-1])
     return paths
 
 
 def fit_files(viewer: Viewer, place: str) -> tuple[Path | None, Path]:
-    """(a picture, the field's file) of a study's fit, copied to where they may be fetched."""
-    study_id, _, name = place.partition("/")
+    """(a picture, the .flr) of a point, copied to where they may be fetched."""
+    job_id, _, inside = place.partition("/")
     workspace = viewer.workspace
-    folder = workspace.store.path(study_id, "run") / "fits" / name
-    if "/" in name or ".." in name or not (folder / "field.safetensors").exists():
-        raise FieldlrError("that fit is no longer here.")
-    run = open_run(folder)
-    if not (folder / "preview.png").exists():
+    folder = workspace.store.path(job_id, "run").resolve()
+    file = (folder / inside).resolve()
+    if not (file.is_relative_to(folder) and file.suffix == ".flr" and file.exists()):
+        raise FieldlrError("that file is no longer here.")
+    run = open_run(file.parent)
+    if not (run.folder / "preview.png").exists():
         with viewer.busy:
             draw_preview(run, run.load_field())
-    exports = export_folder(workspace, study_id)
+    fit = "" if run.folder == folder else f"-{run.folder.name}"
+    name = file_name(workspace.store.get(job_id), f"{fit}-{file.stem}")
     copies = []
-    for file, suffix in (("preview.png", ".png"), ("field.safetensors", ".safetensors")):
-        copy = exports / f"{name}{suffix}"
-        if (folder / file).exists():
-            shutil.copyfile(folder / file, copy)
+    for original, suffix in ((run.folder / "preview.png", ".png"), (file, ".flr")):
+        copy = export_folder(workspace, job_id) / f"{name}{suffix}"
+        if original.exists():
+            shutil.copyfile(original, copy)
         copies.append(copy if copy.exists() else None)
     return copies[0], copies[1]

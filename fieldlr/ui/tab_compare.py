@@ -7,15 +7,18 @@ import json
 import gradio as gr
 
 from fieldlr.errors import FieldlrError
+from fieldlr.pictures.curve_page import HEADS
+from fieldlr.study.drawing import RATES
 from fieldlr.ui import studies
 from fieldlr.ui.forms import BACKBONES, Choice
 from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
 from fieldlr.ui.takeaway import export_folder
 
-HEADS = ["anchor", "test", "BD-rate", "95 % interval", "BD-quality", "overlap"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
 fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
-75 % it is refused. The interval, and the bars in the picture, are over the seeds."""
+75 % it is refused. The interval, and the bars in the picture, are over the seeds. Bytes are those \
+of .flr files, and quality is that of what they decode to; hollow points cost more than another \
+and give no more."""
 
 
 def build(page: Page) -> None:
@@ -25,7 +28,7 @@ def build(page: Page) -> None:
             study = gr.Dropdown(label="Study", choices=[], elem_id="study")
             runs = gr.Dropdown(label="or runs of your choice", choices=[], multiselect=True)
             rate = gr.Radio(
-                [(word, key) for key, word in studies.RATES.items()], value="params", label="Size"
+                [(word, key) for key, word in RATES.items()], value="bytes", label="Size"
             )
             with gr.Accordion("Start a study", open=False):
                 start, plan, cost = _start_form()
@@ -41,9 +44,9 @@ def build(page: Page) -> None:
                 picture = gr.Image(
                     label="The point", visible=False, height=260, buttons=["download", "fullscreen"]
                 )
-                field = gr.DownloadButton("Download its field", visible=False)
+                field = gr.DownloadButton("Download its .flr", visible=False)
             gr.Markdown("### Bjøntegaard figures")
-            table = gr.Dataframe(headers=HEADS, interactive=False, wrap=True)
+            table = gr.Dataframe(headers=list(HEADS), interactive=False, wrap=True)
             gr.Markdown(WHAT)
 
     def chosen_curves(study_id, run_ids):
@@ -57,8 +60,8 @@ def build(page: Page) -> None:
         known = chosen_curves(None, run_ids)
         return packed(curves=studies.drawn(known, by), rate=by) if known else "", ""
 
-    def figures(study_id, run_ids):
-        return studies.bd_rows(chosen_curves(study_id, run_ids))
+    def figures(study_id, run_ids, by):
+        return studies.bd_rows(chosen_curves(study_id, run_ids), by)
 
     def nothing_picked():
         return gr.Image(visible=False), gr.DownloadButton(visible=False), gr.File(visible=False)
@@ -74,10 +77,10 @@ def build(page: Page) -> None:
         fits = json.loads(event.value)["fits"]
         if not fits:
             return gr.Image(visible=False), gr.DownloadButton(visible=False)
-        picture_path, field_path = studies.fit_files(page.viewer, fits[0])
+        picture_path, file_path = studies.fit_files(page.viewer, fits[0])
         return (
             gr.Image(picture_path and str(picture_path), visible=picture_path is not None),
-            gr.DownloadButton(value=str(field_path), visible=True),
+            gr.DownloadButton(value=str(file_path), visible=True),
         )
 
     def write(study_id, run_ids, by):
@@ -93,10 +96,10 @@ def build(page: Page) -> None:
     # A dropdown of many says `change` over and over: what the user puts in is enough.
     for event in (study.change, runs.input, rate.input):
         event(told(show), which, [curves, live], show_progress="hidden", **PRIVATE)
-        event(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
+        event(told(figures), which, table, show_progress="hidden", **PRIVATE)
         event(nothing_picked, None, [picture, field, exports], **PRIVATE)
     # Another point has come.
-    curves.submit(told(figures), [study, runs], table, show_progress="hidden", **PRIVATE)
+    curves.submit(told(figures), which, table, show_progress="hidden", **PRIVATE)
     curves.select(told(pick), None, [picture, field], **PRIVATE)
     for part in (page.source, *plan):
         part.change(told(told_cost), [page.source, *plan], cost, show_progress="hidden", **PRIVATE)
@@ -136,12 +139,22 @@ def _start_form():
     narrow = gr.Checkbox(True, label="Dense networks that are as small, to compare with")
     seeds = gr.Slider(1, 5, 1, step=1, label="Seeds: fits of each point")
     seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, each fit")
-    plan = [backbones, ranks, narrow, seeds, seconds]
+    bits = gr.CheckboxGroup(
+        [(f"{n} bits", n) for n in (4, 5, 6, 8)],
+        label="A number in a file",
+        info="None chosen: as many as it takes for the quality hardly to show it.",
+    )
+    classic = gr.Checkbox(
+        True,
+        label="The classics: Draco meshes and block grids of a shape, the photos as pictures",
+    )
+    plan = [backbones, ranks, narrow, seeds, seconds, bits, classic]
     cost = gr.Markdown(_plan(*(part.value for part in plan)).cost("mesh"))
     start = gr.Button("Start the study", variant="primary", elem_id="start-study")
     return start, plan, cost
 
 
-def _plan(backbones, ranks, narrow, seeds, seconds) -> studies.Plan:
-    ranks = tuple(sorted(int(rank) for rank in ranks))
-    return studies.Plan(tuple(backbones), ranks, int(seeds), float(seconds), bool(narrow))
+def _plan(backbones, ranks, narrow, seeds, seconds, bits, classic) -> studies.Plan:
+    ranks, bits = (tuple(sorted(int(number) for number in many)) for many in (ranks, bits))
+    spent = int(seeds), float(seconds)
+    return studies.Plan(tuple(backbones), ranks, *spent, bool(narrow), bits, bool(classic))

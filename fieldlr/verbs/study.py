@@ -1,7 +1,8 @@
-"""study: what does every stored number buy?"""
+"""study: what does every byte buy?"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ from fieldlr.verbs.verb import Out, Source, Stopped
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Training):
-    """Fits every backbone at every rank and draws quality against size, with BD figures.
+    """Fits every backbone at every rank, writes each fit as files, draws quality against bytes.
 
-    Example: fieldlr study meshes/vase.ply --out vase-study --ranks 1,5,20 --narrow --seconds 30
+    Example: fieldlr study meshes/vase.ply --out vase-study --ranks 1,5,20 --bits 5,8 --classic
     """
 
     source: Source
@@ -23,8 +24,16 @@ class Study(Training):
     ranks: str = "1,2,5,20"
     seeds: int = 1
     """Fits of each point."""
+    bits: str | None = None
+    """Bits of a number in a file, or several as 4,6,8 (as many as the quality hardly shows)."""
+    finetune: float | None = None
+    """Seconds (with --steps: steps) of training for each file, with its numbers rounded."""
     narrow: bool = False
-    """Adds dense networks that are as small as the factorised ones."""
+    """Adds dense networks that are as small as the factorised ones: so it does, said or not,"""
+    no_narrow: bool = False
+    """unless this is said."""
+    classic: bool = False
+    """Adds what else can hold a shape in few bytes, or photos: Draco, block grids, pictures."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.progress import duration, printed
@@ -36,27 +45,22 @@ class Study(Training):
                 self.source,
                 self.out,
                 self.options(),
-                _names(self.backbones),
-                _whole_numbers(self.ranks),
-                self.seeds,
-                self.narrow,
+                self.sweep(),
+                self.classic,
                 **self.surroundings(),
             )
             self.say(f"{len(study.entries)} fits, {len(study.done)} of them done")
 
             def line(report) -> str:
-                entry, left = report.entry, report.seconds_left
-                return "  ".join(
-                    [
-                        f"fit {report.index + 1} of {report.total}",
-                        f"{entry.curve} {entry.point} seed {entry.options.seed}",
-                        f"{study.measure} ~ {report.fit.quality:.4g}" if report.fit.quality else "",
-                        "" if left is None else f"{duration(left)} left",
-                    ]
-                )
+                words = [
+                    f"{report.index + 1} of {report.total}",
+                    f"{report.title}: {report.doing}",
+                    f"{study.measure} ~ {report.quality:.4g}" if report.quality else "",
+                    f"{duration(report.seconds_left)} left" if report.seconds_left else "",
+                ]
+                return "  ".join(word for word in words if word)
 
-            reports = printed(study.reports(), lambda r: r.progress, line, self.quiet)
-            for _ in reports:
+            for _ in printed(study.reports(), lambda r: r.progress, line, self.quiet):
                 if stop.requested:
                     study.checkpoint()
                     raise Stopped(
@@ -64,17 +68,42 @@ class Study(Training):
                         f"in {self.out}. Go on with the same command.",
                         {"out": str(self.out), "done": len(study.done)},
                     )
-            return {"out": str(self.out), "fits": len(study.entries), **study.save()}
+            result = {"out": str(self.out), "fits": len(study.entries), **study.save()}
+            return result | {"warnings": study.warnings}
+
+    def sweep(self):
+        """The flags that say what the study goes over."""
+        from fieldlr.errors import FieldlrError
+        from fieldlr.study import Sweep
+        from fieldlr.training import FitConfig
+
+        if self.narrow and self.no_narrow:
+            raise FieldlrError("--narrow and --no-narrow contradict each other. Leave one out.")
+        finetune = None
+        if self.finetune is not None:
+            if not 0.0 < self.finetune < math.inf:
+                raise FieldlrError(f"--finetune is a length above 0; got {self.finetune}. Say 30.")
+            by_steps = self.steps is not None and self.seconds is None
+            steps = math.ceil(self.finetune)
+            finetune = FitConfig(steps=steps) if by_steps else FitConfig(seconds=self.finetune)
+        return Sweep(
+            _names(self.backbones),
+            _numbers(self.ranks, int, "--ranks are whole numbers, as 1,2,5,20"),
+            self.seeds,
+            not self.no_narrow,
+            _numbers(self.bits or "", float, "--bits are numbers, as 4,6,8") or (None,),
+            finetune,
+        )
 
 
 def _names(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _whole_numbers(text: str) -> list[int]:
+def _numbers(text: str, kind: type, rule: str) -> list:
     from fieldlr.errors import FieldlrError
 
     try:
-        return [int(word) for word in _names(text)]
+        return [kind(word) for word in _names(text)]
     except ValueError:
-        raise FieldlrError(f"--ranks are whole numbers, as 1,2,5,20; got {text}.") from None
+        raise FieldlrError(f"{rule}; got {text}.") from None

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fieldlr.errors import FieldlrError
-from fieldlr.study import RDCurve, RDPoint, bd_figure
+from fieldlr.study import RDCurve, RDPoint, bd_figure, bd_table
 
 RATES = (7568, 26274, 48704, 138424, 273004)
 LOW_RANK = (14.00, 20.01, 22.12, 24.42, 25.59)
@@ -84,6 +84,29 @@ def test_points_that_buy_nothing_are_dropped_by_name():
     figure = bd_figure(PAPER[1], worse)
     assert figure.dropped == ("curve point 5",)
     assert figure.bd_rate_percent == pytest.approx(0.0)
+
+
+def test_a_table_compares_like_with_like():
+    whole, other = PAPER
+    parts = [
+        dataclasses.replace(c, name=f"{c.name} 6 bits", config={"only_bits": 6.0}) for c in PAPER
+    ]
+    context = dataclasses.replace(whole, name="JPEG", config={"context": True})
+    rows = bd_table([whole, other, *parts, context])
+    pairs = {(row["anchor"], row["test"]) for row in rows}
+    assert pairs == {
+        ("low-rank", "sine-low-rank"),
+        ("sine-low-rank", "low-rank"),
+        ("low-rank 6 bits", "sine-low-rank 6 bits"),
+        ("sine-low-rank 6 bits", "low-rank 6 bits"),
+    }
+    assert all("overlap by 47 %" in row["refused"] for row in rows)
+
+
+def test_a_table_names_what_is_dropped_even_where_it_refuses():
+    worse = curve((*RATES, 300000), (*SINE, 20.0), "worse")
+    rows = bd_table([PAPER[0], worse])
+    assert [row["dropped"] for row in rows] == [["worse point 5"]] * 2
 
 
 def test_too_few_points_are_refused():

@@ -28,6 +28,39 @@ def test_quality_of_an_iou_is_in_db():
     assert CURVE.quality(RDPoint("", 1, 1, 0.99, 0)) == pytest.approx(20.0)
 
 
+def test_the_front_leaves_out_what_costs_more_and_gives_no_more():
+    figures = (("a", 100, 0.5), ("b", 200, 0.4), ("c", 200, 0.7), ("d", 300, 0.7), ("e", 400, 0.8))
+    points = tuple(RDPoint(label, size, 1, figure, 0) for label, size, figure in figures)
+    kept, dropped = RDCurve("curve", "iou", points).front("bytes")
+    assert [spot.label for spot in kept] == ["a", "c", "e"]
+    assert [spot.label for spot in dropped] == ["b", "d"]
+    assert [spot.rate for spot in kept] == pytest.approx([100, 200, 400])
+
+
+def test_the_front_is_of_means_over_the_seeds():
+    points = [RDPoint("a", 100, 1, 0.5, 0), RDPoint("a", 100, 1, 0.9, 1)]
+    points += [RDPoint("b", 120, 1, 0.7, 0), RDPoint("b", 480, 1, 0.7, 1)]
+    curve = RDCurve("curve", "iou", tuple(points))
+    (a,), (b,) = curve.front("bytes")  # In dB the mean of a is above 0.7.
+    assert a.quality == pytest.approx(0.5 * sum(curve.quality(p) for p in points[:2]))
+    assert b.rate == pytest.approx(240.0)
+
+
+def test_what_is_no_network_has_no_parameters(tmp_path):
+    curve = RDCurve("Draco mesh", "iou", (RDPoint("250 faces", 900, None, 0.8, 0),))
+    write_curve(curve, tmp_path / curve.file_name)
+    assert curve.file_name == "draco-mesh.json"
+    assert read_curve(tmp_path / "draco-mesh.json") == curve
+    with pytest.raises(FieldlrError, match="no parameters"):
+        curve.front("params")
+
+
+def test_a_curve_knows_the_files_of_its_points(tmp_path):
+    curve = RDCurve("full", "iou", (RDPoint("full", 9, 1, 0.8, 0, "fits/full-seed-0/auto.flr"),))
+    write_curve(curve, tmp_path / "full.json")
+    assert read_curve(tmp_path / "full.json") == curve
+
+
 def test_a_file_gives_the_curve_back(tmp_path):
     path = tmp_path / "curve.json"
     write_curve(CURVE, path)

@@ -1,16 +1,18 @@
 """Studies on a small solid: the plan, the fits, stopping and going on."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
 
+from fieldlr import codec
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
 from fieldlr.presets import FitOptions, make_task
-from fieldlr.study import Study, read_curve
+from fieldlr.study import Study, Sweep, read_curve
 from fieldlr.study.sweep import narrow_width, plan
 
 BASE = FitOptions(steps=20, preset="quick")
@@ -36,7 +38,7 @@ def test_the_narrow_rivals_of_the_papers_ranks(task, rank, width):
 
 
 def test_a_plan_takes_one_seed_after_the_other(task):
-    entries = plan(task, "volume", BASE, ["full", "sine-low-rank"], [1, 5], 2, narrow=True)
+    entries = plan(task, "volume", BASE, Sweep(["full", "sine-low-rank"], [1, 5], 2))
     assert [(e.curve, e.point, e.options.seed) for e in entries[:5]] == [
         ("full", "full", 0),
         ("sine-low-rank", "k=1", 0),
@@ -50,37 +52,44 @@ def test_a_plan_takes_one_seed_after_the_other(task):
 
 def test_omega_is_of_the_sine_alone(task):
     base = FitOptions(steps=20, omega=100.0)
-    for entry in plan(task, "volume", base, ["full", "low-rank", "sine-low-rank"], [1], 1, True):
+    for entry in plan(task, "volume", base, Sweep(["full", "low-rank", "sine-low-rank"], [1])):
         assert entry.options.omega == (100.0 if entry.curve == "sine-low-rank" else None)
 
 
 @pytest.mark.parametrize(
-    ("backbones", "ranks", "seeds"),
+    "words",
     [
-        ([], [1], 1),
-        (["full", "full"], [1], 1),
-        (["low-rank"], [], 1),
-        (["full", "low-rnak"], [1], 1),
-        (["low-rank"], [0], 1),
-        (["low-rank"], [1, 1], 1),
+        ([], [1]),
+        (["full", "full"], [1]),
+        (["low-rank"], []),
+        (["full", "low-rnak"], [1]),
+        (["low-rank"], [0]),
+        (["low-rank"], [1, 1]),
         (["low-rank"], [1], 0),
+        (["low-rank"], [1], 1, True, [1.0]),
+        (["low-rank"], [1], 1, True, [6.0, 6.0]),
     ],
 )
-def test_a_plan_without_sense_is_refused(task, backbones, ranks, seeds):
+def test_a_sweep_without_sense_is_refused(words):
     with pytest.raises(FieldlrError):
-        plan(task, "volume", BASE, backbones, ranks, seeds, narrow=False)
+        Sweep(*words)
+
+
+def alone(*ranks, **more):
+    """low-rank and nothing beside it."""
+    return Sweep(["low-rank"], ranks, narrow=False, **more)
 
 
 def test_a_study_from_beginning_to_end(ball, tmp_path):
     out = tmp_path / "study"
-    words = ball, out, BASE, ["low-rank", "sine-low-rank"], [1, 2]
-    first = Study(*words, seeds=2)
+    words = ball, out, BASE, Sweep(["low-rank", "sine-low-rank"], [1, 2], seeds=2, narrow=False)
+    first = Study(*words)
     for report in first.reports():
         if report.index == 2:
             first.checkpoint()
             break
     assert len(first.done) == 2
-    second = Study(*words, seeds=2)
+    second = Study(*words)
     assert len(second.done) == 2
     indices = [report.index for report in second.reports()]
     assert min(indices) == 2 and max(indices) == 7
@@ -91,45 +100,101 @@ def test_a_study_from_beginning_to_end(ball, tmp_path):
         ("k=2", 0),
         ("k=2", 1),
     ]
-    assert curve.points[0].num_bytes == 4 * 2817
+    for point in curve.points:  # Bytes are those of a file, quality that of what it decodes to.
+        data = (out / point.file).read_bytes()
+        field = codec.decode(data)
+        assert point.num_bytes == len(data) < 2 * field.num_parameters
+        assert point.figure == second.task.evaluate(field)["iou"]
     table = json.loads((out / "bd.json").read_text())
     assert len(table) == 2 and all("refused" in r or "bd_rate_percent" in r for r in table)
     assert (out / "rd.svg").read_text().startswith("<?xml")
     assert "low-rank" in (out / "rd.html").read_text()
-    assert list(Study(*words, seeds=2).reports()) == []
+    assert list(Study(*words).reports()) == []
+
+
+def test_several_bits_are_several_files_of_one_fit(ball, tmp_path):
+    out = tmp_path / "study"
+    for _ in Study(ball, out, BASE, alone(1, 2, bits=(8.0,))).reports():
+        pass
+    assert {p.point for p in read_curve(out / "low-rank.json").points} == {"k=1", "k=2"}
+    study = Study(ball, out, BASE, alone(1, 2, bits=(4.0, 8.0)))
+    doings = [report.doing for report in study.reports()]
+    assert "4bits.flr" in doings and not {"training", "8bits.flr"} & set(doings)
+    whole, four, eight = study.curves()
+    assert [c.name for c in study.curves()] == ["low-rank", "low-rank 4 bits", "low-rank 8 bits"]
+    assert {p.point for p in whole.points} == {
+        "k=1, 4 bits",
+        "k=1, 8 bits",
+        "k=2, 4 bits",
+        "k=2, 8 bits",
+    }
+    assert sorted(four.points + eight.points, key=lambda p: p.file) == sorted(
+        (dataclasses.replace(p, point=p.point.partition(",")[0]) for p in whole.points),
+        key=lambda p: p.file,
+    )
+    assert four.points[0].num_bytes < eight.points[0].num_bytes
+    assert read_curve(out / "low-rank-4-bits.json") == four
+    assert "low-rank 4 bits" in (out / "rd.html").read_text()
+
+
+def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
+    words = ball, tmp_path / "s", BASE, alone(1)
+    list(Study(*words).reports())
+    file = tmp_path / "s" / "fits" / "low-rank-k1-seed-0" / "auto.flr"
+    data = file.read_bytes()
+    for damage in (lambda: file.write_bytes(data[:-1]), file.with_suffix(".json").unlink):
+        damage()
+        again = Study(*words)
+        assert again.done == [] and {r.doing for r in again.reports()} == {"auto.flr", "measured"}
+        assert file.read_bytes() == data
+
+
+def test_the_classics_are_on_the_plot(ball, tmp_path):
+    words = ball, tmp_path / "s", BASE, alone(1), True
+    study = Study(*words)
+    first = next(study.reports())
+    assert first.title == "Draco mesh" and study.warnings == []
+    list(study.reports())
+    names = [curve.name for curve in study.curves()]
+    assert names == ["low-rank", "Draco mesh", "block grid", "lossless bits"]
+    assert read_curve(tmp_path / "s" / "block-grid.json").points[0].num_parameters is None
+    assert read_curve(tmp_path / "s" / "lossless-bits.json").points[0].figure == 1.0
+    assert "lossless bits" in (tmp_path / "s" / "rd.svg").read_text()
+    assert list(Study(*words).reports()) == []
 
 
 def test_another_study_in_the_same_folder_is_refused(ball, tmp_path):
-    list(Study(ball, tmp_path / "s", BASE, ["low-rank"], [1]).reports())
+    list(Study(ball, tmp_path / "s", BASE, alone(1)).reports())
     other = FitOptions(steps=30, preset="quick")
     with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
-        Study(ball, tmp_path / "s", other, ["low-rank"], [1])
+        Study(ball, tmp_path / "s", other, alone(1))
 
 
 def test_another_source_in_the_same_folder_is_refused(ball, tmp_path):
-    list(Study(ball, tmp_path / "s", BASE, ["low-rank"], [1]).reports())
+    list(Study(ball, tmp_path / "s", BASE, alone(1)).reports())
     other = tmp_path / "other.npy"
     np.save(other, np.load(ball)[:, ::-1][2:])
     with pytest.raises(FieldlrError, match="content_hash"):
-        Study(other, tmp_path / "s", BASE, ["low-rank"], [1])
+        Study(other, tmp_path / "s", BASE, alone(1))
 
 
 def test_a_rank_that_fits_no_layer_is_refused_before_any_fit(ball, tmp_path):
     small = FitOptions(steps=20, width=16)
     with pytest.raises(FieldlrError, match="rank 500"):
-        Study(ball, tmp_path / "s", small, ["low-rank"], [1, 500])
+        Study(ball, tmp_path / "s", small, alone(1, 500))
 
 
 def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
-    words = ball, tmp_path / "s", BASE, ["low-rank"], [1]
+    words = ball, tmp_path / "s", BASE, alone(1)
     study = Study(*words)
     next(study.reports())
     study.checkpoint()
     study.under_way.run.add_results({"eval": {"iou": 0.5}})
-    assert Study(*words).done == {}
+    assert Study(*words).done == []
 
 
 def test_photos_are_studied_without_a_grid(tmp_path):
-    study = Study(example("windmill"), tmp_path, BASE, ["sine-low-rank"], [5], downscale=4)
+    sweep = Sweep(["sine-low-rank"], [5])
+    study = Study(example("windmill"), tmp_path, BASE, sweep, downscale=4)
     assert {entry.options.encoding for entry in study.entries} == {"frequency"}
     assert study.measure == "psnr_db"

@@ -7,6 +7,7 @@ import pytest
 
 from fieldlr.errors import FieldlrError
 from fieldlr.study import RDCurve, RDPoint, write_curve
+from fieldlr.training import FitConfig
 from fieldlr.verbs import VERBS
 
 
@@ -68,6 +69,26 @@ def test_pictures_have_a_known_suffix(study):
     folder = study[0] / "fits" / "sine-low-rank-k1-seed-0"
     with pytest.raises(FieldlrError, match="--out is a picture"):
         VERBS["spectrum"](target=folder, out=folder / "x.txt").run()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ({"bits": "6,x"}, "--bits are numbers"),
+        ({"bits": "1"}, "--bits are different numbers from 2 to 16"),
+        ({"finetune": -1.0}, "--finetune"),
+        ({"narrow": True, "no_narrow": True}, "contradict"),
+    ],
+)
+def test_a_study_without_sense_is_refused(cube, tmp_path, words, complaint):
+    with pytest.raises(FieldlrError, match=complaint):
+        VERBS["study"](source=cube, out=tmp_path, **words).run()
+
+
+def test_finetuning_is_as_long_as_a_fit_is_counted(cube, tmp_path):
+    words = {"source": cube, "out": tmp_path, "finetune": 30.0}
+    assert VERBS["study"](**words).sweep().finetune == FitConfig(seconds=30.0)
+    assert VERBS["study"](**words, steps=20).sweep().finetune == FitConfig(steps=30)
 
 
 def test_ranks_are_whole_numbers(cube, tmp_path):

@@ -227,17 +227,23 @@ def test_runs_make_curves_that_can_be_exported(trained, tmp_path):
     curves = studies.runs_curves(workspace, [workspace.store.get(solid)])
     drawn = studies.drawn(curves, "bytes")
     (mark,) = drawn["series"][0]["marks"]
-    assert (
-        mark["x"]
-        == 4
-        * open_run(workspace.run_folder(workspace.store.get(solid))).results["fit"][
-            "num_parameters"
-        ]
+    _, small = studies.fit_files(viewer, mark["fits"][0])
+    assert small.suffix == ".flr" and small.stat().st_size == round(mark["x"])
+    assert fieldlr.load(small).num_parameters == round(
+        studies.drawn(curves, "params")["series"][0]["marks"][0]["x"]
     )
+    assert studies.runs_curves(workspace, [workspace.store.get(solid)]) == curves
     names = {path.name for path in studies.export_curves(curves, tmp_path, "bytes")}
     assert names == {"curves.csv", "full.json", "curves.svg"}
     with pytest.raises(FieldlrError, match="different sources"):
         studies.runs_curves(workspace, [workspace.store.get(j) for j in (solid, scene)])
+
+
+@pytest.mark.parametrize("inside", ["none.flr", "../job.json", "../../x.flr", "config.json", ""])
+def test_a_file_elsewhere_is_not_fetched(trained, inside):
+    viewer, solid, _ = trained
+    with pytest.raises(FieldlrError, match="no longer here"):
+        studies.fit_files(viewer, f"{solid}/{inside}")
 
 
 def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
@@ -245,5 +251,8 @@ def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
     assert plan.num_fits == 3 * (1 + 2 + 2)
     assert "15 fits" in plan.cost("mesh")
     source = checks.bring_example(workspace, "rook")
+    plan = studies.Plan(("low-rank",), (1,), 1, 5.0, narrow=False, bits=(4, 8), classic=True)
+    words = studies.study_words(source, plan, forms.Choice())
+    assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
     with pytest.raises(FieldlrError, match="needs a backbone"):
         studies.begin(workspace, source, studies.Plan((), (), 1, 5.0, False), forms.Choice())

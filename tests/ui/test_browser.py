@@ -177,13 +177,14 @@ def test_a_study_grows_and_is_compared(open_page, block):
     for word in ("5", "20"):
         page.locator("label").filter(has_text=re.compile(rf"^\s*{word}\s*$")).click()
     page.locator("label:has-text('Dense networks that are as small')").click()
+    page.locator("label:has-text('The classics')").click()
     page.fill("input[aria-label='number input for Seconds of training, each fit']", "5")
     page.keyboard.press("Tab")
     page.wait_for_selector("text=2 fits of 5 s")
     page.click("#start-study")
     page.wait_for_function("document.querySelectorAll('#curves circle').length === 2")
     page.locator("#curves circle").first.click()
-    page.wait_for_selector("text=Download its field")
+    page.wait_for_selector("text=Download its .flr")
     page.click("text=Export CSV, JSON, SVG")
     page.wait_for_selector("a[href*='curves.csv']")
     # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.

@@ -77,12 +77,12 @@ const fieldlr = {};
     for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-6; t += step) all.push(t);
     return all;
   };
-  fieldlr.chart = (root, { series, x = "", y = "", log = false, height = 150, pick = null }) => {
+  fieldlr.chart = (root, { series, limits = [], x = "", y = "", log = false, height = 150, pick = null }) => {
     const width = Math.max(root.clientWidth || 300, 220), left = 46, right = 12, top = 10, bottom = 32;
-    const marks = series.flatMap(s => s.marks);
+    const marks = series.flatMap(s => [...s.marks, ...(s.aside || [])]);
     if (!marks.length) { root.replaceChildren(make("p", { class: "fl-quiet" }, "No point yet.")); return; }
     const span = values => [Math.min(...values), Math.max(...values)];
-    let [x0, x1] = span(marks.map(m => m.x));
+    let [x0, x1] = span([...marks, ...limits].map(m => m.x));
     let [y0, y1] = span(marks.flatMap(m => [m.low ?? m.y, m.high ?? m.y]));
     if (log) { x0 /= 1.15; x1 *= 1.15; } else if (x0 === x1) { x1 = x0 + 1; }
     const room = (y1 - y0 || Math.abs(y1) || 1) * 0.08; y0 -= room; y1 += room;
@@ -103,13 +103,20 @@ const fieldlr = {};
     }
     picture.append(svg("text", { x: (left + width - right) / 2, y: height - 3, class: "fl-tick", "text-anchor": "middle" }, x));
     const hint = make("div", { class: "fl-hint", role: "status" });
+    for (const limit of limits) {
+      const line = svg("line", { x1: px(limit.x), x2: px(limit.x), y1: top, y2: height - bottom, class: "fl-limit" });
+      line.append(svg("title", {}, limit.text));
+      const name = { x: px(limit.x) - 5, y: top + 4, class: "fl-tick", "text-anchor": "end", transform: `rotate(-90 ${px(limit.x) - 5} ${top + 4})` };
+      picture.append(line, svg("text", name, limit.name));
+    }
     series.forEach((one, number) => {
       const color = COLORS[number % COLORS.length];
       const path = one.marks.map((m, i) => `${i ? "L" : "M"}${px(m.x).toFixed(1)} ${py(m.y).toFixed(1)}`).join("");
-      picture.append(svg("path", { d: path, fill: "none", stroke: color, "stroke-width": 2 }));
-      for (const m of pick ? one.marks : []) {
-        if (m.high > m.low) picture.append(svg("line", { x1: px(m.x), x2: px(m.x), y1: py(m.low), y2: py(m.high), stroke: color, "stroke-width": 1.5 }));
-        const dot = svg("circle", { cx: px(m.x), cy: py(m.y), r: 6, fill: color, class: "fl-dot", tabindex: 0, role: "button", "aria-label": m.text });
+      picture.append(svg("path", { d: path, fill: "none", stroke: color, "stroke-width": 2, "stroke-dasharray": one.dashed ? "6 4" : "none" }));
+      for (const m of pick ? [...one.marks, ...(one.aside || [])] : []) {
+        const hollow = !one.marks.includes(m);
+        if (!hollow && m.high > m.low) picture.append(svg("line", { x1: px(m.x), x2: px(m.x), y1: py(m.low), y2: py(m.high), stroke: color, "stroke-width": 1.5 }));
+        const dot = svg("circle", { cx: px(m.x), cy: py(m.y), r: hollow ? 4 : 6, fill: hollow ? "transparent" : color, stroke: hollow ? color : "none", class: "fl-dot", tabindex: 0, role: "button", "aria-label": m.text });
         dot.append(svg("title", {}, m.text));
         dot.onmouseenter = dot.onfocus = () => { hint.textContent = m.text; };
         dot.onclick = () => pick(m);
@@ -120,7 +127,7 @@ const fieldlr = {};
     const legend = make("div", { class: "fl-legend" });
     if (series.length > 1 || series[0].name) series.forEach((one, number) => {
       const swatch = make("i"); swatch.style.background = COLORS[number % COLORS.length];
-      legend.append(make("span", {}, swatch, one.name));
+      legend.append(make("span", { title: one.about || "" }, swatch, one.name));
     });
     root.replaceChildren(make("div", { class: "fl-axis" }, y), picture, legend, hint);
   };
@@ -300,7 +307,7 @@ const fieldlr = {};
 
   // ---- quality against size --------------------------------------------------------------------
   fieldlr.curves = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
-    const { study = "", rate = "params", curves = null } = value ? JSON.parse(value) : {};
+    const { study = "", rate = "bytes", curves = null } = value ? JSON.parse(value) : {};
     const chart = make("div", { class: "fl-curves" });
     root.append(chart);
     const pick = mark => trigger("select", { value: JSON.stringify(mark) });

@@ -1,0 +1,77 @@
+"""The best that a classic can do at every size: all its settings, each measured once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from fieldlr.errors import FieldlrError
+from fieldlr.runs import read_json, write_json
+from fieldlr.study.curve import RDCurve, RDPoint
+
+VERSION = 1  # goes up when a classic would give other figures
+
+
+class Setting(Protocol):
+    """One way to store."""
+
+    @property
+    def label(self) -> str: ...
+
+
+class Classic(Protocol):
+    """A way to store a source that is no network."""
+
+    name: str  # of its curve
+    words: str  # what it is, for people
+    measure: str  # psnr_db or iou
+    is_context: bool  # whether what it measures cannot be compared
+
+    def settings(self) -> list[Any]: ...
+
+    def measured(self, setting: Any) -> tuple[int, float]:
+        """(bytes, quality of what they decode to)."""
+
+
+class Search:
+    """Measures a classic at all its settings; what is measured is in a file, and not done again."""
+
+    def __init__(self, classic: Classic, folder: Path, about: dict[str, Any]):
+        self.classic = classic
+        self.path = folder / f"{classic.name.lower().replace(' ', '-')}.json"
+        self.about = about | {"version": VERSION}
+        self.tries: dict[str, list[float]] = {}  # label: [bytes, quality]
+        if self.path.exists():
+            known = read_json(self.path)
+            if {name: known.get(name) for name in self.about} != self.about:
+                raise FieldlrError(
+                    f"{self.path} was measured on another source or by another fieldlr. Remove "
+                    "it, or give another --out."
+                )
+            self.tries = known["tries"]
+
+    def missing(self) -> list[Setting]:
+        return [one for one in self.classic.settings() if one.label not in self.tries]
+
+    def reports(self) -> Iterator[str]:
+        """Measures what is missing; the label of each setting as it is done."""
+        for setting in self.missing():
+            self.tries[setting.label] = list(self.classic.measured(setting))
+            write_json(self.path, self.about | {"tries": self.tries})
+            yield setting.label
+
+    def curve(self) -> RDCurve | None:
+        """The best at every size; None before anything is measured."""
+        points = [
+            RDPoint(label, int(num_bytes), None, figure, 0)
+            for label, (num_bytes, figure) in self.tries.items()
+        ]
+        classic = self.classic
+        everything = RDCurve(classic.name, classic.measure, tuple(points))
+        best = tuple(spot.fits[0] for spot in everything.front("bytes")[0])
+        if not best:
+            return None
+        config = {"settings_tried": len(points), "context": classic.is_context}
+        words = f"{classic.words} The best of {len(points)} settings."
+        return RDCurve(classic.name, classic.measure, best, words, config)

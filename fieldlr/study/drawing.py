@@ -1,0 +1,109 @@
+"""Curves of a study as a plot: what is on its axes, and what is said of each point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fieldlr.pictures.curves import Limit, Mark, Plot, Series, log_levels
+from fieldlr.study.curve import Rate, RDCurve, Spot
+
+AXES = {
+    "psnr_db": "PSNR, dB",
+    "iou": "−10 log₁₀(1 − IoU), dB",
+}
+RATES = {"bytes": "bytes of the file", "params": "stored numbers"}
+IOU_LEVELS = log_levels(
+    [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998]
+)
+MOST_NAMED = 12  # points off the lines that are named below a drawing
+
+
+def plot_of(curves: Sequence[RDCurve], title: str, rate: Rate = "bytes") -> Plot:
+    """All curves that have such a rate: the front of each as a line, what is off it beside it."""
+    curves = [curve for curve in curves if curve.has(rate)]
+    drawn = [curve for curve in curves if not is_limit(curve)]
+    shapes = bool(curves) and curves[0].measure == "iou"
+    return Plot(
+        title,
+        RATES[rate] + (" (1 KB = 1,000 bytes)" if rate == "bytes" else ""),
+        AXES["iou" if shapes else "psnr_db"],
+        [series_of(curve, rate) for curve in drawn],
+        [limit_of(curve, rate) for curve in curves if is_limit(curve)],
+        IOU_LEVELS if shapes else (),
+        "IoU" if shapes else "",
+        notes_on(curves, rate),
+    )
+
+
+def series_of(curve: RDCurve, rate: Rate = "bytes") -> Series:
+    """A curve as a plot shows it: means over the seeds and their whole range."""
+    kept, dropped = curve.front(rate)
+    family = curve.name
+    if curve.only_bits is not None:
+        family = curve.name.removesuffix(f" {curve.only_bits:g} bits")
+    return Series(
+        curve.name,
+        [mark_of(curve, spot) for spot in kept],
+        [mark_of(curve, spot) for spot in dropped],
+        dashed=curve.is_context,
+        family=family,
+        detail=curve.only_bits is not None,
+    )
+
+
+def mark_of(curve: RDCurve, spot: Spot) -> Mark:
+    qualities = [curve.quality(point) for point in spot.fits]
+    return Mark(spot.rate, spot.quality, min(qualities), max(qualities), words_on(curve, spot))
+
+
+def words_on(curve: RDCurve, spot: Spot) -> str:
+    """A point in words: bytes, numbers, quality and its range over the seeds."""
+    figures = [point.figure for point in spot.fits]
+    mean, low, high = sum(figures) / len(figures), min(figures), max(figures)
+    numbers, size = spot.fits[0].num_parameters, _mean([p.num_bytes for p in spot.fits])
+    parts = [f"{size:,.0f} bytes", "" if numbers is None else f"{numbers:,} numbers"]
+    if curve.measure == "psnr_db":
+        parts.append(f"{mean:.2f} dB")
+        between = f"{low:.2f} to {high:.2f}"
+    else:
+        parts.append(f"IoU {mean:.4f}")
+        between = f"{low:.4f} to {high:.4f}"
+    if len(figures) > 1:
+        parts.append(f"{between} over {len(figures)} seeds")
+    return f"{curve.name}, {spot.label}: {', '.join(part for part in parts if part)}"
+
+
+def is_limit(curve: RDCurve) -> bool:
+    """Whether it is exact, and so above every picture."""
+    return curve.measure == "iou" and all(point.figure == 1.0 for point in curve.points)
+
+
+def limit_of(curve: RDCurve, rate: Rate) -> Limit:
+    best = curve.front(rate)[0][0]
+    return Limit(f"{curve.name}: {best.rate:,.0f} bytes", best.rate, words_on(curve, best))
+
+
+def notes_on(curves: Sequence[RDCurve], rate: Rate) -> list[str]:
+    """What each curve is, and which points are off the lines, in sentences."""
+    notes = [
+        f"{curve.name}: {curve.description}"
+        for curve in curves
+        if curve.description and curve.only_bits is None
+    ]
+    dropped = [
+        f"{curve.name} {spot.label}"
+        for curve in curves
+        if curve.only_bits is None and not is_limit(curve)
+        for spot in curve.front(rate)[1]
+    ]
+    if dropped:
+        more = len(dropped) - MOST_NAMED
+        named = "; ".join(dropped[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+        notes.append(f"Hollow, off the lines, for another costs less and gives more: {named}.")
+    if any(len(spot.fits) > 1 for curve in curves for spot in curve.front(rate)[0]):
+        notes.append("Points are means over the seeds; bars are their whole range.")
+    return notes
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,84 @@
+"""The files of a fit: its field at so many bits a number, and what each decodes to is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fieldlr import codec
+from fieldlr.runs import Run, read_json, write_json, write_whole
+from fieldlr.tasks import Task
+from fieldlr.training import FitConfig, FitReport
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a field becomes a file."""
+
+    bits: float | None = None  # of a number, on average; None: the codec's own choice
+    finetune: FitConfig | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the file: auto.flr, 6bits.flr, 6bits-finetuned-30s.flr."""
+        size = "auto" if self.bits is None else f"{self.bits:g}bits"
+        end = self.finetune
+        if end is None:
+            return f"{size}.flr"
+        length = f"{end.steps}steps" if end.seconds is None else f"{end.seconds:g}s"
+        return f"{size}-finetuned-{length}.flr"
+
+
+@dataclass(frozen=True)
+class StoredField:
+    """A file, and the quality of the field that it decodes to."""
+
+    file: str  # its name, in the folder of the fit
+    num_bytes: int
+    num_parameters: int
+    quality: float | None  # None where there is nothing to measure it on
+    of: int  # the checksum of the trained field that it was made from
+
+
+def known_file(run: Run, coding: Coding) -> StoredField | None:
+    """What is known of a file that is there, whole, measured and of the field as it is now."""
+    path = run.folder / coding.name
+    figures = path.with_suffix(".json")
+    if not (path.exists() and figures.exists()):
+        return None
+    try:
+        stored = StoredField(**read_json(figures))
+    except TypeError:  # Somebody else's figures: measured again.
+        return None
+    is_whole = stored.num_bytes == path.stat().st_size
+    return stored if is_whole and stored.of == field_checksum(run) else None
+
+
+def field_checksum(run: Run) -> int:
+    """Of a run's trained field: training on changes it."""
+    return zlib.crc32((run.folder / "field.safetensors").read_bytes())
+
+
+def make_file(run: Run, task: Task, coding: Coding, seed: int) -> Iterator[FitReport]:
+    """Writes a file of a run and measures what it decodes to; yields reports of its fine-tuning.
+
+    Then it is a `known_file`. Figures are written last: a file without them is made again.
+    """
+    path = run.folder / coding.name
+    path.with_suffix(".json").unlink(missing_ok=True)
+    field, steps, checksum = run.load_field(), None, field_checksum(run)
+    if coding.finetune is not None:
+        from fieldlr.compression import Finetuning
+
+        end = dataclasses.replace(coding.finetune, seed=seed)
+        tuning = Finetuning(field, task, end, coding.bits)
+        yield from tuning.reports()
+        field, steps = tuning.field, tuning.steps
+    data = codec.encode(field, coding.bits, run.about(), steps)
+    write_whole(path, data)
+    decoded = codec.decode(data)
+    quality = task.evaluate(decoded)[task.quality_name]
+    stored = StoredField(coding.name, len(data), decoded.num_parameters, quality, checksum)
+    write_json(path.with_suffix(".json"), dataclasses.asdict(stored))

@@ -1,0 +1,74 @@
+"""From measured files to curves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fieldlr.study.curve import RDCurve, RDPoint
+from fieldlr.study.files import Coding, StoredField
+from fieldlr.study.sweep import NARROW, Entry
+
+# What a curve is, for people who do not know the words.
+WORDS = {
+    "full": "the dense network, every weight stored.",
+    "low-rank": "its large matrices stored as two thin ones each, W = U Vᵀ.",
+    "sine-low-rank": "the same two thin ones under a sine, W = sin(ω U Vᵀ) / g.",
+    NARROW: "dense networks so narrow that they store as many numbers as those of each rank.",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A file of a fit."""
+
+    entry: Entry
+    coding: Coding
+    stored: StoredField
+
+    def point(self, several: bool) -> RDPoint:
+        """As a point of a curve over ranks alone, or over ranks and bits."""
+        stored = self.stored
+        return RDPoint(
+            f"{self.entry.point}, {self.coding.bits:g} bits" if several else self.entry.point,
+            stored.num_bytes,
+            stored.num_parameters,
+            stored.quality,
+            self.entry.options.seed,
+            f"fits/{self.entry.name}/{stored.file}",
+        )
+
+
+def curves_of(measured: Sequence[Measured], measure: str, source: str) -> list[RDCurve]:
+    """The curves that files make, in the order of their first fits.
+
+    One a backbone, over all its ranks and bits; where there are several bits, one for each of
+    them too. What has no quality (no held-out pixel can be seen, say) is on none.
+    """
+    measured = [one for one in measured if one.stored.quality is not None]
+    bits = list(dict.fromkeys(one.coding.bits for one in measured))
+    curves = []
+    for name in dict.fromkeys(one.entry.curve for one in measured):
+        own = [one for one in measured if one.entry.curve == name]
+        curves.append(_curve(name, own, len(bits) > 1, measure, source))
+        for only in bits if len(bits) > 1 else ():
+            part = [one for one in own if one.coding.bits == only]
+            if part:
+                named = f"{name} {only:g} bits"
+                curves.append(_curve(named, part, False, measure, source, only_bits=only))
+    return curves
+
+
+def _curve(
+    name: str, own: Sequence[Measured], several: bool, measure: str, source: str, **more: Any
+) -> RDCurve:
+    first = own[0]
+    words = WORDS.get(first.entry.curve, first.entry.curve)
+    same = dict.fromkeys(("rank", "seed", *(["width"] if first.entry.curve == NARROW else [])))
+    config = dataclasses.asdict(dataclasses.replace(first.entry.options, **same))
+    config["bits"] = list(dict.fromkeys(one.coding.bits for one in own))
+    config["finetune"] = first.coding.finetune and dataclasses.asdict(first.coding.finetune)
+    points = tuple(one.point(several) for one in own)
+    return RDCurve(name, measure, points, words, {"source": source} | config | more)
