@@ -7,6 +7,7 @@ outputs. A step costs as much as twenty of Adam and goes further than a hundred.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -48,9 +49,16 @@ class Parabola:
         self.gradient = torch.cat([g.flatten() for g in gradients])
         picked = x[:: -(-len(x) // CURVATURE_ROWS)]
         self.matrix = _curvature_of_numbers(mlp, picked, curvature)
+        if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
+            self.loss = math.nan  # There is nothing to go by.
 
     def descend(self, rate: float, free: Tensor | None = None) -> None:
-        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all."""
+        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
+
+        Stands still where the loss or one of its derivatives is no number.
+        """
+        if not math.isfinite(self.loss):
+            return
         free = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
         matrix = self.matrix if len(free) == len(self.gradient) else self.matrix[free][:, free]
         part = _solve(matrix, self.gradient[free])
