@@ -105,6 +105,7 @@ class Reconstruction:
             "setup_seconds": round(self.setup_seconds, 3),
             "restarts": self.state.restarts,
             "setbacks": self.state.setbacks,
+            "halvings": self.state.halvings,
             "quality": figures[self.task.quality_name],
         }
         self.run.add_results({"fit": results, "eval": figures})

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import tinycudann
+from fieldlr.execution import ran_out, tinycudann
 from fieldlr.fields.config import FieldConfig
 from fieldlr.muon import Muon
 from fieldlr.tasks.task import Task
@@ -28,7 +28,8 @@ COPY_EVERY, MAX_SETBACKS = 100, 20
 SETBACK = 0.1  # what the learning rates are multiplied by each time
 _RECENT = 500
 # What a state keeps beside its tensors.
-PLAIN = ("seed", "step", "seconds", "samples", "restarts", "setbacks", "first_step", "losses")
+COUNTS = ("step", "samples", "restarts", "setbacks", "halvings", "first_step")
+PLAIN = (*COUNTS, "seed", "seconds", "losses")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class FitState:
     samples: int = 0
     restarts: int = 0
     setbacks: int = 0  # of the present attempt
+    halvings: int = 0  # of the points of a step, because memory ran out
     first_step: int = 0  # of the present attempt
     losses: list[float] = field(default_factory=list)  # of the present attempt, the last few
 
@@ -137,6 +139,8 @@ class FitState:
         """Restores what `save` gave."""
         for name, value in plain.items():
             setattr(self, name, value)
+        for _ in range(self.halvings):
+            self.task.smaller()
         self._load_learned(tensors)
         self.generator.set_state(tensors["generator"])
         self.copy = tensors
@@ -149,6 +153,15 @@ class FitState:
                 index, name = key.split(".")
                 state["state"].setdefault(int(index), {})[name] = value.clone()
             optimizer.load_state_dict(state)
+
+    def halve(self, error: Exception) -> None:
+        """Goes on with steps of half the points, where memory ran out."""
+        self.halvings += 1
+        if not self.task.smaller():
+            raise FieldlrError(
+                f"there is not enough memory to train (step {self.step}). Use a smaller --width, a "
+                "larger --downscale or a coarser --grid."
+            ) from error
 
     def set_back(self) -> None:
         """Forgets what led to a loss that is no number, and goes on more slowly."""
@@ -186,9 +199,15 @@ def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
 
 def _train_step(state: FitState, progress: float) -> None:
     own_step = state.step - state.first_step
-    before = state.save()[0] if own_step % COPY_EVERY == 0 else state.copy
-    done = state.task.newton_step(state.field, state.generator, progress, own_step)
-    loss, samples = done or _adam_step(state, progress, own_step)
+    try:
+        before = state.save()[0] if own_step % COPY_EVERY == 0 else state.copy
+        done = state.task.newton_step(state.field, state.generator, progress, own_step)
+        loss, samples = done or _adam_step(state, progress, own_step)
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        state.halve(error)
+        return
     if math.isfinite(loss):
         state.copy = before
     else:

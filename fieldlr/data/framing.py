@@ -64,18 +64,15 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
 
 
 def _require_rays(cameras: Cameras, photos: list[Photo]) -> None:
-    """FieldlrError where a lens has no rays, or a camera sees next to nothing or half a world.
-
-    Impossible numbers of any kind show in the rays through the corners of a picture.
-    """
+    """FieldlrError where a lens is none: impossible numbers show in the rays of the corners."""
     shares = cameras.intrinsics[:, :2] / cameras.sizes.max(-1).values[:, None]
-    likely = (shares > FOCAL_SHARES[0]).all(-1) & (shares < FOCAL_SHARES[1]).all(-1)
+    good = (shares > FOCAL_SHARES[0]).all(-1) & (shares < FOCAL_SHARES[1]).all(-1)
     corners = cameras.sizes[:, None] * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1, 1]])
     views = torch.arange(len(cameras)).repeat_interleave(4)
     rays = cameras.rays(views, corners.reshape(-1, 2)).directions
-    seen = rays.isfinite().all(-1).view(-1, 4).all(-1) & likely
-    if not seen.all():
-        bad = int((~seen).nonzero()[0])
+    good &= rays.isfinite().all(-1).view(-1, 4).all(-1)
+    if not good.all():
+        bad = int((~good).nonzero()[0])
         raise FieldlrError(
             f"{photos[bad].name}: focal lengths of {cameras.intrinsics[bad, :2].tolist()} and its "
             f"distortion are no camera of {cameras.sizes[bad].tolist()} pixels. A focal length is "

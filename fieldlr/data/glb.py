@@ -48,9 +48,9 @@ def _size(part: dict, counts: list[int]) -> int:
 
 
 def _levels(nodes: list[dict]) -> int:
-    """How deep the tree of nodes is; a circle is as deep as there are nodes."""
+    """How deep the tree of nodes is; a circle is deeper than anything."""
     depth, level = 0, set(range(len(nodes)))
-    while level and depth <= min(len(nodes), MOST_LEVELS):
+    while level and depth <= MOST_LEVELS:
         level = {child for node in level for child in nodes[node].get("children", ())}
         depth += 1
     return depth

@@ -66,38 +66,39 @@ def read_triangles(
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Vertices, faces and colours of every body, placed by the scene's own transforms."""
-    import trimesh
-
-    suffix = path.suffix.lower()
     try:
-        data = path.read_bytes()
-        if suffix == ".glb":
-            glb.require_modest(data)
-        # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
-        how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
-        if suffix == ".obj":
-            how["group_material"] = False  # As many bodies as a file names materials would be slow.
-        scene = trimesh.load_scene(io.BytesIO(data), **how)
-        bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
+        return _parsed(path.read_bytes(), path.suffix.lower())
     except (FieldlrError, MemoryError):
         raise
     except Exception as error:  # a parser's reaction to a damaged file can be any error
         raise FieldlrError(
-            f"{path.name} is not a readable {suffix} file ({type(error).__name__}: "
+            f"{path.name} is not a readable {path.suffix.lower()} file ({type(error).__name__}: "
             f"{str(error)[:100]}). Open it in a mesh editor and export it again."
         ) from error
+
+
+def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    import trimesh
+
+    if suffix == ".glb":
+        glb.require_modest(data)
+    # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
+    how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
+    if suffix == ".obj":
+        how["group_material"] = False  # As many bodies as a file names materials would be slow.
+    scene = trimesh.load_scene(io.BytesIO(data), **how)
+    bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]
     if not surfaces:
-        return (
-            np.concatenate([np.zeros((0, 3)), *[b.vertices for b in bodies]]),
-            np.zeros((0, 3)),
-            None,
-        )
+        points = np.concatenate([np.zeros((0, 3)), *[body.vertices for body in bodies]])
+        return points, np.zeros((0, 3)), None
     offsets = np.cumsum([0, *[len(body.vertices) for body in surfaces]])
     vertices = np.concatenate([np.asarray(body.vertices, np.float64) for body in surfaces])
     faces = np.concatenate(
         [np.asarray(b.faces, np.int64) + start for b, start in zip(surfaces, offsets, strict=False)]
     )
+    if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
+        raise ValueError("its points or its triangles do not have three numbers each")
     if suffix == ".glb":
         vertices = vertices @ _GLTF_TO_WORLD.T
     return vertices, faces, _colors(surfaces)
