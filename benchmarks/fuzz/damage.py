@@ -15,6 +15,7 @@ WORDS = (
     b"\xff\xfe", b"\0",
 )  # fmt: skip
 # Little-endian numbers that counts, sizes and offsets do not expect.
+PLACES = 1 << 20
 WIDTHS = (1, 2, 4, 8)
 BLOCKS = (
     *(value.to_bytes(width, "little") for width in WIDTHS for value in (0, 1)),
@@ -29,24 +30,24 @@ BLOCKS = (
 
 
 class Edit(NamedTuple):
-    """One damage: a kind, where in [0, 1) it is done, and which of the ways."""
+    """One damage: a kind, in which of PLACES it is done, and which of the ways."""
 
     kind: int
-    place: float
+    place: int
     choice: int
 
 
 def damaged(data: bytes, edits: Sequence[Edit]) -> bytes:
     """The bytes after all edits, one after the other."""
     for edit in edits:
-        data = KINDS[edit.kind % len(KINDS)](data, int(edit.place * len(data)), edit.choice)
+        data = KINDS[edit.kind % len(KINDS)](data, edit.place * len(data) // PLACES, edit.choice)
     return data
 
 
 def random_edits(draw: random.Random) -> list[Edit]:
     count = draw.choice((1, 1, 1, 2, 3, 6))
     return [
-        Edit(draw.randrange(len(KINDS)), draw.random(), draw.randrange(1 << 16))
+        Edit(draw.randrange(len(KINDS)), draw.randrange(PLACES), draw.randrange(1 << 16))
         for _ in range(count)
     ]
 

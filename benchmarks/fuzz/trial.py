@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import shutil
+import signal
 import tempfile
 import traceback
 import warnings
@@ -44,6 +45,22 @@ def limited_memory(num_bytes: int = MOST_BYTES) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@contextmanager
+def limited_time(seconds: float = MOST_SECONDS) -> Iterator[None]:
+    """Within the block, Python ends with a TimeoutError after so many seconds."""
+
+    def out_of_time(*_):
+        raise TimeoutError(f"more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
 class Trial:
     """A format under attack, in a folder of its own."""
 
@@ -70,11 +87,13 @@ class Trial:
             self.record.write_bytes(files[name])  # in case that it ends this process
         began, problem = perf_counter(), ""
         try:
-            with limited_memory():
+            with limited_memory(), limited_time():
                 self._read(files)
             self.tally.good += 1
         except FieldlrError as error:
-            if isinstance(error.__cause__, MemoryError) or not str(error).endswith("."):
+            if isinstance(error.__cause__, MemoryError | TimeoutError) or not str(error).endswith(
+                "."
+            ):
                 problem = f"{error!r}"
         except BaseException:
             problem = traceback.format_exc()
