@@ -10,7 +10,8 @@ from fieldlr.errors import FieldlrError
 
 # What torch, a field and its buffers take beside the source that is fitted.
 BASE_BYTES = 1_200_000_000
-CGROUPS = Path("/sys/fs/cgroup")
+# Linux says here in which control groups this process is, and below there what those may have.
+GROUPS, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def machine_bytes() -> int:
@@ -37,12 +38,8 @@ def require(num_bytes: float, most_bytes: int | None, way_out: str) -> None:
 
 def _group_limits() -> list[int]:
     """The limits of this process's control group and of those around it (cgroups 2, then 1)."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
     limits = []
-    for line in lines:
+    for line in _text(GROUPS).splitlines():
         _, controllers, place = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
