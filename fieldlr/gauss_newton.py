@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fieldlr.errors import FieldlrError
 from fieldlr.execution import LossOfRows, fast_format, layer_passes, layers_loss
 from fieldlr.fields.mlp import Mlp
 
@@ -107,17 +108,18 @@ def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
 def damped(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
 
-    The damping is raised until there is such an L.
+    The damping is raised until there is such an L; FieldlrError where there never is.
     """
     diagonal = matrix.diagonal()
     scale = (diagonal + SMALLEST_SHARE * diagonal.mean()).clamp_min(1e-20).rsqrt()
     scaled = matrix * scale[:, None] * scale
-    while True:
+    while math.isfinite(damping):
         scaled.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(scaled)
         if not failed:
             return scale, factor
         damping *= 4.0  # Products in bfloat16 are not quite positive where factors are redundant.
+    raise FieldlrError("the derivatives of this field are no numbers. Train it anew.")
 
 
 def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:

@@ -6,13 +6,15 @@ import io
 import json
 import math
 import struct
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
 import trimesh
 from PIL import Image
 
-from fieldlr import codec
+from fieldlr import codec, reconstruct
 from fieldlr.activations import Relu
 from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.fields.config import FieldConfig
@@ -157,6 +159,21 @@ def flr_grid() -> Files:
     field = RadianceField(config, space, generator=torch.Generator().manual_seed(0))
     field.cell_occupied[10:20, 5:40, 20:30] = True
     return {"field.flr": codec.encode(field, 4.0, codec.About("photos"))}
+
+
+def run() -> Files:
+    """A run folder, trained for a step."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "volume.npy").write_bytes(volume_npy()["volume.npy"])
+        reconstruct(place / "volume.npy", place / "run", steps=1, width=8)
+        return {f"run/{file.name}": file.read_bytes() for file in (place / "run").iterdir()}
+
+
+def curve() -> Files:
+    names = {"point": ["k=1", "k=2"], "bytes": [900, 1800], "params": [100, 200], "seed": [0, 0]}
+    content = {"name": "x", "description": "", "results": names | {"iou": [0.8, 0.9]}, "config": {}}
+    return {"curve.json": json.dumps(content).encode()}
 
 
 def camera_path() -> Files:

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from benchmarks.fuzz import seeds
 from fieldlr import codec
 from fieldlr.checking import check
 from fieldlr.data import open_source
 from fieldlr.geometry import Similarity
 from fieldlr.rendering.paths import read_camera_path
+from fieldlr.runs import open_run
+from fieldlr.study.bd import bd_figure
+from fieldlr.study.curve import read_curve
 from fieldlr.ui.uploads import unpack
 
 GRID = 24  # voxels along the longest edge: reading is what is tried, not the making of a solid
@@ -97,6 +102,20 @@ def _camera_path(folder: Path, files: seeds.Files) -> None:
     read_camera_path(folder / "path.json", Similarity(), None)
 
 
+def _run(folder: Path, files: seeds.Files) -> None:
+    write(folder, files)
+    opened = open_run(folder / "run")
+    opened.load_field().inside(torch.zeros(9, 3))
+    opened.load_checkpoint()
+    opened.about()
+
+
+def _curve(folder: Path, files: seeds.Files) -> None:
+    write(folder, files)
+    curve = read_curve(folder / "curve.json")
+    bd_figure(curve, curve, force=True)
+
+
 def _photo(suffix: str, mode: str = "RGB") -> seeds.Files:
     """A scene the second photo of which is damaged."""
     files = seeds.transforms()
@@ -135,6 +154,8 @@ TARGETS: dict[str, Target] = {
     ".flr shape sealed": Target(seeds.flr_shape, _sealed_flr),
     ".flr scene sealed": Target(seeds.flr_grid, _sealed_flr),
     "zip": Target(_zipped, _zip),
+    "run folder": Target(seeds.run, _run),
+    "curve": Target(seeds.curve, _curve),
     "camera path": Target(seeds.camera_path, _camera_path),
 }
 
