@@ -10,6 +10,7 @@ import struct
 import time
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -440,3 +441,8 @@ def test_read(tmp_path, name):
     make, words = READ[name]
     warnings = " ".join(opened(make(tmp_path))["warnings"])
     assert words in warnings
+
+
+def test_the_table_in_the_docs_has_every_case():
+    table = (Path(__file__).parents[2] / "docs/robustness.md").read_text()
+    assert [name for name in (*REFUSED, *READ) if f"`{name}`" not in table] == []
