@@ -175,6 +175,9 @@ class RoundingTask:
     def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
         return self.task.parabola(field, generator)
 
+    def smaller(self) -> bool:
+        return self.task.smaller()
+
     def collapsed(self, field: Field, losses: list[float]) -> bool:
         return False
 

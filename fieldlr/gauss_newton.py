@@ -7,11 +7,13 @@ outputs. A step costs as much as twenty of Adam and goes further than a hundred.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from fieldlr.errors import FieldlrError
 from fieldlr.execution import LossOfRows, fast_format, layer_passes, layers_loss
 from fieldlr.fields.mlp import Mlp
 
@@ -46,9 +48,16 @@ class Parabola:
         self.gradient = torch.cat([g.flatten() for g in gradients])
         picked = x[:: -(-len(x) // CURVATURE_ROWS)]
         self.matrix = _curvature_of_numbers(mlp, picked, curvature)
+        if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
+            self.loss = math.nan  # There is nothing to go by.
 
     def descend(self, rate: float, free: Tensor | None = None) -> None:
-        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all."""
+        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
+
+        Stands still where the loss or one of its derivatives is no number.
+        """
+        if not math.isfinite(self.loss):
+            return
         free = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
         matrix = self.matrix if len(free) == len(self.gradient) else self.matrix[free][:, free]
         part = _solve(matrix, self.gradient[free])
@@ -97,17 +106,18 @@ def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
 def damped(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
 
-    The damping is raised until there is such an L.
+    The damping is raised until there is such an L; FieldlrError where there never is.
     """
     diagonal = matrix.diagonal()
     scale = (diagonal + SMALLEST_SHARE * diagonal.mean()).clamp_min(1e-20).rsqrt()
     scaled = matrix * scale[:, None] * scale
-    while True:
+    while math.isfinite(damping):
         scaled.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(scaled)
         if not failed:
             return scale, factor
         damping *= 4.0  # Products in bfloat16 are not quite positive where factors are redundant.
+    raise FieldlrError("the derivatives of this field are no numbers. Train it anew.")
 
 
 def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:

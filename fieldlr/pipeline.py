@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fieldlr import __version__
+from fieldlr import __version__, memory
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
@@ -26,8 +26,6 @@ from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
 CHECKPOINT_SECONDS = 30.0
-# What torch, the field and its buffers take beside the source itself.
-BASE_MEMORY_BYTES = 1_200_000_000
 
 
 class Reconstruction:
@@ -60,7 +58,7 @@ class Reconstruction:
         else:
             options = options.settled()
             check_new(out)  # before the source is read, which can take half a minute
-        self.source = open_source(source, **reading)
+        self.source = open_source(source, **reading, memory_gib=memory_gib)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
@@ -106,6 +104,8 @@ class Reconstruction:
             "seconds": round(self.state.seconds, 3),
             "setup_seconds": round(self.setup_seconds, 3),
             "restarts": self.state.restarts,
+            "setbacks": self.state.setbacks,
+            "halvings": self.state.halvings,
             "quality": figures[self.task.quality_name],
         }
         self.run.add_results({"fit": results, "eval": figures})
@@ -209,20 +209,14 @@ def choose_device(name: str) -> torch.device:
 
 def memory_estimate(source: Source) -> int:
     """Bytes that a fit of this source will take at most, roughly."""
-    # Photos are kept as read and once more as one list of pixels, with an index where masks hide
-    # some; voxels near a surface are listed by 8-byte index, and booleans spread out once.
-    factor = 4.0 if source.kind == "photos" else 16.0
-    return int(BASE_MEMORY_BYTES + factor * source.content.memory_bytes)
+    return memory.BASE_BYTES + source.content.fit_bytes
 
 
 def check_memory(source: Source, limit_gib: float | None) -> None:
-    """FieldlrError where a fit would take more memory than is allowed."""
-    needed = memory_estimate(source)
-    if limit_gib is not None and needed > limit_gib * 2**30:
-        raise FieldlrError(
-            f"this fit needs about {needed / 2**30:.1f} GiB and --memory allows {limit_gib:g}. "
-            "Give photos a larger --downscale, a mesh or volume a coarser grid, or allow more."
-        )
+    """FieldlrError where a fit would take more memory than is allowed, or than there is."""
+    most_bytes = None if limit_gib is None else int(limit_gib * 2**30)
+    way_out = "Give photos a larger --downscale, a mesh or volume a coarser grid, or allow more."
+    memory.require(memory_estimate(source), most_bytes, way_out)
 
 
 def _check_content(run: Run | PackedRun, source: Source) -> None:

@@ -36,7 +36,16 @@ from fieldlr.geometry import Aabb, Similarity, Space, Vector
 from fieldlr.packed import PackedRun
 
 FORMAT = 1
-NEEDED = ("kind", "source", "content_hash", "options", "reading", "field_kind", "field")
+NEEDED = (
+    "kind",
+    "source",
+    "content_hash",
+    "options",
+    "reading",
+    "field_kind",
+    "field",
+    "background",
+)
 FIELDS = {"occupancy": OccupancyField, "radiance": RadianceField}
 
 
@@ -202,10 +211,15 @@ def empty_field(config: dict[str, Any], generator: torch.Generator | None = None
         similarity = Similarity(rotation, frame["scale"], tuple(frame["translation"]))
         kind = FIELDS[config["field_kind"]]
         shape = FieldConfig.from_json(config["field"])
-        return kind(shape, Space(**space), similarity, generator)
-    except (KeyError, TypeError) as error:
+        field = kind(shape, Space(**space), similarity, generator)
+        field.inside(torch.zeros(1, 3))  # Whatever is misstated shows here.
+        return field
+    except (FieldlrError, MemoryError):
+        raise
+    except Exception as error:
         raise FieldlrError(
-            f"the run's config.json lacks or misstates {error}. Copy the whole run folder again."
+            f"the run's config.json lacks or misstates something ({type(error).__name__}: "
+            f"{str(error)[:100]}). Copy the whole run folder again."
         ) from None
 
 
@@ -240,7 +254,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FieldlrError(
             f"{path} cannot be read as JSON ({error}). Restore or remove it."
         ) from None

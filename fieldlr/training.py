@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import tinycudann
+from fieldlr.execution import ran_out, tinycudann
 from fieldlr.fields.config import FieldConfig
 from fieldlr.muon import Muon
 from fieldlr.tasks.task import Task
@@ -23,8 +23,13 @@ from fieldlr.tasks.task import Task
 REPORT_SECONDS = 0.2
 NUM_QUALITIES = 10  # quick estimates of the quality in one fit
 MAX_RESTARTS = 3
-MAX_BAD_STEPS = 20
+# Steps between two copies that are gone back to, and how often that may be.
+COPY_EVERY, MAX_SETBACKS = 100, 20
+SETBACK = 0.1  # what the learning rates are multiplied by each time
 _RECENT = 500
+# What a state keeps beside its tensors.
+COUNTS = ("step", "samples", "restarts", "setbacks", "halvings", "first_step")
+PLAIN = (*COUNTS, "seed", "seconds", "losses")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class FitReport:
     quality: float | None  # a quick estimate, now and then
     samples: int  # points or ray samples that went through the network so far
     restarts: int
+    setbacks: int  # steps whose loss or gradient was no number, each undone and the rate lowered
 
     @property
     def seconds_left(self) -> float | None:
@@ -90,6 +96,8 @@ class FitState:
     seconds: float = 0.0
     samples: int = 0
     restarts: int = 0
+    setbacks: int = 0  # of the present attempt
+    halvings: int = 0  # of the points of a step, because memory ran out
     first_step: int = 0  # of the present attempt
     losses: list[float] = field(default_factory=list)  # of the present attempt, the last few
 
@@ -104,6 +112,7 @@ class FitState:
         if by_muon:
             self.optimizers.append(Muon(by_muon))
         self.rates = [group["lr"] for group in self.groups]
+        self.copy = self.save()[0]
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -113,7 +122,7 @@ class FitState:
     def restart(self) -> None:
         """Begins again with another seed; the clock and the steps run on."""
         self.restarts += 1
-        self.first_step, self.losses = self.step, []
+        self.first_step, self.losses, self.setbacks = self.step, [], 0
         self.__post_init__()
 
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -124,21 +133,48 @@ class FitState:
                 place = f"optimizer{number}.{index}"
                 tensors |= {f"{place}.{k}": v.clone() for k, v in moments.items()}
         tensors["generator"] = self.generator.get_state()
-        names = ("seed", "step", "seconds", "samples", "restarts", "first_step", "losses")
-        return tensors, {name: getattr(self, name) for name in names}
+        return tensors, {name: getattr(self, name) for name in PLAIN}
 
     def load(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
         """Restores what `save` gave."""
         for name, value in plain.items():
             setattr(self, name, value)
+        for _ in range(self.halvings):
+            self.task.smaller()
+        self._load_learned(tensors)
+        self.generator.set_state(tensors["generator"])
+        self.copy = tensors
+
+    def _load_learned(self, tensors: dict[str, Tensor]) -> None:
         self.field.load_state_dict(_under(tensors, "field."))
         for number, optimizer in enumerate(self.optimizers):
             state = optimizer.state_dict()
             for key, value in _under(tensors, f"optimizer{number}.").items():
                 index, name = key.split(".")
-                state["state"].setdefault(int(index), {})[name] = value
+                state["state"].setdefault(int(index), {})[name] = value.clone()
             optimizer.load_state_dict(state)
-        self.generator.set_state(tensors["generator"])
+
+    def halve(self, error: Exception) -> None:
+        """Goes on with steps of half the points, where memory ran out."""
+        self.halvings += 1
+        if not self.task.smaller():
+            raise FieldlrError(
+                f"there is not enough memory to train (step {self.step}). Use a smaller --width, a "
+                "larger --downscale or a coarser --grid."
+            ) from error
+
+    def set_back(self) -> None:
+        """Forgets what led to a loss that is no number, and goes on more slowly."""
+        self.setbacks += 1
+        if self.setbacks > MAX_SETBACKS:
+            raise FieldlrError(
+                f"the loss is no number, again and again, at {SETBACK**MAX_SETBACKS:.0e} of the "
+                f"learning rate too (step {self.step}). Try another --seed, or another "
+                "--activation."
+            )
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
+        self._load_learned(self.copy)
 
 
 def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
@@ -163,16 +199,20 @@ def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
 
 def _train_step(state: FitState, progress: float) -> None:
     own_step = state.step - state.first_step
-    done = state.task.newton_step(state.field, state.generator, progress, own_step)
-    loss, samples = done or _adam_step(state, progress, own_step)
+    try:
+        before = state.save()[0] if own_step % COPY_EVERY == 0 else state.copy
+        done = state.task.newton_step(state.field, state.generator, progress, own_step)
+        loss, samples = done or _adam_step(state, progress, own_step)
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        state.halve(error)
+        return
+    if math.isfinite(loss):
+        state.copy = before
+    else:
+        state.set_back()
     state.losses = [*state.losses[1 - _RECENT :], loss]
-    if sum(map(math.isfinite, state.losses[-MAX_BAD_STEPS:])) == 0 and (
-        len(state.losses) >= MAX_BAD_STEPS
-    ):
-        raise FieldlrError(
-            f"the loss has not been a number for {MAX_BAD_STEPS} steps in a row (step "
-            f"{state.step}). Try another --seed, or another --activation."
-        )
     state.step += 1
     state.samples += samples
     can_restart = state.restarts < MAX_RESTARTS
@@ -181,16 +221,20 @@ def _train_step(state: FitState, progress: float) -> None:
 
 
 def _adam_step(state: FitState, progress: float, own_step: int) -> tuple[float, int]:
-    factor = state.task.rate(state.field, progress, own_step)
+    """(loss before the step, samples); without a step where it or its gradient is no number."""
+    factor = state.task.rate(state.field, progress, own_step) * SETBACK**state.setbacks
     for group, rate in zip(state.groups, state.rates, strict=True):
         group["lr"] = rate * factor
     loss, samples = state.task.loss(state.field, state.generator, progress)
     for optimizer in state.optimizers:
         optimizer.zero_grad()
-    if math.isfinite(loss.item()):
-        loss.backward()
-        for optimizer in state.optimizers:
-            optimizer.step()
+    loss.backward()
+    # One sum is no number where one of its terms is none; it is looked at together with the loss.
+    gradients = [p.grad.sum() for p in state.field.parameters() if p.grad is not None]
+    if not math.isfinite(loss.item() + torch.stack(gradients).sum().item()):
+        return math.nan, samples
+    for optimizer in state.optimizers:
+        optimizer.step()
     return loss.item(), samples
 
 
@@ -198,7 +242,14 @@ def _report(state: FitState, progress: float, quality: float | None) -> FitRepor
     recent = [loss for loss in state.losses[-50:] if math.isfinite(loss)]
     loss = sum(recent) / len(recent) if recent else math.nan
     return FitReport(
-        state.step, state.seconds, progress, loss, quality, state.samples, state.restarts
+        state.step,
+        state.seconds,
+        progress,
+        loss,
+        quality,
+        state.samples,
+        state.restarts,
+        state.setbacks,
     )
 
 

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
 
 import fieldlr
+from fieldlr.activations import Relu
 from fieldlr.data.volume import make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
@@ -17,7 +19,7 @@ from fieldlr.pipeline import Reconstruction, evaluate
 from fieldlr.presets import FitOptions
 from fieldlr.runs import open_run
 from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.training import MAX_SETBACKS, FitConfig, FitState, fit
 
 CPU = torch.device("cpu")
 SMALL = FieldConfig(linear=SineLowRank(2), width=32)
@@ -90,11 +92,51 @@ def test_a_clock_ends_a_fit(task):
     assert 0.3 <= state.seconds < 3.0
 
 
-def test_a_loss_that_is_no_number_ends_in_a_sentence(task):
+def exploding(rate: float) -> FitState:
+    """A fit whose learning rates take its weights beyond float32 in the first steps."""
+    settings = OccupancySettings(512, dense_rate=rate, matrix_rate=None, newton_after=None)
+    return FitState(
+        OccupancyTask(ball(), settings), FieldConfig(activation=Relu(), width=32), 0, CPU
+    )
+
+
+def test_a_step_beyond_all_numbers_is_undone_and_the_rate_lowered():
+    state = exploding(1e20)
+    reports = run_to_end(state, 50)
+    assert 0 < state.setbacks == reports[-1].setbacks <= MAX_SETBACKS
+    assert weights(state).isfinite().all() and math.isfinite(reports[-1].loss)
+
+
+def test_a_gradient_that_is_no_number_is_not_followed(task):
+    state = FitState(task, SMALL, 0, CPU)
+    run_to_end(state, 3)
+    before = weights(state)
+    state.field.mlp.linears[0].bias.data[0] = torch.nan
+    run_to_end(state, 4)
+    assert state.setbacks == 1 and weights(state).isfinite().all()
+    assert (weights(state) - before).abs().max() < 0.1
+
+
+def test_setbacks_survive_a_resume():
+    state = exploding(1e20)
+    run_to_end(state, 50)
+    resumed = FitState(state.task, state.config, 0, CPU)
+    resumed.load(*state.save())
+    assert resumed.setbacks == state.setbacks
+    run_to_end(state, 60), run_to_end(resumed, 60)
+    assert torch.equal(weights(state), weights(resumed))
+
+
+def test_a_loss_that_stays_no_number_ends_in_a_sentence():
+    with pytest.raises(FieldlrError, match="seed"):
+        run_to_end(exploding(float("inf")), 100)
+
+
+def test_gauss_newton_stands_still_where_nothing_is_a_number(task):
     state = FitState(task, SMALL, 0, CPU)
     state.field.mlp.linears[0].bias.data.fill_(torch.nan)
-    with pytest.raises(FieldlrError, match="seed"):
-        run_to_end(state, 100)
+    loss, _ = task.newton_step(state.field, state.generator, 0.5, 1000)
+    assert math.isnan(loss)
 
 
 @pytest.mark.parametrize("ends", [{}, {"steps": 0}, {"seconds": -1.0}, {"seconds": float("nan")}])

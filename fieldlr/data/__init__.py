@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fieldlr.data import colmap, llff, mesh, transforms, volume
-from fieldlr.data.picture_folder import is_picture
+from fieldlr.data.images import is_photo
 from fieldlr.data.scene import Scene as Scene
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
 from fieldlr.errors import FieldlrError
@@ -50,20 +50,44 @@ def is_source(path: Path) -> bool:
     return any(reader.can_read(path) for reader in READERS.values())
 
 
-def open_source(path: Path, downscale: int | None = None, grid: int | None = None) -> Source:
+def open_source(
+    path: Path,
+    downscale: int | None = None,
+    grid: int | None = None,
+    memory_gib: float | None = None,
+) -> Source:
     """Reads a folder or file by the first reader that says yes.
 
     `downscale` divides the size of photos; `grid` is the number of voxels along the longest edge
-    of a mesh. FieldlrError where one is given for another kind of source.
+    of a mesh. FieldlrError where one is given for another kind of source, and where a fit would
+    take more than `memory_gib`, by default all the memory there is.
     """
     path = Path(path)
+    most_bytes = None if memory_gib is None else int(memory_gib * 2**30)
+    try:
+        return _opened(path, downscale, grid, most_bytes)
+    except OSError as error:
+        raise FieldlrError(
+            f"{str(path)[:200]} cannot be read ({error.strerror or error}). Check the path and "
+            "who may read it."
+        ) from error
+    except MemoryError as error:
+        raise FieldlrError(
+            f"{path} takes more memory than there is ({error}). Make it smaller."
+        ) from error
+
+
+def _opened(path: Path, downscale: int | None, grid: int | None, most_bytes: int | None) -> Source:
     if not path.exists():
         raise FieldlrError(f"a source is a folder or a file that exists; {path} does not.")
+    if not (path.is_dir() or path.is_file()):
+        raise FieldlrError(f"a source is a folder or a file; {path} is a device or a pipe.")
     for name, reader in READERS.items():
         if not reader.can_read(path):
             continue
-        return Source(reader.kind, name, reader.read(path, **_asked(reader.kind, downscale, grid)))
-    if path.is_dir() and any(is_picture(file) for file in path.iterdir()):
+        asked = _asked(reader.kind, downscale, grid)
+        return Source(reader.kind, name, reader.read(path, **asked, most_bytes=most_bytes))
+    if path.is_dir() and any(is_photo(file) for file in path.iterdir()):
         raise FieldlrError(
             f"photos need the poses of their cameras; {path} holds pictures alone. "
             f"fieldlr poses {path} --out DIR makes a folder with both."

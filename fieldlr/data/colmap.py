@@ -21,8 +21,17 @@ from fieldlr.data.colmap_model import (
     read_shots,
 )
 from fieldlr.data.framing import framed
-from fieldlr.data.images import IMAGE_SUFFIXES, read_pictures
-from fieldlr.data.scene import Capture, Photo, Scene, Split, checked_pose, require_views
+from fieldlr.data.images import is_photo, read_pictures
+from fieldlr.data.scene import (
+    MOST_PIXELS,
+    Capture,
+    Photo,
+    Scene,
+    Split,
+    checked_pose,
+    path_inside,
+    require_views,
+)
 from fieldlr.errors import FieldlrError
 
 
@@ -30,9 +39,9 @@ def can_read(path: Path) -> bool:
     return path.is_dir() and bool(_models(path))
 
 
-def read(path: Path, downscale: int = 1) -> Scene:
+def read(path: Path, downscale: int = 1, most_bytes: int | None = None) -> Scene:
     capture = find(path)
-    return framed(capture, read_pictures(capture, downscale))
+    return framed(capture, read_pictures(capture, downscale, most_bytes))
 
 
 def find(path: Path) -> Capture:
@@ -44,8 +53,9 @@ def find(path: Path) -> Capture:
     stored = read_cameras(model)
     folder = _photo_folder(path, model)
     base = folder.parent
-    present = [shot for shot in shots if (folder / _safe(shot.name, model)).is_file()]
-    absent = [shot.name for shot in shots if shot not in set(present)]
+    there = [path_inside(folder, shot.name, str(model)).is_file() for shot in shots]
+    present = [shot for shot, is_there in zip(shots, there, strict=True) if is_there]
+    absent = [shot.name for shot, is_there in zip(shots, there, strict=True) if not is_there]
     warnings = require_views(len(present), len(shots), str(model), absent)
     unposed = _unregistered(folder, shots)
     if unposed:
@@ -82,7 +92,8 @@ def _models(path: Path) -> list[Path]:
 
 
 def _photo_folder(path: Path, model: Path) -> Path:
-    bases = (path, model, *list(model.parents)[:3])
+    between = [place for place in model.parents if path in place.parents]
+    bases = (path, model, *between, _base(model))
     folders = [
         base / name for base in bases for name in ("images", "images_2", "images_4", "images_8")
     ]
@@ -92,15 +103,16 @@ def _photo_folder(path: Path, model: Path) -> Path:
     raise FieldlrError(f"{path}: no folder images with the photos of the COLMAP model.")
 
 
-def _safe(name: str, model: Path) -> str:
-    if name.startswith(("/", "\\")) or ".." in Path(name).parts or not name:
-        raise FieldlrError(f"{model}: image names must stay inside the photo folder; got {name!r}.")
-    return name
+def _base(model: Path) -> Path:
+    """Where a scene begins whose model is scene/sparse/0, scene/sparse or scene/colmap/sparse/0."""
+    sparse = next((place for place in (model, model.parent) if place.name == "sparse"), None)
+    base = sparse.parent if sparse else model
+    return base.parent if base.name == "colmap" else base
 
 
 def _unregistered(folder: Path, shots: list[Shot]) -> int:
     names = {folder / shot.name for shot in shots}
-    return sum(f.suffix.lower() in IMAGE_SUFFIXES and f not in names for f in folder.rglob("*"))
+    return sum(is_photo(file) and file not in names for file in folder.rglob("*"))
 
 
 def _cameras(shots: list[Shot], stored: dict[int, StoredCamera], model: Path) -> Cameras:
@@ -137,7 +149,11 @@ def _intrinsics(camera: StoredCamera, where: str) -> tuple[Tensor, Tensor]:
     intrinsics = torch.tensor([*values, named["cx"], named["cy"]])
     distortion = torch.tensor([named.get(key, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2")])
     finite = torch.isfinite(torch.cat([intrinsics, distortion])).all()
-    if not finite or (intrinsics[:2] <= 0).any() or not all(0 < s < 1 << 20 for s in camera.size):
+    if (
+        not finite
+        or (intrinsics[:2] <= 0).any()
+        or not all(0 < s <= MOST_PIXELS for s in camera.size)
+    ):
         raise FieldlrError(f"{where}: sizes and focal lengths must be positive and finite.")
     return intrinsics, distortion
 

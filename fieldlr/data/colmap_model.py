@@ -162,9 +162,9 @@ def _lines(file: Path, keep_empty: bool = False) -> list[str]:
     return lines if keep_empty else [line for line in lines if line.strip()]
 
 
-def _numbers(words: list[str], count: int, file: Path, line: str) -> tuple[float, ...]:
+def _numbers(words: list[str], count: int, file: Path, line: str, kind=float) -> tuple:
     try:
-        values = tuple(float(word) for word in words)
+        values = tuple(kind(word) for word in words)
     except ValueError:
         values = ()
     if len(values) != count:
@@ -177,14 +177,15 @@ def _text_camera(line: str, file: Path) -> tuple[int, StoredCamera]:
     if len(words) < 4 or words[1] not in LENSES_BY_NAME:
         raise FieldlrError(f"{file}: no known camera model in the line {line[:60]!r}.")
     lens = LENSES_BY_NAME[words[1]]
-    identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line)
+    identity, *size = _numbers([words[0], *words[2:4]], 3, file, line, int)
     parameters = _numbers(words[4:], lens.count, file, line)
-    return int(identity), StoredCamera(lens, (int(width), int(height)), parameters)
+    return identity, StoredCamera(lens, tuple(size), parameters)
 
 
 def _text_shot(line: str, file: Path) -> Shot:
     words = line.split(maxsplit=9)
     if len(words) != 10:
         raise FieldlrError(f"{file}: expected 10 words in the image line {line[:60]!r}.")
-    values = _numbers(words[1:9], 8, file, line)
-    return Shot(words[9].strip(), int(values[7]), values[:4], values[4:7])
+    pose = _numbers(words[1:8], 7, file, line)
+    (camera,) = _numbers(words[8:9], 1, file, line, int)
+    return Shot(words[9].strip(), camera, pose[:4], pose[4:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -109,7 +109,7 @@ def _corners(box: Aabb) -> Tensor:
 
 
 def _doubts(scene: Scene) -> list[str]:
-    checks = (_directions, _inside, _focal_lengths, _principal_points, _sizes, _duplicates)
+    checks = (_directions, _inside, _focal_lengths, _principal_points, _lenses, _sizes, _duplicates)
     return [sentence for check in checks for sentence in check(scene)]
 
 
@@ -182,6 +182,20 @@ def _principal_points(scene: Scene) -> list[str]:
         f"The principal point is {100 * offset:.0f} % of the picture away from its centre: cx and "
         "cy may belong to another size, or the photos were cropped."
     ] * bool(offset > 0.1)
+
+
+def _lenses(scene: Scene) -> list[str]:
+    """Lenses whose rays do not lead back to their pixels, half way to the corners already."""
+    here, wrong = torch.eye(3, 4)[None], 0
+    for view in range(len(scene.cameras)):
+        lens = replace(scene.cameras[view], camera_to_world=here)
+        pixels = lens.sizes[0] * torch.tensor([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]])
+        back, _ = lens.project(0, lens.rays(torch.tensor([0]), pixels).at(torch.ones(3)))
+        wrong += not bool(((back - pixels).abs() < 0.02 * lens.sizes[0]).all())
+    return [
+        f"The distortion of {wrong} views cannot be undone: rays do not lead back to their pixels. "
+        "Check k1 to k4, p1 and p2."
+    ] * (wrong > 0)
 
 
 def _sizes(scene: Scene) -> list[str]:

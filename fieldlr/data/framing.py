@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fieldlr.cameras import Cameras
 from fieldlr.data.images import Pictures
-from fieldlr.data.scene import Capture, Scene
+from fieldlr.data.scene import Capture, Photo, Scene
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb, Similarity, Space
 
@@ -25,20 +25,30 @@ BOUNDS_FACTOR, NDC_NEAR = 0.75, 1.0
 # The half edge of the box of NeRF-Synthetic, for objects whose photos have no alpha.
 BLENDER_HALF_EDGE = 1.5
 CARVING_CELLS, CARVING_VIEWS = 64, 32
+# A focal length in units of the longer side: from a view of 180 degrees to one of a third of one.
+FOCAL_SHARES = (1e-3, 1e3)
 
 
 def framed(capture: Capture, pictures: Pictures) -> Scene:
     """The scene: cameras and points in the internal frame, and the space to reconstruct."""
     cameras = pictures.cameras
+    _require_rays(cameras, capture.photos)
     if capture.bounds is not None and is_forward_facing(cameras):
         frame, space = _forward_facing(cameras, capture.bounds)
     else:
         frame, space = _around(capture, pictures)
     points = None if capture.points is None else frame.inverse().apply(capture.points)
+    cameras = cameras.transformed(frame.inverse())
+    box = torch.tensor([*space.aabb.minimum, *space.aabb.maximum])
+    if not (cameras.camera_to_world.isfinite().all() and box.isfinite().all()):
+        raise FieldlrError(
+            f"{capture.name}: the cameras are so near to each other, or so far from all else, that "
+            "float32 cannot tell them apart. Scale the scene to ordinary numbers."
+        )
     return Scene(
         name=capture.name,
         images=pictures.images,
-        cameras=cameras.transformed(frame.inverse()),
+        cameras=cameras,
         space=space,
         frame=frame,
         train=capture.split.train,
@@ -51,6 +61,23 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
         content_hash=pictures.content_hash,
         split=capture.split.words,
     )
+
+
+def _require_rays(cameras: Cameras, photos: list[Photo]) -> None:
+    """FieldlrError where a lens is none: impossible numbers show in the rays of the corners."""
+    shares = cameras.intrinsics[:, :2] / cameras.sizes.max(-1).values[:, None]
+    good = (shares > FOCAL_SHARES[0]).all(-1) & (shares < FOCAL_SHARES[1]).all(-1)
+    corners = cameras.sizes[:, None] * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1, 1]])
+    views = torch.arange(len(cameras)).repeat_interleave(4)
+    rays = cameras.rays(views, corners.reshape(-1, 2)).directions
+    good &= rays.isfinite().all(-1).view(-1, 4).all(-1)
+    if not good.all():
+        bad = int((~good).nonzero()[0])
+        raise FieldlrError(
+            f"{photos[bad].name}: focal lengths of {cameras.intrinsics[bad, :2].tolist()} and its "
+            f"distortion are no camera of {cameras.sizes[bad].tolist()} pixels. A focal length is "
+            f"{FOCAL_SHARES[0]:g} to {FOCAL_SHARES[1]:g} times the longer side; correct it."
+        )
 
 
 def forward_axes(cameras: Cameras) -> Tensor:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+import os
 import warnings as python_warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fieldlr import memory
 from fieldlr.cameras import Cameras
-from fieldlr.data.scene import Capture, Photo
+from fieldlr.data.scene import Capture, Photo, fit_bytes
 from fieldlr.errors import FieldlrError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# What is in a file says what it is, not its name; what starts other programs (EPS) is not here.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+# A phone's MPO holds a depth map or a preview as its second picture: nothing to remark upon.
+STILL_FORMATS = ("MPO",)
+# Bytes a pixel while a photo is decoded, and what all that are being decoded may take.
+DECODING_BYTES, DECODING_MEMORY = 16, 2 << 30
 # Two sizes of one picture may differ by a rounded pixel in their aspect ratio, not by more.
 ASPECT_TOLERANCE = 0.01
 
@@ -34,14 +44,25 @@ class Pictures:
     content_hash: str
 
 
-def read_pictures(capture: Capture, downscale: int = 1) -> Pictures:
-    """Decodes every photo and mask, reduced by the whole number `downscale`."""
+def is_photo(file: Path) -> bool:
+    """Whether a file is named as a photo; hidden files are other systems' notes."""
+    named = file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    return named and file.is_file()
+
+
+def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None = None) -> Pictures:
+    """Decodes every photo and mask, reduced by the whole number `downscale`, a few at a time.
+
+    FieldlrError beforehand where a fit of so many pixels would take more than `most_bytes`.
+    """
     if downscale < 1 or downscale != int(downscale):
         raise FieldlrError(f"downscale must be a whole number of at least 1; got {downscale}.")
+    largest = _require_memory(capture, int(downscale), most_bytes)
     stated = [tuple(size) for size in capture.cameras.sizes.tolist()]
-    with ThreadPoolExecutor() as pool:
+    workers = max(1, min(os.cpu_count() or 1, DECODING_MEMORY // (DECODING_BYTES * largest)))
+    with ThreadPoolExecutor(workers) as pool:
         decoded = list(pool.map(partial(_decode_photo, int(downscale)), capture.photos, stated))
-    images, masks, sizes, digests = (list(column) for column in zip(*decoded, strict=True))
+    images, masks, sizes, digests, animated = map(list, zip(*decoded, strict=True))
     cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
     sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])
     cameras = replace(cameras, intrinsics=cameras.intrinsics / downscale, sizes=sizes_now)
@@ -50,7 +71,7 @@ def read_pictures(capture: Capture, downscale: int = 1) -> Pictures:
         images,
         masks if any(mask is not None for mask in masks) else None,
         cameras,
-        tuple(notes + _mask_notes(capture.photos, masks)),
+        tuple(notes + _animation_notes(animated) + _mask_notes(capture.photos, masks)),
         hashlib.sha256("".join(hashes + digests).encode()).hexdigest(),
     )
 
@@ -82,6 +103,22 @@ def fit_to_sizes(
     return cameras.resized(actual), [note + "the focal lengths are scaled to the photos."]
 
 
+def _require_memory(capture: Capture, downscale: int, most_bytes: int | None) -> int:
+    """Pixels of the largest photo; FieldlrError where a fit of all of them has no room."""
+    pixels, transparent = [], False
+    for photo in capture.photos:
+        with open_picture(photo.path, photo.path, load=False) as image:
+            pixels.append(math.prod(image.size))
+            transparent |= _has_alpha(image) or photo.alpha is not None
+    masked = any(photo.mask is not None for photo in capture.photos)
+    whole = fit_bytes(sum(pixels), 3 + transparent, masked)
+    room = (most_bytes or memory.machine_bytes()) - memory.BASE_BYTES
+    enough = math.ceil(math.sqrt(whole / max(room, 1)))
+    needed = memory.BASE_BYTES + whole / downscale**2
+    memory.require(needed, most_bytes, f"Give --downscale {enough}, or fewer photos.")
+    return max(pixels)
+
+
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) as stored, from the file's header."""
     with open_picture(path, path, load=False) as image:
@@ -89,12 +126,13 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
-    """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file)."""
+    """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file, is it animated)."""
     data = photo.path.read_bytes()
-    with open_picture(io.BytesIO(data), photo.path) as image:
-        picture = _upright(plain_picture(image, photo.path), image, stated)
+    with open_picture(io.BytesIO(data), photo.path) as image, readable(photo.path):
+        animated = getattr(image, "is_animated", False) and image.format not in STILL_FORMATS
+        picture = _upright(plain_picture(image), image, stated)
     if photo.alpha is not None:
-        with open_picture(photo.alpha, photo.alpha) as alpha:
+        with open_picture(photo.alpha, photo.alpha) as alpha, readable(photo.alpha):
             picture.putalpha(alpha.convert("L").resize(picture.size))
     size = picture.size
     if min(size) < downscale:
@@ -104,12 +142,12 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
     mask = None if photo.mask is None else _decode_mask(photo, size, downscale)
     beside = [path.read_bytes() for path in (photo.alpha, photo.mask) if path is not None]
     digest = hashlib.sha256(b"".join([photo.name.encode(), data, *beside])).hexdigest()
-    return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest
+    return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest, animated
 
 
 def _decode_mask(photo: Photo, size: tuple[int, int], downscale: int) -> Tensor:
     """True where every pixel that was averaged counts."""
-    with open_picture(photo.mask, photo.mask) as image:
+    with open_picture(photo.mask, photo.mask) as image, readable(photo.mask):
         marked = image.convert("L").resize(size, 0).point(lambda value: 255 if value else 0)
     if photo.mask_marks == "ignore":
         marked = marked.point(lambda value: 255 - value)
@@ -117,38 +155,52 @@ def _decode_mask(photo: Photo, size: tuple[int, int], downscale: int) -> Tensor:
 
 
 def open_picture(source, path: Path, load: bool = True):
-    """A pillow image; every way in which a file can be broken becomes one error."""
+    """A pillow image of one of FORMATS, or a FieldlrError."""
     from PIL import Image
 
+    with readable(path), python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")
+        image = Image.open(source, formats=FORMATS)
+        try:
+            if load:
+                image.load()
+        except BaseException:
+            image.close()
+            raise
+        return image
+
+
+@contextmanager
+def readable(path: Path):
+    """Every way in which a photo can be broken becomes one error.
+
+    Decoders meet a damaged file with any kind of exception, when it is opened, decoded or
+    converted.
+    """
     try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            image = Image.open(source)
-            try:
-                if load:
-                    image.load()
-            except BaseException:
-                image.close()
-                raise
-            return image
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise FieldlrError(f"{path}: not a readable photo ({error}). Replace the file.") from error
+        yield
+    except (FieldlrError, MemoryError):
+        raise
+    except Exception as error:
+        raise FieldlrError(
+            f"{path}: not a readable photo ({str(error)[:200]}). Replace the file."
+        ) from error
 
 
-def plain_picture(image, path: Path):
+def plain_picture(image):
     """8-bit RGB or RGBA from palettes, CMYK, grey and 16-bit pictures."""
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
-        values = np.asarray(image, np.float64)
+        values = np.nan_to_num(np.asarray(image, np.float32))
         scale = 255.0 / 65535.0 if image.mode.startswith("I") else 255.0
         image = Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8))
-    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    try:
-        return image.convert("RGBA" if has_alpha else "RGB")
-    except (OSError, ValueError) as error:
-        raise FieldlrError(f"{path}: not a readable photo ({error}). Replace the file.") from error
+    return image.convert("RGBA" if _has_alpha(image) else "RGB")
+
+
+def _has_alpha(image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
 def _upright(picture, original, stated: tuple[int, int]):
@@ -171,6 +223,11 @@ def _reduced(picture, downscale: int):
     divides exactly. Pillow weighs colours by alpha here."""
     width, height = (size // downscale * downscale for size in picture.size)
     return picture.reduce(downscale, (0, 0, width, height)) if downscale > 1 else picture
+
+
+def _animation_notes(animated: list[bool]) -> list[str]:
+    count = sum(animated)
+    return [f"{count} photos are animated or have pages: the first picture is taken."] * (count > 0)
 
 
 def _mask_notes(photos: list[Photo], masks: list[Tensor | None]) -> list[str]:

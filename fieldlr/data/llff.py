@@ -12,22 +12,40 @@ import numpy as np
 import torch
 
 from fieldlr.cameras import Cameras
+from fieldlr.data.arrays import mapped
 from fieldlr.data.framing import framed
-from fieldlr.data.images import IMAGE_SUFFIXES, fit_to_sizes, picture_size, read_pictures
-from fieldlr.data.scene import Capture, Photo, Scene, Split, checked_pose, require_views
+from fieldlr.data.images import fit_to_sizes, is_photo, picture_size, read_pictures
+from fieldlr.data.scene import (
+    FARTHEST,
+    MOST_PIXELS,
+    Capture,
+    Photo,
+    Scene,
+    Split,
+    checked_pose,
+    require_views,
+)
 from fieldlr.errors import FieldlrError
 
 # The longest side that photos may have and still be chosen when several sizes lie side by side.
 COMFORTABLE_PIXELS = 1600
+# column: (what it is, the most that it may be).
+COLUMNS = {
+    4: ("height", MOST_PIXELS),
+    9: ("width", MOST_PIXELS),
+    14: ("focal length", FARTHEST),
+    15: ("near depth", FARTHEST),
+    16: ("far depth", FARTHEST),
+}
 
 
 def can_read(path: Path) -> bool:
     return path.name == "poses_bounds.npy" or (path / "poses_bounds.npy").is_file()
 
 
-def read(path: Path, downscale: int = 1) -> Scene:
+def read(path: Path, downscale: int = 1, most_bytes: int | None = None) -> Scene:
     capture = find(path)
-    return framed(capture, read_pictures(capture, downscale))
+    return framed(capture, read_pictures(capture, downscale, most_bytes))
 
 
 def find(path: Path) -> Capture:
@@ -60,25 +78,26 @@ def find(path: Path) -> Capture:
 
 def _rows(file: Path) -> np.ndarray:
     try:
-        rows = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        rows = mapped(file)
+    except (OSError, ValueError) as error:
         raise FieldlrError(
             f"{file}: not readable as a NumPy array of numbers ({error})."
         ) from error
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 17:
+    if rows.ndim != 2 or rows.shape[1] != 17:
         raise FieldlrError(
             f"{file}: needs 17 numbers a view (a 3 x 5 pose, nearest and farthest depth); "
-            f"got an array of shape {getattr(rows, 'shape', None)}."
+            f"got an array of shape {rows.shape}."
         )
     if rows.dtype.kind not in "fiu":
         raise FieldlrError(f"{file}: needs real numbers; got type {rows.dtype}.")
     rows = rows.astype(np.float64)
-    for column, meaning in ((4, "height"), (9, "width"), (14, "focal length"), (15, "near depth")):
-        bad = np.flatnonzero(~(rows[:, column] > 0) | ~np.isfinite(rows[:, column]))
+    for column, (meaning, most) in COLUMNS.items():
+        bad = np.flatnonzero(~((rows[:, column] > 0) & (rows[:, column] <= most)))
         if len(bad):
             value = rows[bad[0], column]
             raise FieldlrError(
-                f"{file}: row {bad[0]}: the {meaning} must be positive; got {value:g}."
+                f"{file}: row {bad[0]}: the {meaning} must be positive and at most {most:g}; got "
+                f"{value:g}."
             )
     return rows
 
@@ -100,7 +119,7 @@ def _photo_files(folder: Path) -> tuple[list[Path], list[str]]:
     """The photos of the largest comfortable size, and a word about the choice if there was one."""
     found = {}
     for place in sorted(folder.glob("images*")):
-        files = sorted(f for f in place.glob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+        files = sorted(f for f in place.glob("*") if is_photo(f))
         if files:
             found[place.name] = (max(picture_size(files[0])), files)
     if not found:

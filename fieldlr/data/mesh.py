@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldlr.data import voxels
+from fieldlr import memory
+from fieldlr.data import glb, voxels
+from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import MAX_VOXELS, OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.triangles import TriangleMesh
@@ -19,6 +21,8 @@ from fieldlr.triangles import TriangleMesh
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
 RESOLUTIONS = (16, round(MAX_VOXELS ** (1 / 3)))
 _GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+# What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
+BYTES_PER_FILE_BYTE = 24
 _MERGE_STEPS = 2**20  # vertices nearer than this part of the longest edge are one
 
 
@@ -26,7 +30,9 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read(path: Path, resolution: int | None = None) -> OccupancyVolume:
+def read(
+    path: Path, resolution: int | None = None, most_bytes: int | None = None
+) -> OccupancyVolume:
     """The solid inside a mesh file, `resolution` cubic voxels along its longest (padded) edge.
 
     By default 512; 256 for a heap of loose triangles, which takes longer.
@@ -37,13 +43,17 @@ def read(path: Path, resolution: int | None = None) -> OccupancyVolume:
             f"A mesh is voxelised with {low} to {high} voxels along its longest edge; got "
             f"{resolution}. 256 to 512 suit most shapes."
         )
-    mesh, notes = read_triangles(path)
-    grid, aabb, mesh, more = voxels.solid(mesh, resolution)
+    mesh, notes = read_triangles(path, most_bytes)
+    grid, aabb, mesh, more = voxels.solid(mesh, resolution, most_bytes)
     return make_volume(path.stem, grid, aabb, mesh, (*notes, *more))
 
 
-def read_triangles(path: Path) -> tuple[TriangleMesh, tuple[str, ...]]:
+def read_triangles(
+    path: Path, most_bytes: int | None = None
+) -> tuple[TriangleMesh, tuple[str, ...]]:
     """(mesh, notes): all triangles of a file in one frame, cleaned; the notes say of what."""
+    num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * path.stat().st_size
+    memory.require(num_bytes, most_bytes, "Decimate the mesh in an editor.")
     vertices, faces, colors = _load(path)
     if len(faces) == 0:
         what = f"{len(vertices):,} points and no triangle" if len(vertices) else "no triangle"
@@ -56,31 +66,39 @@ def read_triangles(path: Path) -> tuple[TriangleMesh, tuple[str, ...]]:
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Vertices, faces and colours of every body, placed by the scene's own transforms."""
-    import trimesh
-
-    suffix = path.suffix.lower()
     try:
-        # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
-        stream = io.BytesIO(path.read_bytes())
-        scene = trimesh.load_scene(stream, file_type=suffix[1:], process=False, skip_materials=True)
-        bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
+        return _parsed(path.read_bytes(), path.suffix.lower())
+    except (FieldlrError, MemoryError):
+        raise
     except Exception as error:  # a parser's reaction to a damaged file can be any error
         raise FieldlrError(
-            f"{path.name} is not a readable {suffix} file ({type(error).__name__}: "
+            f"{path.name} is not a readable {path.suffix.lower()} file ({type(error).__name__}: "
             f"{str(error)[:100]}). Open it in a mesh editor and export it again."
         ) from error
+
+
+def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    import trimesh
+
+    if suffix == ".glb":
+        glb.require_modest(data)
+    # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
+    how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
+    if suffix == ".obj":
+        how["group_material"] = False  # As many bodies as a file names materials would be slow.
+    scene = trimesh.load_scene(io.BytesIO(data), **how)
+    bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]
     if not surfaces:
-        return (
-            np.concatenate([np.zeros((0, 3)), *[b.vertices for b in bodies]]),
-            np.zeros((0, 3)),
-            None,
-        )
+        points = np.concatenate([np.zeros((0, 3)), *[body.vertices for body in bodies]])
+        return points, np.zeros((0, 3)), None
     offsets = np.cumsum([0, *[len(body.vertices) for body in surfaces]])
     vertices = np.concatenate([np.asarray(body.vertices, np.float64) for body in surfaces])
     faces = np.concatenate(
         [np.asarray(b.faces, np.int64) + start for b, start in zip(surfaces, offsets, strict=False)]
     )
+    if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
+        raise ValueError("its points or its triangles do not have three numbers each")
     if suffix == ".glb":
         vertices = vertices @ _GLTF_TO_WORLD.T
     return vertices, faces, _colors(surfaces)
@@ -102,7 +120,9 @@ def _cleaned(path: Path, vertices, faces, colors) -> tuple[TriangleMesh, tuple[s
             notes.append(f"{useless.sum():,} {what} dropped.")
         return faces[~useless]
 
-    broken = ~np.isfinite(vertices).all(1)
+    missing = (faces < 0) | (faces >= len(vertices))
+    faces = drop(faces, missing.any(1), "faces with corners that the file does not have were")
+    broken = ~(np.abs(vertices) <= FARTHEST).all(1)
     faces = drop(faces, broken[faces].any(1), "faces with coordinates that are no numbers were")
     if len(faces) == 0:
         raise FieldlrError(f"No face of {path.name} has finite coordinates. Export the mesh again.")

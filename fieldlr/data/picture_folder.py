@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fieldlr.data.images import IMAGE_SUFFIXES
+from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.scene import FEWEST_VIEWS
 from fieldlr.errors import FieldlrError
 
@@ -17,20 +17,15 @@ def photo_files(folder: Path) -> list[Path]:
     """The pictures in a folder, in the order in which a person counts: 2 before 10."""
     if not folder.is_dir():
         raise FieldlrError(f"photos without poses come as a folder of pictures; {folder} is none.")
-    files = [file for file in folder.iterdir() if is_picture(file)]
+    files = [file for file in folder.iterdir() if is_photo(file)]
     if len(files) < FEWEST_VIEWS:
-        below = sorted({file.parent.name for file in folder.glob("*/*") if is_picture(file)})
+        below = sorted({file.parent.name for file in folder.glob("*/*") if is_photo(file)})
         hint = f" There are pictures in {', '.join(below[:3])}: name that folder." if below else ""
         raise FieldlrError(
             f"poses need at least {FEWEST_VIEWS} photos ({' '.join(IMAGE_SUFFIXES)}); {folder} "
             f"holds {len(files)}.{hint or ' Save other formats, such as .heic, as .jpg.'}"
         )
     return sorted(files, key=lambda file: (_counting(file.name), file.name))
-
-
-def is_picture(file: Path) -> bool:
-    """Whether a file's name says that it is a photo; hidden files are other systems' notes."""
-    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
 
 
 def photo_pairs(count: int) -> list[tuple[int, int]]:

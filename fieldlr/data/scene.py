@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import torch
 from torch import Tensor
@@ -13,6 +13,11 @@ from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity, Space
 
 FEWEST_VIEWS = 3
+MOST_PIXELS = 1 << 20  # along an edge of a photo
+# Of a part of a path: names made from it are a little longer, and 255 is what file systems take.
+MOST_NAME_BYTES, MOST_PATH_BYTES = 220, 2000
+# Beyond this from the origin the square of a distance is no float32.
+FARTHEST = 1e18
 
 
 @dataclass(frozen=True)
@@ -83,14 +88,33 @@ class Scene:
         tensors = [*self.images, *(mask for mask in self.masks or () if mask is not None)]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
+    @property
+    def fit_bytes(self) -> int:
+        """Bytes that a fit takes because of the photos."""
+        pixels = sum(image.shape[0] * image.shape[1] for image in self.images)
+        channels = max(image.shape[-1] for image in self.images)
+        return fit_bytes(pixels, channels, self.masks is not None)
+
+
+def fit_bytes(num_pixels: int, channels: int, masked: bool) -> int:
+    """Bytes that a fit of so many pixels takes beside what every fit takes.
+
+    Photos are kept as they were read and once more as one list of pixels; with masks there are
+    also three booleans and an 8-byte number for every pixel.
+    """
+    return num_pixels * (2 * channels + 11 * masked)
+
 
 def checked_pose(matrix: Tensor, where: str) -> Tensor:
     """The pose (3, 4) in float32 with axes of unit length, or an error that names `where`.
 
     Tools round their numbers, and some scale the axes; a mirrored or sheared pose is a mistake.
     """
-    if not torch.isfinite(matrix).all():
-        raise FieldlrError(f"{where}: a pose needs finite numbers; this one has NaN or infinity.")
+    if not (matrix.abs() <= FARTHEST).all():
+        raise FieldlrError(
+            f"{where}: a pose needs finite numbers; this one has NaN, infinity or more than "
+            f"{FARTHEST:g}."
+        )
     axes = torch.nn.functional.normalize(matrix[:3, :3].double(), dim=0)
     defect = (axes.T @ axes - torch.eye(3, dtype=torch.float64)).abs().max()
     if defect > 0.02 or torch.linalg.det(axes) <= 0:
@@ -100,6 +124,21 @@ def checked_pose(matrix: Tensor, where: str) -> Tensor:
         )
     u, _, vh = torch.linalg.svd(axes)
     return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1).float()
+
+
+def path_inside(folder: Path, name: str, where: str) -> Path:
+    """The path of a photo that a pose file names; it may not leave the folder."""
+    relative = PurePosixPath(name.replace("\\", "/"))
+    leaves = relative.is_absolute() or PureWindowsPath(name).drive or ".." in relative.parts
+    if leaves or not relative.parts or "\0" in name:
+        raise FieldlrError(
+            f"{where}: paths of photos must be relative and stay inside their folder; got "
+            f"{name[:80]!r}. Move the photos there and shorten the path."
+        )
+    encoded = [part.encode("utf-8", "surrogatepass") for part in relative.parts]
+    if max(map(len, encoded)) > MOST_NAME_BYTES or sum(map(len, encoded)) > MOST_PATH_BYTES:
+        raise FieldlrError(f"{where}: the path {name[:80]!r}... is too long. Use shorter names.")
+    return folder / relative
 
 
 def require_views(num_found: int, num_listed: int, where: str, examples: list[str]) -> list[str]:

@@ -7,34 +7,28 @@ in a frame or at the top; the frame wins.
 from __future__ import annotations
 
 import json
-import math
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import CameraModel, Cameras
+from fieldlr.cameras import Cameras
 from fieldlr.data.framing import framed
 from fieldlr.data.images import picture_size, read_pictures
-from fieldlr.data.scene import Capture, Photo, Scene, Split, checked_pose, require_views
+from fieldlr.data.scene import (
+    Capture,
+    Photo,
+    Scene,
+    Split,
+    checked_pose,
+    path_inside,
+    require_views,
+)
+from fieldlr.data.transforms_lens import number, read_lens
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity
 
-LENSES: dict[str, CameraModel] = {
-    "SIMPLE_PINHOLE": "perspective",
-    "PINHOLE": "perspective",
-    "SIMPLE_RADIAL": "perspective",
-    "RADIAL": "perspective",
-    "OPENCV": "perspective",
-    "PERSPECTIVE": "perspective",
-    "SIMPLE_RADIAL_FISHEYE": "fisheye",
-    "RADIAL_FISHEYE": "fisheye",
-    "OPENCV_FISHEYE": "fisheye",
-}
-DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".webp")
-# Two statements of one focal length that differ by more than this are worth a warning.
-FOCAL_TOLERANCE = 0.005
 
 
 def can_read(path: Path) -> bool:
@@ -43,9 +37,9 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def read(path: Path, downscale: int = 1) -> Scene:
+def read(path: Path, downscale: int = 1, most_bytes: int | None = None) -> Scene:
     capture = find(path)
-    return framed(capture, read_pictures(capture, downscale))
+    return framed(capture, read_pictures(capture, downscale, most_bytes))
 
 
 def find(path: Path) -> Capture:
@@ -68,8 +62,8 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
     for part, file in enumerate(files):
         meta = _load(file)
         metas.append(meta)
-        for number, frame in enumerate(meta["frames"]):
-            where = f"{file.name}: frame {number}"
+        for index, frame in enumerate(meta["frames"]):
+            where = f"{file.name}: frame {index}"
             photo = _photo(folder, frame, where)
             if photo is None:
                 absent.append(str(frame["file_path"]))
@@ -114,36 +108,22 @@ def _load(file: Path) -> dict:
             f'{file}: a transforms file needs "frames", a list with one entry for each photo; '
             "there is none."
         )
-    for number, frame in enumerate(frames):
+    for index, frame in enumerate(frames):
         if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-            raise FieldlrError(
-                f'{file}: frame {number} needs a "file_path", the name of its photo.'
-            )
+            raise FieldlrError(f'{file}: frame {index} needs a "file_path", the name of its photo.')
     return meta
-
-
-def _inside(folder: Path, name: str, where: str) -> Path:
-    """The path of a file that the JSON names; it may not leave the folder of the JSON."""
-    relative = PurePosixPath(name.replace("\\", "/"))
-    leaves = relative.is_absolute() or PureWindowsPath(name).drive or ".." in relative.parts
-    if leaves or "\0" in name:
-        raise FieldlrError(
-            f"{where}: paths must be relative and stay in the folder of the JSON; got {name!r}. "
-            "Move the photos beside the JSON and shorten the path."
-        )
-    return folder / relative
 
 
 def _photo(folder: Path, frame: dict, where: str) -> Photo | None:
     """The files of one frame, or None where the photo does not exist."""
-    stated = _inside(folder, frame["file_path"], where)
+    stated = path_inside(folder, frame["file_path"], where)
     candidates = [stated, *(stated.with_name(stated.name + end) for end in PHOTO_SUFFIXES)]
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         return None
     mask, marks = path.with_name(f"dynamic_mask_{path.stem}.png"), "ignore"
     if isinstance(frame.get("mask_path"), str):
-        mask, marks = _inside(folder, frame["mask_path"], where), "use"
+        mask, marks = path_inside(folder, frame["mask_path"], where), "use"
         if not mask.is_file():
             raise FieldlrError(
                 f"{where}: mask_path names {frame['mask_path']}, which is not there."
@@ -162,30 +142,8 @@ def _view(meta: dict, frame: dict, photo: Photo, where: str, warnings: list[str]
     """Pose, intrinsics and lens of one frame."""
     matrix = frame.get("transform_matrix", frame.get("transform_matrix_start"))
     pose = checked_pose(_matrix(matrix, f"{where}, transform_matrix"), f"{where}, transform_matrix")
-    actual = picture_size(photo.path)
-    width = _number(frame, meta, "w", where, actual[0])
-    height = _number(frame, meta, "h", where, actual[1])
-    if min(width, height) < 1:
-        raise FieldlrError(f"{where}: w and h must be at least 1 pixel; got {width} x {height}.")
-    focal_x = _focal(meta, frame, "x", width, where, warnings)
-    focal_y = _focal(meta, frame, "y", height, where, warnings)
-    if focal_x is None and focal_y is None:
-        raise FieldlrError(
-            f"{where}: no focal length. Give fl_x in pixels, x_fov in degrees or camera_angle_x "
-            "in radians."
-        )
-    centre = [
-        _number(frame, meta, "cx", where, width / 2),
-        _number(frame, meta, "cy", where, height / 2),
-    ]
-    return {
-        "photo": photo,
-        "pose": pose,
-        "intrinsics": torch.tensor([focal_x or focal_y, focal_y or focal_x, *centre]),
-        "size": (round(width), round(height)),
-        "distortion": _distortion(meta, frame, where),
-        "model": _model(meta, frame, where),
-    }
+    lens = read_lens(meta, frame, picture_size(photo.path), where, warnings)
+    return {"photo": photo, "pose": pose, **lens}
 
 
 def _matrix(value, where: str) -> Tensor:
@@ -198,73 +156,9 @@ def _matrix(value, where: str) -> Tensor:
     return matrix
 
 
-def _number(frame: dict, meta: dict, key: str, where: str, default=None):
-    """A finite number of the frame, else of the top level, else the default."""
-    value = frame.get(key, meta.get(key))
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise FieldlrError(f"{where}: {key} must be a finite number; got {value!r}.")
-    return float(value)
-
-
-def _focal(meta: dict, frame: dict, axis: str, size: float, where: str, warnings: list[str]):
-    """The focal length in pixels along one axis, or None where nothing states it.
-
-    Tools disagree about which statement wins, so here: fl, then fov (degrees), then camera_angle
-    (radians), and a disagreement is said.
-    """
-    found = {}
-    scope = frame if any(key in frame for key in _focal_keys(axis)) else meta
-    for key in _focal_keys(axis):
-        value = _number(scope, {}, key, where)
-        if value is None:
-            continue
-        angle = math.radians(value) if key.endswith("fov") else value
-        if value <= 0 or (not key.startswith("fl_") and angle >= math.pi):
-            raise FieldlrError(f"{where}: {key} is not a possible focal length: {value:g}.")
-        found[key] = value if key.startswith("fl_") else 0.5 * size / math.tan(0.5 * angle)
-    if not found:
-        return None
-    used = next(iter(found))
-    for key, focal in found.items():
-        if abs(focal / found[used] - 1) > FOCAL_TOLERANCE:
-            warnings.append(
-                f"{used} says a focal length of {found[used]:.1f} px, {key} says {focal:.1f} px: "
-                f"{used} is used."
-            )
-    return found[used]
-
-
-def _focal_keys(axis: str) -> tuple[str, str, str]:
-    return f"fl_{axis}", f"{axis}_fov", f"camera_angle_{axis}"
-
-
-def _distortion(meta: dict, frame: dict, where: str) -> Tensor:
-    values = frame.get("distortion_params", meta.get("distortion_params"))
-    if values is None:
-        return torch.tensor([_number(frame, meta, key, where, 0.0) for key in DISTORTION])
-    if not isinstance(values, list) or len(values) != len(DISTORTION):
-        raise FieldlrError(f"{where}: distortion_params needs six numbers: {' '.join(DISTORTION)}.")
-    named = dict(zip(DISTORTION, values, strict=True))
-    return torch.tensor([_number(named, {}, key, where, 0.0) for key in DISTORTION])
-
-
-def _model(meta: dict, frame: dict, where: str) -> CameraModel:
-    name = frame.get("camera_model", meta.get("camera_model"))
-    if name is None:
-        return "fisheye" if frame.get("is_fisheye", meta.get("is_fisheye")) else "perspective"
-    if name not in LENSES:
-        raise FieldlrError(
-            f"{where}: camera_model {name!r} is not read. Undistort the photos to one of "
-            f"{', '.join(LENSES)}."
-        )
-    return LENSES[name]
-
-
 def _applied(meta: dict, file: str) -> Similarity:
     """From the user's frame to the JSON's: what nerfstudio did when it wrote the file."""
-    scale = _number(meta, {}, "applied_scale", file, 1.0)
+    scale = number(meta, {}, "applied_scale", file, 1.0)
     if scale <= 0:
         raise FieldlrError(f"{file}: applied_scale must be positive; got {scale:g}.")
     if meta.get("applied_transform") is None:
@@ -278,6 +172,8 @@ def _applied(meta: dict, file: str) -> Similarity:
 def _split(files: list[Path], meta: dict, views: list[dict]) -> Split:
     if len(files) > 1:
         train, test = (tuple(i for i, v in enumerate(views) if v["part"] == p) for p in (0, 1))
+        if not train:
+            raise FieldlrError(f"{files[0]}: none of its photos is there to train on.")
         return Split(train, test, f"{files[0].name} and {files[1].name}")
     lists = {part: meta.get(f"{part}_filenames") for part in ("train", "val", "test")}
     if all(listed is None for listed in lists.values()):
@@ -287,8 +183,8 @@ def _split(files: list[Path], meta: dict, views: list[dict]) -> Split:
             f"{files[0]}: train_filenames, val_filenames and test_filenames are all three needed."
         )
     held_out = "test" if lists["test"] else "val"
-    stems = {p: {str(Path(n).with_suffix("")) for n in map(str, lists[p])} for p in lists}
-    names = [str(Path(view["photo"].name).with_suffix("")) for view in views]
+    stems = {part: {_stem(name) for name in map(str, lists[part])} for part in lists}
+    names = [_stem(view["photo"].name) for view in views]
     train, test = (
         tuple(i for i, name in enumerate(names) if name in stems[part])
         for part in ("train", held_out)
@@ -296,3 +192,8 @@ def _split(files: list[Path], meta: dict, views: list[dict]) -> Split:
     if not train:
         raise FieldlrError(f"{files[0]}: train_filenames names no photo of the frames.")
     return Split(train, test, f"train_filenames and {held_out}_filenames of {files[0].name}")
+
+
+def _stem(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.parent / path.stem)

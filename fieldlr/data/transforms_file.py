@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.cameras import Cameras
-from fieldlr.data.transforms import DISTORTION
+from fieldlr.data.transforms_lens import DISTORTION
 from fieldlr.files import replacing
 
 CAMERA_MODELS = {"perspective": "OPENCV", "fisheye": "OPENCV_FISHEYE"}

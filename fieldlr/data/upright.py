@@ -9,7 +9,7 @@ import warnings as python_warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldlr.data.images import open_picture, plain_picture
+from fieldlr.data.images import open_picture, plain_picture, readable
 
 # What every tool reads, by pillow's names; MPO is a JPEG with more pictures behind it. Not TIFF,
 # which pillow turns as it opens it, and others do not.
@@ -44,7 +44,8 @@ def copy_upright(source: Path, target: Path) -> UprightPhoto:
         if common and not turned:
             _link(source, path)
             return UprightPhoto(path, (image.size, *camera))
-        picture = plain_picture(ImageOps.exif_transpose(image) if turned else image, source)
+        with readable(source):
+            picture = plain_picture(ImageOps.exif_transpose(image) if turned else image)
         if image.format in ("JPEG", "MPO"):
             picture.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0, exif=picture.getexif())
         else:

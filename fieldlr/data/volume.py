@@ -19,6 +19,9 @@ import torch
 from numpy.lib import format as npy_format
 from torch import Tensor
 
+from fieldlr import memory
+from fieldlr.data.arrays import mapped
+from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb
 from fieldlr.triangles import TriangleMesh
@@ -28,6 +31,21 @@ Shape = tuple[int, int, int]
 MAX_VOXELS = 2**31
 _BITS_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
 _SLAB_VOXELS = 2**23
+SMALLEST_VOXEL = 1e-18
+# What numpy.savez and numpy.savez_compressed write; others expand a thousandfold in one step.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+HEADERS = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
+}
+# name: (its numbers in words, their types).
+MEMBERS = {
+    "shape": ("whole", ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")),
+    "packed": ("uint8", ("u1",)),
+    "aabb": ("real", ("f2", "f4", "f8")),
+}
+# Voxels about the surface that a task lists, and in how many layers they are counted beforehand.
+NEAR_VOXELS, COUNTED_LAYERS = 3, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +71,30 @@ class OccupancyVolume:
     def memory_bytes(self) -> int:
         mesh = self.mesh
         return self.packed.nbytes + (mesh.vertices.nbytes + mesh.faces.nbytes if mesh else 0)
+
+    @property
+    def fit_bytes(self) -> int:
+        """Bytes that a fit takes because of the solid: once as booleans, and what is near listed.
+
+        Three slabs of booleans are held while the voxels near the surface are looked for, and
+        each of those is an 8-byte number in a list of parts and then in one.
+        """
+        _, ny, nz = self.shape
+        slab = min(self.num_voxels, max(_SLAB_VOXELS, 7 * ny * nz))
+        near = int(self._near_share * self.num_voxels)
+        return self.memory_bytes + self.num_voxels + 3 * slab + 16 * near
+
+    @cached_property
+    def _near_share(self) -> float:
+        """The share of voxels near the surface, counted in a few layers."""
+        dense, nx = self.dense(), self.shape[0]
+        layers = np.unique(np.linspace(0, nx - 1, COUNTED_LAYERS).astype(int))
+        shares = []
+        for layer in layers:
+            low = max(layer - NEAR_VOXELS, 0)
+            mixed = _mixed(dense[low : layer + NEAR_VOXELS + 1], NEAR_VOXELS)
+            shares.append(mixed[layer - low].mean())
+        return float(np.mean(shares))
 
     @cached_property
     def fraction(self) -> float:
@@ -124,15 +166,19 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() in (".npz", ".npy") and path.is_file()
 
 
-def read(path: Path) -> OccupancyVolume:
+def read(path: Path, most_bytes: int | None = None) -> OccupancyVolume:
     """The volume in an .npz with `packed` and `shape`, or in a boolean .npy."""
+    read_file = _read_npz if path.suffix.lower() == ".npz" else _read_npy
     try:
-        return _read_npz(path) if path.suffix.lower() == ".npz" else _read_npy(path)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        packed, shape, box = read_file(path, most_bytes)
+    except (FieldlrError, MemoryError):
+        raise
+    except Exception as error:  # what unpacks and parses a damaged file can end in any error
         raise FieldlrError(
-            f"{path.name} is not a readable volume ({error}). Save one with "
+            f"{path.name} is not a readable volume ({str(error)[:200]}). Save one with "
             "numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
         ) from error
+    return _from_packed(path.stem, packed, shape, _checked_aabb(path, box))
 
 
 def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> OccupancyVolume:
@@ -140,6 +186,7 @@ def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> Occupancy
     spare_bits = 8 * len(packed) - math.prod(shape)
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
     aabb = aabb or Aabb((0.0, 0.0, 0.0), tuple(float(n) for n in shape))
+    _require_distinct_voxels(name, aabb, shape)
     digest = hashlib.sha256(repr((shape, aabb)).encode())
     digest.update(packed)
     volume = OccupancyVolume(name, packed, shape, aabb, mesh, tuple(warnings), digest.hexdigest())
@@ -152,7 +199,22 @@ def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> Occupancy
     return volume
 
 
-def _read_npz(path: Path) -> OccupancyVolume:
+def _require_distinct_voxels(name: str, aabb: Aabb, shape: Shape) -> None:
+    """FieldlrError where float32, in which fields are trained, cannot tell voxels apart."""
+    farthest = max(map(abs, (*aabb.minimum, *aabb.maximum)))
+    voxel = min(size / n for size, n in zip(aabb.size, shape, strict=True))
+    if not SMALLEST_VOXEL < voxel or not 2.0**-22 * farthest < voxel or farthest > FARTHEST:
+        raise FieldlrError(
+            f"The voxels of {name} are {voxel:g} wide and up to {farthest:g} from the origin: "
+            "float32 cannot tell them apart. Move it near the origin, and scale it to ordinary "
+            "numbers."
+        )
+
+
+Stored = tuple[np.ndarray, Shape, np.ndarray | None]  # packed, shape, aabb
+
+
+def _read_npz(path: Path, most_bytes: int | None) -> Stored:
     with zipfile.ZipFile(path) as archive:
         members = set(archive.namelist())
         if not {"packed.npy", "shape.npy"} <= members:
@@ -161,47 +223,47 @@ def _read_npz(path: Path) -> OccupancyVolume:
                 f"A volume .npz holds `packed` and `shape`; {path.name} holds {given[:200]}. Save "
                 "it with numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
             )
-        shape = _checked_shape(path, _member(archive, "shape.npy", "iu", 3).tolist())
+        shape = _member(archive, "shape", 3).tolist()
+        shape = _checked_shape(path, shape, most_bytes)
         num_bytes = (math.prod(shape) + 7) // 8
-        packed = _member(archive, "packed.npy", "u", num_bytes)
-        box = _member(archive, "aabb.npy", "f", 6) if "aabb.npy" in members else None
-    if packed.dtype != np.uint8:
-        raise ValueError(f"`packed` must be uint8, it is {packed.dtype}")
-    return _from_packed(path.stem, packed, shape, _checked_aabb(path, box))
+        packed = _member(archive, "packed", num_bytes)
+        box = _member(archive, "aabb", 6) if "aabb.npy" in members else None
+    return packed, shape, box
 
 
-def _member(archive: zipfile.ZipFile, name: str, kinds: str, count: int) -> np.ndarray:
-    """The array `name`, flat, once its header promises `count` numbers of one of the `kinds`."""
-    with archive.open(name) as stream:
-        readers = {
-            (1, 0): npy_format.read_array_header_1_0,
-            (2, 0): npy_format.read_array_header_2_0,
-        }
-        shape, _, dtype = readers[npy_format.read_magic(stream)](stream)
-    if dtype.kind not in kinds or math.prod(shape) != count:
+def _member(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray:
+    """The array `name`, flat, once its header promises `count` numbers of its kind."""
+    words, types = MEMBERS[name]
+    if archive.getinfo(f"{name}.npy").compress_type not in COMPRESSIONS:
+        raise ValueError(f"`{name}` is compressed in a way that numpy does not write")
+    with archive.open(f"{name}.npy") as stream:
+        shape, _, dtype = HEADERS[npy_format.read_magic(stream)](stream)
+    if dtype.str[1:] not in types or math.prod(shape) != count:
         given = "objects" if dtype.hasobject else f"{math.prod(shape):,} numbers of type {dtype}"
-        raise ValueError(f"`{name[:-4]}` must be {count:,} numbers, it has {given}")
-    with archive.open(name) as stream:
+        raise ValueError(f"`{name}` must be {count:,} numbers ({words}), it has {given}")
+    with archive.open(f"{name}.npy") as stream:
         return npy_format.read_array(stream, allow_pickle=False).reshape(-1)
 
 
-def _read_npy(path: Path) -> OccupancyVolume:
-    grid = np.load(path, mmap_mode="r", allow_pickle=False)
+def _read_npy(path: Path, most_bytes: int | None) -> Stored:
+    grid = mapped(path)
     if grid.dtype != bool or grid.ndim != 3:
         raise FieldlrError(
             f"A volume .npy is a boolean array with three axes; {path.name} has shape {grid.shape} "
             f"and type {grid.dtype}. Save it with numpy.save(file, grid > threshold)."
         )
-    _checked_shape(path, grid.shape)
-    return make_volume(path.stem, np.asarray(grid))
+    shape = _checked_shape(path, grid.shape, most_bytes)
+    return np.packbits(grid), shape, None
 
 
-def _checked_shape(path: Path, shape) -> Shape:
+def _checked_shape(path: Path, shape, most_bytes: int | None) -> Shape:
     if min(shape) < 1 or math.prod(int(n) for n in shape) > MAX_VOXELS:
         raise FieldlrError(
             f"A volume has 1 to {MAX_VOXELS:,} voxels; {path.name} has "
             f"{' x '.join(map(str, shape))}. Crop it to its content or make it coarser."
         )
+    num_bytes = memory.BASE_BYTES + 2 * math.prod(int(n) for n in shape)
+    memory.require(num_bytes, most_bytes, "Make the volume coarser.")
     return tuple(shape)
 
 

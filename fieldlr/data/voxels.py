@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from fieldlr import memory
 from fieldlr.data import winding
 from fieldlr.geometry import Aabb
 from fieldlr.triangles import TriangleMesh, winding_slabs
 
 RESOLUTION = 512
 LOOSE_RESOLUTION = 256  # of a surface in pieces, whose winding number is slow to evaluate
+# While a solid is made: booleans, and where a surface is open also the crossings of its columns.
+BYTES_PER_VOXEL = {True: 1.2, False: 8.0}
 PADDING = 2  # voxels between the surface and the border of the grid: a shape closes inside it
 
 
@@ -26,7 +29,7 @@ def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, tuple[int, i
 
 
 def solid(
-    mesh: TriangleMesh, resolution: int | None = None
+    mesh: TriangleMesh, resolution: int | None = None, most_bytes: int | None = None
 ) -> tuple[np.ndarray, Aabb, TriangleMesh, tuple[str, ...]]:
     """(booleans, box, the mesh facing outward, what a person should know about it).
 
@@ -47,6 +50,8 @@ def solid(
     if loose and resolution is None:
         notes.append(f"Most triangles are loose: {LOOSE_RESOLUTION} voxels along the longest edge.")
     aabb, shape = grid_around(mesh, resolution or (LOOSE_RESOLUTION if loose else RESOLUTION))
+    num_bytes = memory.BASE_BYTES + BYTES_PER_VOXEL[edges.closed] * np.prod(shape, dtype=float)
+    memory.require(num_bytes, most_bytes, "Give a coarser --grid.")
     if edges.closed:
         grid, overlap = _closed_solid(mesh, aabb, shape)
         if overlap:

@@ -1,7 +1,8 @@
 """How a batch goes through layers and grids: number format, chunks, hand-written passes, backend.
 
 `engine` is the way in torch, on every device. On an NVIDIA GPU with tiny-cuda-nn, `fused` takes
-the networks that fit it and `grids` the grid encodings; `recording` saves launches.
+the networks that fit it and `grids` the grid encodings; `recording` saves launches. `shortage`
+does work in smaller parts where memory runs out.
 """
 
 from fieldlr.execution.engine import CHUNK_ROWS as CHUNK_ROWS
@@ -13,3 +14,5 @@ from fieldlr.execution.layers import Layer as Layer
 from fieldlr.execution.layers import LossOfRows as LossOfRows
 from fieldlr.execution.layers import fast_format as fast_format
 from fieldlr.execution.recording import RecordedLoss as RecordedLoss
+from fieldlr.execution.shortage import in_parts as in_parts
+from fieldlr.execution.shortage import ran_out as ran_out

@@ -11,6 +11,9 @@ from fieldlr.encodings import ENCODINGS, EncodingConfig, Identity
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import LINEARS, Full, LinearConfig
 
+# A gigabyte: more is a mistake, or a trap.
+MOST_NUMBERS = 1 << 28
+
 
 @dataclass(frozen=True)
 class FieldConfig:
@@ -34,6 +37,13 @@ class FieldConfig:
             raise FieldlrError(
                 f"a network needs width >= 1 and depth >= 0; got width {self.width} and depth "
                 f"{self.depth}. The shape network of the paper has --width 256 --depth 2."
+            )
+
+        numbers = self.width**2 * (self.depth + 1) + self.encoding.num_parameters(3)
+        if numbers > MOST_NUMBERS:
+            raise FieldlrError(
+                f"a network holds at most {MOST_NUMBERS:,} numbers; one of width {self.width} and "
+                f"depth {self.depth} with this encoding holds up to {numbers:,}. Make it smaller."
             )
 
     def to_json(self) -> dict:

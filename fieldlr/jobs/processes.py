@@ -1,4 +1,4 @@
-"""Is a process alive, and is it the one that was meant? How much memory is there for it?"""
+"""Is a process alive, and is it the one that was meant?"""
 
 from __future__ import annotations
 
@@ -17,10 +17,3 @@ def start_time(pid: int) -> float | None:
 def is_alive(pid: int, started: float | None) -> bool:
     """Whether the process `pid` that began at `started` still runs."""
     return started is not None and start_time(pid) == started
-
-
-def machine_memory() -> int:
-    """Bytes that this machine has."""
-    import psutil
-
-    return psutil.virtual_memory().total

@@ -173,7 +173,7 @@ def _counted(frames: int) -> int:
 def _read_json(file: Path) -> dict:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FieldlrError(f"A camera path is a JSON file; {file} is not one: {error}.") from None
     if not isinstance(content, dict):
         raise _wrong(file, "camera_path", "there, in an object")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.cameras import Cameras
+from fieldlr.execution import in_parts
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Rays, Vector
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
@@ -125,12 +126,12 @@ def render_image(
     size = max(1, CHUNK_SAMPLES // sampler_for(field).most_samples)
     color = rays.origins.new_tensor(background)
 
-    def part(some: Rays) -> Composite:
+    def part(some: slice) -> Composite:
         if len(field.networks) == 1:
-            return see_rays(field, some, color)[0]
-        return render_rays(field, some, color)[0][-1]
+            return see_rays(field, rays[some], color)[0]
+        return render_rays(field, rays[some], color)[0][-1]
 
-    parts = [part(rays[i : i + size]) for i in range(0, len(rays), size)]
+    parts = list(in_parts(part, len(rays), size))
     width, height = cameras.sizes[index].tolist()
     return Rendering(
         rgb=torch.cat([part.rgb for part in parts]).clamp(0.0, 1.0).view(height, width, 3),

@@ -58,8 +58,8 @@ class RDCurve:
         if self.measure not in MEASURES:
             raise FieldlrError(f"a curve measures psnr_db or iou; {self.name} has {self.measure}.")
         for point in self.points:
-            numbers = point.num_parameters
-            sound = point.num_bytes > 0 and (numbers is None or numbers > 0)
+            rates = (point.num_bytes, 1 if point.num_parameters is None else point.num_parameters)
+            sound = all(0 < rate < 1 << 63 for rate in rates)
             in_range = math.isfinite(point.figure) and (
                 self.measure == "psnr_db" or 0.0 <= point.figure <= 1.0
             )
@@ -182,7 +182,7 @@ def read_curve(path: Path) -> RDCurve:
         raise FieldlrError(
             f"{path} cannot be read: {error.strerror}. Give a curve's .json."
         ) from None
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FieldlrError(
             f"{path} is not a curve ({type(error).__name__}: {error}). A curve is JSON with `name` "
             "and `results`: lists of equal length named point, bytes, params, seed, and psnr_db or "

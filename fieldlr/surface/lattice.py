@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.execution import in_parts
 from fieldlr.geometry import Aabb, Vector
 
 Level = Callable[[Tensor], Tensor]
@@ -79,11 +80,13 @@ class Sampler:
     def __call__(self, nodes: np.ndarray) -> np.ndarray:
         """Values (M,) float32 at nodes (M, 3): positive inside, never zero, finite."""
         values = np.full(len(nodes), -LARGEST, np.float32)
-        for start in range(0, len(nodes), POINTS_AT_A_TIME):
-            chunk = slice(start, start + POINTS_AT_A_TIME)
+
+        def read(chunk: slice) -> None:
             held = self.lattice.holds(nodes[chunk])
             if held.any():
                 values[chunk][held] = self._read(nodes[chunk][held])
+
+        list(in_parts(read, len(nodes), POINTS_AT_A_TIME))
         return values
 
     @torch.no_grad()

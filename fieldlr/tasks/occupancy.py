@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
-from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, layers_loss
+from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, in_parts, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import Parabola
@@ -20,7 +20,7 @@ from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import Full, LowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
-from fieldlr.tasks.task import parameter_groups, warm_cosine
+from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
 from fieldlr.triangles import TriangleMesh, voxelise
 
 METRIC_VERSION = 1
@@ -138,6 +138,12 @@ class OccupancyTask:
         points, target = self.batch(field, generator, self.settings.newton_points)
         return Parabola(field.mlp, field.encoded(points), cross_entropy(target), curvature)
 
+    def smaller(self) -> bool:
+        halves = {"points_per_step": self.settings.points_per_step // 2}
+        halves["newton_points"] = self.settings.newton_points // 2
+        self.settings, self.recorded = dataclasses.replace(self.settings, **halves), None
+        return min(halves.values()) >= FEWEST_POINTS
+
     def collapsed(self, field: OccupancyField, losses: list[float]) -> bool:
         return False
 
@@ -151,11 +157,12 @@ class OccupancyTask:
     @torch.no_grad()
     def iou(self, field: OccupancyField) -> float:
         """IoU of the field and the solid over every voxel of the grid."""
-        both = either = 0
-        for start in range(0, self.volume.num_voxels, SLAB_VOXELS):
-            voxels = torch.arange(start, min(start + SLAB_VOXELS, self.volume.num_voxels))
-            counts = self._count(field, voxels)
-            both, either = both + counts[0], either + counts[1]
+
+        def count(part: slice) -> tuple[int, int]:
+            return self._count(field, torch.arange(part.start, part.stop))
+
+        counts = list(in_parts(count, self.volume.num_voxels, SLAB_VOXELS))
+        both, either = (sum(column) for column in zip(*counts, strict=True))
         return both / max(either, 1)
 
     def evaluate(self, field: OccupancyField) -> dict[str, Any]:

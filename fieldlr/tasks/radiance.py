@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.tasks.pixels import TrainingPixels
-from fieldlr.tasks.task import parameter_groups, warm_cosine
+from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -157,6 +157,13 @@ class RadianceTask:
 
     def parabola(self, field, generator) -> None:
         return None
+
+    def smaller(self) -> bool:
+        rays = self.settings.rays_per_step
+        halves = {"samples_per_step": self.settings.samples_per_step // 2}
+        halves["rays_per_step"] = rays and max(1, rays // 2)
+        self.settings = replace(self.settings, **halves)
+        return halves["samples_per_step"] >= FEWEST_POINTS
 
     def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""

@@ -14,6 +14,8 @@ from fieldlr.fields.field import Field
 from fieldlr.gauss_newton import Parabola
 
 WARM_UP_STEPS = 50
+# A step on fewer points than this, because memory ran out, would learn nothing.
+FEWEST_POINTS = 256
 
 
 def warm_cosine(progress: float, step: int, final_rate: float) -> float:
@@ -70,6 +72,10 @@ class Task(Protocol):
 
     def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
         """The loss of a batch to second order; None where a field's derivatives are not known."""
+        ...
+
+    def smaller(self) -> bool:
+        """Halves what a step takes; False where that would be next to nothing."""
         ...
 
     def collapsed(self, field: Field, losses: list[float]) -> bool:

@@ -10,10 +10,9 @@ from typing import Any
 
 from fieldlr.checking import check, draw
 from fieldlr.data import is_source, open_source
-from fieldlr.data.images import picture_size
-from fieldlr.data.picture_folder import is_picture
+from fieldlr.data.images import is_photo, picture_size
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.processes import machine_memory
+from fieldlr.memory import machine_bytes
 from fieldlr.presets import SECONDS
 from fieldlr.progress import duration
 from fieldlr.ui.uploads import photos_in, take
@@ -92,7 +91,7 @@ def summary(source: BroughtSource) -> str:
     lines.append(
         f"Training takes {duration(seconds['quick'])} at the preset quick and "
         f"{duration(seconds['standard'])} at standard, and up to "
-        f"{facts['memory_bytes'] / 2**30:.1f} of this machine's {machine_memory() / 2**30:.0f} GiB."
+        f"{facts['memory_bytes'] / 2**30:.1f} of this machine's {machine_bytes() / 2**30:.0f} GiB."
     )
     lines += [f"- ⚠ {unmarked(warning)}" for warning in facts["warnings"]]
     if not facts["warnings"]:
@@ -117,9 +116,9 @@ def downscale_for(path: Path) -> int | None:
     """What the size of photos must be divided by to fit in a part of the memory; None for 1."""
     if path.is_file():
         return None
-    sizes = [picture_size(file) for file in path.rglob("*") if is_picture(file)]
+    sizes = [picture_size(file) for file in path.rglob("*") if is_photo(file)]
     num_bytes = BYTES_PER_PIXEL * sum(width * height for width, height in sizes)
-    factor = math.ceil(math.sqrt(num_bytes / (PHOTO_SHARE * machine_memory())))
+    factor = math.ceil(math.sqrt(num_bytes / (PHOTO_SHARE * machine_bytes())))
     return factor if factor > 1 else None
 
 

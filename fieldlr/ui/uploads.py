@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from fieldlr.data import is_source
-from fieldlr.data.images import IMAGE_SUFFIXES
+from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.mesh import SUFFIXES as MESH_SUFFIXES
-from fieldlr.data.picture_folder import is_picture
 from fieldlr.errors import FieldlrError
 
 MAX_MEMBERS = 5000
@@ -21,6 +20,9 @@ MAX_BYTES = 8 << 30
 MAX_RATIO = 200  # of an archive's bytes: photos hardly shrink, a zip bomb is nothing else
 RATIO_FREE_BYTES = 16 << 20  # below this much nobody is harmed
 CHUNK_BYTES = 1 << 20
+MOST_LEVELS = 32
+# Others expand a whole block at a time, whatever is asked of them.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 SOLIDS = (*MESH_SUFFIXES, ".npz", ".npy")
 NOTES = (".json", ".txt", ".bin")
@@ -93,7 +95,7 @@ def find_source(folder: Path) -> Path:
 
 def photos_in(folder: Path) -> list[Path]:
     """The photos that lie directly in a folder."""
-    return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
+    return sorted(path for path in folder.iterdir() if is_photo(path))
 
 
 def _check_file(file: Path) -> None:
@@ -129,7 +131,7 @@ def _named_places(transforms: Path) -> dict[str, str]:
     try:
         frames = json.loads(transforms.read_text()).get("frames", [])
         paths = [str(frame["file_path"]) for frame in frames]
-    except (ValueError, AttributeError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return {}  # The reader will say what is wrong with it.
     return {PurePosixPath(p).name: p for p in paths if _inside(p)}
 
@@ -146,6 +148,10 @@ def _vetted(packed: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
             raise FieldlrError(f"the archive's {name[:80]!r} leads out of it. Pack it again.")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise FieldlrError(f"the archive's {name[:80]!r} is a link. Pack the file itself.")
+        if name.count("/") > MOST_LEVELS:
+            raise FieldlrError(f"the archive's {name[:80]!r} lies too deep. Pack it flatter.")
+        if member.compress_type not in COMPRESSIONS:
+            raise FieldlrError("the archive is packed in a rare way. Pack it as an ordinary zip.")
         if member.flag_bits & 1:
             raise FieldlrError("the archive wants a password. Pack it without one.")
         suffix = PurePosixPath(name).suffix.lower()

@@ -93,7 +93,7 @@ HOSTILE = {
     "no shape": ({"packed": npy(BITS)}, "holds `packed` and `shape`"),
     "empty": ({"packed": npy(BITS), "shape": npy(SHAPE)}, "are empty"),
     "full": ({"packed": npy(~BITS), "shape": npy(SHAPE)}, "are full"),
-    "wrong type": ({"packed": npy(BITS.astype(np.uint16)), "shape": npy(SHAPE)}, "must be uint8"),
+    "wrong type": ({"packed": npy(BITS.astype(np.uint16)), "shape": npy(SHAPE)}, "uint8"),
     "box inside out": (
         {
             "packed": npy(BITS + 1),

@@ -111,7 +111,7 @@ def test_words_of_strangers_are_no_markdown():
 
 def test_photos_too_large_for_the_memory_are_read_smaller(monkeypatch):
     assert checks.downscale_for(example("windmill")) is None
-    monkeypatch.setattr(checks, "machine_memory", lambda: 4 * 68 * 128 * 128)
+    monkeypatch.setattr(checks, "machine_bytes", lambda: 4 * 68 * 128 * 128)
     assert checks.downscale_for(example("windmill")) == 3
 
 

@@ -71,6 +71,13 @@ def link(name):
     return info
 
 
+def rare(name):
+    """A member compressed as only a bomb would be: half a gigabyte comes out of a step."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_BZIP2
+    return info
+
+
 @pytest.mark.parametrize(
     "members, word",
     [
@@ -79,6 +86,9 @@ def link(name):
         ([("C:/out.obj", b"v")], "leads out"),
         ([("a\\..\\..\\out.obj", b"v")], "leads out"),
         ([(link("mesh.obj"), b"/etc/passwd")], "is a link"),
+        ([("a/" * 900 + "mesh.obj", b"v")], "too deep"),
+        ([(rare("mesh.obj"), b"v" * 1000)], "in a rare way"),
+        ([("a" * 300 + ".obj", b"v")], "not a whole zip|too long"),
         ([("mesh.obj", b"")], "is empty"),
         ([("run.exe", b"MZ"), ("page.html", b"<script>")], "no photo, mesh or volume"),
         ([(f"{i}.png", b"x") for i in range(uploads.MAX_MEMBERS + 1)], "members"),
@@ -107,6 +117,12 @@ def test_a_file_that_is_none_is_refused(tmp_path, name, content, word):
     path.write_bytes(content)
     with pytest.raises(FieldlrError, match=word):
         taken(tmp_path, path)
+
+
+def test_what_is_nested_too_deep_is_left_to_the_reader(tmp_path):
+    (tmp_path / "transforms.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(FieldlrError, match="not readable as JSON"):
+        open_source(taken(tmp_path, tmp_path / "transforms.json"))
 
 
 def test_places_that_lead_out_of_the_folder_are_not_followed(tmp_path, png):

@@ -1,0 +1,253 @@
+"""Everything at once for some minutes: does memory stay flat, and is nothing left behind?
+
+python -m benchmarks.soak --minutes 60 [--pages 50] [--uploads 500] [--out soak.json]
+
+One process fits, compresses, evaluates and makes meshes, over and over. Beside it a server of the
+app answers pages that ask every second how things stand, and takes uploads, a third of which are
+damaged. All on the loopback address; Unix alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from gradio_client import Client, handle_file
+
+from benchmarks.fuzz import seeds
+from benchmarks.fuzz.damage import damaged, random_edits
+from benchmarks.measure import machine
+from fieldlr import load, reconstruct
+from fieldlr.examples import example
+from fieldlr.jobs import JobStore
+from fieldlr.pipeline import compress, evaluate
+from fieldlr.products import make_mesh
+from fieldlr.runs import open_run
+
+PATIENCE_SECONDS, PAGE_SECONDS = 120.0, 1.0
+# Of the rows of the table, the first are left out of what is compared: things are loaded then.
+SETTLING = 0.25
+UPLOADS = {
+    "mesh.ply": lambda: seeds.mesh(".ply")["mesh.ply"],
+    "mesh.glb": lambda: seeds.mesh(".glb")["mesh.glb"],
+    "volume.npz": lambda: seeds.volume_npz()["volume.npz"],
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the two processes hold at one moment."""
+
+    seconds: float
+    rounds: int
+    uploads: int
+    refused: int
+    page_ms: float  # the median of the last answers, and the slowest in twenty
+    page_ms_95: float
+    mib: float
+    threads: int
+    files: int
+    children: int
+    server_mib: float
+    server_threads: int
+    server_files: int
+    server_children: int
+
+
+def holdings(process: psutil.Process) -> tuple[float, int, int, int]:
+    """(MiB, threads, open files and sockets, children) of a process."""
+    with process.oneshot():
+        mib, threads = process.memory_info().rss / 2**20, process.num_threads()
+    return mib, threads, process.num_fds(), len(process.children(recursive=True))
+
+
+def work(folder: Path, seed: int) -> None:
+    """One round: a shape and a scene fitted, compressed, evaluated and made a mesh of."""
+    how = {"vase": {"grid": 64, "steps": 60}, "windmill": {"downscale": 4, "steps": 20}}
+    for name, options in how.items():
+        place = folder / f"{name}-{seed}"
+        run = reconstruct(example(name), place, seed=seed, **options)
+        compress(run, place / "field.flr")
+        evaluate(open_run(place), resolution=48)
+        field = load(place / "field.flr")
+        threshold = None if name == "vase" else 0.5
+        make_mesh(field, 32, threshold)
+
+
+class Pages:
+    """Pages that are open: each asks every second, and remembers how long it waited."""
+
+    def __init__(self, address: str, count: int):
+        self.address, self.ended, self.errors = address, threading.Event(), 0
+        self.waits: list[float] = []
+        self.threads = [threading.Thread(target=self._look, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _look(self) -> None:
+        with httpx.Client(timeout=60.0) as client:
+            client.get(self.address)
+            while not self.ended.wait(PAGE_SECONDS * random.uniform(0.8, 1.2)):
+                began = time.perf_counter()
+                try:
+                    good = client.get(f"{self.address}/fieldlr/jobs").status_code == 200
+                except httpx.HTTPError:
+                    good = False
+                self.errors += not good
+                self.waits.append(1000 * (time.perf_counter() - began))
+
+    def recent(self) -> tuple[float, float]:
+        """(median, slowest in twenty) of the last waits in ms."""
+        waits = sorted(self.waits[-500:]) or [0.0]
+        return statistics.median(waits), waits[int(0.95 * (len(waits) - 1))]
+
+    def end(self) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(60.0)
+
+
+class Uploads:
+    """Files that are sent one after the other, a third of them damaged."""
+
+    def __init__(self, address: str, folder: Path, total: int, seconds: float):
+        self.client, self.folder = Client(address, verbose=False), folder
+        self.total, self.pause = total, seconds / max(total, 1)
+        self.taken, self.refused, self.unexpected = 0, 0, Counter()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._send, daemon=True)
+        self.thread.start()
+
+    def _send(self) -> None:
+        draw, began = random.Random(0), time.monotonic()
+        for number, name in zip(range(self.total), itertools.cycle(UPLOADS), strict=False):
+            data = UPLOADS[name]()
+            if number % 3 == 2:
+                data = damaged(data, random_edits(draw)) or b"nothing"
+            path = self.folder / name
+            path.write_bytes(data)
+            try:
+                self.client.predict([handle_file(path)], api_name="/check")
+                self.taken += 1
+            except Exception as error:
+                self._note(error)
+            if self.ended.wait(max(0.0, began + (number + 1) * self.pause - time.monotonic())):
+                return
+
+    def _note(self, error: Exception) -> None:
+        self.refused += 1
+        if type(error).__name__ != "AppError" or not str(error).rstrip().endswith("."):
+            self.unexpected[f"{type(error).__name__}: {str(error)[:120]}"] += 1
+
+    def end(self) -> None:
+        self.ended.set()
+        self.thread.join(PATIENCE_SECONDS)
+        self.client.close()
+
+
+def start_server(workspace: Path) -> tuple[subprocess.Popen, str]:
+    """A server of the app, once it answers, and its address."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port = trial.getsockname()[1]
+    words = ["app", "--port", str(port), "--workspace", str(workspace)]
+    server = subprocess.Popen([sys.executable, "-m", "fieldlr", *words])
+    address, until = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE_SECONDS
+    while not answers(address):
+        if time.monotonic() > until or server.poll() is not None:
+            raise RuntimeError("the app did not start")
+        time.sleep(0.2)
+    return server, address
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/fieldlr/jobs").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def soak(folder: Path, seconds: float, num_pages: int, num_uploads: int) -> dict:
+    """Runs everything; the rows of the table and what was left behind."""
+    server, address = start_server(folder / "workspace")
+    own, other, rows = psutil.Process(), psutil.Process(server.pid), []
+    pages, uploads = Pages(address, num_pages), Uploads(address, folder, num_uploads, seconds)
+    began, rounds, shown = time.monotonic(), 0, 0.0
+    print(
+        " s  rounds  uploads refused  page ms  95 %  | own MiB threads files children | server ..."
+    )
+    try:
+        while (now := time.monotonic() - began) < seconds:
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                work(Path(place), rounds)
+            rounds += 1
+            if now - shown >= seconds / 40 or not rows:
+                shown = now
+                sent = (uploads.taken + uploads.refused, uploads.refused)
+                held = (*holdings(own), *holdings(other))
+                rows.append(Row(now, rounds, *sent, *pages.recent(), *held))
+                print(*(f"{value:>7.0f}" for value in asdict(rows[-1]).values()), flush=True)
+    finally:
+        pages.end()
+        uploads.end()
+        children = other.children(recursive=True)
+        server.terminate()
+        server.wait(PATIENCE_SECONDS)
+    left = [child for child in psutil.wait_procs(children, 10.0)[1] if child.is_running()]
+    return {
+        "rows": [asdict(row) for row in rows],
+        "page_errors": pages.errors,
+        "uploads": uploads.taken + uploads.refused,
+        "refused": uploads.refused,
+        "unexpected": dict(uploads.unexpected),
+        "processes_left": len(left),
+        "sources": len(list((folder / "workspace/sources").glob("*/source.json"))),
+        "sources_taken": uploads.taken,
+        "folders_of_nothing": sum(
+            not (place / "source.json").exists()
+            for place in (folder / "workspace/sources").iterdir()
+        ),
+        "jobs": len(list(JobStore(folder / "workspace").jobs())),
+    }
+
+
+def growth(rows: list[dict], name: str) -> float:
+    """How much more the last quarter holds than the first one after everything is loaded."""
+    settled = [row[name] for row in rows[int(SETTLING * len(rows)) :]]
+    part = max(1, len(settled) // 4)
+    return statistics.median(settled[-part:]) - statistics.median(settled[:part])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--pages", type=int, default=50)
+    parser.add_argument("--uploads", type=int, default=500)
+    parser.add_argument("--out", type=Path, default=Path("soak.json"))
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = soak(Path(folder), 60.0 * asked.minutes, asked.pages, asked.uploads)
+    for name in [name for name in found["rows"][0] if name.endswith(("mib", "threads", "files"))]:
+        found[f"{name}_growth"] = growth(found["rows"], name)
+    asked.out.write_text(json.dumps({"machine": machine(), **found}, indent=1))
+    for name, value in found.items():
+        if name != "rows":
+            print(f"{name.replace('_', ' '):>24}  {value}")
+
+
+if __name__ == "__main__":
+    main()

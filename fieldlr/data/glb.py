@@ -1,0 +1,56 @@
+"""What a .glb asks for before it is believed: a few bytes may name gigabytes.
+
+A file names its arrays in a JSON head, and may use each as often as it likes: in many meshes, of
+which each may stand in many places. Arrays without bytes are zeros, as many as the file says.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from fieldlr.errors import FieldlrError
+
+HEAD = struct.Struct("<5I")  # magic, version, length; the JSON's length and kind
+MOST_NUMBERS = 1 << 28
+MOST_NODES, MOST_LEVELS, MOST_PARTS = 20_000, 200, 20_000
+
+
+def require_modest(data: bytes) -> None:
+    """FieldlrError where a .glb asks for more than its limits; any error where it is none."""
+    _, _, _, length, _ = HEAD.unpack_from(data)
+    header = json.loads(data[HEAD.size : HEAD.size + length])
+    counts = [3 * accessor["count"] for accessor in header.get("accessors", [])]
+    parts = [mesh["primitives"] for mesh in header.get("meshes", [])]
+    sizes = [sum(_size(part, counts) for part in mesh) for mesh in parts]
+    nodes = header.get("nodes", [])
+    places = [node["mesh"] for node in nodes if "mesh" in node]
+    used = sum(counts) + sum(sizes) + sum(sizes[mesh] for mesh in places)
+    num_parts = sum(map(len, parts)) + sum(len(parts[mesh]) for mesh in places)
+    asked = {
+        "numbers": (used, MOST_NUMBERS),
+        "nodes": (len(nodes), MOST_NODES),
+        "levels of nodes": (_levels(nodes), MOST_LEVELS),
+        "parts of meshes": (num_parts, MOST_PARTS),
+    }
+    for what, (number, most) in asked.items():
+        if number > most:
+            raise FieldlrError(
+                f"a .glb is read with at most {most:,} {what}; this one asks for {number:,}. Join "
+                "its meshes in an editor and export it again."
+            )
+
+
+def _size(part: dict, counts: list[int]) -> int:
+    """Numbers that one part of a mesh takes."""
+    used = [part["attributes"]["POSITION"], *([part["indices"]] if "indices" in part else [])]
+    return sum(counts[accessor] for accessor in used)
+
+
+def _levels(nodes: list[dict]) -> int:
+    """How deep the tree of nodes is; a circle is deeper than anything."""
+    depth, level = 0, set(range(len(nodes)))
+    while level and depth <= MOST_LEVELS:
+        level = {child for node in level for child in nodes[node].get("children", ())}
+        depth += 1
+    return depth
