@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(MISTAKE)
     except Stopped as stop:
         print(f"fieldlr: {stop}", file=sys.stderr)
-        result, code = stop.result, STOPPED
+        result, code = stop.result, stop.code
     except KeyboardInterrupt:
         print("fieldlr: stopped. A fit that had begun goes on with --resume.", file=sys.stderr)
         sys.exit(STOPPED)

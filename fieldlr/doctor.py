@@ -77,6 +77,12 @@ PARTS = (
         "import pycolmap",
     ),
     Part(
+        "distributed",
+        "dask[distributed]",
+        "batches over several machines",
+        "pip install 'fieldlr[cluster]'",
+    ),
+    Part(
         "tinycudann",
         "tinycudann",
         "grids and small networks on NVIDIA GPUs",

@@ -13,6 +13,7 @@ from fieldlr.packed import PackedRun
 from fieldlr.pipeline import SourceGone, reopen
 from fieldlr.process import prepare_process
 from fieldlr.runs import Run, write_whole
+from fieldlr.tasks import Task
 from fieldlr.training import FitConfig, FitReport
 
 
@@ -20,7 +21,7 @@ class Compression:
     """A field on its way to a file: pull `reports` to fine-tune it, then `finish`.
 
     Nothing is written before `finish`. Without `finetune` the field is rounded as it is, and the
-    source is wanted for measuring alone.
+    source is wanted for measuring alone. A `task` that is open already saves reading it.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Compression:
         bits: float | None = None,
         source: Path | None = None,
         finetune: FitConfig | None = None,
+        task: Task | None = None,
     ):
         prepare_process()
         self.out = Path(out)
@@ -38,7 +40,7 @@ class Compression:
         self.bits, self.about, self.field = bits, run.about(), run.load_field()
         self.task, self.note, self.tuning = None, None, None
         try:
-            self.task = reopen(run, source)
+            self.task = task or reopen(run, source)
         except SourceGone as error:
             if finetune is not None:
                 raise

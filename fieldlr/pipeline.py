@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +20,14 @@ from fieldlr.linears import LINEARS
 from fieldlr.packed import PackedRun
 from fieldlr.presets import FitOptions, field_config, fit_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.runs import Run, check_new, create_run, open_run, without_nan, write_json
+from fieldlr.runs import Run, check_new, create_run, open_run, write_json
+from fieldlr.runs.history import history
 from fieldlr.tasks import OccupancyTask, Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
-CHECKPOINT_SECONDS = 30.0
+# A checkpoint comes so often that little is lost with the process, and takes at most this share of
+# the time.
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = (5.0, 60.0), 0.02
 
 
 class Reconstruction:
@@ -74,15 +76,16 @@ class Reconstruction:
 
     def reports(self) -> Iterator[FitReport]:
         """Trains; yields a few reports a second and saves a checkpoint now and then."""
-        last = perf_counter()
-        # Line by line: somebody may be looking at it.
-        with open(self.run.folder / "history.jsonl", "a", buffering=1) as history:
+        least, most = CHECKPOINT_SECONDS
+        due = perf_counter() + least
+        with history(self.run.folder / "history.jsonl", self.state.step) as add:
             for report in fit(self.state, self.fit_config):
-                history.write(_history_line(report))
+                add(report)
                 yield report
-                if perf_counter() - last > CHECKPOINT_SECONDS:
+                if (began := perf_counter()) > due:
                     self.checkpoint()
-                    last = perf_counter()
+                    cost = perf_counter() - began
+                    due = began + min(max(least, cost / CHECKPOINT_SHARE), most)
 
     def checkpoint(self) -> None:
         """Keeps everything that is trained: the state to go on from, and the field as it is."""
@@ -109,6 +112,7 @@ class Reconstruction:
             "quality": figures[self.task.quality_name],
         }
         self.run.add_results({"fit": results, "eval": figures})
+        self.run.drop_checkpoint_before()
         return results | {"config": self.run.config}
 
     def _description(
@@ -158,14 +162,18 @@ def load(path: Path) -> Field:
 
 
 def evaluate(
-    run: Run | PackedRun, source: Path | None = None, resolution: int = 256
+    run: Run | PackedRun,
+    source: Path | None = None,
+    resolution: int = 256,
+    task: Task | None = None,
 ) -> dict[str, Any]:
     """The full evaluation of a run against its source, or against `source` where it is now.
 
-    A shape's mesh is judged at `resolution` samples along the longest edge.
+    A shape's mesh is judged at `resolution` samples along the longest edge. A `task` that is open
+    already saves reading the source once more.
     """
     prepare_process()
-    task = reopen(run, source)
+    task = task or reopen(run, source)
     field = run.load_field()
     figures = task.evaluate(field)
     if isinstance(task, OccupancyTask):
@@ -250,8 +258,3 @@ def _remembered(
 
 def _said(name: str, value: Any) -> str:
     return f"no --{name}" if value is None else f"--{name} {value}"
-
-
-def _history_line(report: FitReport) -> str:
-    """A line of history.jsonl."""
-    return json.dumps(without_nan(dataclasses.asdict(report))) + "\n"

@@ -1,9 +1,14 @@
 """Files and folders appear whole or not at all."""
 
+import os
+import subprocess
+import sys
+import time
+
 import pytest
 
 from fieldlr.errors import FieldlrError
-from fieldlr.files import new_folder
+from fieldlr.files import new_folder, replacing, sweep
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -41,3 +46,38 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FieldlrError, match="cannot be written"), new_folder(tmp_path / "file/new"):
         pytest.fail("the block must not be entered")
+
+
+WRITER = """
+import sys, time
+from fieldlr.files import replacing
+with replacing(sys.argv[1]) as draft:
+    draft.write_text("half")
+    print(draft, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_is_being_written_is_not(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    words = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as writer:
+        draft = tmp_path / os.path.basename(writer.stdout.readline().strip())
+        os.utime(draft, (time.time() - 60,) * 2)
+        sweep(tmp_path)
+        assert draft.read_text() == "half"
+        writer.kill()
+    assert path.read_text() == "old"
+    (tmp_path / ".a.part-of-mine.txt").touch()
+    sweep(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".a.part-of-mine.txt", "a.txt"]
+
+
+def test_a_block_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as draft:
+        draft.write_text("new")
+        raise RuntimeError
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from fieldlr.linears import SineLowRank
 from fieldlr.pipeline import Reconstruction, evaluate
 from fieldlr.presets import FitOptions
 from fieldlr.runs import open_run
+from fieldlr.runs.tensors import read_tensors
 from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
 from fieldlr.training import MAX_SETBACKS, FitConfig, FitState, fit
 
@@ -213,3 +215,52 @@ def test_a_broken_run_ends_in_a_sentence(ball_file, tmp_path, name):
         path.write_bytes(whole[:length])
         with pytest.raises(FieldlrError):
             fieldlr.load(run.folder)
+
+
+def test_a_broken_checkpoint_gives_way_to_the_one_before(ball_file, tmp_path):
+    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=40, width=16))
+    for report in fit.reports():
+        fit.checkpoint()
+        if report.step >= 2:
+            break
+    run, newest = fit.run, tmp_path / "run" / "checkpoint.safetensors"
+    before = run.load_checkpoint()[1]["step"] - 1
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1
+    newest.write_bytes(data)
+    with pytest.raises(FieldlrError, match="checksum"):
+        read_tensors(newest)
+    assert run.load_checkpoint()[1]["step"] <= before
+    # It goes on from there, and the broken one is never in the place of a whole one.
+    again = Reconstruction(ball_file, tmp_path / "run", resume=True)
+    for _ in again.reports():
+        pass
+    again.finish()
+    whole = fieldlr.reconstruct(ball_file, tmp_path / "whole", steps=40, width=16)
+    fields = [(folder / "field.safetensors").read_bytes() for folder in (run.folder, whole.folder)]
+    assert fields[0] == fields[1]
+    assert not (tmp_path / "run" / "checkpoint-before.safetensors").exists()
+
+
+def test_the_history_of_a_fit_that_was_killed_has_no_step_twice(ball_file, tmp_path):
+    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=40, width=16))
+    next(iter(fit.reports()))
+    fit.checkpoint()
+    path = tmp_path / "run" / "history.jsonl"
+    with open(path, "a") as file:
+        file.write('{"step": 39, "seconds": 1.0}\n{"step": 40, "sec')
+    again = Reconstruction(ball_file, tmp_path / "run", resume=True)
+    for _ in again.reports():
+        pass
+    steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 40
+
+
+def test_a_fit_that_was_killed_before_its_first_file_is_in_nobodys_way(ball_file, tmp_path):
+    leftover = tmp_path / "run" / ".config.part-abc01_xy.json"
+    leftover.parent.mkdir()
+    leftover.touch()
+    os.utime(leftover, (0, 0))
+    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
+    assert not leftover.exists()

@@ -47,7 +47,12 @@ class Source:
 
 def is_source(path: Path) -> bool:
     """Whether there is a reader for what lies there."""
-    return any(reader.can_read(path) for reader in READERS.values())
+    return kind_of(path) is not None
+
+
+def kind_of(path: Path) -> Kind | None:
+    """What lies there, by the first reader that says yes, without reading it."""
+    return next((reader.kind for reader in READERS.values() if reader.can_read(path)), None)
 
 
 def open_source(
@@ -85,7 +90,7 @@ def _opened(path: Path, downscale: int | None, grid: int | None, most_bytes: int
     for name, reader in READERS.items():
         if not reader.can_read(path):
             continue
-        asked = _asked(reader.kind, downscale, grid)
+        asked = asked_of(reader.kind, downscale, grid)
         return Source(reader.kind, name, reader.read(path, **asked, most_bytes=most_bytes))
     if path.is_dir() and any(is_photo(file) for file in path.iterdir()):
         raise FieldlrError(
@@ -99,8 +104,8 @@ def _opened(path: Path, downscale: int | None, grid: int | None, most_bytes: int
     )
 
 
-def _asked(kind: Kind, downscale: int | None, grid: int | None) -> dict[str, int]:
-    """What the reader of this kind is told, once it makes sense."""
+def asked_of(kind: Kind, downscale: int | None, grid: int | None) -> dict[str, int]:
+    """What the reader of this kind is told; FieldlrError where that makes no sense."""
     if downscale is not None and (kind != "photos" or downscale < 1):
         raise FieldlrError(
             f"--downscale divides the size of photos by 1 or more; got {downscale} for a {kind}."

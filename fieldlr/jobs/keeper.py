@@ -8,14 +8,13 @@ when nothing waits. A job that a dead keeper had started goes on; the next keepe
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
+from fieldlr.files import lock
 from fieldlr.jobs.store import CLAIMED, Job, JobStore, Lane
 from fieldlr.runs import write_json
 
@@ -74,29 +73,6 @@ def _note(store: JobStore, job: Job, code: int | None) -> None:
     if code is not None and code < 0 and store.result(job) is not None:
         code = None  # It was done before it was killed.
     write_json(store.path(job.id, "end.json"), store.outcome(job, code))
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[bool]:
-    """Whether this process now holds the lock; it goes with the process, however that ends."""
-    with open(path, "a+") as file:
-        try:
-            _take(file)
-        except OSError:
-            yield False
-            return
-        yield True
-
-
-def _take(file) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        return
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The verbs of the command line: each a dataclass of its flags, whose `run` gives the JSON."""
 
 from fieldlr.verbs.app import App
+from fieldlr.verbs.batch import Batch
 from fieldlr.verbs.bd import Bd
 from fieldlr.verbs.check import Check
 from fieldlr.verbs.compress import Compress
@@ -25,6 +26,7 @@ VERBS = {
     "compress": Compress,
     "study": Study,
     "bd": Bd,
+    "batch": Batch,
     "app": App,
     "demo": Demo,
     "doctor": Doctor,

@@ -15,11 +15,19 @@ RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
 
 
 class Stopped(Exception):
-    """The user, or a limit, stopped the work; what is finished is saved (exit code 3)."""
+    """The user, or a limit, stopped the work; what is finished is saved."""
+
+    code = 3
 
     def __init__(self, message: str, result: dict[str, Any]):
         super().__init__(message)
         self.result = result
+
+
+class PartlyFailed(Stopped):
+    """Some items of a batch failed, the rest is done."""
+
+    code = 4
 
 
 @dataclass(frozen=True, kw_only=True)

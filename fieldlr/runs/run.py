@@ -5,17 +5,17 @@ A `.flr` file opens in the place of a run (`packed.PackedRun`).
     config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
     checkpoint.safetensors  the whole state of the training, to go on from
+    checkpoint-before.safetensors  the one before, while a fit is under way
     cameras.safetensors     the photos' cameras, for runs made from photos
     results.json            what came of it
     history.jsonl           a line a report: step, seconds, loss, quality
 
-Every file is written beside its place and moved into it; none holds code.
+Every file is written beside its place and moved into it; tensors carry a checksum; none holds code.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,11 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.files import replacing
+from fieldlr.files import is_empty, link, replacing, sweep
 from fieldlr.geometry import Aabb, Similarity, Space, Vector
 from fieldlr.packed import PackedRun
+from fieldlr.runs.plain import read_json, write_json
+from fieldlr.runs.tensors import read_tensors, write_tensors
 
 FORMAT = 1
 NEEDED = (
@@ -102,11 +104,34 @@ class Run:
         write_json(self.folder / "results.json", self.results | results)
 
     def save_checkpoint(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-        write_tensors(self.folder / "checkpoint.safetensors", tensors, plain)
+        """Writes the newest checkpoint; the one before is kept until the fit is done."""
+        newest, before = self._checkpoints
+        if newest.exists():
+            with replacing(before) as draft:
+                link(newest, draft)
+        write_tensors(newest, tensors, plain)
 
     def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        path = self.folder / "checkpoint.safetensors"
-        return read_tensors(path) if path.exists() else None
+        """The newest one that is whole; None where there is none yet."""
+        newest, before = self._checkpoints
+        try:
+            return read_tensors(newest) if newest.exists() else None
+        except FieldlrError:
+            if not before.exists():
+                raise
+            saved = read_tensors(before)
+            newest.unlink()  # Lest the next one to be written puts it in the place of a whole one.
+            return saved
+
+    def drop_checkpoint_before(self) -> None:
+        """For a fit that is done: the newest checkpoint is all that it can go on from."""
+        self._checkpoints[1].unlink(missing_ok=True)
+
+    @property
+    def _checkpoints(self) -> tuple[Path, Path]:
+        names = ("checkpoint", "checkpoint-before")
+        newest, before = (self.folder / f"{name}.safetensors" for name in names)
+        return newest, before
 
     def save_field(self, field: Field) -> None:
         tensors = {name: value.detach() for name, value in field.state_dict().items()}
@@ -150,11 +175,12 @@ class Run:
 
 def check_new(folder: Path) -> None:
     """FieldlrError where a new run cannot have this folder."""
+    sweep(folder)  # A fit that was killed before it had anything to keep is in nobody's way.
     if (folder / "config.json").exists():
         raise FieldlrError(
             f"{folder} already holds a run. Give --resume to go on with it, or another --out."
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         raise FieldlrError(
             f"a run wants a folder of its own; {folder} is there and not empty. Give another --out."
         )
@@ -221,53 +247,3 @@ def empty_field(config: dict[str, Any], generator: torch.Generator | None = None
             f"the run's config.json lacks or misstates something ({type(error).__name__}: "
             f"{str(error)[:100]}). Copy the whole run folder again."
         ) from None
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes plain values so that the file is always the old or the new one."""
-    write_whole(path, json.dumps(without_nan(value), indent=1).encode())
-
-
-def without_nan(value: Any) -> Any:
-    """Plain values with None for what is not a finite number: JSON has no word for it."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-    """Writes tensors and plain values as one safetensors file."""
-    from safetensors.torch import save
-
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_whole(path, save(tensors, {"fieldlr": json.dumps(plain)}))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the place, to the disk, then moves into it."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise FieldlrError(
-            f"{path} cannot be read as JSON ({error}). Restore or remove it."
-        ) from None
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, plain values) of a file that `write_tensors` wrote."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-            plain = json.loads((file.metadata() or {}).get("fieldlr", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise FieldlrError(f"{path} is broken or missing ({error}). Copy the run again.") from None
-    return tensors, plain

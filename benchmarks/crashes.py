@@ -1,0 +1,256 @@
+"""kill -9 at random moments: what is on the disk then, and whether the same command finishes.
+
+    python -m benchmarks.crashes [KILLS] [--seed S] [--only fit,mesh] [--out crashes.json]
+
+Each verb runs once undisturbed. Then it is killed, at moments drawn uniformly from the later two
+thirds of that time (before, it only imports), KILLS_A_LIFE times in the same folder; after each
+kill every file there must be whole, and what was there before must be as it was or be the new one.
+The last run is left alone: it must find nothing in its way, end well, leave nothing but results,
+and these must be, byte for byte, those of the undisturbed run. A fault is survived if all this
+holds; half an hour for 100 kills on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from fieldlr import codec
+from fieldlr.errors import FieldlrError
+from fieldlr.files import DRAFT
+from fieldlr.runs.tensors import read_tensors
+
+KILLS_A_LIFE = 4
+FIT = ["--width", "64", "--steps", "1200", "--backbone", "sine-low-rank", "--rank", "2"]
+STUDY = ["--backbones", "full,low-rank", "--ranks", "1,2", "--width", "64", "--steps", "200"]
+MANIFEST = """\
+defaults: {backbone: sine-low-rank, rank: 2, width: 64, steps: 400, resolution: 48}
+items:
+  - {source: ball.npy, outputs: [compress, mesh]}
+  - {source: box.npy, outputs: [compress, eval]}
+"""
+# The words of each verb, and which of its files must be the same as without any fault.
+VERBS = {
+    "fit": (["fit", "ball.npy", "--out", "out", "--resume", *FIT], ["out/field.safetensors"]),
+    "compress": (["compress", "run", "--out", "out/x.flr"], ["out/x.flr"]),
+    "mesh": (["mesh", "run", "--out", "out/x.glb", "--resolution", "160"], ["out/x.glb"]),
+    "batch": (
+        ["batch", "manifest.yaml", "--out", "out"],
+        ["out/ball/field.flr", "out/ball/mesh.glb", "out/box/field.flr", "out/box/eval.json"],
+    ),
+    "study": (
+        ["study", "ball.npy", "--out", "out", *STUDY],
+        ["out/full.json", "out/low-rank.json", "out/bd.json"],
+    ),
+}
+
+
+@dataclass
+class Tally:
+    """What has become of the faults of one verb."""
+
+    injected: int = 0
+    lost: int = 0
+    seconds: float = 0.0  # of the undisturbed run
+    wrong: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kills", type=int, nargs="?", default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default=",".join(VERBS))
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    verbs, moments = asked.only.split(","), random.Random(asked.seed)
+    tallies = {verb: Tally() for verb in verbs}
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        make_inputs(root / "inputs")
+        for index, verb in enumerate(verbs):
+            kills = asked.kills // len(verbs) + (index < asked.kills % len(verbs))
+            torture(verb, kills, root, moments, tallies[verb])
+            print_line(verb, tallies[verb])
+    injected, lost = (sum(getattr(t, n) for t in tallies.values()) for n in ("injected", "lost"))
+    print(f"faults injected {injected}, survived {injected - lost}, lost {lost}")
+    if asked.out:
+        plain = {verb: vars(tally) for verb, tally in tallies.items()}
+        asked.out.write_text(json.dumps(plain, indent=1))
+    sys.exit(1 if lost else 0)
+
+
+def print_line(verb: str, tally: Tally) -> None:
+    print(
+        f"{verb:9} {tally.injected:4} kills in runs of {tally.seconds:.1f} s, {tally.lost} lost",
+        flush=True,
+    )
+    for text in tally.wrong:
+        print("         ", text, flush=True)
+
+
+def make_inputs(folder: Path) -> None:
+    """Two small solids, a manifest, and a run to make files of."""
+    folder.mkdir()
+    axes = np.meshgrid(*[np.linspace(-1, 1, 32)] * 3, indexing="ij")
+    np.save(folder / "ball.npy", sum(a * a for a in axes) < 0.5)
+    np.save(folder / "box.npy", np.maximum.reduce([abs(a) for a in axes]) < 0.6)
+    (folder / "manifest.yaml").write_text(MANIFEST)
+    words = ["fit", "ball.npy", "--out", "run", *FIT, "--quiet"]
+    start(folder, words).wait()
+
+
+def torture(verb: str, kills: int, root: Path, moments: random.Random, tally: Tally) -> None:
+    """Kills a verb so many times, life after life, and compares every life's end."""
+    words, same = VERBS[verb]
+    plain = new_life(root / f"{verb}-plain", root / "inputs", verb)
+    began = time.perf_counter()
+    finish(plain, words)
+    tally.seconds = time.perf_counter() - began
+    expected = {name: digest(plain / name) for name in same}
+    life = 0
+    while tally.injected < kills:
+        folder = new_life(root / f"{verb}-{life}", root / "inputs", verb)
+        faults = min(KILLS_A_LIFE, kills - tally.injected)
+        wrong = live(folder, words, expected, faults, moments, tally)
+        tally.injected += faults
+        if wrong:
+            tally.lost += faults
+            tally.wrong += [f"life {life}: {text}" for text in wrong]
+        else:
+            shutil.rmtree(folder)
+        life += 1
+
+
+def new_life(folder: Path, inputs: Path, verb: str) -> Path:
+    """A folder with the inputs; where a file is to be replaced, an earlier one is there."""
+    shutil.copytree(inputs, folder)
+    if verb in ("compress", "mesh"):
+        target = folder / VERBS[verb][1][0]
+        target.parent.mkdir()
+        more = ["--bits", "4"] if verb == "compress" else ["--resolution", "24"]
+        words = [*VERBS[verb][0][:4], *more, "--quiet"]
+        start(folder, words).wait()
+    return folder
+
+
+def live(
+    folder: Path,
+    words: list[str],
+    expected: dict[str, str],
+    faults: int,
+    moments: random.Random,
+    tally: Tally,
+) -> list[str]:
+    """Kills, looks, and at last finishes; a sentence for everything that is wrong."""
+    wrong, out = [], folder / "out"
+    for _ in range(faults):
+        earlier = {name: digest(folder / name) for name in expected}
+        process = start(folder, words)
+        try:
+            process.wait(moments.uniform(0.33, 1.0) * tally.seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        wrong += broken(out)
+        for name, before in earlier.items():
+            if before and digest(folder / name) not in (before, expected[name]):
+                wrong.append(f"{name} is neither the old nor the new one")
+    try:
+        finish(folder, words)
+    except FieldlrError as error:
+        return [*wrong, str(error)]
+    wrong += broken(out)
+    wrong += [f"{path.name} is left over" for path in out.rglob(".*") if DRAFT.fullmatch(path.name)]
+    wrong += [f"{name} differs" for name, own in expected.items() if digest(folder / name) != own]
+    if left := processes_in(folder):
+        wrong.append(f"processes are left over: {left}")
+    return wrong
+
+
+def start(folder: Path, words: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "fieldlr", *words],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=open(folder / "errors.txt", "wb"),
+    )
+
+
+def finish(folder: Path, words: list[str]) -> None:
+    code = start(folder, words).wait()
+    if code:
+        said = (folder / "errors.txt").read_text().strip().splitlines()
+        raise FieldlrError(f"it ended with {code}: {said[-1] if said else ''}")
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Processes that work in a folder."""
+    told = [process.info for process in psutil.process_iter(["pid", "cwd"])]
+    return [i["pid"] for i in told if i["cwd"] and Path(i["cwd"]).is_relative_to(folder)]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def broken(folder: Path) -> list[str]:
+    """A sentence for every file that is not whole."""
+    wrong = []
+    for path in sorted(folder.rglob("*")):
+        look = LOOKS.get(path.suffix)
+        if look is None or DRAFT.fullmatch(path.name):
+            continue
+        try:
+            look(path)
+        except (FieldlrError, ValueError, OSError) as error:
+            wrong.append(f"{path.relative_to(folder)} is broken: {error}")
+    return wrong
+
+
+def look_at_json(path: Path) -> None:
+    json.loads(path.read_text())
+
+
+def look_at_page(path: Path) -> None:
+    if not path.read_text().rstrip().endswith(("</html>", "</svg>")):
+        raise ValueError("it ends too early")
+
+
+def look_at_glb(path: Path) -> None:
+    data = path.read_bytes()
+    if data[:4] != b"glTF" or int.from_bytes(data[8:12], "little") != len(data):
+        raise ValueError("its length is not what it says")
+
+
+def look_at_picture(path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.load()
+
+
+LOOKS = {
+    ".json": look_at_json,
+    ".html": look_at_page,
+    ".svg": look_at_page,
+    ".glb": look_at_glb,
+    ".flr": lambda path: codec.decode(path.read_bytes()),
+    ".safetensors": read_tensors,
+    ".jpg": look_at_picture,
+}
+
+
+if __name__ == "__main__":
+    main()

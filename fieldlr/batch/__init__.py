@@ -1,0 +1,5 @@
+"""Many sources at once: a manifest, checked, carried out and reported."""
+
+from fieldlr.batch.batch import Batch as Batch
+from fieldlr.batch.batch import BatchReport as BatchReport
+from fieldlr.batch.manifest import read_manifest as read_manifest

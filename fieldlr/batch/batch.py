@@ -1,0 +1,183 @@
+"""A batch: the items of a manifest in one folder, each done once, reported as they end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+from fieldlr.batch.item import Item, Record, is_done
+from fieldlr.batch.manifest import Manifest
+from fieldlr.batch.report import write_report
+from fieldlr.errors import FieldlrError
+from fieldlr.files import lock, sweep
+from fieldlr.runs import make_folder
+from fieldlr.workers import Event, Work
+
+Status = Literal["done", "failed", "skipped"]
+STOPPED = "stopped before it was done; the same command goes on with it."
+# Carries out works and yields what becomes of them: `workers.carry_out`, or a cluster's.
+Carry = Callable[[list[Work]], Iterator[Event | None]]
+
+
+@dataclass
+class State:
+    """What has become of an item so far."""
+
+    item: Item
+    status: Status = "skipped"
+    error: str | None = None
+    reused: bool = False
+    result: dict[str, Any] = field(default_factory=dict)  # of one that is done
+    share: float = 0.0  # in [0, 1], of one under way
+    began: float | None = None  # by `perf_counter`
+    took: float = 0.0  # seconds in this batch
+    causes: list[str] = field(default_factory=list)  # of attempts that died
+
+    @property
+    def over(self) -> bool:
+        return self.status != "skipped"
+
+    def plain(self) -> dict[str, Any]:
+        """As the report gives it."""
+        told = {"name": self.item.name, "status": self.status, "seconds": round(self.took, 3)}
+        told |= {"quality": None, "error": self.error, "source": self.item.source}
+        if self.reused:
+            told["reused"] = True
+        if self.causes:
+            told["retried"] = self.causes
+        return told | self.result
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """Where a batch stands, after something has become of one of its items, or nothing has."""
+
+    event: Event | None
+    done: int
+    failed: int
+    total: int
+    progress: float  # in [0, 1], over all items
+    seconds_left: float | None
+
+
+class Batch:
+    """Pull `reports` to go on; stop pulling to stop. The folder is this batch's until `close`."""
+
+    def __init__(self, manifest: Manifest, out: Path):
+        self.manifest, self.out = manifest, Path(out).resolve()
+        make_folder(self.out)
+        self._stack = ExitStack()
+        if not self._stack.enter_context(lock(self.out / ".lock")):
+            raise FieldlrError(
+                f"another batch works in {self.out}. Wait for its end, or give another --out."
+            )
+        sweep(self.out)
+        self.states = {item.name: State(item) for item in manifest.items}
+        for state in self.states.values():
+            if is_done(state.item, self.folder(state.item)):
+                self._reuse(state)
+        self.began = perf_counter()
+        self.finished = False
+
+    def folder(self, item: Item) -> Path:
+        return self.out / item.name
+
+    def _reuse(self, state: State) -> None:
+        state.status, state.reused = "done", True
+        state.result = Record.read(self.folder(state.item)).result()
+
+    def reports(self, carry: Carry) -> Iterator[BatchReport]:
+        """Does every item that is missing, by `carry`; the report is written after each."""
+        self.save()
+        works = [self._work(state.item) for state in self.states.values() if not state.over]
+        events = carry(works)
+        try:
+            for event in events:
+                if event is not None:
+                    self._take(self.states[event.name], event)
+                yield self._report(event)
+            self.finished = True
+        finally:
+            events.close()
+            for state in self.states.values():
+                if not state.over and state.began is not None:
+                    state.error = STOPPED
+            self.save()
+
+    def _work(self, item: Item) -> Work:
+        settings = {"item": dataclasses.asdict(item), "folder": str(self.folder(item))}
+        return Work(item.name, "fieldlr.batch.child", settings)
+
+    def _take(self, state: State, event: Event) -> None:
+        if event.kind == "began":
+            state.began = state.began or perf_counter()
+            return
+        if event.kind == "progress":
+            state.share = event.told["share"]
+            return
+        if event.kind == "retried":
+            state.causes.append(event.told["cause"])
+            return
+        state.status = event.kind
+        now = perf_counter()
+        state.took = now - (state.began or now)
+        if event.kind == "done":
+            state.result = event.told
+        else:
+            state.error = event.told["error"]
+        self._keep_log(state.item, event.told.get("log", ""))
+        self.save()
+
+    def _keep_log(self, item: Item, log: str) -> None:
+        """Keeps what the process of a failed item said, where it said something."""
+        with suppress(OSError):  # What failed may be the folder itself.
+            path = self.folder(item) / "log.txt"
+            path.write_text(log) if log else path.unlink(missing_ok=True)
+
+    def _report(self, event: Event | None) -> BatchReport:
+        states = self.states.values()
+        total = len(states)
+        done, failed = (sum(s.status == name for s in states) for name in ("done", "failed"))
+        progress = sum(1.0 if state.over else state.share for state in states) / max(total, 1)
+        return BatchReport(event, done, failed, total, progress, self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
+        """What is under way and what waits takes as long as the others did, as many at a time."""
+        now, states = perf_counter(), self.states.values()
+        took = [state.took for state in states if state.over and not state.reused]
+        going = [state for state in states if not state.over and state.began is not None]
+        took += [(now - state.began) / state.share for state in going if state.share > 0.05]
+        if not took:
+            return None
+        left = sum(1.0 - state.share for state in states if not state.over)
+        return sum(took) / len(took) * left / max(len(going), 1)
+
+    def result(self) -> dict[str, Any]:
+        """What the report says."""
+        states = [state.plain() for state in self.states.values()]
+        counts = {
+            name: sum(state["status"] == name for state in states)
+            for name in ("done", "failed", "skipped")
+        }
+        return {
+            "out": str(self.out),
+            **counts,
+            "reused": sum(state.reused for state in self.states.values()),
+            "seconds": round(perf_counter() - self.began, 3),
+            "finished": self.finished,
+            "notes": list(self.manifest.notes),
+            "items": states,
+        }
+
+    def save(self) -> None:
+        """Writes report.json and report.html, where there is room for them."""
+        with suppress(FieldlrError):
+            write_report(self.out, self.result())
+
+    def close(self) -> None:
+        self._stack.close()

@@ -1,0 +1,145 @@
+"""The process of an item: does what is missing of it, step by step, and notes each.
+
+    python -m fieldlr.batch.child
+
+Killed at any moment, it leaves a folder from which the next process goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from fieldlr.batch.item import Item, Record, fingerprint
+from fieldlr.batch.outputs import STEPS, Workbench
+from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
+from fieldlr.files import lock, sweep
+from fieldlr.runs import make_folder, open_run
+from fieldlr.workers.fits import fitting
+from fieldlr.workers.work import GRACE_SECONDS, Told, serve
+
+FIT_SHARE = 0.8  # of an item's progress, where a field is wanted
+POLL_SECONDS = 0.2
+# A process that lost its worker has so long to notice and to save; it has the folder until then.
+PATIENCE_SECONDS = GRACE_SECONDS + 160.0
+TRASH = ".old-"
+
+
+def work(settings: Told) -> Generator[Told, None, Told]:
+    """Does an item: yields its step and how far it is, returns what the report says of it."""
+    item = Item(**settings["item"])
+    folder = Path(settings["folder"])
+    make_folder(folder)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with lock(folder / ".lock") as held:
+            if held:
+                return (yield from _Steps(item, folder).take())
+        if time.monotonic() > until:
+            raise FieldlrError(f"another process works in {folder}. Wait for its end.")
+        yield {"step": "wait", "share": 0.0}
+        time.sleep(POLL_SECONDS)
+
+
+@dataclass
+class _Steps:
+    """The steps of an item in its folder, which is this process's alone."""
+
+    item: Item
+    folder: Path
+
+    def take(self) -> Generator[Told, None, Told]:
+        began = perf_counter()
+        self.record = Record.read(self.folder)
+        earlier = self.record.seconds
+        self._clear()
+        bench = Workbench(self.item, self.folder)
+        try:
+            if self.item.fits:
+                yield from self._fit(bench)
+            yield from self._outputs(bench)
+        finally:
+            self.record.seconds = earlier + perf_counter() - began
+            self.record.write(self.folder)
+        return self.record.result()
+
+    def _clear(self) -> None:
+        """Removes what killed processes have left, and what was made by another asking."""
+        sweep(self.folder)
+        for old in self.folder.glob(f"{TRASH}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        now = fingerprint(Path(self.item.source))
+        same = self.record.begun == self.item.fit_asked
+        if same and self.record.source != now and (self.folder / "run" / "config.json").exists():
+            reading = self.item.reading
+            content = open_source(Path(self.item.source), **reading).content
+            same = open_run(self.folder / "run").content_hash == content.content_hash
+        if not same:
+            self._remove()
+            self.record = Record(begun=self.item.fit_asked)
+        self.record.source = now
+        self.record.write(self.folder)
+
+    def _remove(self) -> None:
+        """Takes away the results of an earlier asking: the record first, that it never errs."""
+        files = [name for known in self.record.done.values() for name in known["files"]]
+        Record().write(self.folder)
+        for name in ("run", "study"):
+            if (self.folder / name).exists():
+                # Moved, then removed: half a folder is never in the place of a whole one.
+                trash = self.folder / f"{TRASH}{name}-{time.time_ns()}"
+                os.replace(self.folder / name, trash)
+                shutil.rmtree(trash, ignore_errors=True)
+        for name in files:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _fit(self, bench: Workbench) -> Generator[Told, None, None]:
+        item, asked = self.item, self.item.fit_asked
+        if self.record.has(self.folder, "fit", asked):
+            return
+        # From here on the run changes, and nothing that was made of it before is true any more.
+        self.record.done = {}
+        self.record.write(self.folder)
+        where = {**item.reading, "device": item.device, "memory_gib": item.memory}
+        source, run = Path(item.source), self.folder / "run"
+        with closing(fitting(source, run, item.fit_options, **where)) as steps:
+            made = []
+            for told in _pulled(steps, made):
+                yield told | {"share": FIT_SHARE * told["share"]}
+        fit, results = made
+        figures = {name: value for name, value in results.items() if name not in ("run", "config")}
+        figures |= {"measure": fit.task.quality_name, "warnings": fit.source.content.warnings}
+        self.record.add(self.folder, "fit", asked, ["run/field.safetensors"], figures)
+        bench.opened = fit.task
+
+    def _outputs(self, bench: Workbench) -> Generator[Told, None, None]:
+        asked = {step: own for step, own in self.item.asked().items() if step != "fit"}
+        missing = [step for step in asked if not self.record.has(self.folder, step, asked[step])]
+        fitted = FIT_SHARE if self.item.fits else 0.0
+        for number, step in enumerate(missing):
+            with closing(STEPS[step].make(bench)) as making:
+                made = []
+                for share in _pulled(making, made):
+                    done = (number + share) / len(missing)
+                    yield {"step": step, "share": fitted + (1.0 - fitted) * done}
+            self.record.add(self.folder, step, asked[step], *made)
+
+
+def _pulled(making: Generator, made: list) -> Iterator:
+    """What a generator yields; what it returns goes into `made`."""
+    made += yield from making
+
+
+def main() -> None:
+    serve(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""An item of a batch: what is asked of it, and the record of what is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldlr.errors import FieldlrError
+from fieldlr.presets import FitOptions
+from fieldlr.runs import read_json, write_json
+
+# What each output depends on beside the fit itself.
+DEPENDS: dict[str, tuple[str, ...]] = {
+    "eval": ("resolution",),
+    "mesh": ("resolution",),
+    "render": ("size",),
+    "video": ("size", "frames"),
+    "compress": ("bits", "finetune"),
+    "study": ("backbones", "ranks", "seeds", "narrow"),
+    "thumbnail": (),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A source and what is wanted of it. All of it is plain values."""
+
+    name: str
+    source: str  # an absolute path
+    options: dict[str, Any]  # of `FitOptions`
+    reading: dict[str, int | None]  # downscale, grid
+    device: str = "auto"
+    memory: float | None = None  # GiB
+    outputs: tuple[str, ...] = ("eval",)
+    making: dict[str, Any] = dataclasses.field(default_factory=dict)  # how outputs are made
+
+    @property
+    def fit_options(self) -> FitOptions:
+        return FitOptions(**self.options)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a field is wanted, and not a study alone."""
+        return set(self.outputs) != {"study"}
+
+    @property
+    def fit_asked(self) -> str:
+        """A fingerprint of what the fit is asked to be."""
+        return _digest({"options": self.options, "reading": self.reading})
+
+    def asked(self) -> dict[str, str]:
+        """A fingerprint of what each step is asked to do: the fit, then every output."""
+        steps = {"fit": self.fit_asked} if self.fits else {}
+        for output in (*self.outputs, *(("thumbnail",) if self.fits else ())):
+            own = {name: self.making.get(name) for name in DEPENDS[output]}
+            steps[output] = _digest({"fit": self.fit_asked, "making": own})
+        return steps
+
+
+@dataclass
+class Record:
+    """item.json in the item's folder: what is done, by what asking, of which source.
+
+    Only the process that works on the item writes it.
+    """
+
+    begun: str = ""  # what the run in the folder was asked for
+    source: str = ""  # a fingerprint of the source's files
+    done: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by step
+    seconds: float = 0.0  # of all attempts
+
+    @staticmethod
+    def read(folder: Path) -> Record:
+        """The record of a folder; an empty one where there is none that can be read."""
+        path = folder / "item.json"
+        try:
+            return Record(**read_json(path)) if path.exists() else Record()
+        except (FieldlrError, TypeError):
+            return Record()
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "item.json", dataclasses.asdict(self))
+
+    def has(self, folder: Path, step: str, asked: str) -> bool:
+        """Whether a step is done as it is asked for now, and its files are there."""
+        known = self.done.get(step)
+        if known is None or known["asked"] != asked:
+            return False
+        return all(_size(folder / name) == size for name, size in known["files"].items())
+
+    def add(self, folder: Path, step: str, asked: str, files: list[str], figures: dict) -> None:
+        sizes = {name: _size(folder / name) for name in files}
+        self.done[step] = {"asked": asked, "files": sizes, "figures": figures}
+        self.write(folder)
+
+    def result(self) -> dict[str, Any]:
+        """What the report says of an item that is done."""
+        figures = {step: known["figures"] for step, known in self.done.items()}
+        return {
+            "seconds": round(self.seconds, 3),
+            "quality": figures.get("fit", {}).get("quality"),
+            "num_parameters": figures.get("fit", {}).get("num_parameters"),
+            "num_bytes": figures.get("compress", {}).get("num_bytes"),
+            "files": [name for known in self.done.values() for name in known["files"]],
+            "figures": figures,
+        }
+
+
+def is_done(item: Item, folder: Path) -> bool:
+    """Whether an earlier run of the batch has done all of this already."""
+    record = Record.read(folder)
+    if record.source != fingerprint(Path(item.source)):
+        return False
+    return all(record.has(folder, step, asked) for step, asked in item.asked().items())
+
+
+def fingerprint(source: Path) -> str:
+    """Names, sizes and times of a source's files: another one where it may have changed."""
+    if not source.exists():
+        return ""
+    files = sorted(source.rglob("*")) if source.is_dir() else [source]
+    states = [(str(path.relative_to(source)), path.stat()) for path in files if path.is_file()]
+    return _digest([(name, state.st_size, state.st_mtime_ns) for name, state in states])
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _digest(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""A manifest, read and checked whole: every mistake with its line, before anything starts.
+
+    defaults: {backbone: sine-low-rank, seconds: 60, outputs: [eval, mesh, compress]}
+    items:
+      - {source: meshes/*.ply, rank: 2}
+      - {source: photos/garden, name: garden-full, backbone: full, preset: standard}
+
+Paths are relative to the manifest's folder. `defaults` are for the items that they make sense
+for; what stands at an item itself must make sense there.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldlr.batch.item import Item
+from fieldlr.batch.keys import GROUPS, KEYS
+from fieldlr.batch.nodes import (
+    Mistakes,
+    line_of,
+    mapping_of,
+    plain_of,
+    read_nodes,
+    said,
+    sequence_of,
+)
+from fieldlr.batch.outputs import OUTPUTS
+from fieldlr.data import asked_of, is_source, kind_of
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry import Aabb, Space
+from fieldlr.presets import FitOptions, field_config, fit_config
+from fieldlr.runs import FIELDS
+
+MOST_MATCHES = 10_000
+LONGEST_NAME = 100
+FORBIDDEN = '/\\:*?"<>|'  # in the name of a folder, on one system or another
+TAKEN = ("report.json", "report.html")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest asks for, and what may surprise the one who wrote it."""
+
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The items of a manifest; FieldlrError with every mistake that is in it."""
+    mistakes, notes = Mistakes(path), []
+    root = mapping_of(read_nodes(path), ("defaults", "items"), mistakes)
+    defaults: dict[str, Any] = {}
+    if "defaults" in root:
+        common = [key for key in KEYS if key not in GROUPS["source"]]
+        defaults = _values(root["defaults"], common, mistakes)
+    found: list[tuple[int, Item]] = []
+    for node in sequence_of(root["items"], mistakes) if "items" in root else ():
+        own, line = _values(node, KEYS, mistakes), line_of(node)
+        for source in _sources(own, path.parent, line, mistakes, notes):
+            with mistakes.noted(line):
+                found.append((line, _item(source, defaults, own)))
+    _check_names(found, mistakes)
+    mistakes.raise_any()
+    for name in {output for _, item in found for output in item.outputs}:
+        OUTPUTS[name].check()
+    if not found:
+        raise FieldlrError(f"{path} has no `items`. A manifest is a list of what is to be done.")
+    return Manifest(tuple(item for _, item in found), tuple(notes))
+
+
+def _values(node, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]:
+    """The checked values of a mapping."""
+    values = {}
+    for name, own in mapping_of(node, known, mistakes).items():
+        with mistakes.noted(line_of(own)):
+            value = plain_of(own)
+            if not KEYS[name].accepts(value):
+                raise FieldlrError(f"`{name}` is {KEYS[name].wants}; got {said(own)}.")
+            values[name] = value
+    return values
+
+
+def _sources(
+    own: dict[str, Any], folder: Path, line: int, mistakes: Mistakes, notes: list[str]
+) -> list[Path]:
+    """The paths that an item's `source` stands for."""
+    if "source" not in own:
+        mistakes.add(line, "an item needs a `source`.")
+        return []
+    text = own["source"]
+    path = (folder / text).resolve()
+    if path.exists() or not glob.has_magic(text):
+        if not is_source(path):
+            mistakes.add(line, f"{path} {_why_not(path)}")
+        return [path] if is_source(path) else []
+    matches = sorted(glob.glob(text, root_dir=folder, recursive=True))[: MOST_MATCHES + 1]
+    paths = [(folder / match).resolve() for match in matches]
+    sources = [path for path in paths if is_source(path)]
+    if not sources:
+        mistakes.add(line, f"the pattern {text} matches no source in {folder.resolve()}.")
+    if len(matches) > MOST_MATCHES:
+        mistakes.add(line, f"the pattern {text} matches more than {MOST_MATCHES:,} paths.")
+        return []
+    if left_out := len(paths) - len(sources):
+        notes.append(f"line {line}: {left_out} of {len(paths)} matches of {text} are no sources.")
+    return sources
+
+
+def _why_not(path: Path) -> str:
+    if path.exists():
+        return "is no source. `fieldlr check` says why."
+    return "does not exist. Paths are relative to the manifest's folder."
+
+
+def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
+    kind = kind_of(source)
+    values = {k: v for k, v in defaults.items() if k not in _unfit(kind, {**defaults, **own})} | own
+    groups = {
+        group: {name: values[name] for name in keys if name in values}
+        for group, keys in GROUPS.items()
+    }
+    reading = {name: values.get(name) for name in GROUPS["reading"]}
+    asked_of(kind, **reading)
+    item = Item(
+        name=values.get("name", "{stem}").replace("{stem}", _stem(source)),
+        source=str(source),
+        options=groups["options"],
+        reading=reading,
+        outputs=tuple(name for name in OUTPUTS if name in values.get("outputs", ("eval",))),
+        making=groups["making"],
+        **groups["where"],
+    )
+    if item.fits:
+        _try(item.fit_options, kind)
+    return item
+
+
+def _unfit(kind: str, values: dict[str, Any]) -> set[str]:
+    """Keys of the defaults that mean nothing for an item."""
+    backbone = values.get("backbone", "full")
+    unfit = {"rank", "omega"} if backbone == "full" else set()
+    unfit |= {"omega"} if backbone == "low-rank" else set()
+    unfit |= {"downscale"} if kind != "photos" else set()
+    return unfit | ({"grid"} if kind != "mesh" else set())
+
+
+def _stem(source: Path) -> str:
+    return source.name if source.is_dir() else source.stem
+
+
+@lru_cache(maxsize=4096)
+def _try(options: FitOptions, kind: str) -> None:
+    """Builds the field that is asked for, without its numbers; FieldlrError where it cannot be."""
+    options = options.settled()
+    fit_config(options, kind)
+    field = FIELDS["radiance" if kind == "photos" else "occupancy"]
+    space = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
+    config = field_config(options, kind)
+    with torch.device("meta"):
+        field(config, space)
+
+
+def _check_names(found: list[tuple[int, Item]], mistakes: Mistakes) -> None:
+    """Names are folders: each is one, and no two are the same on any system."""
+    lines: dict[str, int] = {}
+    for line, item in found:
+        name, folded = item.name, item.name.casefold()
+        good = name == name.strip(" .") and name.isprintable() and len(name) <= LONGEST_NAME
+        if not (name and good) or set(name) & set(FORBIDDEN) or folded in TAKEN:
+            text = f"{name!r} cannot be the name of a folder. Give the item another `name`."
+            mistakes.add(line, text)
+        elif folded in lines:
+            mistakes.add(
+                line,
+                f"{name!r} is the name of the item of line {lines[folded]} too. Give one a "
+                "`name`; {stem} in it is the name of the source.",
+            )
+        lines.setdefault(folded, line)

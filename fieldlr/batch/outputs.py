@@ -1,0 +1,171 @@
+"""What a batch can make of an item: an output a function, which yields how far it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fieldlr import pipeline
+from fieldlr.batch.item import Item
+from fieldlr.errors import FieldlrError
+from fieldlr.export import write_mesh
+from fieldlr.export.image import jpeg_bytes
+from fieldlr.export.video import find_ffmpeg
+from fieldlr.filming import film
+from fieldlr.packing import Compression
+from fieldlr.pictures.curves import check_plotting
+from fieldlr.previews import picture
+from fieldlr.products import make_mesh
+from fieldlr.runs import Run, open_run, write_json, write_whole
+from fieldlr.study import Study
+from fieldlr.surface import is_watertight
+from fieldlr.tasks import Task
+from fieldlr.training import FitConfig
+
+# (files in the item's folder, figures)
+Made = tuple[list[str], dict[str, Any]]
+Making = Generator[float, None, Made]
+THUMBNAIL_RESOLUTION = 128
+
+
+@dataclass
+class Workbench:
+    """An item's folder, its run, and what is open of them."""
+
+    item: Item
+    folder: Path
+    opened: Task | None = None  # where the fit has just been made, its task
+
+    @cached_property
+    def run(self) -> Run:
+        return open_run(self.folder / "run")
+
+    @cached_property
+    def field(self):
+        return self.run.load_field()
+
+    @cached_property
+    def task(self) -> Task:
+        return self.opened or pipeline.reopen(self.run, Path(self.item.source))
+
+    def asked(self, name: str, default: Any = None) -> Any:
+        return self.item.making.get(name, default)
+
+
+def make_eval(bench: Workbench) -> Making:
+    resolution = bench.asked("resolution", 256)
+    yield 0.0
+    figures = pipeline.evaluate(bench.run, resolution=resolution, task=bench.task)
+    write_json(bench.folder / "eval.json", figures)
+    return ["eval.json"], {name: v for name, v in figures.items() if name != "per_view"}
+
+
+def make_surface(bench: Workbench) -> Making:
+    yield 0.0
+    extraction = make_mesh(bench.field, bench.asked("resolution", 256))
+    yield 0.8
+    mesh = extraction.mesh
+    write_mesh(mesh, bench.folder / "mesh.glb")
+    counts = {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}
+    return ["mesh.glb"], {**counts, "watertight": is_watertight(mesh)}
+
+
+def make_render(bench: Workbench) -> Making:
+    yield from _film(bench, "view.png", None)
+    return ["view.png"], {}
+
+
+def make_video(bench: Workbench) -> Making:
+    yield from _film(bench, "view.mp4", bench.asked("frames"))
+    return ["view.mp4"], {}
+
+
+def _film(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
+    size = size_of(bench.asked("size"))
+    filming = film(bench.run, bench.folder / name, frames=frames, size=size)
+    # What is half done when this generator is closed must be closed too, and leaves no file.
+    with closing(filming.frames) as pictures:
+        for number, _ in enumerate(pictures):
+            yield number / filming.total
+
+
+def make_file(bench: Workbench) -> Making:
+    yield 0.0
+    out, seconds = bench.folder / "field.flr", bench.asked("finetune")
+    finetune = None if seconds is None else FitConfig(seconds=seconds)
+    packing = Compression(bench.run, out, bench.asked("bits"), None, finetune, bench.task)
+    for report in packing.reports():
+        yield 0.9 * report.progress
+    figures = packing.finish()
+    return [out.name], {name: value for name, value in figures.items() if name != "out"}
+
+
+def make_study(bench: Workbench) -> Making:
+    item = bench.item
+    study = Study(
+        Path(item.source),
+        bench.folder / "study",
+        dataclasses.replace(item.fit_options, backbone=None, rank=None),
+        bench.asked("backbones", ["full", "low-rank", "sine-low-rank"]),
+        bench.asked("ranks", [1, 2, 5, 20]),
+        bench.asked("seeds", 1),
+        bench.asked("narrow", False),
+        **item.reading,
+        device=item.device,
+        memory_gib=item.memory,
+    )
+    try:
+        for report in study.reports():
+            yield report.progress
+    except GeneratorExit:
+        study.checkpoint()
+        raise
+    study.save()
+    files = ["bd.json", "rd.html", "rd.svg"]
+    return [f"study/{name}" for name in files], {"fits": len(study.entries)}
+
+
+def make_thumbnail(bench: Workbench) -> Making:
+    """A small picture for the report; none of a field without a surface."""
+    yield 0.0
+    try:
+        image = picture(bench.run, bench.field, THUMBNAIL_RESOLUTION)
+    except FieldlrError:
+        return [], {}
+    write_whole(bench.folder / "thumbnail.jpg", jpeg_bytes(image))
+    return ["thumbnail.jpg"], {}
+
+
+def size_of(text: str | None) -> tuple[int, int] | None:
+    """WIDTHxHEIGHT as two numbers."""
+    if text is None:
+        return None
+    width, _, height = text.partition("x")
+    return int(width), int(height)
+
+
+def _nothing() -> None:
+    """Needs nothing that may be missing."""
+
+
+@dataclass(frozen=True)
+class Output:
+    make: Callable[[Workbench], Making]
+    check: Callable[[], Any] = _nothing  # FieldlrError where something is not installed
+
+
+# In the order in which they are made.
+OUTPUTS = {
+    "eval": Output(make_eval),
+    "compress": Output(make_file),
+    "mesh": Output(make_surface),
+    "render": Output(make_render),
+    "video": Output(make_video, find_ffmpeg),
+    "study": Output(make_study, check_plotting),
+}
+STEPS = OUTPUTS | {"thumbnail": Output(make_thumbnail)}

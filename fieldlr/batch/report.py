@@ -1,0 +1,78 @@
+"""report.json and report.html: what has become of a batch."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fieldlr.pictures.overview import Card, draw_overview
+from fieldlr.progress import duration
+from fieldlr.runs import write_json
+from fieldlr.runs.history import read_history
+
+# Names of files that are worth a link, and what the link says.
+LINKS = {
+    "mesh.glb": "mesh",
+    "view.png": "view",
+    "view.mp4": "video",
+    "field.flr": "field",
+    "eval.json": "evaluation",
+    "study/rd.html": "study",
+}
+MEASURES = {"iou": "IoU", "psnr_db": "dB"}
+
+
+def write_report(out: Path, result: dict[str, Any]) -> None:
+    """Writes both; each is the old or the new one at any moment."""
+    write_json(out / "report.json", result)
+    counts = [f"{result[name]} {name}" for name in ("done", "failed", "skipped") if result[name]]
+    if result["reused"]:
+        counts.append(f"{result['reused']} of them from before")
+    facts = f"{', '.join(counts) or 'nothing to do'} in {duration(result['seconds'])}"
+    facts += "" if result["finished"] else "; not finished"
+    cards = [_card(out, item) for item in result["items"]]
+    draw_overview(out / "report.html", out.name, facts, cards, result["notes"])
+
+
+def _card(out: Path, item: dict[str, Any]) -> Card:
+    folder, figures = out / item["name"], item.get("figures", {})
+    picture, curve = b"", ()
+    if item["status"] == "done":
+        picture, curve = _seen(folder, (folder / "item.json").stat().st_mtime_ns)
+    shown = _figures(item, figures.get("fit", {}).get("measure", ""))
+    links = {
+        text: quote(f"{item['name']}/{name}")
+        for name, text in LINKS.items()
+        if name in item.get("files", ())
+    }
+    notes = [item["error"]] if item["error"] else []
+    notes += [f"tried again: {cause}" for cause in item.get("retried", ())]
+    notes += figures.get("fit", {}).get("warnings", ())
+    return Card(item["name"], item["status"], picture, curve, shown, links, notes)
+
+
+@lru_cache(maxsize=100_000)
+def _seen(folder: Path, stamp: int) -> tuple[bytes, tuple[tuple[float, float], ...]]:
+    """(the thumbnail, quality over time) of an item, read once for every state of it."""
+    picture, reports = b"", []
+    with suppress(OSError):
+        picture = (folder / "thumbnail.jpg").read_bytes()
+        reports = read_history(folder / "run" / "history.jsonl")
+    curve = ((r.get("seconds"), r.get("quality")) for r in reports)
+    return picture, tuple((s, q) for s, q in curve if s is not None and q is not None)
+
+
+def _figures(item: dict[str, Any], measure: str) -> dict[str, str]:
+    shown = {}
+    if item["quality"] is not None:
+        shown["quality"] = f"{item['quality']:.4g} {MEASURES.get(measure, '')}"
+    if item.get("num_parameters"):
+        shown["parameters"] = f"{item['num_parameters']:,}"
+    if item.get("num_bytes"):
+        shown["file"] = f"{item['num_bytes']:,} bytes"
+    if item["seconds"]:
+        shown["time"] = duration(item["seconds"]) + (" (before)" if item.get("reused") else "")
+    return shown

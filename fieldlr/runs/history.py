@@ -1,0 +1,54 @@
+"""history.jsonl: how a fit went, a line a report, for whoever looks on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fieldlr.files import refused
+from fieldlr.runs.plain import without_nan, write_whole
+from fieldlr.training import FitReport
+
+
+@contextmanager
+def history(path: Path, step: int) -> Iterator[Callable[[FitReport], None]]:
+    """What adds a report to the history of a fit that is at `step`.
+
+    Lines of later steps, of a fit that was killed after its last checkpoint, are taken back.
+    """
+    if path.exists():
+        known = read_history(path)
+        write_whole(path, b"".join(_line(report) for report in known if report["step"] <= step))
+    try:
+        file = open(path, "ab", buffering=0)  # Somebody may be looking on.
+    except OSError as error:
+        raise refused(path, error) from None
+
+    def add(report: FitReport) -> None:
+        try:
+            file.write(_line(dataclasses.asdict(report)))
+        except OSError as error:
+            raise refused(path, error) from None
+
+    with file:
+        yield add
+
+
+def read_history(path: Path) -> list[dict]:
+    """The reports of a history; a line that was never finished is none."""
+    reports = []
+    for line in path.read_text(errors="replace").splitlines():
+        try:
+            report = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(report, dict) and isinstance(report.get("step"), int):
+            reports.append(report)
+    return reports
+
+
+def _line(report: dict) -> bytes:
+    return json.dumps(without_nan(report)).encode() + b"\n"
