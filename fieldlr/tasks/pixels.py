@@ -33,7 +33,7 @@ class TrainingPixels:
         self, count: int, generator: torch.Generator | None
     ) -> tuple[Rays, Tensor, Tensor | None]:
         """Rays, colours (count, 3) in [0, 1] and, where photos have it, alpha (count, 1)."""
-        chosen = torch.randint(len(self), (count,), generator=generator)
+        chosen = self.choose(count, generator)
         if self.visible is not None:
             chosen = self.visible[chosen]
         view = torch.searchsorted(self.ends, chosen, right=True)
@@ -43,6 +43,10 @@ class TrainingPixels:
         values = self.values[chosen].float().div_(255.0)
         rays = self.cameras.rays(self.views[view], pixels)
         return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
+
+    def choose(self, count: int, generator: torch.Generator | None) -> Tensor:
+        """Numbers (count,) of pixels, each as likely as the others."""
+        return torch.randint(len(self), (count,), generator=generator)
 
     @cached_property
     def constant_mse(self) -> float:
