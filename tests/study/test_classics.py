@@ -50,6 +50,16 @@ def test_the_surface_is_closed_where_the_solid_touches_the_border(monkeypatch):
     assert (draco_mesh.decode(draco_mesh.encode(mesh, 16), solid.shape) == solid).all()
 
 
+def test_a_smoothed_surface_is_the_same_however_it_is_cut(monkeypatch):
+    whole = voxel_surface(make_volume("ball", ball()), 1.0)
+    assert is_watertight(whole)
+    assert 0.97 < iou(ball(), draco_mesh.decode(draco_mesh.encode(whole, 16), ball().shape)) < 1.0
+    monkeypatch.setattr(draco_mesh, "SLAB_LAYERS", 9)
+    cut = voxel_surface(make_volume("ball", ball()), 1.0)
+    assert len(cut.faces) == len(whole.faces)
+    assert np.allclose(np.sort(cut.vertices, 0), np.sort(whole.vertices, 0), atol=1e-5)
+
+
 def test_more_bytes_of_a_mesh_are_a_better_mesh(task):
     pytest.importorskip("fast_simplification")
     classic = DracoMesh(task)
