@@ -146,7 +146,7 @@ def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -
 
 def _rate_percent(anchor: Line, test: Line, method: Method) -> float:
     """BD-rate: the mean gap of log-rate over quality, as a percentage."""
-    return 100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0)
+    return float(100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0))
 
 
 def _mean_gap(anchor: Line, test: Line, method: Method) -> float:
