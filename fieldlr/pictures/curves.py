@@ -175,9 +175,13 @@ def plotly_figure(plot: Plot):
         if one.aside and not one.detail:
             figure.add_trace(_trace(go, one, one.aside, color, aside=True))
     for limit in plot.limits:
-        figure.add_vline(
-            limit.x, line={"color": GREY, "dash": "dot", "width": 1}, annotation_text=limit.name
-        )
+        figure.add_vline(limit.x, line={"color": GREY, "dash": "dot", "width": 1})
+        # On a logarithmic axis plotly wants the logarithm of a text's place, not of a line's.
+        figure.add_annotation(
+            x=math.log10(limit.x), y=0.0, yref="paper", yanchor="bottom", xanchor="right",
+            text=limit.name, hovertext=limit.text, textangle=-90, showarrow=False,
+            font={"color": GREY, "size": 11},
+        )  # fmt: skip
     figure.update_layout(
         title=plot.title,
         template="plotly_white",

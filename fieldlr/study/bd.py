@@ -101,7 +101,8 @@ def bd_table(curves: Sequence[RDCurve], rate: Rate = "bytes") -> list[dict[str, 
 
     Whole curves are compared with whole ones, and those of so many bits a number with their like.
     """
-    own = [curve for curve in curves if not curve.is_context]
+    own = [curve for curve in curves if not (curve.is_context or curve.is_exact)]
+    own.sort(key=lambda curve: curve.only_bits or 0.0)
     rivals = [Rival(curve, rate, "akima", i) for i, curve in enumerate(own)]
     table = []
     for anchor, test in itertools.permutations(rivals, 2):
@@ -145,7 +146,7 @@ def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -
 
 def _rate_percent(anchor: Line, test: Line, method: Method) -> float:
     """BD-rate: the mean gap of log-rate over quality, as a percentage."""
-    return 100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0)
+    return float(100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0))
 
 
 def _mean_gap(anchor: Line, test: Line, method: Method) -> float:

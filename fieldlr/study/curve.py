@@ -88,6 +88,11 @@ class RDCurve:
         """Whether it measures something else, and is shown beside the others, not against them."""
         return bool(self.config.get("context"))
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is lost: it is then above every other curve, at whatever rate."""
+        return self.measure == "iou" and all(point.figure == 1.0 for point in self.points)
+
     def has(self, rate: Rate) -> bool:
         """Whether all its points have such a rate."""
         return all(point.rate(rate) is not None for point in self.points)

@@ -20,15 +20,15 @@ MOST_NAMED = 12  # points off the lines that are named below a drawing
 
 def plot_of(curves: Sequence[RDCurve], title: str, rate: Rate = "bytes") -> Plot:
     """All curves that have such a rate: the front of each as a line, what is off it beside it."""
-    curves = [curve for curve in curves if curve.has(rate)]
-    drawn = [curve for curve in curves if not is_limit(curve)]
+    curves = sorted((c for c in curves if c.has(rate)), key=lambda c: c.only_bits or 0.0)
+    drawn = [curve for curve in curves if not curve.is_exact]
     shapes = bool(curves) and curves[0].measure == "iou"
     return Plot(
         title,
         RATES[rate] + (" (1 KB = 1,000 bytes)" if rate == "bytes" else ""),
         AXES["iou" if shapes else "psnr_db"],
         [series_of(curve, rate) for curve in drawn],
-        [limit_of(curve, rate) for curve in curves if is_limit(curve)],
+        [limit_of(curve, rate) for curve in curves if curve.is_exact],
         IOU_LEVELS if shapes else (),
         "IoU" if shapes else "",
         notes_on(curves, rate),
@@ -73,11 +73,6 @@ def words_on(curve: RDCurve, spot: Spot) -> str:
     return f"{curve.name}, {spot.label}: {', '.join(part for part in parts if part)}"
 
 
-def is_limit(curve: RDCurve) -> bool:
-    """Whether it is exact, and so above every picture."""
-    return curve.measure == "iou" and all(point.figure == 1.0 for point in curve.points)
-
-
 def limit_of(curve: RDCurve, rate: Rate) -> Limit:
     best = curve.front(rate)[0][0]
     return Limit(f"{curve.name}: {best.rate:,.0f} bytes", best.rate, words_on(curve, best))
@@ -93,7 +88,7 @@ def notes_on(curves: Sequence[RDCurve], rate: Rate) -> list[str]:
     dropped = [
         f"{curve.name} {spot.label}"
         for curve in curves
-        if curve.only_bits is None and not is_limit(curve)
+        if curve.only_bits is None and not curve.is_exact
         for spot in curve.front(rate)[1]
     ]
     if dropped:

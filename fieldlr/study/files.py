@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fieldlr import codec
+from fieldlr.compression import Finetuning
 from fieldlr.runs import Run, read_json, write_json, write_whole
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig, FitReport
@@ -70,8 +71,6 @@ def make_file(run: Run, task: Task, coding: Coding, seed: int) -> Iterator[FitRe
     path.with_suffix(".json").unlink(missing_ok=True)
     field, steps, checksum = run.load_field(), None, field_checksum(run)
     if coding.finetune is not None:
-        from fieldlr.compression import Finetuning
-
         end = dataclasses.replace(coding.finetune, seed=seed)
         tuning = Finetuning(field, task, end, coding.bits)
         yield from tuning.reports()

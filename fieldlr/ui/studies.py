@@ -22,7 +22,7 @@ from fieldlr.progress import duration
 from fieldlr.runs import Run, open_run
 from fieldlr.study import RDCurve, RDPoint, bd_table, read_curve, write_curve
 from fieldlr.study.curve import Rate
-from fieldlr.study.drawing import AXES, RATES, is_limit, limit_of, mark_of, plot_of
+from fieldlr.study.drawing import AXES, RATES, limit_of, mark_of, plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.ui.forms import Choice, reading_words
 from fieldlr.ui.takeaway import export_folder, file_name
@@ -127,14 +127,14 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
     whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
     series = []
     for curve in whole:
-        if is_limit(curve):
+        if curve.is_exact:
             continue
         marks, aside = (
             [_mark(curve, spot, job_id) for spot in spots] for spots in curve.front(rate)
         )
         named = {"name": curve.name, "about": curve.description, "dashed": curve.is_context}
         series.append(named | {"marks": marks, "aside": aside})
-    limits = [dataclasses.asdict(limit_of(curve, rate)) for curve in whole if is_limit(curve)]
+    limits = [dataclasses.asdict(limit_of(curve, rate)) for curve in whole if curve.is_exact]
     measure = curves[0].measure if curves else "psnr_db"
     return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
 

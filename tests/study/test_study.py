@@ -14,6 +14,7 @@ from fieldlr.examples import example
 from fieldlr.presets import FitOptions, make_task
 from fieldlr.study import Study, Sweep, read_curve
 from fieldlr.study.sweep import narrow_width, plan
+from fieldlr.training import FitConfig
 
 BASE = FitOptions(steps=20, preset="quick")
 
@@ -135,6 +136,21 @@ def test_several_bits_are_several_files_of_one_fit(ball, tmp_path):
     assert four.points[0].num_bytes < eight.points[0].num_bytes
     assert read_curve(out / "low-rank-4-bits.json") == four
     assert "low-rank 4 bits" in (out / "rd.html").read_text()
+
+
+def test_a_file_may_be_trained_for(ball, tmp_path):
+    out = tmp_path / "study"
+    sweep = alone(1, bits=(4.0,))
+    list(Study(ball, out, BASE, sweep).reports())
+    tuned = dataclasses.replace(sweep, finetune=FitConfig(steps=10))
+    study = Study(ball, out, BASE, tuned)
+    doings = {report.doing for report in study.reports()}
+    assert doings == {"4bits-finetuned-10steps.flr", "measured"}
+    (point,) = study.curves()[0].points
+    assert point.file == "fits/low-rank-k1-seed-0/4bits-finetuned-10steps.flr"
+    plain = out / "fits" / "low-rank-k1-seed-0" / "4bits.flr"
+    assert plain.exists() and plain.read_bytes() != (out / point.file).read_bytes()
+    assert list(Study(ball, out, BASE, tuned).reports()) == []
 
 
 def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):

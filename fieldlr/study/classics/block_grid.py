@@ -13,8 +13,8 @@ import numpy as np
 from fieldlr.metrics.shape import iou
 from fieldlr.tasks import OccupancyTask
 
-BLOCKS = (40, 32, 26, 20, 16, 13, 10, 8, 7, 6, 5, 4, 3, 2)
-LEVELS = (3, 4, 6, 8, 12, 16, 32)
+BLOCKS = (40, 32, 26, 22, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)
+LEVELS = (2, 3, 4, 6)  # few of them in small blocks are worth more than many in large ones
 HEAD = struct.Struct("<3HBB")  # the shape; the block; the levels, the packer in the highest bit
 LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 SLAB_VOXELS = 1 << 24

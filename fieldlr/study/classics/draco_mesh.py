@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.util import find_spec
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from fieldlr.data.volume import OccupancyVolume, Shape
 from fieldlr.errors import FieldlrError
@@ -20,8 +21,13 @@ from fieldlr.tasks import OccupancyTask
 from fieldlr.triangles import TriangleMesh, voxelise
 
 FEWEST_FACES, FACES_RATIO, MOST_FACES = 250, 2.0**0.5, 100_000
-BITS = (6, 7, 8, 9, 10, 11)
-SLAB_LAYERS = 64
+# The bits that pay for n faces lie about half of log2(n) and so many more, on the Thai statue.
+BITS_BEYOND, BITS_AROUND = 2.6, 1
+# Meshes of few triangles come out better from a surface without the stairs of the voxels: the
+# standard deviation of a Gaussian, in voxels, for up to so many faces and for more.
+SMOOTHED_FACES, SMOOTHINGS = 10_000, (1.0, 0.7)
+SLAB_LAYERS, HALO_LAYERS = 64, 4
+SMALLEST = 1e-6  # a level is never just 0: a vertex then lies inside an edge
 # Draco's slowest level, which gives the smallest files.
 LEVEL = 10
 
@@ -51,44 +57,68 @@ class DracoMesh:
                 "what they need: pip install 'fieldlr[study,mesh]'."
             )
         self.volume = task.volume
-        self.decimated: tuple[int, TriangleMesh] | None = None  # the last one, for all its bits
+        # The last ones, with the smoothing and the number of faces that they were made for.
+        self.smoothed: tuple[float, TriangleMesh] | None = None
+        self.decimated: tuple[int, TriangleMesh] | None = None
 
     def settings(self) -> list[DracoSetting]:
         """Half powers of two of faces, and the bits that are worth a try at each."""
         count = 1 + int(math.log(MOST_FACES / FEWEST_FACES, FACES_RATIO))
-        faces = [int(float(f"{FEWEST_FACES * FACES_RATIO**i:.2g}")) for i in range(count)]
-        return [DracoSetting(n, bits) for n in faces for bits in BITS]
+        settings = []
+        for index in range(count):
+            faces = int(float(f"{FEWEST_FACES * FACES_RATIO**index:.2g}"))
+            middle = round(0.5 * math.log2(faces) + BITS_BEYOND)
+            around = range(middle - BITS_AROUND, middle + BITS_AROUND + 1)
+            settings += [DracoSetting(faces, bits) for bits in around]
+        return settings
 
     def measured(self, setting: DracoSetting) -> tuple[int, float]:
         if self.decimated is None or self.decimated[0] != setting.num_faces:
-            self.decimated = setting.num_faces, decimate(self.surface, setting.num_faces)
+            surface = self.surface(SMOOTHINGS[setting.num_faces > SMOOTHED_FACES])
+            self.decimated = setting.num_faces, decimate(surface, setting.num_faces)
         data = encode(self.decimated[1], setting.bits)
         return len(data), iou(self.truth, decode(data, self.volume.shape))
 
-    @cached_property
-    def surface(self) -> TriangleMesh:
-        return voxel_surface(self.volume)
+    def surface(self, smoothing: float) -> TriangleMesh:
+        """The last one is kept: most settings want the same."""
+        if self.smoothed is None or self.smoothed[0] != smoothing:
+            self.smoothed = smoothing, voxel_surface(self.volume, smoothing)
+        return self.smoothed[1]
 
     @cached_property
     def truth(self) -> np.ndarray:
         return self.volume.dense()
 
 
-def voxel_surface(volume: OccupancyVolume) -> TriangleMesh:
-    """Marching cubes between the centres of voxels, in units of voxels; closed by a layer of 0."""
-    solid, depth = volume.dense(), volume.shape[0] + 2
-    nothing = np.full((1, *(n + 2 for n in volume.shape[1:])), -1.0, np.float32)
+def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMesh:
+    """Marching cubes between the centres of voxels, in units of voxels; closed by a layer of 0.
+
+    `smoothing` is the standard deviation, in voxels, of a Gaussian that the solid is blurred by.
+    """
+    solid, depth = volume.dense(), volume.shape[0]
+    nothing = np.full((1, *(n + 2 for n in volume.shape[1:])), -0.5, np.float32)
 
     def slabs() -> Iterator[tuple[int, np.ndarray]]:
-        for start in range(0, depth - 1, SLAB_LAYERS):
-            stop = min(start + SLAB_LAYERS + 1, depth)
-            layers = solid[max(start - 1, 0) : stop - 1].astype(np.float32)
-            inside = np.pad(2.0 * layers - 1.0, ((0, 0), (1, 1), (1, 1)), constant_values=-1.0)
-            first, last = nothing[: start == 0], nothing[: stop == depth]
+        # Layer 0 of the nodes is the nothing before the first layer of voxels.
+        for start in range(0, depth + 1, SLAB_LAYERS):
+            stop = min(start + SLAB_LAYERS + 1, depth + 2)
+            levels = _levels(solid, max(start - 1, 0), min(stop - 1, depth), smoothing)
+            inside = np.pad(levels, ((0, 0), (1, 1), (1, 1)), constant_values=-0.5)
+            first, last = nothing[: start == 0], nothing[: stop == depth + 2]
             yield start, np.concatenate([first, inside, last])
 
     nodes, faces, _ = march(slabs())
     return TriangleMesh(nodes - 0.5, faces)
+
+
+def _levels(solid: np.ndarray, start: int, stop: int, smoothing: float) -> np.ndarray:
+    """Layers start to stop of the blurred solid, less one half."""
+    before = min(start, HALO_LAYERS)
+    layers = solid[start - before : stop + HALO_LAYERS].astype(np.float32)
+    if smoothing > 0.0:
+        layers = gaussian_filter(layers, smoothing, mode="constant", truncate=3.0)
+    levels = layers[before : before + stop - start] - 0.5
+    return np.where(levels > 0.0, np.maximum(levels, SMALLEST), np.minimum(levels, -SMALLEST))
 
 
 def encode(mesh: TriangleMesh, bits: int) -> bytes:
