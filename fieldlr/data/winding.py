@@ -177,7 +177,8 @@ def _turned(mesh: TriangleMesh, aabb: Aabb, shape, axis: int):
 
 def _outer_faces(mesh: TriangleMesh, aabb: Aabb, shape, bodies: np.ndarray) -> np.ndarray:
     """Votes (num bodies,): outermost faces of the columns along z, +1 turned right, -1 wrong."""
-    found = list(column_crossings(mesh, aabb, shape, (0, shape[0])))
+    crossings = column_crossings(mesh, aabb, shape, (0, shape[0]))
+    found = [(samples, height) for samples, height in crossings if len(height)]
     if not found:
         return np.zeros(bodies.max() + 1)
     height = np.concatenate([height for _, height in found])
