@@ -25,8 +25,9 @@ from benchmarks.fuzz.trial import MOST_SECONDS, Tally, Trial, keep
 
 def attack(name: str, seconds: float, seed: int, crashes: Path) -> Tally:
     """Tries inputs of one format for so long, in this process."""
-    draw, until, seen = random.Random(f"{seed} {name}"), monotonic() + seconds, set()
+    draw, seen = random.Random(f"{seed} {name}"), set()
     with Trial(TARGETS[name], crashes / "last-input") as trial:
+        until = monotonic() + seconds
         while monotonic() < until:
             edits = random_edits(draw)
             problem = trial(edits)

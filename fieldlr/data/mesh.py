@@ -7,6 +7,7 @@ degrees about X on the way in, and back on the way out.
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ RESOLUTIONS = (16, round(MAX_VOXELS ** (1 / 3)))
 _GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
+_OBJ_NAMES = re.compile(rb"^(?:mtllib|usemtl|o|g|s)\b[^\n]*\n?", re.MULTILINE)
 _MERGE_STEPS = 2**20  # vertices nearer than this part of the longest edge are one
 
 
@@ -85,7 +87,8 @@ def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
     how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
     if suffix == ".obj":
-        how["group_material"] = False  # As many bodies as a file names materials would be slow.
+        # Every name would begin a body of its own; there may be a hundred thousand.
+        data = _OBJ_NAMES.sub(b"", data)
     scene = trimesh.load_scene(io.BytesIO(data), **how)
     bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from fieldlr import memory
 from fieldlr.data import winding
+from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb
 from fieldlr.triangles import TriangleMesh, winding_slabs
 
@@ -15,6 +16,7 @@ RESOLUTION = 512
 LOOSE_RESOLUTION = 256  # of a surface in pieces, whose winding number is slow to evaluate
 # While a solid is made: booleans, and where a surface is open also the crossings of its columns.
 BYTES_PER_VOXEL = {True: 1.2, False: 8.0}
+MOST_SAMPLES = 2**25  # crossings of the surface by the lines through all voxels along an axis
 PADDING = 2  # voxels between the surface and the border of the grid: a shape closes inside it
 
 
@@ -46,10 +48,9 @@ def solid(
         notes.append(f"{_count(num_turned, 'body')} of {edges.num_bodies} faced inward: turned.")
     if edges.num_bodies > 1:
         notes.append(f"The mesh has {_count(edges.num_bodies, 'body')}.")
-    loose = edges.num_boundary_edges > len(mesh.faces)
-    if loose and resolution is None:
-        notes.append(f"Most triangles are loose: {LOOSE_RESOLUTION} voxels along the longest edge.")
-    aabb, shape = grid_around(mesh, resolution or (LOOSE_RESOLUTION if loose else RESOLUTION))
+    resolution, more = _affordable(mesh, edges, resolution)
+    notes += more
+    aabb, shape = grid_around(mesh, resolution)
     num_bytes = memory.BASE_BYTES + BYTES_PER_VOXEL[edges.closed] * np.prod(shape, dtype=float)
     memory.require(num_bytes, most_bytes, "Give a coarser --grid.")
     if edges.closed:
@@ -67,6 +68,25 @@ def solid(
             "thickness of two voxels."
         )
     return grid, aabb, mesh, tuple(notes)
+
+
+def _affordable(
+    mesh: TriangleMesh, edges: winding.Topology, asked: int | None
+) -> tuple[int, list[str]]:
+    """(voxels along the longest edge, notes): what is asked for, or what does not take ages."""
+    loose = edges.num_boundary_edges > len(mesh.faces)
+    wanted = asked or (LOOSE_RESOLUTION if loose else RESOLUTION)
+    most = max(16, int((MOST_SAMPLES / winding.layers(mesh)) ** 0.5))
+    if asked is not None and asked > most:
+        raise FieldlrError(
+            f"Triangles that lie in more than a hundred layers would take hours at {asked} voxels. "
+            f"Give --grid {most}, or remove what is inside in an editor."
+        )
+    if wanted > most:
+        return most, [f"Its triangles lie in very many layers: {most} voxels, the longest edge."]
+    if loose and asked is None:
+        return wanted, [f"Most triangles are loose: {wanted} voxels along the longest edge."]
+    return wanted, []
 
 
 def _closed_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, bool]:

@@ -19,7 +19,7 @@ from fieldlr.triangles import TriangleMesh, column_crossings, winding_slabs
 
 _BLOCK = 4
 _CHUNK_POINTS = 2**20
-_VIEW_PIXELS = 256
+_VIEW_PIXELS, _VIEW_SAMPLES = 256, 2**22
 
 WindingNumber = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -84,11 +84,22 @@ def face_outward(mesh: TriangleMesh, bodies: np.ndarray) -> tuple[TriangleMesh, 
     """
     longest = np.ptp(mesh.vertices, axis=0).max()
     box = Aabb.around(mesh.vertices, 1e-3 * longest)
-    shape = tuple(max(1, round(_VIEW_PIXELS * s / box.longest_edge)) for s in box.size)
+    pixels = min(_VIEW_PIXELS, (_VIEW_SAMPLES / layers(mesh)) ** 0.5)
+    shape = tuple(max(1, round(pixels * s / box.longest_edge)) for s in box.size)
     votes = sum(_outer_faces(*_turned(mesh, box, shape, axis), bodies) for axis in range(3))
     turned = np.where(votes == 0, votes.sum() < 0, votes < 0)
     faces = np.where(turned[bodies][:, None], mesh.faces[:, ::-1], mesh.faces)
     return replace(mesh, faces=faces), int(turned.sum())
+
+
+def layers(mesh: TriangleMesh) -> float:
+    """How often the triangles would cover a square as wide as the mesh, seen along an axis.
+
+    Along the axis where that is most: n^2 times it is what n voxels along the longest edge cost.
+    """
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    areas = 0.5 * np.abs(np.cross(b - a, c - a)).sum(0)
+    return float(areas.max() / np.ptp(mesh.vertices, axis=0).max() ** 2)
 
 
 def crossed_blocks(
@@ -177,7 +188,8 @@ def _turned(mesh: TriangleMesh, aabb: Aabb, shape, axis: int):
 
 def _outer_faces(mesh: TriangleMesh, aabb: Aabb, shape, bodies: np.ndarray) -> np.ndarray:
     """Votes (num bodies,): outermost faces of the columns along z, +1 turned right, -1 wrong."""
-    found = list(column_crossings(mesh, aabb, shape, (0, shape[0])))
+    crossings = column_crossings(mesh, aabb, shape, (0, shape[0]))
+    found = [(samples, height) for samples, height in crossings if len(height)]
     if not found:
         return np.zeros(bodies.max() + 1)
     height = np.concatenate([height for _, height in found])

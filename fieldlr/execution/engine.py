@@ -40,7 +40,8 @@ def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None)
         dtype = fast_format(x.device.type) if fast else x.dtype
     if fused.takes(layers, x, dtype):
         return fused.run(layers, x)
-    return _RunLayers.apply(x, layers, dtype, *_tensors(layers))
+    # Within a Function neither tells whether a backward pass can follow.
+    return _RunLayers.apply(x, layers, dtype, torch.is_grad_enabled(), *_tensors(layers))
 
 
 def layers_loss(
@@ -188,11 +189,11 @@ class _Passes:
 
 class _RunLayers(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, layers, dtype, *tensors):
+    def forward(ctx, x, layers, dtype, with_grad, *tensors):
         split = _must_split(x, dtype)
         stack = _Stack(layers, dtype, split)
         ctx.stack, ctx.x, ctx.kept = stack, x, []
-        needed = any(ctx.needs_input_grad)
+        needed = with_grad and any(ctx.needs_input_grad)
         y = x.new_empty(len(x), layers[-1].weight.shape[0])
         for rows in chunks(x):
             keep = [] if needed else None
@@ -212,7 +213,7 @@ class _RunLayers(torch.autograd.Function):
             if want_x:
                 grad_x[rows] = result
         ctx.kept = None
-        return (grad_x, None, None, *sums.finished())
+        return (grad_x, None, None, None, *sums.finished())
 
 
 def chunks(x: Tensor) -> list[slice]:

@@ -16,10 +16,12 @@ from torch import Tensor
 
 from fieldlr.cameras import Cameras
 from fieldlr.data.framing import meeting_point
+from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity, Vector
 
 Size = tuple[int, int]
+SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # of a view in a file
 
 
 def look_at(positions: Tensor, targets: Tensor, up: Tensor) -> Tensor:
@@ -192,15 +194,15 @@ def _view(file: Path, key: str, view, default_angle) -> tuple[Tensor, float]:
     if len(matrix) != 16:
         raise _wrong(file, f"{key}.camera_to_world", "16 numbers, row by row")
     (angle,) = _numbers(file, f"{key}.fov", [view.get("fov", default_angle)])
-    if not 0 < angle < 180:
-        raise _wrong(file, f"{key}.fov", "a vertical angle between 0 and 180 degrees")
+    if not SMALLEST_ANGLE <= angle < 180:
+        raise _wrong(file, f"{key}.fov", f"a vertical angle of {SMALLEST_ANGLE} to 180 degrees")
     return torch.tensor(matrix, dtype=torch.float64).reshape(4, 4)[:3], angle
 
 
 def _side(file: Path, content: dict, key: str) -> int:
     (side,) = _numbers(file, key, [content.get(key)])
-    if side < 1 or side != int(side):
-        raise _wrong(file, key, "a whole number of pixels")
+    if not 1 <= side <= MOST_SIDE or side != int(side):
+        raise _wrong(file, key, f"a whole number of pixels, 1 to {MOST_SIDE:,}")
     return int(side)
 
 
@@ -208,12 +210,9 @@ def _numbers(file: Path, key: str, values) -> list[float]:
     if not isinstance(values, list):
         raise _wrong(file, key, "a list of numbers")
     for value in values:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
-            raise _wrong(file, key, f"given in finite numbers; got {value!r}")
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if not plain or not -FARTHEST <= value <= FARTHEST:
+            raise _wrong(file, key, f"given in finite numbers; got {str(value)[:40]}")
     return [float(value) for value in values]
 
 

@@ -214,6 +214,10 @@ def obj(size):
     return file("mesh.obj", "\n".join(lines).encode())
 
 
+def many_materials(count):
+    return b"".join(b"usemtl m%d\no n%d\nf 1 2 3\n" % (i, i) for i in range(count))
+
+
 def glb(change):
     def make(folder):
         data = seeds.mesh(".glb")["mesh.glb"]
@@ -411,6 +415,14 @@ READ = {
         "no numbers",
     ),
     "mesh with faces twice": (faces(lambda v, f: (v, np.vstack([f, f]))), "repeat another"),
+    "mesh of one triangle": (
+        file("m.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 1\nf 1 2 3\n"),
+        "not watertight",
+    ),
+    "OBJ of ten thousand materials": (
+        file("m.obj", lambda: b"v 0 0 0\nv 1 0 0\nv 0 1 1\n" + many_materials(10_000)),
+        "repeat another",
+    ),
     "OBJ with a material file outside": (
         file("m.obj", lambda: b"mtllib ../../secret.mtl\n" + seeds.mesh(".obj")["mesh.obj"]),
         "2 bodies",

@@ -6,6 +6,8 @@ import sys
 import pytest
 import torch
 
+pytest.importorskip("resource", reason="limits on memory are Unix's")
+
 from fieldlr.errors import FieldlrError
 from fieldlr.execution import in_parts, ran_out
 
@@ -63,3 +65,25 @@ def test_only_shortages_are_shortages():
     assert ran_out(MemoryError()) and ran_out(torch.OutOfMemoryError())
     assert not ran_out(RuntimeError("CUDA error: device-side assert triggered"))
     assert not ran_out(ValueError("can't allocate memory"))
+
+
+EVALUATING = """
+import torch
+from benchmarks.fuzz.trial import limited_memory
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.geometry import Aabb, Space
+
+torch.set_num_threads(1)
+field = OccupancyField(FieldConfig(), Space("box", Aabb((0.0,) * 3, (1.0,) * 3)))
+points = torch.rand(1 << 18, 3)
+with torch.no_grad(), limited_memory(150 << 20):
+    print(len(field.level(points)))
+"""
+
+
+def test_what_is_evaluated_keeps_nothing_for_a_backward_pass():
+    """It would be a gigabyte here."""
+    done = subprocess.run([sys.executable, "-c", EVALUATING], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == 1 << 18
