@@ -36,7 +36,14 @@ class Cluster:
 
     def start_scheduler(self):
         words = ["scheduler", "--host", self.host, "--port", self.port, "--no-dashboard"]
-        self.scheduler = self._start(words)
+        self.scheduler, until = self._start(words), time.monotonic() + 60.0
+        while not self._listens():
+            assert time.monotonic() < until and self.scheduler.poll() is None
+            time.sleep(0.2)
+
+    def _listens(self):
+        with socket.socket() as asking:
+            return asking.connect_ex((self.host, self.port)) == 0
 
     def start_worker(self, *words, before=()):
         """A worker; `before` are the words that take it to another host."""
@@ -99,7 +106,8 @@ def test_three_items_over_two_workers(shapes, batch_of, cluster, tmp_path):
         next(events)
 
 
-def test_no_scheduler_is_a_sentence(tmp_path):
+def test_no_scheduler_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("fieldlr.workers.cluster.CONNECT_SECONDS", 1.0)
     works = [Work("x", "fieldlr.batch.child", {})]
     for address in ("tcp://127.0.0.1:9", "not an address"):
         with pytest.raises(FieldlrError, match="no Dask scheduler answers"):
@@ -122,7 +130,7 @@ def test_twelve_items_over_two_workers_one_of_which_is_killed(shapes, batch_of, 
         elif event.kind in ("done", "failed"):
             under_way.pop(event.name)
         run = tmp_path / "out" / event.name / "run"
-        if event.kind == "progress" and event.name >= "a 4" and not victim:
+        if event.kind == "progress" and event.name >= "a 04" and not victim:
             if (run / "checkpoint.safetensors").exists():
                 seconds = open_run(run).load_checkpoint()[1]["seconds"]
                 victim.append((event.name, under_way[event.name], seconds))
