@@ -33,10 +33,11 @@ from fieldlr.files import DRAFT
 from fieldlr.runs.tensors import read_tensors
 
 KILLS_A_LIFE = 4
-FIT = ["--width", "64", "--steps", "1200", "--backbone", "sine-low-rank", "--rank", "2"]
-STUDY = ["--backbones", "full,low-rank", "--ranks", "1,2", "--width", "64", "--steps", "200"]
+SMALL = "--width 64 --optimizer adam".split()
+FIT = [*SMALL, *"--steps 1200 --backbone sine-low-rank --rank 2".split()]
+STUDY = [*SMALL, *"--steps 200 --backbones full,low-rank --ranks 1,2".split()]
 MANIFEST = """\
-defaults: {backbone: sine-low-rank, rank: 2, width: 64, steps: 400, resolution: 48}
+defaults: {backbone: sine-low-rank, rank: 2, width: 64, steps: 400, optimizer: adam, resolution: 48}
 items:
   - {source: ball.npy, outputs: [compress, mesh]}
   - {source: box.npy, outputs: [compress, eval]}

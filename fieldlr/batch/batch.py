@@ -69,10 +69,11 @@ class Batch:
     """Pull `reports` to go on; stop pulling to stop. The folder is this batch's until `close`."""
 
     def __init__(self, manifest: Manifest, out: Path):
-        self.manifest, self.out = manifest, Path(out).resolve()
+        self.manifest, self.asked, self.out = manifest, Path(out), Path(out).resolve()
         make_folder(self.out)
         self._stack = ExitStack()
         if not self._stack.enter_context(lock(self.out / ".lock")):
+            self.close()
             raise FieldlrError(
                 f"another batch works in {self.out}. Wait for its end, or give another --out."
             )
@@ -165,7 +166,7 @@ class Batch:
             for name in ("done", "failed", "skipped")
         }
         return {
-            "out": str(self.out),
+            "out": str(self.asked),
             **counts,
             "reused": sum(state.reused for state in self.states.values()),
             "seconds": round(perf_counter() - self.began, 3),

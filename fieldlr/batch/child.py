@@ -73,8 +73,7 @@ class _Steps:
     def _clear(self) -> None:
         """Removes what killed processes have left, and what was made by another asking."""
         sweep(self.folder)
-        for old in self.folder.glob(f"{TRASH}*"):
-            shutil.rmtree(old, ignore_errors=True)
+        self._empty_trash()
         now = fingerprint(Path(self.item.source))
         same = self.record.begun == self.item.fit_asked
         if same and self.record.source != now and (self.folder / "run" / "config.json").exists():
@@ -89,16 +88,17 @@ class _Steps:
 
     def _remove(self) -> None:
         """Takes away the results of an earlier asking: the record first, that it never errs."""
-        files = [name for known in self.record.done.values() for name in known["files"]]
         Record().write(self.folder)
-        for name in ("run", "study"):
+        for name in ("run", "study", *(name for step in STEPS.values() for name in step.files)):
             if (self.folder / name).exists():
                 # Moved, then removed: half a folder is never in the place of a whole one.
-                trash = self.folder / f"{TRASH}{name}-{time.time_ns()}"
+                trash = self.folder / f"{TRASH}{Path(name).name}-{time.time_ns()}"
                 os.replace(self.folder / name, trash)
-                shutil.rmtree(trash, ignore_errors=True)
-        for name in files:
-            (self.folder / name).unlink(missing_ok=True)
+        self._empty_trash()
+
+    def _empty_trash(self) -> None:
+        for old in self.folder.glob(f"{TRASH}*"):
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
 
     def _fit(self, bench: Workbench) -> Generator[Told, None, None]:
         item, asked = self.item, self.item.fit_asked
@@ -113,10 +113,10 @@ class _Steps:
             made = []
             for told in _pulled(steps, made):
                 yield told | {"share": FIT_SHARE * told["share"]}
-        fit, results = made
+        fit, results = made[0]
         figures = {name: value for name, value in results.items() if name not in ("run", "config")}
         figures |= {"measure": fit.task.quality_name, "warnings": fit.source.content.warnings}
-        self.record.add(self.folder, "fit", asked, ["run/field.safetensors"], figures)
+        self.record.add(self.folder, "fit", asked, ("run/field.safetensors",), figures)
         bench.opened = fit.task
 
     def _outputs(self, bench: Workbench) -> Generator[Told, None, None]:
@@ -129,12 +129,12 @@ class _Steps:
                 for share in _pulled(making, made):
                     done = (number + share) / len(missing)
                     yield {"step": step, "share": fitted + (1.0 - fitted) * done}
-            self.record.add(self.folder, step, asked[step], *made)
+            self.record.add(self.folder, step, asked[step], STEPS[step].files, *made)
 
 
 def _pulled(making: Generator, made: list) -> Iterator:
     """What a generator yields; what it returns goes into `made`."""
-    made += yield from making
+    made.append((yield from making))
 
 
 def main() -> None:

@@ -92,8 +92,11 @@ class Record:
             return False
         return all(_size(folder / name) == size for name, size in known["files"].items())
 
-    def add(self, folder: Path, step: str, asked: str, files: list[str], figures: dict) -> None:
-        sizes = {name: _size(folder / name) for name in files}
+    def add(
+        self, folder: Path, step: str, asked: str, files: tuple[str, ...], figures: dict[str, Any]
+    ) -> None:
+        """Notes that a step is done, with those of its files that there are."""
+        sizes = {name: size for name in files if (size := _size(folder / name)) is not None}
         self.done[step] = {"asked": asked, "files": sizes, "figures": figures}
         self.write(folder)
 

@@ -1,4 +1,4 @@
-"""What a batch can make of an item: an output a function, which yields how far it is."""
+"""What a batch can make of an item: a function and the files that it writes in its folder."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ from fieldlr.surface import is_watertight
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig
 
-# (files in the item's folder, figures)
-Made = tuple[list[str], dict[str, Any]]
-Making = Generator[float, None, Made]
+# Yields how far it is, in [0, 1]; gives the figures for the report.
+Making = Generator[float, None, dict[str, Any]]
 THUMBNAIL_RESOLUTION = 128
 
 
@@ -62,7 +61,7 @@ def make_eval(bench: Workbench) -> Making:
     yield 0.0
     figures = pipeline.evaluate(bench.run, resolution=resolution, task=bench.task)
     write_json(bench.folder / "eval.json", figures)
-    return ["eval.json"], {name: v for name, v in figures.items() if name != "per_view"}
+    return {name: value for name, value in figures.items() if name != "per_view"}
 
 
 def make_surface(bench: Workbench) -> Making:
@@ -72,17 +71,17 @@ def make_surface(bench: Workbench) -> Making:
     mesh = extraction.mesh
     write_mesh(mesh, bench.folder / "mesh.glb")
     counts = {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}
-    return ["mesh.glb"], {**counts, "watertight": is_watertight(mesh)}
+    return {**counts, "watertight": is_watertight(mesh)}
 
 
 def make_render(bench: Workbench) -> Making:
     yield from _film(bench, "view.png", None)
-    return ["view.png"], {}
+    return {}
 
 
 def make_video(bench: Workbench) -> Making:
     yield from _film(bench, "view.mp4", bench.asked("frames"))
-    return ["view.mp4"], {}
+    return {}
 
 
 def _film(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
@@ -102,7 +101,7 @@ def make_file(bench: Workbench) -> Making:
     for report in packing.reports():
         yield 0.9 * report.progress
     figures = packing.finish()
-    return [out.name], {name: value for name, value in figures.items() if name != "out"}
+    return {name: value for name, value in figures.items() if name != "out"}
 
 
 def make_study(bench: Workbench) -> Making:
@@ -126,8 +125,7 @@ def make_study(bench: Workbench) -> Making:
         study.checkpoint()
         raise
     study.save()
-    files = ["bd.json", "rd.html", "rd.svg"]
-    return [f"study/{name}" for name in files], {"fits": len(study.entries)}
+    return {"fits": len(study.entries)}
 
 
 def make_thumbnail(bench: Workbench) -> Making:
@@ -136,9 +134,9 @@ def make_thumbnail(bench: Workbench) -> Making:
     try:
         image = picture(bench.run, bench.field, THUMBNAIL_RESOLUTION)
     except FieldlrError:
-        return [], {}
+        return {}
     write_whole(bench.folder / "thumbnail.jpg", jpeg_bytes(image))
-    return ["thumbnail.jpg"], {}
+    return {}
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:
@@ -156,16 +154,17 @@ def _nothing() -> None:
 @dataclass(frozen=True)
 class Output:
     make: Callable[[Workbench], Making]
+    files: tuple[str, ...]  # in the item's folder
     check: Callable[[], Any] = _nothing  # FieldlrError where something is not installed
 
 
 # In the order in which they are made.
 OUTPUTS = {
-    "eval": Output(make_eval),
-    "compress": Output(make_file),
-    "mesh": Output(make_surface),
-    "render": Output(make_render),
-    "video": Output(make_video, find_ffmpeg),
-    "study": Output(make_study, check_plotting),
+    "eval": Output(make_eval, ("eval.json",)),
+    "compress": Output(make_file, ("field.flr",)),
+    "mesh": Output(make_surface, ("mesh.glb",)),
+    "render": Output(make_render, ("view.png",)),
+    "video": Output(make_video, ("view.mp4",), find_ffmpeg),
+    "study": Output(make_study, ("study/bd.json", "study/rd.html", "study/rd.svg"), check_plotting),
 }
-STEPS = OUTPUTS | {"thumbnail": Output(make_thumbnail)}
+STEPS = OUTPUTS | {"thumbnail": Output(make_thumbnail, ("thumbnail.jpg",))}

@@ -97,12 +97,14 @@ _PAGE = """<!doctype html>
   --skipped: #93a0b4 } }
 body { margin: 24px; background: var(--paper); color: var(--ink);
   font: 14px/1.5 system-ui, sans-serif }
-h1 { font-size: 22px; margin: 0 } header { margin-bottom: 20px; color: var(--dim) }
-main { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)) }
+h1 { font-size: 22px; margin: 0; color: var(--ink) }
+header { margin-bottom: 20px; color: var(--dim) }
+main { display: grid; gap: 14px; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)) }
 article { background: var(--card); border: 1px solid var(--edge); border-radius: 10px;
   padding: 12px; overflow-wrap: anywhere }
-img, .none { width: 100%; aspect-ratio: 4 / 3; object-fit: contain; border-radius: 6px;
-  background: var(--paper) }
+img, .none { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
+  border-radius: 6px; background: var(--paper) }
 h2 { font-size: 15px; margin: 8px 0 0; display: inline-block } b { float: right; margin-top: 8px }
 .done b { color: var(--done) } .failed b { color: var(--failed) }
 .skipped b { color: var(--skipped) }

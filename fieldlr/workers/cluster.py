@@ -23,7 +23,8 @@ from fieldlr.workers.local import TICK_SECONDS, ended
 from fieldlr.workers.on_worker import do, look
 from fieldlr.workers.work import Event, Told, Work
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
+RECONNECT_SECONDS = 2.0
 WORKERS_SECONDS = 30.0  # for the first worker to come
 GONE_SECONDS = 600.0  # for a scheduler that was there to come back
 
@@ -182,7 +183,7 @@ class _Crew:
         until = time.monotonic() + GONE_SECONDS
         while True:
             try:
-                self._connect(TICK_SECONDS, 0.0)
+                self._connect(RECONNECT_SECONDS, 0.0)
                 return
             except FieldlrError:
                 if time.monotonic() > until:

@@ -90,6 +90,7 @@ def test_every_end_that_a_work_can_have(make):
     assert tries == {"good": 1, "dies": 2, "mistake": 1, "bug": 1, "full": 1}
 
 
+@pytest.mark.slow
 def test_what_always_dies_is_given_up(make):
     events = list(carry_out([make("dies", always_dies=True)]))
     assert kinds(events, "dies").count("began") == RETRIES + 1
