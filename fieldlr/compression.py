@@ -27,8 +27,9 @@ MOST_BY_NEWTON = 8000
 # A fit's learning rates times this at the start of a fine-tuning, falling to FINAL_RATE times it.
 FIRST_RATE, FINAL_RATE = 0.1, 0.01
 NEWTON_RATE = 0.5
-# In units of a number's own curvature, where losses are made up for.
-DAMPING = 0.1
+# Where losses are made up for, the whole batch tells which numbers can: with fewer rows than that,
+# some only seem to matter to nothing. Damping is in units of a number's own curvature.
+CURVATURE_ROWS, DAMPING = 1 << 15, 0.3
 # The share of numbers that are free at progress p is (1 - p) to this: most are rounded early.
 FREEING = 1.5
 
@@ -164,16 +165,18 @@ class RoundingTask:
     def newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        parabola = self.parabola(field, generator) if self.by_newton else None
-        if parabola is None:
+        parabola = self.parabola(field, generator, CURVATURE_ROWS) if self.by_newton else None
+        if parabola is None or not math.isfinite(parabola.loss):
             return None
         if step:
             parabola.descend(NEWTON_RATE, self.rounding.free)
         self.rounding.round(progress, parabola)
         return parabola.loss, len(parabola.x)
 
-    def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
-        return self.task.parabola(field, generator)
+    def parabola(
+        self, field: Field, generator: torch.Generator, curvature_rows: int
+    ) -> Parabola | None:
+        return self.task.parabola(field, generator, curvature_rows)
 
     def smaller(self) -> bool:
         return self.task.smaller()

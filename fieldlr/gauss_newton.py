@@ -18,6 +18,7 @@ from fieldlr.execution import LossOfRows, fast_format, layer_passes, layers_loss
 from fieldlr.fields.mlp import Mlp
 
 # Rows of a batch, evenly picked, that J^T H J is averaged over; all of them make the gradient.
+# A step needs no more of them.
 CURVATURE_ROWS = 8192
 DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones
 STEP = 0.6  # of the way to the minimum of the damped parabola
@@ -39,6 +40,7 @@ class Parabola:
         x: Tensor,
         loss_of_rows: LossOfRows,
         curvature: Callable[[Tensor], Tensor],
+        curvature_rows: int = CURVATURE_ROWS,
     ):
         self.mlp, self.x, self.loss_of_rows = mlp, x, loss_of_rows
         self.parameters = list(mlp.parameters())
@@ -46,7 +48,7 @@ class Parabola:
         self.loss = loss.item()
         gradients = torch.autograd.grad(loss, self.parameters)
         self.gradient = torch.cat([g.flatten() for g in gradients])
-        picked = x[:: -(-len(x) // CURVATURE_ROWS)]
+        picked = x[:: -(-len(x) // curvature_rows)]
         self.matrix = _curvature_of_numbers(mlp, picked, curvature)
         if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
             self.loss = math.nan  # There is nothing to go by.

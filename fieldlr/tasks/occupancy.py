@@ -15,7 +15,7 @@ from fieldlr.data.volume import OccupancyVolume
 from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, in_parts, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.gauss_newton import Parabola
+from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
 from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import Full, LowRank
 from fieldlr.metrics import shape
@@ -132,11 +132,17 @@ class OccupancyTask:
         parabola.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
         return parabola.loss, len(parabola.x)
 
-    def parabola(self, field: OccupancyField, generator: torch.Generator) -> Parabola | None:
+    def parabola(
+        self,
+        field: OccupancyField,
+        generator: torch.Generator,
+        curvature_rows: int = CURVATURE_ROWS,
+    ) -> Parabola | None:
         if learns(field.encoding):
             return None
         points, target = self.batch(field, generator, self.settings.newton_points)
-        return Parabola(field.mlp, field.encoded(points), cross_entropy(target), curvature)
+        loss_of_rows = cross_entropy(target)
+        return Parabola(field.mlp, field.encoded(points), loss_of_rows, curvature, curvature_rows)
 
     def smaller(self) -> bool:
         halves = {"points_per_step": self.settings.points_per_step // 2}

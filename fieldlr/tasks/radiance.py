@@ -155,7 +155,7 @@ class RadianceTask:
     def newton_step(self, field, generator, progress, step) -> None:
         return None  # A radiance field stores too much for it.
 
-    def parabola(self, field, generator) -> None:
+    def parabola(self, field, generator, curvature_rows) -> None:
         return None
 
     def smaller(self) -> bool:

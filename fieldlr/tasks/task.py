@@ -70,7 +70,9 @@ class Task(Protocol):
         """A step by second derivatives, as (loss before it, points); None where Adam is better."""
         ...
 
-    def parabola(self, field: Field, generator: torch.Generator) -> Parabola | None:
+    def parabola(
+        self, field: Field, generator: torch.Generator, curvature_rows: int
+    ) -> Parabola | None:
         """The loss of a batch to second order; None where a field's derivatives are not known."""
         ...
 
