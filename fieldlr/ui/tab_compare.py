@@ -14,7 +14,7 @@ from fieldlr.ui.forms import BACKBONES, Choice
 from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
 from fieldlr.ui.takeaway import export_folder
 
-WIDTHS = ["120px", "120px", "230px", "110px", "90px", "70px"]
+WIDTHS = ["105px", "110px", "210px", "105px", "100px", "90px"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
 fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
 75 % it is refused. The interval, and the bars in the picture, are over the seeds. Bytes are those \

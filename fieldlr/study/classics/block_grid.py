@@ -6,7 +6,6 @@ import bz2
 import lzma
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -46,12 +45,9 @@ class BlockGrid:
         return [BlockSetting(block, levels) for block in blocks for levels in LEVELS]
 
     def measured(self, setting: BlockSetting) -> tuple[int, float]:
-        data = encode(self.truth, setting)
-        return len(data), iou(self.truth, decode(data))
-
-    @cached_property
-    def truth(self) -> np.ndarray:
-        return self.volume.dense()
+        solid = self.volume.dense()
+        data = encode(solid, setting)
+        return len(data), iou(solid, decode(data))
 
 
 def encode(solid: np.ndarray, setting: BlockSetting) -> bytes:

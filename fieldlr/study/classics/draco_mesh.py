@@ -7,7 +7,6 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 
 import numpy as np
@@ -78,7 +77,7 @@ class DracoMesh:
 
     def measured(self, setting: DracoSetting) -> tuple[int, float]:
         data = encode(self._mesh(setting), setting.bits)
-        return len(data), iou(self.truth, decode(data, self.volume.shape))
+        return len(data), iou(self.volume.dense(), decode(data, self.volume.shape))
 
     def _mesh(self, setting: DracoSetting) -> TriangleMesh:
         wanted = dataclasses.replace(setting, bits=0)
@@ -87,10 +86,6 @@ class DracoMesh:
         if self.decimated is None or self.decimated[0] != wanted:
             self.decimated = wanted, decimate(self.surface[1], setting.num_faces)
         return self.decimated[1]
-
-    @cached_property
-    def truth(self) -> np.ndarray:
-        return self.volume.dense()
 
 
 def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMesh:
