@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldlr.metrics.shape import iou
+from fieldlr.study.classics.search import Tries
 from fieldlr.tasks import OccupancyTask
 
 BLOCKS = (40, 32, 26, 22, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)
@@ -39,7 +40,7 @@ class BlockGrid:
     def __init__(self, task: OccupancyTask):
         self.volume = task.volume
 
-    def settings(self) -> list[BlockSetting]:
+    def settings(self, known: Tries) -> list[BlockSetting]:
         """Blocks of which there are at least two along every edge."""
         blocks = [b for b in BLOCKS if 2 * b <= min(self.volume.shape)]
         return [BlockSetting(block, levels) for block in blocks for levels in LEVELS]

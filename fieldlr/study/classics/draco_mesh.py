@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,15 +15,16 @@ from fieldlr.data.volume import OccupancyVolume, Shape
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb
 from fieldlr.metrics.shape import iou
+from fieldlr.study.classics.search import Tries
 from fieldlr.surface.cleaning import decimate
 from fieldlr.surface.marching import march
 from fieldlr.tasks import OccupancyTask
 from fieldlr.triangles import TriangleMesh, voxelise
 
-FACES = tuple(250 * 2**i for i in range(9))
+FACES = tuple(int(float(f"{250 * 2 ** (i / 2):.2g}")) for i in range(17))  # 250 to 64,000
 # Bits that pay for n faces lie around half of log2(n) and so many more, until the steps are this
 # much finer than voxels.
-BITS_BEYOND, BITS_AROUND, BITS_BELOW_VOXELS = 2.6, 1, 1.5
+BITS_BEYOND, BITS_BELOW_VOXELS = 2.6, 1.5
 # The standard deviation, in voxels, of a Gaussian: few triangles are better made from a surface
 # without the stairs of the voxels, where it has no thin walls.
 SMOOTHINGS = (0.0, 0.7, 1.0)
@@ -61,31 +61,34 @@ class DracoMesh:
                 "what they need: pip install 'fieldlr[study,mesh]'."
             )
         self.volume = task.volume
-        # The last ones, with what they were made for: settings in a row want the same.
-        self.surface: tuple[float, TriangleMesh] | None = None
-        self.decimated: tuple[DracoSetting, TriangleMesh] | None = None
+        self.surfaces: dict[float, TriangleMesh] = {}
+        self.decimated: dict[tuple[int, float], TriangleMesh] = {}  # those of one number of faces
 
-    def settings(self) -> list[DracoSetting]:
-        """Every smoothing and number of faces, and the bits that are worth a try at each."""
+    def settings(self, known: Tries) -> list[DracoSetting]:
+        """For each number of faces every smoothing at the usual bits, and the best at others."""
         finest = math.log2(max(self.volume.shape)) + BITS_BELOW_VOXELS
         settings = []
-        for smoothing, faces in itertools.product(SMOOTHINGS, FACES):
-            middle = round(min(0.5 * math.log2(faces) + BITS_BEYOND, finest))
-            around = range(middle - BITS_AROUND, middle + BITS_AROUND + 1)
-            settings += [DracoSetting(faces, bits, smoothing) for bits in around]
+        for faces in FACES:
+            usual = round(min(0.5 * math.log2(faces) + BITS_BEYOND, finest))
+            tried = [DracoSetting(faces, usual, smoothing) for smoothing in SMOOTHINGS]
+            settings += tried
+            if all(setting.label in known for setting in tried):
+                best = max(tried, key=lambda setting: known[setting.label][1])
+                settings += [dataclasses.replace(best, bits=usual + more) for more in (-1, 1)]
         return settings
 
     def measured(self, setting: DracoSetting) -> tuple[int, float]:
-        data = encode(self._mesh(setting), setting.bits)
+        data = encode(self._mesh(setting.num_faces, setting.smoothing), setting.bits)
         return len(data), iou(self.volume.dense(), decode(data, self.volume.shape))
 
-    def _mesh(self, setting: DracoSetting) -> TriangleMesh:
-        wanted = dataclasses.replace(setting, bits=0)
-        if self.surface is None or self.surface[0] != setting.smoothing:
-            self.surface = setting.smoothing, voxel_surface(self.volume, setting.smoothing)
-        if self.decimated is None or self.decimated[0] != wanted:
-            self.decimated = wanted, decimate(self.surface[1], setting.num_faces)
-        return self.decimated[1]
+    def _mesh(self, num_faces: int, smoothing: float) -> TriangleMesh:
+        if smoothing not in self.surfaces:
+            self.surfaces[smoothing] = voxel_surface(self.volume, smoothing)
+        wanted = num_faces, smoothing
+        if wanted not in self.decimated:
+            kept = {key: mesh for key, mesh in self.decimated.items() if key[0] == num_faces}
+            self.decimated = kept | {wanted: decimate(self.surfaces[smoothing], num_faces)}
+        return self.decimated[wanted]
 
 
 def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMesh:
