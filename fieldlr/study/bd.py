@@ -47,7 +47,7 @@ class Rival:
     def __init__(self, curve: RDCurve, rate: Rate, method: Method, stream: int):
         self.curve, self.method, self.stream = curve, method, stream
         kept, left = curve.front(rate)
-        self.dropped = [f"{curve.name} {spot.label}" for spot in left]
+        self.dropped = [curve.named(spot.label) for spot in left]
         self.line: Line = (
             np.array([math.log10(spot.rate) for spot in kept]),
             np.array([spot.quality for spot in kept]),

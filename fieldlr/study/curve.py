@@ -103,6 +103,10 @@ class RDCurve:
             return point.figure
         return -10.0 * math.log10(max(1.0 - point.figure, 1e-9))
 
+    def named(self, label: str) -> str:
+        """A point in words: low-rank k=5; `full`, whose only point is itself, once."""
+        return label if label.startswith(self.name) else f"{self.name} {label}"
+
     def groups(self) -> Iterator[tuple[str, list[RDPoint]]]:
         """(label, its fits), cheapest first."""
         labels = dict.fromkeys(point.point for point in self.points)

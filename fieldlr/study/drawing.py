@@ -70,7 +70,7 @@ def words_on(curve: RDCurve, spot: Spot) -> str:
         between = f"{low:.4f} to {high:.4f}"
     if len(figures) > 1:
         parts.append(f"{between} over {len(figures)} seeds")
-    return f"{curve.name}, {spot.label}: {', '.join(part for part in parts if part)}"
+    return f"{curve.named(spot.label)}: {', '.join(part for part in parts if part)}"
 
 
 def limit_of(curve: RDCurve, rate: Rate) -> Limit:
@@ -86,7 +86,7 @@ def notes_on(curves: Sequence[RDCurve], rate: Rate) -> list[str]:
         if curve.description and curve.only_bits is None
     ]
     dropped = [
-        f"{curve.name} {spot.label}"
+        curve.named(spot.label)
         for curve in curves
         if curve.only_bits is None and not curve.is_exact
         for spot in curve.front(rate)[1]

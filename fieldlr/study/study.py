@@ -92,16 +92,17 @@ class Study:
         """Does everything that is missing; what is known is saved after each fit and classic."""
         total = len(self.classics) + len(self.entries)
         for index, search in enumerate(self.classics):
-            count = len(search.missing())
-            for number, label in enumerate(search.reports(), 1):
-                yield StudyReport(search.classic.name, label, index, total, number / count)
-            if count:
+            label = ""
+            for label in search.reports():
+                share = len(search.tries) / (len(search.tries) + len(search.missing()))
+                yield StudyReport(search.classic.name, label, index, total, share)
+            if label:
                 self.save()
         done = self.done
         for index, entry in enumerate(self.entries):
             if entry in done:
                 continue
-            title = f"{entry.curve} {entry.point} seed {entry.options.seed}"
+            title = f"{entry.title} seed {entry.options.seed}"
             place = len(self.classics) + index, total
             if entry not in self.runs:
                 yield from self._train(entry, title, place)

@@ -61,6 +61,11 @@ class Entry:
     options: FitOptions
 
     @property
+    def title(self) -> str:
+        """For people; `full` is one point and says so once."""
+        return self.point if self.point == self.curve else f"{self.curve} {self.point}"
+
+    @property
     def name(self) -> str:
         """Its folder's name."""
         words = f"{self.curve} {self.point} seed {self.options.seed}"

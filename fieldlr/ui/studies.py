@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from fieldlr.ui.workspace import BroughtSource, Workspace
 # What a fit of a study takes beside its training: reading and saving; and what each of its files.
 OVERHEAD_SECONDS = {"photos": 15.0, "mesh": 20.0, "volume": 20.0}
 FILE_SECONDS = 15.0
+# The curves and the table of a page want the same files at the same time: one of them makes them.
+MEASURING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,12 @@ def study_words(source: BroughtSource, plan: Plan, choice: Choice) -> list[str]:
 
 
 def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
-    """The curves of what a study has done so far."""
+    """The curves of what a study has done so far, those of networks first."""
     files = sorted(workspace.run_folder(job).glob("*.json"))
     # A hidden one is on its way, or was when the process that wrote it was killed.
     own = [path for path in files if path.name != "bd.json" and not path.name.startswith(".")]
-    return [read_curve(path) for path in own]
+    curves = [read_curve(path) for path in own]
+    return sorted(curves, key=lambda curve: not curve.has("params"))
 
 
 def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
@@ -110,11 +114,12 @@ def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
 
 
 def _point(run: Run, title: str, job_id: str) -> RDPoint:
-    stored: StoredField | None = known_file(run, Coding())
-    if stored is None:
-        for _ in make_file(run, reopen(run), Coding(), seed=0):
-            pass
-        stored = known_file(run, Coding())
+    with MEASURING:
+        stored: StoredField | None = known_file(run, Coding())
+        if stored is None:
+            for _ in make_file(run, reopen(run), Coding(), seed=0):
+                pass
+            stored = known_file(run, Coding())
     place = f"{job_id}/{stored.file}"
     return RDPoint(title, stored.num_bytes, stored.num_parameters, stored.quality, 0, place)
 

@@ -14,6 +14,7 @@ from fieldlr.ui.forms import BACKBONES, Choice
 from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
 from fieldlr.ui.takeaway import export_folder
 
+WIDTHS = ["105px", "110px", "210px", "105px", "100px", "90px"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
 fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
 75 % it is refused. The interval, and the bars in the picture, are over the seeds. Bytes are those \
@@ -46,7 +47,9 @@ def build(page: Page) -> None:
                 )
                 field = gr.DownloadButton("Download its .flr", visible=False)
             gr.Markdown("### Bjøntegaard figures")
-            table = gr.Dataframe(headers=list(HEADS), interactive=False, wrap=True)
+            table = gr.Dataframe(
+                headers=list(HEADS), interactive=False, wrap=True, column_widths=WIDTHS
+            )
             gr.Markdown(WHAT)
 
     def chosen_curves(study_id, run_ids):

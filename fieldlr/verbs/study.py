@@ -50,12 +50,16 @@ class Study(Training):
                 **self.surroundings(),
             )
             self.say(f"{len(study.entries)} fits, {len(study.done)} of them done")
+            qualities: dict[str, float] = {}  # the last estimate of each fit
 
             def line(report) -> str:
+                if report.quality is not None:
+                    qualities[report.title] = report.quality
+                quality = qualities.get(report.title)
                 words = [
                     f"{report.index + 1} of {report.total}",
                     f"{report.title}: {report.doing}",
-                    f"{study.measure} ~ {report.quality:.4g}" if report.quality else "",
+                    f"{study.measure} ~ {quality:.4g}" if quality is not None else "",
                     f"{duration(report.seconds_left)} left" if report.seconds_left else "",
                 ]
                 return "  ".join(word for word in words if word)

@@ -69,6 +69,16 @@ def test_more_bytes_of_a_mesh_are_a_better_mesh(task):
     assert figures[-1] > 0.95
 
 
+def test_other_bits_are_tried_of_the_best_smoothing(task):
+    classic = DracoMesh(task)
+    first = classic.settings({})
+    assert {setting.smoothing for setting in first} == set(draco_mesh.SMOOTHINGS)
+    known = {one.label: [1, 0.5 + 0.1 * (one.smoothing == 0.7)] for one in first[:3]}
+    more = set(classic.settings(known)) - set(first)
+    assert {(one.num_faces, one.smoothing) for one in more} == {(250, 0.7)}
+    assert {one.bits - first[0].bits for one in more} == {-1, 1}
+
+
 def test_a_mesh_is_read_from_its_bytes(task):
     mesh = decimate(voxel_surface(task.volume), 200)
     data = draco_mesh.encode(mesh, 8)
@@ -107,7 +117,8 @@ def test_more_bytes_of_a_grid_are_a_better_grid(task):
     settings = [BlockSetting(block, 16) for block in (16, 8, 4, 2)]
     sizes, figures = zip(*map(classic.measured, settings), strict=True)
     assert list(sizes) == sorted(set(sizes)) and list(figures) == sorted(set(figures))
-    assert classic.settings() and max(s.block for s in classic.settings()) <= 20
+    blocks = [setting.block for setting in classic.settings({})]
+    assert blocks and max(blocks) <= 20
 
 
 @pytest.mark.parametrize("packer", lossless.PACKERS)
@@ -144,7 +155,7 @@ def test_a_picture_is_read_from_its_bytes():
 
 def test_every_setting_is_measured_once(task, tmp_path):
     search = Search(BlockGrid(task), tmp_path, {"content_hash": "a"})
-    assert len(list(search.reports())) == len(search.classic.settings())
+    assert len(list(search.reports())) == len(search.classic.settings({}))
     assert search.missing() == []
     again = Search(BlockGrid(task), tmp_path, {"content_hash": "a"})
     assert list(again.reports()) == [] and again.curve() == search.curve()

@@ -17,6 +17,7 @@ from fieldlr.study.sweep import narrow_width, plan
 from fieldlr.training import FitConfig
 
 BASE = FitOptions(steps=20, preset="quick")
+SMALL = FitOptions(steps=20, preset="quick", width=24, depth=1)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def alone(*ranks, **more):
 
 def test_a_study_from_beginning_to_end(ball, tmp_path):
     out = tmp_path / "study"
-    words = ball, out, BASE, Sweep(["low-rank", "sine-low-rank"], [1, 2], seeds=2, narrow=False)
+    words = ball, out, SMALL, Sweep(["low-rank", "sine-low-rank"], [1, 2], seeds=2, narrow=False)
     first = Study(*words)
     for report in first.reports():
         if report.index == 2:
@@ -115,10 +116,10 @@ def test_a_study_from_beginning_to_end(ball, tmp_path):
 
 def test_several_bits_are_several_files_of_one_fit(ball, tmp_path):
     out = tmp_path / "study"
-    for _ in Study(ball, out, BASE, alone(1, 2, bits=(8.0,))).reports():
+    for _ in Study(ball, out, SMALL, alone(1, 2, bits=(8.0,))).reports():
         pass
     assert {p.point for p in read_curve(out / "low-rank.json").points} == {"k=1", "k=2"}
-    study = Study(ball, out, BASE, alone(1, 2, bits=(4.0, 8.0)))
+    study = Study(ball, out, SMALL, alone(1, 2, bits=(4.0, 8.0)))
     doings = [report.doing for report in study.reports()]
     assert "4bits.flr" in doings and not {"training", "8bits.flr"} & set(doings)
     whole, four, eight = study.curves()
@@ -141,20 +142,20 @@ def test_several_bits_are_several_files_of_one_fit(ball, tmp_path):
 def test_a_file_may_be_trained_for(ball, tmp_path):
     out = tmp_path / "study"
     sweep = alone(1, bits=(4.0,))
-    list(Study(ball, out, BASE, sweep).reports())
+    list(Study(ball, out, SMALL, sweep).reports())
     tuned = dataclasses.replace(sweep, finetune=FitConfig(steps=10))
-    study = Study(ball, out, BASE, tuned)
+    study = Study(ball, out, SMALL, tuned)
     doings = {report.doing for report in study.reports()}
     assert doings == {"4bits-finetuned-10steps.flr", "measured"}
     (point,) = study.curves()[0].points
     assert point.file == "fits/low-rank-k1-seed-0/4bits-finetuned-10steps.flr"
     plain = out / "fits" / "low-rank-k1-seed-0" / "4bits.flr"
     assert plain.exists() and plain.read_bytes() != (out / point.file).read_bytes()
-    assert list(Study(ball, out, BASE, tuned).reports()) == []
+    assert list(Study(ball, out, SMALL, tuned).reports()) == []
 
 
 def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
-    words = ball, tmp_path / "s", BASE, alone(1)
+    words = ball, tmp_path / "s", SMALL, alone(1)
     list(Study(*words).reports())
     file = tmp_path / "s" / "fits" / "low-rank-k1-seed-0" / "auto.flr"
     data = file.read_bytes()
@@ -166,7 +167,7 @@ def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
 
 
 def test_the_classics_are_on_the_plot(ball, tmp_path):
-    words = ball, tmp_path / "s", BASE, alone(1), True
+    words = ball, tmp_path / "s", SMALL, alone(1), True
     study = Study(*words)
     first = next(study.reports())
     assert first.title == "Draco mesh" and study.warnings == []
@@ -180,18 +181,18 @@ def test_the_classics_are_on_the_plot(ball, tmp_path):
 
 
 def test_another_study_in_the_same_folder_is_refused(ball, tmp_path):
-    list(Study(ball, tmp_path / "s", BASE, alone(1)).reports())
-    other = FitOptions(steps=30, preset="quick")
+    list(Study(ball, tmp_path / "s", SMALL, alone(1)).reports())
+    other = dataclasses.replace(SMALL, steps=30)
     with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
         Study(ball, tmp_path / "s", other, alone(1))
 
 
 def test_another_source_in_the_same_folder_is_refused(ball, tmp_path):
-    list(Study(ball, tmp_path / "s", BASE, alone(1)).reports())
+    list(Study(ball, tmp_path / "s", SMALL, alone(1)).reports())
     other = tmp_path / "other.npy"
     np.save(other, np.load(ball)[:, ::-1][2:])
     with pytest.raises(FieldlrError, match="content_hash"):
-        Study(other, tmp_path / "s", BASE, alone(1))
+        Study(other, tmp_path / "s", SMALL, alone(1))
 
 
 def test_a_rank_that_fits_no_layer_is_refused_before_any_fit(ball, tmp_path):
@@ -201,7 +202,7 @@ def test_a_rank_that_fits_no_layer_is_refused_before_any_fit(ball, tmp_path):
 
 
 def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
-    words = ball, tmp_path / "s", BASE, alone(1)
+    words = ball, tmp_path / "s", SMALL, alone(1)
     study = Study(*words)
     next(study.reports())
     study.checkpoint()
@@ -211,6 +212,6 @@ def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
 
 def test_photos_are_studied_without_a_grid(tmp_path):
     sweep = Sweep(["sine-low-rank"], [5])
-    study = Study(example("windmill"), tmp_path, BASE, sweep, downscale=4)
+    study = Study(example("windmill"), tmp_path, SMALL, sweep, downscale=4)
     assert {entry.options.encoding for entry in study.entries} == {"frequency"}
     assert study.measure == "psnr_db"

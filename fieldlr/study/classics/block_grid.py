@@ -6,11 +6,11 @@ import bz2
 import lzma
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from fieldlr.metrics.shape import iou
+from fieldlr.study.classics.search import Tries
 from fieldlr.tasks import OccupancyTask
 
 BLOCKS = (40, 32, 26, 22, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)
@@ -40,18 +40,15 @@ class BlockGrid:
     def __init__(self, task: OccupancyTask):
         self.volume = task.volume
 
-    def settings(self) -> list[BlockSetting]:
+    def settings(self, known: Tries) -> list[BlockSetting]:
         """Blocks of which there are at least two along every edge."""
         blocks = [b for b in BLOCKS if 2 * b <= min(self.volume.shape)]
         return [BlockSetting(block, levels) for block in blocks for levels in LEVELS]
 
     def measured(self, setting: BlockSetting) -> tuple[int, float]:
-        data = encode(self.truth, setting)
-        return len(data), iou(self.truth, decode(data))
-
-    @cached_property
-    def truth(self) -> np.ndarray:
-        return self.volume.dense()
+        solid = self.volume.dense()
+        data = encode(solid, setting)
+        return len(data), iou(solid, decode(data))
 
 
 def encode(solid: np.ndarray, setting: BlockSetting) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,17 +15,19 @@ from fieldlr.data.volume import OccupancyVolume, Shape
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Aabb
 from fieldlr.metrics.shape import iou
+from fieldlr.study.classics.search import Tries
 from fieldlr.surface.cleaning import decimate
 from fieldlr.surface.marching import march
 from fieldlr.tasks import OccupancyTask
 from fieldlr.triangles import TriangleMesh, voxelise
 
-FEWEST_FACES, FACES_RATIO, MOST_FACES = 250, 2.0**0.5, 100_000
-# The bits that pay for n faces lie about half of log2(n) and so many more, on the Thai statue.
-BITS_BEYOND, BITS_AROUND = 2.6, 1
-# Meshes of few triangles come out better from a surface without the stairs of the voxels: the
-# standard deviation of a Gaussian, in voxels, for up to so many faces and for more.
-SMOOTHED_FACES, SMOOTHINGS = 10_000, (1.0, 0.7)
+FACES = tuple(int(float(f"{250 * 2 ** (i / 2):.2g}")) for i in range(17))  # 250 to 64,000
+# Bits that pay for n faces lie around half of log2(n) and so many more, until the steps are this
+# much finer than voxels.
+BITS_BEYOND, BITS_BELOW_VOXELS = 2.6, 1.5
+# The standard deviation, in voxels, of a Gaussian: few triangles are better made from a surface
+# without the stairs of the voxels, where it has no thin walls.
+SMOOTHINGS = (0.0, 0.7, 1.0)
 SLAB_LAYERS, HALO_LAYERS = 64, 4
 SMALLEST = 1e-6  # a level is never just 0: a vertex then lies inside an edge
 # Draco's slowest level, which gives the smallest files.
@@ -36,10 +38,12 @@ LEVEL = 10
 class DracoSetting:
     num_faces: int  # of the decimated mesh
     bits: int  # of a coordinate
+    smoothing: float = 0.0
 
     @property
     def label(self) -> str:
-        return f"{self.num_faces:,} faces, {self.bits} bits"
+        smoothed = f", smoothed {self.smoothing:g}" if self.smoothing else ""
+        return f"{self.num_faces:,} faces, {self.bits} bits{smoothed}"
 
 
 class DracoMesh:
@@ -57,37 +61,34 @@ class DracoMesh:
                 "what they need: pip install 'fieldlr[study,mesh]'."
             )
         self.volume = task.volume
-        # The last ones, with the smoothing and the number of faces that they were made for.
-        self.smoothed: tuple[float, TriangleMesh] | None = None
-        self.decimated: tuple[int, TriangleMesh] | None = None
+        self.surfaces: dict[float, TriangleMesh] = {}
+        self.decimated: dict[tuple[int, float], TriangleMesh] = {}  # those of one number of faces
 
-    def settings(self) -> list[DracoSetting]:
-        """Half powers of two of faces, and the bits that are worth a try at each."""
-        count = 1 + int(math.log(MOST_FACES / FEWEST_FACES, FACES_RATIO))
+    def settings(self, known: Tries) -> list[DracoSetting]:
+        """For each number of faces every smoothing at the usual bits, and the best at others."""
+        finest = math.log2(max(self.volume.shape)) + BITS_BELOW_VOXELS
         settings = []
-        for index in range(count):
-            faces = int(float(f"{FEWEST_FACES * FACES_RATIO**index:.2g}"))
-            middle = round(0.5 * math.log2(faces) + BITS_BEYOND)
-            around = range(middle - BITS_AROUND, middle + BITS_AROUND + 1)
-            settings += [DracoSetting(faces, bits) for bits in around]
+        for faces in FACES:
+            usual = round(min(0.5 * math.log2(faces) + BITS_BEYOND, finest))
+            tried = [DracoSetting(faces, usual, smoothing) for smoothing in SMOOTHINGS]
+            settings += tried
+            if all(setting.label in known for setting in tried):
+                best = max(tried, key=lambda setting: known[setting.label][1])
+                settings += [dataclasses.replace(best, bits=usual + more) for more in (-1, 1)]
         return settings
 
     def measured(self, setting: DracoSetting) -> tuple[int, float]:
-        if self.decimated is None or self.decimated[0] != setting.num_faces:
-            surface = self.surface(SMOOTHINGS[setting.num_faces > SMOOTHED_FACES])
-            self.decimated = setting.num_faces, decimate(surface, setting.num_faces)
-        data = encode(self.decimated[1], setting.bits)
-        return len(data), iou(self.truth, decode(data, self.volume.shape))
+        data = encode(self._mesh(setting.num_faces, setting.smoothing), setting.bits)
+        return len(data), iou(self.volume.dense(), decode(data, self.volume.shape))
 
-    def surface(self, smoothing: float) -> TriangleMesh:
-        """The last one is kept: most settings want the same."""
-        if self.smoothed is None or self.smoothed[0] != smoothing:
-            self.smoothed = smoothing, voxel_surface(self.volume, smoothing)
-        return self.smoothed[1]
-
-    @cached_property
-    def truth(self) -> np.ndarray:
-        return self.volume.dense()
+    def _mesh(self, num_faces: int, smoothing: float) -> TriangleMesh:
+        if smoothing not in self.surfaces:
+            self.surfaces[smoothing] = voxel_surface(self.volume, smoothing)
+        wanted = num_faces, smoothing
+        if wanted not in self.decimated:
+            kept = {key: mesh for key, mesh in self.decimated.items() if key[0] == num_faces}
+            self.decimated = kept | {wanted: decimate(self.surfaces[smoothing], num_faces)}
+        return self.decimated[wanted]
 
 
 def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMesh:

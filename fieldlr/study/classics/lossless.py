@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldlr.metrics.shape import iou
+from fieldlr.study.classics.search import Tries
 from fieldlr.tasks import OccupancyTask
 
 HEAD = struct.Struct("<3H")  # the shape
@@ -35,7 +36,7 @@ class LosslessBits:
     def __init__(self, task: OccupancyTask):
         self.volume = task.volume
 
-    def settings(self) -> list[LosslessSetting]:
+    def settings(self, known: Tries) -> list[LosslessSetting]:
         return [LosslessSetting(packer) for packer in PACKERS]
 
     def measured(self, setting: LosslessSetting) -> tuple[int, float]:

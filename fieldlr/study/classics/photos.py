@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.image import psnr_db
+from fieldlr.study.classics.search import Tries
 from fieldlr.tasks import RadianceTask
 
 # What Pillow's `quality` says means something else in each format.
@@ -56,7 +57,7 @@ class StoredPhotos:
             "never saw."
         )
 
-    def settings(self) -> list[PhotoSetting]:
+    def settings(self, known: Tries) -> list[PhotoSetting]:
         return [PhotoSetting(quality) for quality in QUALITIES[self.format_name]]
 
     def measured(self, setting: PhotoSetting) -> tuple[int, float]:

@@ -10,6 +10,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.runs import read_json, write_json
 from fieldlr.study.curve import RDCurve, RDPoint
 
+Tries = dict[str, list[float]]  # the label of a setting: [bytes, quality]
+
 VERSION = 1  # goes up when a classic would give other figures
 
 
@@ -28,7 +30,8 @@ class Classic(Protocol):
     measure: str  # psnr_db or iou
     is_context: bool  # whether what it measures cannot be compared
 
-    def settings(self) -> list[Any]: ...
+    def settings(self, known: Tries) -> list[Any]:
+        """What is worth a try, after what is known; more of it than before, as more is known."""
 
     def measured(self, setting: Any) -> tuple[int, float]:
         """(bytes, quality of what they decode to)."""
@@ -41,7 +44,7 @@ class Search:
         self.classic = classic
         self.path = folder / f"{classic.name.lower().replace(' ', '-')}.json"
         self.about = about | {"version": VERSION}
-        self.tries: dict[str, list[float]] = {}  # label: [bytes, quality]
+        self.tries: Tries = {}
         if self.path.exists():
             known = read_json(self.path)
             if {name: known.get(name) for name in self.about} != self.about:
@@ -52,11 +55,13 @@ class Search:
             self.tries = known["tries"]
 
     def missing(self) -> list[Setting]:
-        return [one for one in self.classic.settings() if one.label not in self.tries]
+        settings = self.classic.settings(self.tries)
+        return [one for one in settings if one.label not in self.tries]
 
     def reports(self) -> Iterator[str]:
         """Measures what is missing; the label of each setting as it is done."""
-        for setting in self.missing():
+        while missing := self.missing():
+            setting = missing[0]
             self.tries[setting.label] = list(self.classic.measured(setting))
             write_json(self.path, self.about | {"tries": self.tries})
             yield setting.label
