@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from benchmarks.fuzz import seeds
 from benchmarks.fuzz.damage import damaged, random_edits
 from benchmarks.measure import machine
 from fieldlr import load, reconstruct
+from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
 from fieldlr.jobs import JobStore
 from fieldlr.packing import compress
@@ -84,9 +86,8 @@ def work(folder: Path, seed: int) -> None:
         run = reconstruct(example(name), place, seed=seed, **options)
         compress(run, place / "field.flr")
         evaluate(open_run(place), resolution=48)
-        field = load(place / "field.flr")
-        threshold = None if name == "vase" else 0.5
-        make_mesh(field, 32, threshold)
+        with suppress(FieldlrError):  # So short a fit may have no surface yet.
+            make_mesh(load(place / "field.flr"), 32)
 
 
 class Pages:
