@@ -80,7 +80,10 @@ def holdings(process: psutil.Process) -> tuple[float, int, int, int]:
 
 def work(folder: Path, seed: int) -> None:
     """One round: a shape and a scene fitted, compressed, evaluated and made a mesh of."""
-    how = {"vase": {"grid": 64, "steps": 60}, "windmill": {"downscale": 4, "steps": 20}}
+    how = {
+        "vase": {"grid": 48, "steps": 40, "width": 64},
+        "windmill": {"downscale": 8, "steps": 10},
+    }
     for name, options in how.items():
         place = folder / f"{name}-{seed}"
         run = reconstruct(example(name), place, seed=seed, **options)
