@@ -9,7 +9,7 @@ from pathlib import Path
 from fieldlr.errors import FieldlrError
 
 # What torch, a field and its buffers take beside the source that is fitted.
-BASE_BYTES = 1_200_000_000
+BASE_BYTES = 1_000_000_000
 # Linux says here in which control groups this process is, and below there what those may have.
 GROUPS, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 

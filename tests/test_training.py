@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import fieldlr
+from fieldlr import codec
 from fieldlr.activations import Relu
 from fieldlr.data.volume import make_volume
 from fieldlr.errors import FieldlrError
@@ -187,6 +188,14 @@ def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
     for _ in resumed.reports():
         pass
     assert torch.equal(weights(resumed.state), weights(whole.state))
+
+
+def test_the_same_seed_and_steps_give_the_same_file(ball_file, tmp_path):
+    files = []
+    for name in ("one", "other"):
+        fieldlr.reconstruct(ball_file, tmp_path / name, steps=5, width=16)
+        files.append(codec.encode(fieldlr.load(tmp_path / name), 6.0))
+    assert files[0] == files[1]
 
 
 def test_a_run_is_not_overwritten_nor_continued_as_another(ball_file, tmp_path):

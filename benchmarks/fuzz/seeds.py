@@ -176,6 +176,15 @@ def curve() -> Files:
     return {"curve.json": json.dumps(content).encode()}
 
 
+def manifest() -> Files:
+    text = """defaults: {backbone: sine-low-rank, seconds: 60, outputs: [eval, mesh, compress]}
+items:
+  - {source: mesh*.ply, rank: 2, steps: 100}
+  - {source: mesh.ply, name: again, backbone: full, width: 64, seed: 3}
+"""
+    return {"manifest.yaml": text.encode(), **mesh(".ply")}
+
+
 def camera_path() -> Files:
     matrix = np.vstack([poses()[0], (0, 0, 0, 1)]).ravel().tolist()
     view = {"camera_to_world": matrix, "fov": 50.0, "aspect": 1.5}

@@ -16,6 +16,7 @@ import torch
 
 from benchmarks.fuzz import seeds
 from fieldlr import codec
+from fieldlr.batch.manifest import read_manifest
 from fieldlr.checking import check
 from fieldlr.data import open_source
 from fieldlr.geometry import Similarity
@@ -116,6 +117,11 @@ def _curve(folder: Path, files: seeds.Files) -> None:
     bd_figure(curve, curve, force=True)
 
 
+def _manifest(folder: Path, files: seeds.Files) -> None:
+    write(folder, files)
+    read_manifest(folder / "manifest.yaml")
+
+
 def _photo(suffix: str, mode: str = "RGB") -> seeds.Files:
     """A scene the second photo of which is damaged."""
     files = seeds.transforms()
@@ -155,6 +161,7 @@ TARGETS: dict[str, Target] = {
     ".flr scene sealed": Target(seeds.flr_grid, _sealed_flr),
     "zip": Target(_zipped, _zip),
     "run folder": Target(seeds.run, _run),
+    "manifest": Target(seeds.manifest, _manifest, "manifest"),
     "curve": Target(seeds.curve, _curve),
     "camera path": Target(seeds.camera_path, _camera_path),
 }

@@ -85,15 +85,18 @@ class Trial:
         files = self.files | {name: damaged(self.files[name], edits)}
         if self.record is not None:
             self.record.write_bytes(files[name])  # in case that it ends this process
+        return self.read(files)
+
+    def read(self, files: dict[str, bytes]) -> str:
+        """Reads files within the limits; what went wrong, or nothing."""
         began, problem = perf_counter(), ""
         try:
             with limited_memory(), limited_time():
                 self._read(files)
             self.tally.good += 1
         except FieldlrError as error:
-            if isinstance(error.__cause__, MemoryError | TimeoutError) or not str(error).endswith(
-                "."
-            ):
+            bad_cause = isinstance(error.__cause__, MemoryError | TimeoutError)
+            if bad_cause or not str(error).endswith((".", "?")):
                 problem = f"{error!r}"
         except BaseException:
             problem = traceback.format_exc()
