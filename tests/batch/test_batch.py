@@ -70,6 +70,26 @@ items:
 
 
 @pytest.mark.slow
+def test_a_study_and_a_video_are_outputs_too(shapes, batch_of, tmp_path):
+    pytest.importorskip("imageio_ffmpeg", reason="needs fieldlr[video]")
+    pytest.importorskip("plotly", reason="needs fieldlr[study]")
+    study = "outputs: [study], backbones: [full], ranks: [1], narrow: false"
+    text = f"""\
+defaults: {QUICK}
+items:
+  - {{source: shapes/a.npy, {study}}}
+  - {{source: shapes/b.npy, outputs: [video], frames: 2, size: 32x32}}
+"""
+    report, _ = batch_of(text)
+    assert [item["status"] for item in report["items"]] == ["done", "done"], report["items"]
+    assert (tmp_path / "out" / "a" / "study" / "rd.html").exists()
+    assert not (tmp_path / "out" / "a" / "run").exists()
+    assert (tmp_path / "out" / "b" / "view.mp4").stat().st_size > 0
+    _, events = batch_of(text)
+    assert events == []
+
+
+@pytest.mark.slow
 def test_a_source_that_changes_is_fitted_anew(shapes, batch_of):
     text = f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy, outputs: []}}]"
     first, _ = batch_of(text)
