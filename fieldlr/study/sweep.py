@@ -61,6 +61,11 @@ class Entry:
     options: FitOptions
 
     @property
+    def title(self) -> str:
+        """What it is called in words."""
+        return f"{self.curve} {self.point} seed {self.options.seed}"
+
+    @property
     def name(self) -> str:
         """Its folder's name."""
         words = f"{self.curve} {self.point} seed {self.options.seed}"
