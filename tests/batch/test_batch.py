@@ -18,6 +18,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.files import lock
 from fieldlr.runs import open_run
 
+PATIENCE_SECONDS = 300.0
 QUICK = "{width: 16, steps: 30, resolution: 24, seed: 1}"
 
 
@@ -180,12 +181,12 @@ def test_a_batch_that_ends_early_goes_on(shapes, tmp_path, how):
     path.write_text("items: [{source: shapes/*.npy, width: 16, seconds: 6, outputs: [compress]}]")
     words = ["batch", path, "--out", out, "--json"]
     batch = fieldlr(*words)
-    until = time.monotonic() + 60.0
+    until = time.monotonic() + PATIENCE_SECONDS
     while not (out / "b" / "run" / "history.jsonl").exists():
         assert time.monotonic() < until and batch.poll() is None
         time.sleep(0.05)
     batch.send_signal(how)
-    said, errors = batch.communicate(timeout=60)
+    said, errors = batch.communicate(timeout=PATIENCE_SECONDS)
     status = {
         i["name"]: i["status"] for i in json.loads((out / "report.json").read_text())["items"]
     }
@@ -195,7 +196,7 @@ def test_a_batch_that_ends_early_goes_on(shapes, tmp_path, how):
         assert json.loads(said)["items"][1]["error"].startswith("stopped")
         assert "stopped with 1 of 3" in errors
     again = fieldlr(*words)
-    said, errors = again.communicate(timeout=120)
+    said, errors = again.communicate(timeout=PATIENCE_SECONDS)
     assert again.returncode == 0, errors
     items = json.loads(said)["items"]
     assert [item["status"] for item in items] == ["done"] * 3
@@ -208,14 +209,14 @@ def test_exit_codes(shapes, tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_text("items: [{sorce: shapes/a.npy}]")
     bad = fieldlr("batch", path, "--out", tmp_path / "out")
-    assert "line 1" in bad.communicate(timeout=60)[1]
+    assert "line 1" in bad.communicate(timeout=PATIENCE_SECONDS)[1]
     assert bad.returncode == 2
     (shapes / "broken.ply").write_bytes(b"ply\nnot a mesh")
     path.write_text(
         f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy}}, {{source: shapes/*.ply}}]"
     )
     some = fieldlr("batch", path, "--out", tmp_path / "out", "--json")
-    said, errors = some.communicate(timeout=120)
+    said, errors = some.communicate(timeout=PATIENCE_SECONDS)
     assert some.returncode == 4, errors
     assert "Traceback" not in errors
     assert [item["status"] for item in json.loads(said)["items"]] == ["done", "failed"]
