@@ -2,12 +2,12 @@
 
     python -m benchmarks.crashes [KILLS] [--seed S] [--only fit,mesh] [--out crashes.json]
 
-Each verb runs once undisturbed. Then it is killed, at moments drawn uniformly from the later two
-thirds of that time (before, it only imports), KILLS_A_LIFE times in the same folder; after each
+Each verb runs once undisturbed. Then it is killed, at moments drawn uniformly from that time but
+its first fifth (there it only imports), up to KILLS_A_LIFE times in the same folder; after each
 kill every file there must be whole, and what was there before must be as it was or be the new one.
 The last run is left alone: it must find nothing in its way, end well, leave nothing but results,
 and these must be, byte for byte, those of the undisturbed run. A fault is survived if all this
-holds; half an hour for 100 kills on one core.
+holds; a kill that comes after the end is none.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from fieldlr.runs.tensors import read_tensors
 
 KILLS_A_LIFE = 4
 SMALL = "--width 64 --optimizer adam".split()
-FIT = [*SMALL, *"--steps 1200 --backbone sine-low-rank --rank 2".split()]
-STUDY = [*SMALL, *"--steps 200 --backbones full,low-rank --ranks 1,2".split()]
+FIT = [*SMALL, *"--steps 400 --backbone sine-low-rank --rank 2".split()]
+STUDY = [*SMALL, *"--steps 60 --backbones full,low-rank --ranks 1,2".split()]
 MANIFEST = """\
-defaults: {backbone: sine-low-rank, rank: 2, width: 64, steps: 400, optimizer: adam, resolution: 48}
+defaults: {backbone: sine-low-rank, rank: 2, width: 64, steps: 200, optimizer: adam, resolution: 48}
 items:
   - {source: ball.npy, outputs: [compress, mesh]}
   - {source: box.npy, outputs: [compress, eval]}
@@ -120,11 +120,13 @@ def torture(verb: str, kills: int, root: Path, moments: random.Random, tally: Ta
     finish(plain, words)
     tally.seconds = time.perf_counter() - began
     expected = {name: digest(plain / name) for name in same}
+    if not all(expected.values()):
+        raise FieldlrError(f"{verb} makes no {' '.join(n for n in same if not expected[n])}.")
     life = 0
     while tally.injected < kills:
         folder = new_life(root / f"{verb}-{life}", root / "inputs", verb)
-        faults = min(KILLS_A_LIFE, kills - tally.injected)
-        wrong = live(folder, words, expected, faults, moments, tally)
+        most = min(KILLS_A_LIFE, kills - tally.injected)
+        faults, wrong = live(folder, words, expected, most, moments, tally.seconds)
         tally.injected += faults
         if wrong:
             tally.lost += faults
@@ -150,20 +152,17 @@ def live(
     folder: Path,
     words: list[str],
     expected: dict[str, str],
-    faults: int,
+    most: int,
     moments: random.Random,
-    tally: Tally,
-) -> list[str]:
-    """Kills, looks, and at last finishes; a sentence for everything that is wrong."""
-    wrong, out = [], folder / "out"
-    for _ in range(faults):
+    seconds: float,
+) -> tuple[int, list[str]]:
+    """Kills, looks, and at last finishes: (kills, a sentence for everything that is wrong)."""
+    kills, wrong, out = 0, [], folder / "out"
+    while kills < most:
         earlier = {name: digest(folder / name) for name in expected}
-        process = start(folder, words)
-        try:
-            process.wait(moments.uniform(0.33, 1.0) * tally.seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if not killed(start(folder, words), moments.uniform(0.2, 1.0) * seconds):
+            break
+        kills += 1
         wrong += broken(out)
         for name, before in earlier.items():
             if before and digest(folder / name) not in (before, expected[name]):
@@ -171,13 +170,23 @@ def live(
     try:
         finish(folder, words)
     except FieldlrError as error:
-        return [*wrong, str(error)]
+        return kills, [*wrong, str(error)]
     wrong += broken(out)
     wrong += [f"{path.name} is left over" for path in out.rglob(".*") if DRAFT.fullmatch(path.name)]
     wrong += [f"{name} differs" for name, own in expected.items() if digest(folder / name) != own]
     if left := processes_in(folder):
         wrong.append(f"processes are left over: {left}")
-    return wrong
+    return kills, wrong
+
+
+def killed(process: subprocess.Popen, seconds: float) -> bool:
+    """Kills a process after so long; False where it has ended before."""
+    try:
+        process.wait(seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait() != 0
 
 
 def start(folder: Path, words: list[str]) -> subprocess.Popen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,10 @@ from fieldlr.batch.report import write_report
 from fieldlr.errors import FieldlrError
 from fieldlr.files import lock, sweep
 from fieldlr.runs import make_folder
-from fieldlr.workers import Event, Work
+from fieldlr.workers import Carry, Event, Work
 
 Status = Literal["done", "failed", "skipped"]
 STOPPED = "stopped before it was done; the same command goes on with it."
-# Carries out works and yields what becomes of them: `workers.carry_out`, or a cluster's.
-Carry = Callable[[list[Work]], Iterator[Event | None]]
 
 
 @dataclass

@@ -20,7 +20,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "render": ("size",),
     "video": ("size", "frames"),
     "compress": ("bits", "finetune"),
-    "study": ("backbones", "ranks", "seeds", "narrow"),
+    "study": ("backbones", "ranks", "seeds", "narrow", "classic", "bits", "finetune"),
     "thumbnail": (),
 }
 

@@ -67,6 +67,10 @@ def _is_omega(value: Any) -> bool:
     return value == "auto" or (_is_number(value) and value > 0)
 
 
+def _is_switch(value: Any) -> bool:
+    return type(value) is bool
+
+
 def _are_ranks(value: Any) -> bool:
     return _is_list(value) and all(type(rank) is int and rank >= 1 for rank in value)
 
@@ -100,7 +104,8 @@ _MAKING = {
     "backbones": _list_of(LINEARS),
     "ranks": Key("a list of different whole numbers from 1, such as [1, 2, 5]", _are_ranks),
     "seeds": _whole(1),
-    "narrow": Key("true or false", lambda value: type(value) is bool),
+    "narrow": Key("true or false", _is_switch),
+    "classic": Key("true or false", _is_switch),
 }
 # By what they are for; together they are all keys of an item.
 GROUPS = {

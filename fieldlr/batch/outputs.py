@@ -22,7 +22,7 @@ from fieldlr.pictures.curves import check_plotting
 from fieldlr.previews import picture
 from fieldlr.products import make_mesh
 from fieldlr.runs import Run, open_run, write_json, write_whole
-from fieldlr.study import Study
+from fieldlr.study import Study, Sweep
 from fieldlr.surface import is_watertight
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig
@@ -106,14 +106,21 @@ def make_file(bench: Workbench) -> Making:
 
 def make_study(bench: Workbench) -> Making:
     item = bench.item
+    seconds = bench.asked("finetune")
+    sweep = Sweep(
+        bench.asked("backbones", ["full", "low-rank", "sine-low-rank"]),
+        bench.asked("ranks", [1, 2, 5, 20]),
+        bench.asked("seeds", 1),
+        bench.asked("narrow", True),
+        (bench.asked("bits"),),
+        None if seconds is None else FitConfig(seconds=seconds),
+    )
     study = Study(
         Path(item.source),
         bench.folder / "study",
         dataclasses.replace(item.fit_options, backbone=None, rank=None),
-        bench.asked("backbones", ["full", "low-rank", "sine-low-rank"]),
-        bench.asked("ranks", [1, 2, 5, 20]),
-        bench.asked("seeds", 1),
-        bench.asked("narrow", False),
+        sweep,
+        bench.asked("classic", False),
         **item.reading,
         device=item.device,
         memory_gib=item.memory,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
 from fieldlr.pictures.curve_page import write_page
 from fieldlr.pictures.curves import check_plotting, draw_svg
 from fieldlr.pipeline import Reconstruction
 from fieldlr.presets import FitOptions, make_task
-from fieldlr.runs import Run, make_folder, write_json
+from fieldlr.runs import Run, make_folder, open_run, write_json
 from fieldlr.study.bd import bd_table
 from fieldlr.study.classics import Search, searches
 from fieldlr.study.curve import RDCurve, write_curve
@@ -21,6 +23,8 @@ from fieldlr.study.drawing import plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.study.results import Measured, curves_of
 from fieldlr.study.sweep import Entry, Sweep, finished, plan
+from fieldlr.workers import Carry
+from fieldlr.workers.fits import fit_work
 
 TRAINING = "training"
 TRAINING_SHARE = 0.9  # of a fit; its evaluation and its files are the rest
@@ -88,8 +92,11 @@ class Study:
         """The fits that are trained and of which all files are measured."""
         return [e for e in self.entries if all((e, c) in self.stored for c in self.codings)]
 
-    def reports(self) -> Iterator[StudyReport]:
-        """Does everything that is missing; what is known is saved after each fit and classic."""
+    def reports(self, carry: Carry | None = None) -> Iterator[StudyReport]:
+        """Does everything that is missing; what is known is saved after each fit and classic.
+
+        With `carry`, of this machine or a cluster, processes make the fits, several at a time.
+        """
         total = len(self.classics) + len(self.entries)
         for index, search in enumerate(self.classics):
             label = ""
@@ -98,11 +105,13 @@ class Study:
                 yield StudyReport(search.classic.name, label, index, total, share)
             if label:
                 self.save()
+        if carry is not None:
+            yield from self._spread(carry)
         done = self.done
         for index, entry in enumerate(self.entries):
             if entry in done:
                 continue
-            title = f"{entry.title} seed {entry.options.seed}"
+            title = entry.title
             place = len(self.classics) + index, total
             if entry not in self.runs:
                 yield from self._train(entry, title, place)
@@ -157,6 +166,31 @@ class Study:
             yield StudyReport(title, TRAINING, *place, share, report.quality, left)
         self.under_way.finish()
         self.runs[entry], self.under_way = self.under_way.run, None
+
+    def _spread(self, carry: Carry) -> Iterator[StudyReport]:
+        """Makes all fits by works, and of each, once it is there, its files."""
+        missing = {entry.name: entry for entry in self.entries if entry not in self.runs}
+        works = [
+            fit_work(entry.name, self.source, self.folder(entry), entry.options, **self.reading)
+            for entry in missing.values()
+        ]
+        total = len(self.classics) + len(self.entries)
+        report = StudyReport("fits", "waiting", len(self.classics), total, 0.0)
+        with closing(carry(works)) as events:
+            for event in events:
+                if event is not None:
+                    entry, place = missing[event.name], (len(self.classics) + len(self.done), total)
+                    if event.kind == "failed":
+                        raise FieldlrError(f"{entry.title}: {event.told['error']}")
+                    if event.kind == "progress":
+                        share = TRAINING_SHARE * event.told["share"]
+                        quality = event.told.get("quality")
+                        report = StudyReport(entry.title, TRAINING, *place, share, quality)
+                    if event.kind == "done":
+                        self.runs[entry] = open_run(self.folder(entry))
+                        yield from self._store(entry, entry.title, place)
+                        self.save()
+                yield report
 
     def _store(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:
         run = self.runs[entry]

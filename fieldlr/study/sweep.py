@@ -63,7 +63,8 @@ class Entry:
     @property
     def title(self) -> str:
         """For people; `full` is one point and says so once."""
-        return self.point if self.point == self.curve else f"{self.curve} {self.point}"
+        point = self.point if self.point == self.curve else f"{self.curve} {self.point}"
+        return f"{point} seed {self.options.seed}"
 
     @property
     def name(self) -> str:

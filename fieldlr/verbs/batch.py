@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from fieldlr.errors import FieldlrError
-from fieldlr.verbs.verb import Out, PartlyFailed, Stopped, Verb
+from fieldlr.verbs.spread import Spread
+from fieldlr.verbs.verb import Out, PartlyFailed, Stopped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Verb):
+class Batch(Spread):
     """Fits all that a manifest lists, and makes what it asks for. Given again, it goes on.
 
     Example: fieldlr batch tonight.yaml --out tonight
@@ -25,10 +24,6 @@ class Batch(Verb):
     manifest: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="MANIFEST")]]
     out: Out
     """The folder of the batch: report.html, and a folder for each item."""
-    workers: int | None = None
-    """Items at a time, which share the cores of this machine (1)."""
-    dask: str | None = None
-    """Address of a Dask scheduler, such as tcp://host:8786, whose workers do the items."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.batch import Batch as WholeBatch
@@ -36,7 +31,7 @@ class Batch(Verb):
         from fieldlr.progress import printed
         from fieldlr.stopping import stop_requests
 
-        carry = self._carry()
+        carry = self.carry(self.out)
         with stop_requests() as stop:
             manifest = read_manifest(self.manifest)
             for note in manifest.notes:
@@ -54,23 +49,6 @@ class Batch(Verb):
             finally:
                 batch.close()
         return self._ended(result, stop.requested)
-
-    def _carry(self):
-        """What carries out the works: this machine, or a cluster."""
-        from fieldlr.workers import carry_out
-
-        if self.dask is None:
-            if self.workers is not None and self.workers < 1:
-                raise FieldlrError(f"--workers is 1 or more; got {self.workers}.")
-            return partial(carry_out, workers=self.workers or 1)
-        if self.workers is not None:
-            raise FieldlrError(
-                "--workers is for this machine; a cluster has the workers that it has. Leave out "
-                "--workers or --dask."
-            )
-        from fieldlr.workers.cluster import carry_out_on
-
-        return partial(carry_out_on, self.dask, folder=self.out.resolve())
 
     def _tell(self, event) -> None:
         """A line for what is worth one."""

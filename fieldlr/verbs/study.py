@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from fieldlr.verbs.spread import Spread
 from fieldlr.verbs.training import Training
 from fieldlr.verbs.verb import Out, Source, Stopped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(Training):
+class Study(Training, Spread):
     """Fits every backbone at every rank, writes each fit as files, draws quality against bytes.
 
     Example: fieldlr study meshes/vase.ply --out vase-study --ranks 1,5,20 --bits 5,8 --classic
@@ -64,14 +66,17 @@ class Study(Training):
                 ]
                 return "  ".join(word for word in words if word)
 
-            for _ in printed(study.reports(), lambda r: r.progress, line, self.quiet):
-                if stop.requested:
-                    study.checkpoint()
-                    raise Stopped(
-                        f"stopped with {len(study.done)} of {len(study.entries)} fits done, kept "
-                        f"in {self.out}. Go on with the same command.",
-                        {"out": str(self.out), "done": len(study.done)},
-                    )
+            spread = self.workers is not None or self.dask is not None
+            carry = self.carry(self.out) if spread else None
+            with closing(study.reports(carry)) as reports:
+                for _ in printed(reports, lambda r: r.progress, line, self.quiet):
+                    if stop.requested:
+                        study.checkpoint()
+                        raise Stopped(
+                            f"stopped with {len(study.done)} of {len(study.entries)} fits done, "
+                            f"kept in {self.out}. Go on with the same command.",
+                            {"out": str(self.out), "done": len(study.done)},
+                        )
             result = {"out": str(self.out), "fits": len(study.entries), **study.save()}
             return result | {"warnings": study.warnings}
 

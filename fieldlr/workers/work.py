@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +47,10 @@ class Event:
     name: str
     kind: Literal["began", "progress", "retried", "done", "failed"]
     told: Told
+
+
+# What carries out works, and yields what becomes of them; None where nothing has.
+Carry = Callable[[Sequence[Work]], Generator[Event | None, None, None]]
 
 
 def serve(work: Callable[[Told], Generator[Told, None, Told]]) -> None:

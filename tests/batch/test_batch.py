@@ -18,6 +18,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.files import lock
 from fieldlr.runs import open_run
 
+PATIENCE_SECONDS = 300.0
 QUICK = "{width: 16, steps: 30, resolution: 24, seed: 1}"
 
 
@@ -67,6 +68,26 @@ items:
     assert fourth["by_name"]["a"]["quality"] != a["quality"]
     assert fourth["by_name"]["b"]["reused"] is True
     assert not (folder / "mesh.glb").exists()
+
+
+@pytest.mark.slow
+def test_a_study_and_a_video_are_outputs_too(shapes, batch_of, tmp_path):
+    pytest.importorskip("imageio_ffmpeg", reason="needs fieldlr[video]")
+    pytest.importorskip("plotly", reason="needs fieldlr[study]")
+    study = "outputs: [study], backbones: [full], ranks: [1], narrow: false"
+    text = f"""\
+defaults: {QUICK}
+items:
+  - {{source: shapes/a.npy, {study}}}
+  - {{source: shapes/b.npy, outputs: [video], frames: 2, size: 32x32}}
+"""
+    report, _ = batch_of(text)
+    assert [item["status"] for item in report["items"]] == ["done", "done"], report["items"]
+    assert (tmp_path / "out" / "a" / "study" / "rd.html").exists()
+    assert not (tmp_path / "out" / "a" / "run").exists()
+    assert (tmp_path / "out" / "b" / "view.mp4").stat().st_size > 0
+    _, events = batch_of(text)
+    assert events == []
 
 
 @pytest.mark.slow
@@ -160,12 +181,12 @@ def test_a_batch_that_ends_early_goes_on(shapes, tmp_path, how):
     path.write_text("items: [{source: shapes/*.npy, width: 16, seconds: 6, outputs: [compress]}]")
     words = ["batch", path, "--out", out, "--json"]
     batch = fieldlr(*words)
-    until = time.monotonic() + 60.0
+    until = time.monotonic() + PATIENCE_SECONDS
     while not (out / "b" / "run" / "history.jsonl").exists():
         assert time.monotonic() < until and batch.poll() is None
         time.sleep(0.05)
     batch.send_signal(how)
-    said, errors = batch.communicate(timeout=60)
+    said, errors = batch.communicate(timeout=PATIENCE_SECONDS)
     status = {
         i["name"]: i["status"] for i in json.loads((out / "report.json").read_text())["items"]
     }
@@ -175,7 +196,7 @@ def test_a_batch_that_ends_early_goes_on(shapes, tmp_path, how):
         assert json.loads(said)["items"][1]["error"].startswith("stopped")
         assert "stopped with 1 of 3" in errors
     again = fieldlr(*words)
-    said, errors = again.communicate(timeout=120)
+    said, errors = again.communicate(timeout=PATIENCE_SECONDS)
     assert again.returncode == 0, errors
     items = json.loads(said)["items"]
     assert [item["status"] for item in items] == ["done"] * 3
@@ -188,14 +209,14 @@ def test_exit_codes(shapes, tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_text("items: [{sorce: shapes/a.npy}]")
     bad = fieldlr("batch", path, "--out", tmp_path / "out")
-    assert "line 1" in bad.communicate(timeout=60)[1]
+    assert "line 1" in bad.communicate(timeout=PATIENCE_SECONDS)[1]
     assert bad.returncode == 2
     (shapes / "broken.ply").write_bytes(b"ply\nnot a mesh")
     path.write_text(
         f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy}}, {{source: shapes/*.ply}}]"
     )
     some = fieldlr("batch", path, "--out", tmp_path / "out", "--json")
-    said, errors = some.communicate(timeout=120)
+    said, errors = some.communicate(timeout=PATIENCE_SECONDS)
     assert some.returncode == 4, errors
     assert "Traceback" not in errors
     assert [item["status"] for item in json.loads(said)["items"]] == ["done", "failed"]

@@ -1,10 +1,13 @@
 """A manifest is understood whole or refused whole, with the line of every mistake."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from fieldlr.batch import read_manifest
 from fieldlr.batch.keys import KEYS
+from fieldlr.batch.outputs import OUTPUTS
 from fieldlr.errors import FieldlrError
 from fieldlr.examples import example
 
@@ -170,3 +173,9 @@ def test_every_key_says_what_it_wants():
     for name, key in KEYS.items():
         assert key.wants
         assert not key.accepts(None), name
+
+
+def test_the_documentation_names_every_key_and_output():
+    text = (Path(__file__).parents[2] / "docs" / "batch.md").read_text()
+    for name in (*KEYS, *OUTPUTS):
+        assert f"`{name}`" in text, name
