@@ -30,7 +30,8 @@ def task(tmp_path_factory):
     ids=lambda kind: type(kind).__name__,
 )
 def field(request, task):
-    config = FieldConfig(linear=request.param, width=32, depth=2)
+    width = 16 if isinstance(request.param, Full) else 32
+    config = FieldConfig(linear=request.param, width=width, depth=2)
     state = FitState(task, config, 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(steps=120)):
         pass
