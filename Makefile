@@ -21,7 +21,7 @@ demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a vi
 	$(BIN)/fieldlr demo
 
 test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones left out).
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(TEST_READY) ## Check the style.
 	$(BIN)/ruff check .

@@ -10,6 +10,11 @@ torch.set_flush_denormal(True)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: where files are tested side by side, none is left for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Real captures and scans: `FIELDLR_DATA`, by default ../shared/data beside the repository."""
