@@ -103,14 +103,14 @@ def test_a_file_can_be_compressed_further(packed, tmp_path):
     assert result["quality_after"] is None
 
 
-@pytest.mark.parametrize(("name", "bits"), [("volume", 3.0), ("photos", 4.0)])
-def test_a_file_is_better_for_a_little_training(name, bits, runs, tmp_path):
+# Features of a grid that were 0 are no longer: its files grow.
+@pytest.mark.parametrize(("name", "bits", "growth"), [("volume", 3.0, 1.15), ("photos", 4.0, 1.3)])
+def test_a_file_is_better_for_a_little_training(name, bits, growth, runs, tmp_path):
     words = {"target": runs[name].folder, "bits": bits}
     plain = verb("compress", out=tmp_path / "plain.flr", **words)
     tuned = verb("compress", out=tmp_path / "tuned.flr", finetune=2.5, **words)
     assert tuned["quality_after"] > plain["quality_after"]
-    # Numbers that were 0 are no longer, above all those of a grid.
-    assert tuned["num_bytes"] < 1.3 * plain["num_bytes"]
+    assert tuned["num_bytes"] < growth * plain["num_bytes"]
 
 
 def test_training_for_a_file_needs_the_source(packed, tmp_path):
