@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fieldlr.codec.steps import STEPS, steps_for
+from fieldlr.codec.choice import steps_for
+from fieldlr.codec.steps import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.gauss_newton import Parabola, damped

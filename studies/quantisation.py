@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from fieldlr import codec
-from fieldlr.codec import steps
+from fieldlr.codec import choice, steps
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.pipeline import reopen
 from fieldlr.process import prepare_process
@@ -71,7 +71,7 @@ def entropy(whole: np.ndarray) -> float:
 def rivals(field: OccupancyField, bits: float) -> Iterator[tuple[str, float, list, float | None]]:
     """(name, bytes, numbers, bytes without the order of the units) of each way to round."""
     named = dict(field.named_parameters())
-    chosen = steps.steps_for(field, bits)
+    chosen = choice.steps_for(field, bits)
     largest = {n: 2.0 * float(p.detach().abs().max()) / 2.0**bits for n, p in named.items()}
     spread = {
         n: 3.5 * float(p.detach().square().mean().sqrt()) / 2.0**bits for n, p in named.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,12 @@ import torch
 from fieldlr.codec import cells
 from fieldlr.codec.about import About, read_about, write_about
 from fieldlr.codec.ans import Coded, FastUnpacker, PlainUnpacker, pack, unpacker
+from fieldlr.codec.choice import steps_for
 from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
+from fieldlr.codec.numbers import read_models, read_numbers, write_numbers
 from fieldlr.codec.octets import Reader, Writer, broken
-from fieldlr.codec.steps import restored, rounded, steps_for
 from fieldlr.codec.tensors import Model, modelled, read_model, read_whole, write_model
-from fieldlr.codec.units import Order, hidden_layers, sort_units
+from fieldlr.codec.units import Order
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -40,10 +40,10 @@ def encode(
     about: About | None = None,
     steps: Mapping[str, int] | None = None,
 ) -> bytes:
-    """The bytes of a .flr file: the field with its numbers rounded to `bits` bits on average.
+    """The bytes of a .flr file: the field with numbers that take `bits` bits of it on average.
 
     Without `bits` they are as many as it takes for the field to say the same. `steps`, a byte for
-    each of `named_parameters` (`codec.steps`), replaces the choice that `bits` asks for.
+    each of `named_parameters` (`codec.choice`), replaces the choice that `bits` asks for.
     """
     if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
         raise FieldlrError(
@@ -65,7 +65,7 @@ def encode(
     if photos:
         coded += _write_cells(writer, field)
     steps = steps or steps_for(field, bits)
-    coded += _write_tensors(writer, field, steps)
+    coded += write_numbers(writer, field, steps)
     writer.data += pack(coded)
     data = bytes(writer.data) + zlib.crc32(writer.data).to_bytes(CHECKSUM_BYTES, "little")
     _check_readable(data)
@@ -91,62 +91,15 @@ def unpack(data: bytes) -> tuple[Field, About]:
     way = _read_way(reader) if isinstance(field, RadianceField) else cells.ALL
     octree = [read_model(reader, False) for _ in range(cells.LEVELS * (way == cells.STORED))]
     order = Order(field)
-    models = _read_models(reader, field, order)
+    models = read_models(reader, field, order)
     coder = unpacker(reader.rest())
     if octree:
         field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
-    _read_numbers(coder, field, order, models)
+    read_numbers(coder, field, order, models)
     coder.close()
     if way == cells.ASKED:
         cells.ask(field)
     return field.eval(), about
-
-
-Parts = list[tuple[Any, Model]]  # (index, model) of each part of a tensor
-
-
-def _write_tensors(writer: Writer, field: Field, steps: Mapping[str, int]) -> list[Coded]:
-    whole = {name: rounded(p, steps[name]) for name, p in field.named_parameters()}
-    for layer in hidden_layers(field):
-        sort_units(layer, whole)
-    order, coded = Order(field), []
-    for name, values in whole.items():
-        writer.byte(steps[name])
-        for index, rises in order.parts(name, values.shape):
-            fresh = order.fresh(name, whole) if rises else None
-            model, own = modelled(values[index].ravel(), fresh)
-            write_model(writer, model)
-            coded += own
-    return coded
-
-
-def _read_models(reader: Reader, field: Field, order: Order) -> dict[str, tuple[int, Parts]]:
-    """(the step's byte, the models of the parts) of every tensor."""
-    models = {}
-    for name, parameter in field.named_parameters():
-        step = reader.byte()
-        parts = order.parts(name, tuple(parameter.shape))
-        models[name] = step, [(index, read_model(reader, rises)) for index, rises in parts]
-    return models
-
-
-@torch.no_grad()
-def _read_numbers(
-    coder: FastUnpacker | PlainUnpacker,
-    field: Field,
-    order: Order,
-    models: dict[str, tuple[int, Parts]],
-) -> None:
-    """Gives a field its numbers."""
-    whole: dict[str, np.ndarray] = {}
-    for name, parameter in field.named_parameters():
-        step, parts = models[name]
-        whole[name] = np.zeros(tuple(parameter.shape), np.int64)
-        for index, model in parts:
-            part = whole[name][index]
-            fresh = order.fresh(name, whole) if model.rises else None
-            whole[name][index] = read_whole(coder, model, part.size, fresh).reshape(part.shape)
-        parameter.copy_(restored(whole[name], step))
 
 
 def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:

@@ -27,8 +27,20 @@ def law_weights(law: int, distances: np.ndarray) -> np.ndarray:
     if law == UNIFORM:
         return np.ones_like(distances)
     power, scale = divmod(law, NUM_SCALES)
-    shift = scale // 4 + 9
-    x = (distances * QUARTER_OCTAVES[scale % 4] << shift) // max(int(distances.max()), 1)
+    return _weights(power, np.array([scale]), distances)[0]
+
+
+def all_law_weights(distances: np.ndarray) -> np.ndarray:
+    """The weights (UNIFORM + 1, K) by every law."""
+    scales = np.arange(NUM_SCALES)
+    by_power = [_weights(power, scales, distances) for power in range(NUM_POWERS)]
+    return np.concatenate([*by_power, np.ones_like(distances)[None]])
+
+
+def _weights(power: int, scales: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Weights (S, K) by the laws of one power with scales (S,)."""
+    shifts = scales[:, None] // 4 + 9
+    x = (distances * QUARTER_OCTAVES[scales % 4, None] << shifts) // max(int(distances.max()), 1)
     exponent = np.minimum(_raised(x, power), MOST)
     # 2^-(i + f) with the mantissa 2 - f: linear between the powers of two.
     return (2 * ONE - exponent % ONE << 8) >> exponent // ONE
@@ -55,9 +67,11 @@ def _root(x: np.ndarray) -> np.ndarray:
 
 
 def counts(weights: np.ndarray) -> np.ndarray:
-    """Whole parts (K,) of TOTAL in proportion to weights (K,), none of them 0."""
-    parts = 1 + weights * (TOTAL - len(weights)) // int(weights.sum())
-    parts[int(weights.argmax())] += TOTAL - int(parts.sum())
+    """Whole parts (..., K) of TOTAL in proportion to weights (..., K), none of them 0."""
+    parts = 1 + weights * (TOTAL - weights.shape[-1]) // weights.sum(-1, keepdims=True)
+    heaviest = weights.argmax(-1)[..., None]
+    left = TOTAL - parts.sum(-1, keepdims=True)
+    np.put_along_axis(parts, heaviest, np.take_along_axis(parts, heaviest, -1) + left, -1)
     return parts
 
 
@@ -74,6 +88,6 @@ def written_bytes(histogram: np.ndarray) -> np.ndarray:
     return np.where(histogram == 0, 0, 1 + np.searchsorted(middles, scaled))
 
 
-def cost_bits(histogram: np.ndarray, parts: np.ndarray) -> float:
-    """Bits that symbols with this histogram (K,) take with parts (K,) of TOTAL."""
-    return float(histogram @ (TOTAL_BITS - np.log2(parts)))
+def cost_bits(histogram: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Bits (...) that symbols with this histogram (K,) take with parts (..., K) of TOTAL."""
+    return (TOTAL_BITS - np.log2(parts)) @ histogram

@@ -85,12 +85,9 @@ def modelled(whole: np.ndarray, fresh: np.ndarray | None = None) -> tuple[Model,
 
 def _with_table(model: Model, histogram: np.ndarray) -> Model:
     """The model with the law, or the written table, that takes the fewest bits."""
-    distances = model.distances()
-    costs = [
-        tables.cost_bits(histogram, tables.counts(tables.law_weights(law, distances)))
-        for law in range(tables.UNIFORM + 1)
-    ]
-    best = int(np.argmin(costs))
+    laws = tables.counts(tables.all_law_weights(model.distances()))
+    costs = tables.cost_bits(histogram, laws)
+    best = int(costs.argmin())
     written = tables.written_bytes(histogram)
     parts = tables.counts(tables.written_weight(written))
     if tables.cost_bits(histogram, parts) + 8 * len(written) < costs[best]:
