@@ -1,11 +1,12 @@
 """Which omega is best? Quality against the spread of the phase, over rank, width and rate.
 
     python studies/omega.py SOURCE --out studies/results/omega-NAME.json [--ranks 1,2,5,20]
-        [--widths 128,256] [--rates 0.5,1,2] [--steps 800] [--downscale N] [--grid N]
+        [--widths 128,256] [--rates 0.005,0.01] [--steps 800] [--downscale N] [--grid N]
 
 The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
-radians, in a layer of n inputs, at every rank. Each fit is kept as it ends, and the same command
-goes on after a stop. Shapes that Gauss-Newton takes over get NEWTON_STEPS steps.
+radians, in a layer of n inputs, at every rank; a rate is Adam's, of U and V. Each fit is kept as
+it ends, and the same command goes on after a stop. Shapes that Gauss-Newton takes over get
+NEWTON_STEPS steps.
 """
 
 from __future__ import annotations
@@ -35,13 +36,18 @@ def numbers(text: str, kind=float) -> list:
     return [kind(word) for word in text.split(",")]
 
 
+def rate_name(source) -> str:
+    """What the rate of U and V is called in a task's settings."""
+    return "factor_rate" if source.kind == "photos" else "phase_rate"
+
+
 def measure(source, rank: int, width: int, rate: float, spread: float | None, steps: int) -> dict:
     """One fit; spread None stands for `--omega auto`."""
     encoding = "frequency" if source.kind == "photos" else None
     omega = "auto" if spread is None else spread * 3.0 * width**0.5
     options = FitOptions("sine-low-rank", rank, omega, width, encoding=encoding).settled()
     task = make_task(source, options)
-    task.settings = dataclasses.replace(task.settings, factor_rate=rate * task.settings.factor_rate)
+    task.settings = dataclasses.replace(task.settings, **{rate_name(source): rate})
     state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
     if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
         steps = NEWTON_STEPS
@@ -60,12 +66,12 @@ def measure(source, rank: int, width: int, rate: float, spread: float | None, st
     }
 
 
-def draw(results: list[dict], path: Path, name: str) -> None:
+def draw(results: list[dict], usual: float, path: Path, name: str) -> None:
     """Quality against the spread, a curve for each rank at the usual rate and largest width."""
     width = max(r["width"] for r in results)
     series = []
     for rank in sorted({r["rank"] for r in results}):
-        own = [r for r in results if (r["rank"], r["width"], r["rate"]) == (rank, width, 1.0)]
+        own = [r for r in results if (r["rank"], r["width"], r["rate"]) == (rank, width, usual)]
         for rule in (False, True):
             marks = [
                 Mark(r["spread"], r["quality"], r["quality"], r["quality"])
@@ -85,7 +91,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--ranks", default="1,2,5,20")
     parser.add_argument("--widths", default="256")
-    parser.add_argument("--rates", default="1")
+    parser.add_argument("--rates", help="the task's own unless given")
     parser.add_argument("--spreads", default=",".join(map(str, SPREADS)))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--downscale", type=int)
@@ -93,6 +99,11 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
+    encoding = "frequency" if source.kind == "photos" else None
+    settings = make_task(
+        source, FitOptions("sine-low-rank", 1, encoding=encoding).settled()
+    ).settings
+    usual = getattr(settings, rate_name(source))
     results = json.loads(words.out.read_text()) if words.out.exists() else []
     known = {
         (r["rank"], r["width"], r["rate"], None if r["rule"] else r["spread"]) for r in results
@@ -100,7 +111,7 @@ def main() -> None:
     plan = itertools.product(
         numbers(words.ranks, int),
         numbers(words.widths, int),
-        numbers(words.rates),
+        numbers(words.rates or str(usual)),
         [*numbers(words.spreads), None],
     )
     for rank, width, rate, spread in plan:
@@ -110,7 +121,7 @@ def main() -> None:
         print(results[-1], flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
-    draw(results, words.out.with_suffix(".svg"), source.content.name)
+    draw(results, usual, words.out.with_suffix(".svg"), source.content.name)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
 from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import Full, LowRank
+from fieldlr.linears import Full, LowRank, SineLowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
 from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
@@ -45,6 +45,7 @@ class OccupancySettings:
     dense_rate: float = 4e-3  # of a network that is dense throughout
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam)
     factor_rate: float = 2e-2  # of U and V, and
+    phase_rate: float = 6e-3  # where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
     newton_after: int | None = 200  # steps, Gauss-Newton takes small networks over,
@@ -75,7 +76,9 @@ class OccupancyTask:
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         factorised = not isinstance(field.config.linear, Full)
         beside = self.settings.end_rate if factorised else self.settings.dense_rate
-        rates = {"factor": self.settings.factor_rate, "dense": beside, "grid": beside}
+        sine = isinstance(field.config.linear, SineLowRank)
+        factor = self.settings.phase_rate if sine else self.settings.factor_rate
+        rates = {"factor": factor, "dense": beside, "grid": beside}
         muon = self.settings.matrix_rate is not None
         rates["matrix"] = self.settings.matrix_rate if muon else beside
         return parameter_groups(field, rates, muon)
