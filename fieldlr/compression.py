@@ -3,7 +3,8 @@
 Zhou et al. 2017, "Incremental network quantization". Shape networks of a few thousand numbers do
 it by second derivatives: what a number loses by being rounded, those that are still free make up
 for at once (Frantar and Alistarh 2022, "Optimal brain compression"), and then by Gauss-Newton
-steps. Other fields train on with their own optimisers at a lower rate.
+steps. Other fields train on with their own optimisers at a lower rate. What numbers cost in the
+file is a term of the loss (`fieldlr.rate`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fieldlr.codec.steps import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.gauss_newton import Parabola, damped
+from fieldlr.rate import RateTerm, price_of_a_nat
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
@@ -144,12 +146,15 @@ class RoundingTask:
         self.task, self.start, self.steps, self.seed = task, field, steps, seed
         self.quality_name = task.quality_name
         self.by_newton = field.num_parameters <= MOST_BY_NEWTON
+        sizes = [float(STEPS[step]) for step in steps.values()]
+        self.price = price_of_a_nat(task, field, sizes, seed)
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
         """A copy of the field to begin with."""
         copy = type(self.start)(config, self.start.space, self.start.frame)
         copy.load_state_dict(self.start.state_dict())
         self.rounding = Rounding(copy, self.steps, self.seed)
+        self.rate_term = RateTerm(self.rounding.parameters, self.rounding.steps, self.price)
         return copy
 
     def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
@@ -161,7 +166,8 @@ class RoundingTask:
 
     def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
         self.rounding.round(progress)
-        return self.task.loss(field, generator, progress)
+        loss, samples = self.task.loss(field, generator, progress)
+        return loss + self.rate_term(), samples
 
     def newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
@@ -169,6 +175,7 @@ class RoundingTask:
         parabola = self.parabola(field, generator, CURVATURE_ROWS) if self.by_newton else None
         if parabola is None or not math.isfinite(parabola.loss):
             return None
+        parabola.pull(torch.cat([pull.flatten() for pull in self.rate_term.pulls()]))
         if step:
             parabola.descend(NEWTON_RATE, self.rounding.free)
         self.rounding.round(progress, parabola)

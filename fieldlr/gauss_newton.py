@@ -52,6 +52,20 @@ class Parabola:
         self.matrix = _curvature_of_numbers(mlp, picked, curvature)
         if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
             self.loss = math.nan  # There is nothing to go by.
+        self.pulls: Tensor | None = None
+
+    def pull(self, pulls: Tensor) -> None:
+        """Adds the sum over all numbers x of pulls x^2 / 2, pulls (P,), to what is made small."""
+        self.pulls = pulls
+        self.gradient = self.gradient + pulls * self._numbers()
+        self.matrix.diagonal().add_(pulls)
+
+    def _numbers(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.parameters])
+
+    def _pulled(self) -> float:
+        """What `pull` has added."""
+        return 0.0 if self.pulls is None else 0.5 * (self.pulls @ self._numbers().square()).item()
 
     def descend(self, rate: float, free: Tensor | None = None) -> None:
         """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
@@ -70,14 +84,14 @@ class Parabola:
     @torch.no_grad()
     def _go(self, direction: Tensor, step: float) -> None:
         """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
-        start = [p.clone() for p in self.parameters]
+        start, highest = [p.clone() for p in self.parameters], self.loss + self._pulled()
         parts = direction.split([p.numel() for p in self.parameters])
         dtype = fast_format(self.x.device.type) if self.x.dtype == torch.float32 else None
         for _ in range(MAX_HALVINGS):
             for parameter, old, part in zip(self.parameters, start, parts, strict=True):
                 parameter.copy_(old - step * part.view_as(old))
             loss = self.loss_of_rows(self.mlp(self.x, dtype), slice(None))[0].item()
-            if loss / len(self.x) <= self.loss:
+            if loss / len(self.x) + self._pulled() <= highest:
                 return
             step *= 0.5
         for parameter, old in zip(self.parameters, start, strict=True):
