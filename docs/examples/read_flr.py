@@ -184,7 +184,8 @@ class Shape:
         if self.linear == 1:
             return product
         rank, omega = self.linear_options
-        omega = omega or 3 * n**0.5 * (1 + 7 / rank)
+        if omega <= 0:  # a spread of the phase, or the first rule for it
+            omega = 3 * n**0.5 * (-omega or 1 + 7 / rank)
         gain = {0: (n / 6) ** 0.5, 2: n**0.5}.get(self.activation)
         gain = gain or (n / 6) ** 0.5 * self.activation_options[0]
         return np.sin(omega * product) / gain

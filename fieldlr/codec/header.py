@@ -14,7 +14,8 @@ from fieldlr.encodings import ENCODINGS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.geometry import Aabb, Similarity, Space
-from fieldlr.linears import LINEARS
+from fieldlr.linears import LINEARS, SineLowRank
+from fieldlr.linears.sine_low_rank import RADIANS, in_radians
 
 MAGIC, VERSION = b"FLR", 1
 # Places in these tables are what a file says; they never change, new names come behind.
@@ -26,6 +27,8 @@ WHOLE, SINGLE, DOUBLE = 0, 1, 2
 CODES = {WHOLE: "single", SINGLE: "single", DOUBLE: "double"}
 # What float32 may move a place by, as a part of the box's shortest edge.
 TOLERANCE = 1e-6
+# An omega of 0 is that of the first rule for it: a spread of 1 + 7 / rank radians.
+FIRST_SPREAD = 1.0, 7.0
 MOST_WIDTH, MOST_DEPTH, MOST_SKIPS, MOST_OPTION = 4096, 64, 15, 4096
 
 Option = int | float | bool | str
@@ -175,24 +178,34 @@ def _read_entry(reader: Reader, table: dict[str, type], place: int) -> Any:
         )
     kind = list(table.values())[place]
     options = [_read_option(reader, option.default) for option in dataclasses.fields(kind)]
+    if kind is SineLowRank:
+        options[1] = _omega(*options)
     return kind(*options)
 
 
+def _omega(rank: int, number: float) -> float | str:
+    """omega, from what a file says: below 0 it is a spread, and 0 is the spread of the first."""
+    if number > 0.0:
+        return number
+    if rank == 0:
+        raise broken("its rank is 0")
+    return in_radians(-number if number else FIRST_SPREAD[0] + FIRST_SPREAD[1] / rank)
+
+
 def _write_option(writer: Writer, value: Option, default: Option) -> None:
-    """A whole number where the default is one, else a decimal, of which 0 means `auto`."""
+    """A whole number where the default is one, else a decimal, below 0 for radians."""
     if isinstance(default, int):
         writer.varint(_check_option(int(value)))
     else:
-        writer.decimal(0.0 if value == "auto" else value)
+        radians = isinstance(value, str)
+        writer.decimal(-float(value.removesuffix(RADIANS)) if radians else value)
 
 
-def _read_option(reader: Reader, default: Option) -> Option:
-    """An option of the same type as its default."""
+def _read_option(reader: Reader, default: Option) -> int | float | bool:
+    """An option of the type of its default, else a decimal."""
     if isinstance(default, int):
         return type(default)(_check_option(reader.varint()))
     value = reader.decimal()
-    if value == 0.0 and default == "auto":
-        return "auto"
-    if value == 0.0:
+    if value == 0.0 and default != "auto":
         raise broken("an option of its network is 0")
     return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,30 +20,49 @@ from fieldlr.linears.linear import (
 )
 
 
+RADIANS = " rad"
+
+
 @dataclass(frozen=True)
 class SineLowRank:
-    """Stores U (out, rank) and V (in, rank); omega and the gain g are fixed, not learned."""
+    """Stores U (out, rank) and V (in, rank); omega and the gain g are fixed, not learned.
+
+    `omega` is a number, the same in every layer, or the spread of the phase omega U V^T at the
+    start, as "4 rad", which every layer has by an omega of its own. "auto" becomes such a spread.
+    """
 
     rank: int = 5
-    omega: float | Literal["auto"] = "auto"
+    omega: float | str = "auto"
 
     def __post_init__(self):
         check_rank("sine-low-rank", self.rank)
-        if self.omega != "auto" and not 0.0 < self.omega < math.inf:
+        if self.omega == "auto":
+            object.__setattr__(self, "omega", in_radians(automatic_spread(self.rank)))
+        number = self.omega if self.spread is None else self.spread
+        if not isinstance(number, int | float) or not 0.0 < number < math.inf:
             raise FieldlrError(
                 f"omega must be a number above 0; got {self.omega}. "
                 "Use --omega auto, or a number such as 100."
             )
 
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation of the phase at the start, in radians; None where omega is."""
+        if not (isinstance(self.omega, str) and self.omega.endswith(RADIANS)):
+            return None
+        try:
+            return float(self.omega.removesuffix(RADIANS))
+        except ValueError:
+            return math.nan
+
     def omega_for(self, in_features: int) -> float:
-        """omega, or what `auto` stands for in a layer of this many inputs.
+        """omega in a layer of this many inputs.
 
         At the start every entry of U V^T has a standard deviation of 1 / (3 sqrt(in)) at every
-        rank, so 3 sqrt(in) is one radian of phase. A rank of 1 wants three radians and a large
-        rank one: the stable rank of sin(omega U V^T) saturates the sooner the larger the rank is.
+        rank, so 3 sqrt(in) is one radian of phase.
         """
-        if self.omega == "auto":
-            return 3.0 * math.sqrt(in_features) * (1.0 + 7.0 / self.rank)
+        if self.spread is not None:
+            return 3.0 * math.sqrt(in_features) * self.spread
         return float(self.omega)
 
     def build(
@@ -65,6 +83,20 @@ class SineLowRank:
     def num_weights(self, in_features: int, out_features: int) -> int:
         """Numbers stored for W."""
         return min(self.rank * (in_features + out_features), in_features * out_features)
+
+
+def automatic_spread(rank: int) -> float:
+    """The rule for omega, in radians: from 8 for rank 1 down to 3 (measured, docs/paper.md).
+
+    The sine of a phase of rank 1 is nearly of rank 1 until it has gone round more than once; the
+    larger the rank, the sooner sin(omega U V^T) is as good as a random matrix.
+    """
+    return float(f"{3.0 + 5.0 / rank:.4g}")
+
+
+def in_radians(spread: float) -> str:
+    """The text that `SineLowRank.omega` has for a spread."""
+    return repr(float(spread)).removesuffix(".0") + RADIANS
 
 
 class SineLowRankLinear(Linear):
