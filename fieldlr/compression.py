@@ -32,7 +32,7 @@ FIRST_RATE, FINAL_RATE = 0.1, 0.01
 NEWTON_RATE = 0.5
 # Where losses are made up for, the whole batch tells which numbers can: with fewer rows than that,
 # some only seem to matter to nothing. Damping is in units of a number's own curvature.
-CURVATURE_ROWS, DAMPING = 1 << 15, 0.3
+CURVATURE_ROWS, DAMPING = 1 << 15, 0.1
 # The share of numbers that are free at progress p is (1 - p) to this: most are rounded early.
 FREEING = 1.5
 

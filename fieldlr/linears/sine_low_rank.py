@@ -19,7 +19,6 @@ from fieldlr.linears.linear import (
     uniform_,
 )
 
-
 RADIANS = " rad"
 
 
