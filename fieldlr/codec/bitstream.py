@@ -88,7 +88,7 @@ def unpack(data: bytes) -> tuple[Field, About]:
     """The field, and what the file tells of its source."""
     reader = _checked(data)
     field, about = _read_field(reader, len(data))
-    way = _read_way(reader) if isinstance(field, RadianceField) else cells.ALL
+    way = _read_way(reader, field.config) if isinstance(field, RadianceField) else cells.ALL
     octree = [read_model(reader, False) for _ in range(cells.LEVELS * (way == cells.STORED))]
     order = Order(field)
     models = read_models(reader, field, order)
@@ -115,10 +115,12 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     return coded
 
 
-def _read_way(reader: Reader) -> int:
+def _read_way(reader: Reader, config: FieldConfig) -> int:
     way = reader.byte()
     if way not in (cells.ALL, cells.ASKED, cells.STORED):
         raise broken("its cells are kept in a way that there is not")
+    if way == cells.ASKED and not cells.may_be_asked(config):
+        raise broken("its cells are to be asked for, of too large a network")
     return way
 
 

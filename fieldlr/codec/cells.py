@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from fieldlr.encodings.interpolation import GridEncoding
+from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 
 ALL, ASKED, STORED = 0, 1, 2
@@ -19,13 +20,22 @@ LEVELS = GRID_CELLS.bit_length() - 1
 # A cell of this density takes 1 % of the light that crosses it.
 EMPTY_DENSITY = 0.01 * 0.5 * GRID_CELLS
 CHUNK = 65536
+# A network of more dense weights than this is not asked: a small file could ask for minutes.
+MOST_ASKED = 1 << 22
 
 
 def way_of(field: RadianceField) -> int:
     """How the occupied cells of a field are kept."""
     if field.cell_occupied.all() or not field.cell_occupied.any():
         return ALL
-    return STORED if tables_of(field) else ASKED
+    if tables_of(field):
+        return STORED
+    return ASKED if may_be_asked(field.config) else ALL
+
+
+def may_be_asked(config: FieldConfig) -> bool:
+    """Whether asking a network for all cells is a matter of seconds."""
+    return config.width**2 * (config.depth + 6) <= MOST_ASKED
 
 
 def tables_of(field: RadianceField) -> list[GridEncoding]:

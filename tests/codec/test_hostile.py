@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fieldlr import codec
+from fieldlr.codec import cells
 from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import SineLowRank
@@ -113,3 +114,15 @@ def test_a_small_file_cannot_ask_for_much_memory(monkeypatch):
     with pytest.raises(FieldlrError, match="at most"):
         codec.decode(sealed(body))
     assert not built
+
+
+def test_a_large_network_is_not_asked_for_its_cells(monkeypatch):
+    field = fields.with_ball(fields.radiance(linear=SineLowRank(1), width=1024, depth=4))
+    data = codec.encode(field, 8.0, fields.PHOTOS)
+    assert codec.decode(data).cell_occupied.all()
+    # A file that wants it all the same would take minutes.
+    monkeypatch.setattr(cells, "MOST_ASKED", 1 << 40)
+    data = codec.encode(field, 8.0, fields.PHOTOS)
+    monkeypatch.undo()
+    with pytest.raises(FieldlrError, match="too large a network"):
+        codec.decode(data)
