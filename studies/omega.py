@@ -66,23 +66,19 @@ def measure(source, rank: int, width: int, rate: float, spread: float | None, st
     }
 
 
-def draw(results: list[dict], usual: float, path: Path, name: str) -> None:
-    """Quality against the spread, a curve for each rank at the usual rate and largest width."""
+def draw(results: list[dict], path: Path, name: str) -> None:
+    """A picture for each rank at the largest width: quality against the spread, a curve a rate."""
     width = max(r["width"] for r in results)
-    series = []
     for rank in sorted({r["rank"] for r in results}):
-        own = [r for r in results if (r["rank"], r["width"], r["rate"]) == (rank, width, usual)]
-        for rule in (False, True):
-            marks = [
-                Mark(r["spread"], r["quality"], r["quality"], r["quality"])
-                for r in sorted(own, key=lambda r: r["spread"])
-                if r["rule"] == rule
-            ]
-            if marks:
-                name = f"k = {rank}"
-                series.append(Series(name + ", the rule" * rule, marks, family=name))
-    title = f"{name}: quality against the spread of the phase"
-    draw_svg(Plot(title, "radians", "quality", series), path)
+        own = [r for r in results if (r["rank"], r["width"]) == (rank, width)]
+        series = []
+        for rate in sorted({r["rate"] for r in own}):
+            ordered = sorted((r for r in own if r["rate"] == rate), key=lambda r: r["spread"])
+            marks = [Mark(r["spread"], *3 * [r["quality"]]) for r in ordered]
+            series.append(Series(f"rate {rate:g}", marks))
+        title = f"{name}, rank {rank}, width {width}"
+        plot = Plot(title, "spread of the phase at the start, radians", "quality", series)
+        draw_svg(plot, path.with_name(f"{path.stem}-k{rank}.svg"))
 
 
 def main() -> None:
@@ -121,7 +117,7 @@ def main() -> None:
         print(results[-1], flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
-    draw(results, usual, words.out.with_suffix(".svg"), source.content.name)
+    draw(results, words.out, source.content.name)
 
 
 if __name__ == "__main__":
