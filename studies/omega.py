@@ -66,7 +66,7 @@ def measure(source, rank: int, width: int, rate: float, spread: float | None, st
     }
 
 
-def draw(results: list[dict], path: Path, name: str) -> None:
+def draw(results: list[dict], path: Path, name: str, measure: str) -> None:
     """A picture for each rank at the largest width: quality against the spread, a curve a rate."""
     width = max(r["width"] for r in results)
     for rank in sorted({r["rank"] for r in results}):
@@ -77,7 +77,7 @@ def draw(results: list[dict], path: Path, name: str) -> None:
             marks = [Mark(r["spread"], *3 * [r["quality"]]) for r in ordered]
             series.append(Series(f"rate {rate:g}", marks))
         title = f"{name}, rank {rank}, width {width}"
-        plot = Plot(title, "spread of the phase at the start, radians", "quality", series)
+        plot = Plot(title, "spread of the phase at the start, radians", measure, series)
         draw_svg(plot, path.with_name(f"{path.stem}-k{rank}.svg"))
 
 
@@ -117,7 +117,8 @@ def main() -> None:
         print(results[-1], flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
-    draw(results, words.out, source.content.name)
+    measure = "PSNR, dB" if source.kind == "photos" else "IoU"
+    draw(results, words.out, source.content.name, measure)
 
 
 if __name__ == "__main__":
