@@ -117,8 +117,8 @@ def main() -> None:
         print(results[-1], flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
-    measure = "PSNR, dB" if source.kind == "photos" else "IoU"
-    draw(results, words.out, source.content.name, measure)
+    label = "PSNR, dB" if source.kind == "photos" else "IoU"
+    draw(results, words.out, source.content.name, label)
 
 
 if __name__ == "__main__":
