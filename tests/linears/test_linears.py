@@ -109,7 +109,9 @@ def test_a_rank_that_is_none(kind, rank):
         kind(rank)
 
 
-@pytest.mark.parametrize("omega", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize(
+    "omega", [0.0, -1.0, math.inf, math.nan, "0 rad", "-2 rad", "x rad", "inf rad", "fast"]
+)
 def test_an_omega_that_is_none(omega):
     with pytest.raises(FieldlrError, match="omega"):
         SineLowRank(5, omega)
@@ -124,3 +126,12 @@ def test_replaces_the_linears_of_any_model(name, generator):
     assert model[2][0].bias is None
     model(torch.randn(3, 8)).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+def test_the_automatic_omega_is_a_spread_of_the_phase(generator):
+    linear = SineLowRank(5)
+    assert linear == SineLowRank(5, "4 rad") and SineLowRank(3).omega == "4.667 rad"
+    for width in (64, 256):
+        layer = linear.build(width, 2000, generator=generator)
+        phase = layer.omega * layer.U @ layer.V.T
+        assert phase.std().item() == pytest.approx(4.0, rel=0.1)
