@@ -23,7 +23,7 @@ Preset = Literal["quick", "standard", "paper"]
 # `paper` draws voxels uniformly, 200,000 a step, for 200 passes over the Thai statue's grid.
 SHAPE_PRESETS = {
     "quick": OccupancySettings(),
-    "standard": OccupancySettings(newton_most=8000),  # some seconds a step
+    "standard": OccupancySettings(),
     "paper": OccupancySettings(
         points_per_step=200_000, near_fraction=0.0, newton_after=None, matrix_rate=None
     ),

@@ -91,7 +91,8 @@ def main() -> None:
         series = [series_of(curve, "params") for curve in curves]
         series += [dashed(curve) for curve in published]
         axes = RATES["params"], AXES[curves[0].measure]
-        draw_svg(Plot("quality against size", *axes, series), words.figure)
+        title = f"{curves[0].config.get('source', 'quality')}: quality against stored numbers"
+        draw_svg(Plot(title, *axes, series), words.figure)
 
 
 if __name__ == "__main__":

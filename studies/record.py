@@ -1,12 +1,11 @@
-"""The best curve of a shape: small sine-low-rank networks of several widths, trained for the file.
+"""The best curve of a shape: small networks of several widths, trained for the file.
 
-    python studies/record.py SOURCE --out FOLDER [--seeds 3] [--only W] [--against CURVE.json ...]
-        [--figure docs/record.svg]
+    python studies/record.py SOURCE --out FOLDER [--seeds 3] [--only NAME]
+        [--against CURVE.json ...] [--figure docs/record.svg]
 
-Each network of NETWORKS is a `fieldlr study` in a folder of its own, with sines as activations,
-second-order steps, and files of several bits a number, each trained on for FINETUNE steps while its
-numbers are rounded. The curve over all of them, record.json, is drawn beside the others, and
-compared with each. The same command goes on after a stop.
+Each network of NETWORKS is a `fieldlr study` in a folder of its own, with files of several bits a
+number, each trained on while its numbers are rounded. The curve over all of them, record.json, is
+drawn beside the others, and compared with each. The same command goes on after a stop.
 """
 
 from __future__ import annotations
@@ -29,51 +28,49 @@ from fieldlr.training import FitConfig
 class Network:
     """Of two hidden matrices, as all shapes here."""
 
-    rank: int
     width: int
     steps: int
+    finetune: int  # steps for each file
+    options: FitOptions = FitOptions(backbone="full")
 
     @property
-    def omega(self) -> float:
-        """SPREAD radians of phase, as a number."""
-        return float(round(3.0 * SPREAD * self.width**0.5))
+    def name(self) -> str:
+        return f"{self.options.backbone}-{self.width}"
 
 
-NETWORKS = (Network(5, 72, 330), Network(5, 128, 330), Network(8, 160, 310))
-# The rule's 4 radians give better fields and worse files: the phase multiplies what is rounded.
-SPREAD = 1.2
+# Gauss-Newton ends the fit of the first; dense matrices are trained by Muon. The first turns the
+# phase by 1.2 radians where the rule has 4, which gives better fields and worse files: omega
+# multiplies what is rounded.
+NETWORKS = (
+    Network(72, 330, 20, FitOptions("sine-low-rank", 5, 31.0, activation="sine")),
+    Network(44, 12000, 10),
+    Network(57, 12000, 10),
+)
 BITS = (5.0, 6.0)
-FINETUNE = 20
 NAME = "record"
 
 
 def study_of(network: Network, source: Path, folder: Path, seeds: int) -> Study:
-    base = FitOptions(
-        width=network.width,
-        omega=network.omega,
-        activation="sine",
-        preset="standard",
-        steps=network.steps,
-    )
-    end = FitConfig(steps=FINETUNE)
-    sweep = Sweep(["sine-low-rank"], [network.rank], seeds, False, BITS, end)
-    return Study(source, folder / f"width-{network.width}", base, sweep)
+    base = dataclasses.replace(network.options, width=network.width, steps=network.steps)
+    ranks = [] if base.rank is None else [base.rank]
+    sweep = Sweep([base.backbone], ranks, seeds, False, BITS, FitConfig(steps=network.finetune))
+    return Study(source, folder / network.name, base, sweep)
 
 
 def whole_curve(folder: Path) -> RDCurve:
     """The points of all networks, each named by its width too."""
     points, curve = [], None
-    for own in sorted(folder.glob("width-*")):
-        curve = read_curve(own / "sine-low-rank.json")
+    for own in sorted(folder.glob("*-*/")):
+        curve = read_curve(own / f"{own.name.rpartition('-')[0]}.json")
         points += [
             dataclasses.replace(
                 point,
-                point=f"{own.name.replace('-', ' ')}, {point.point}",
+                point=f"{own.name}, {point.point.removeprefix('full, ')}",
                 file=f"{own.name}/{point.file}",
             )
             for point in curve.points
         ]
-    words = "sine-low-rank networks with sines as activations, trained for their files."
+    words = "small networks of two kinds and several widths, trained for their files."
     return dataclasses.replace(curve, name=NAME, points=tuple(points), description=words)
 
 
@@ -82,18 +79,18 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", type=int, help="the width of the one network to train now")
+    parser.add_argument("--only", help="the one network to train now, as full-57")
     parser.add_argument("--against", type=Path, nargs="*", default=[])
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
     prepare_process()
     for network in NETWORKS:
-        if words.only not in (None, network.width):
+        if words.only not in (None, network.name):
             continue
         study = study_of(network, words.source, words.out, words.seeds)
         for report in study.reports():
             if report.doing == "measured":
-                print(f"width {network.width}: {report.title} measured", flush=True)
+                print(f"{network.name}: {report.title} measured", flush=True)
         study.save()
     record = whole_curve(words.out)
     write_curve(record, words.out / record.file_name)
