@@ -38,12 +38,12 @@ class Network:
         return f"{self.options.backbone}-{self.width}"
 
 
-# Gauss-Newton ends the fit of the first; dense matrices are trained by Muon. The first turns the
-# phase by 1.2 radians where the rule has 4, which gives better fields and worse files: omega
-# multiplies what is rounded.
+# Gauss-Newton ends the fits of the first two; dense matrices are trained by Muon. Omega is a spread
+# of 1.2 radians where the rule has 4: fields are a little worse and files much better, because
+# omega multiplies what is rounded.
 NETWORKS = (
     Network(72, 330, 20, FitOptions("sine-low-rank", 5, 31.0, activation="sine")),
-    Network(44, 12000, 10),
+    Network(128, 330, 20, FitOptions("sine-low-rank", 5, 41.0, activation="sine")),
     Network(57, 12000, 10),
 )
 BITS = (5.0, 6.0)
