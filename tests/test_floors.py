@@ -39,6 +39,7 @@ FLOORS = {
     "training": 6,
     "export": 6,
     "packed": 6,
+    "rate": 6,
     "presets": 7,
     "runs": 7,
     "compression": 7,
