@@ -15,7 +15,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.geometry import Aabb, Similarity, Space
 from fieldlr.linears import LINEARS, SineLowRank
-from fieldlr.linears.sine_low_rank import RADIANS, in_radians
+from fieldlr.linears.sine_low_rank import RADIANS, first_omega, in_radians
 
 MAGIC, VERSION = b"FLR", 1
 # Places in these tables are what a file says; they never change, new names come behind.
@@ -27,8 +27,6 @@ WHOLE, SINGLE, DOUBLE = 0, 1, 2
 CODES = {WHOLE: "single", SINGLE: "single", DOUBLE: "double"}
 # What float32 may move a place by, as a part of the box's shortest edge.
 TOLERANCE = 1e-6
-# An omega of 0 is that of the first rule for it: a spread of 1 + 7 / rank radians.
-FIRST_SPREAD = 1.0, 7.0
 MOST_WIDTH, MOST_DEPTH, MOST_SKIPS, MOST_OPTION = 4096, 64, 15, 4096
 
 Option = int | float | bool | str
@@ -189,7 +187,7 @@ def _omega(rank: int, number: float) -> float | str:
         return number
     if rank == 0:
         raise broken("its rank is 0")
-    return in_radians(-number if number else FIRST_SPREAD[0] + FIRST_SPREAD[1] / rank)
+    return in_radians(-number) if number else first_omega(rank)
 
 
 def _write_option(writer: Writer, value: Option, default: Option) -> None:

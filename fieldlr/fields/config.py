@@ -10,6 +10,7 @@ from fieldlr.activations import ACTIVATIONS, Activation, Gaussian
 from fieldlr.encodings import ENCODINGS, EncodingConfig, Identity
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import LINEARS, Full, LinearConfig
+from fieldlr.linears.sine_low_rank import first_omega
 
 # A gigabyte: more is a mistake, or a trap.
 MOST_NUMBERS = 1 << 28
@@ -61,10 +62,12 @@ class FieldConfig:
             values = dict(plain)
             for key, table in _TABLES.items():
                 entry = dict(values[key])
+                if entry.get("omega") == "auto":  # What is written now says how many radians.
+                    entry["omega"] = first_omega(entry["rank"])
                 values[key] = table[entry.pop("kind")](**entry)
             values["skips"] = tuple(values["skips"])
             return FieldConfig(**values)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
             raise FieldlrError(
                 f"the field's config has an entry that this version cannot read: {error!r}. "
                 "It was made by a newer fieldlr, or edited by hand."

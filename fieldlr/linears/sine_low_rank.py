@@ -93,6 +93,11 @@ def automatic_spread(rank: int) -> float:
     return float(f"{3.0 + 5.0 / rank:.4g}")
 
 
+def first_omega(rank: int) -> str:
+    """What "auto" stood for before `automatic_spread`: in files, and in runs that say so."""
+    return in_radians(1.0 + 7.0 / rank)
+
+
 def in_radians(spread: float) -> str:
     """The text that `SineLowRank.omega` has for a spread."""
     return repr(float(spread)).removesuffix(".0") + RADIANS

@@ -99,3 +99,13 @@ def test_threshold_is_a_probability():
     assert field.level_of(0.25) == pytest.approx(-math.log(3.0))
     with pytest.raises(FieldlrError, match="threshold"):
         field.level_of(1.0)
+
+
+def test_a_run_of_before_keeps_its_omega():
+    plain = FieldConfig(linear=SineLowRank(5)).to_json()
+    assert plain["linear"]["omega"] == "4 rad"
+    plain["linear"]["omega"] = "auto"
+    assert FieldConfig.from_json(plain).linear.omega == "2.4 rad"
+    plain["linear"]["rank"] = 0
+    with pytest.raises(FieldlrError):
+        FieldConfig.from_json(plain)
