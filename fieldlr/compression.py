@@ -1,16 +1,20 @@
-"""Fine-tuning for the file: numbers are rounded a share at a time while the others train on.
+"""Fine-tuning for the file: first numbers become cheap, then they are rounded.
 
-Zhou et al. 2017, "Incremental network quantization". Shape networks of a few thousand numbers do
-it by second derivatives: what a number loses by being rounded, those that are still free make up
-for at once (Frantar and Alistarh 2022, "Optimal brain compression"), and then by Gauss-Newton
-steps. Other fields train on with their own optimisers at a lower rate. What numbers cost in the
-file is a term of the loss (`fieldlr.rate`).
+What numbers cost in the file is a term of the loss (`fieldlr.rate`). It makes them smaller, so that
+finer steps fit the same bits: steps are chosen anew as they shrink. Then numbers are rounded for
+good, a share at a time, while the others train on (Zhou et al. 2017, "Incremental network
+quantization"). Shapes that Gauss-Newton suits take such steps, and what a number loses by being
+rounded, those that are still free make up for at once (Frantar and Alistarh 2022,
+"Optimal brain compression"). Other fields train on with their own optimisers.
+
+Rounding well takes time, and after too little of it the field is worse than if it had simply been
+rounded. Then that is what comes out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,14 +25,16 @@ from fieldlr.codec.steps import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.gauss_newton import Parabola, damped
+from fieldlr.linears import Full
 from fieldlr.rate import RateTerm, price_of_a_nat
 from fieldlr.tasks import Task
 from fieldlr.training import FitConfig, FitReport, FitState, fit
 
-# More numbers than this are trained on by Adam and Muon.
-MOST_BY_NEWTON = 8000
-# A fit's learning rates times this at the start of a fine-tuning, falling to FINAL_RATE times it.
-FIRST_RATE, FINAL_RATE = 0.1, 0.01
+# By this progress numbers begin to be rounded; before, steps are chosen so many times.
+ROUNDING, CHOICES = 0.6, 12
+# A fit's learning rates times this at the start, of dense networks and of others; when numbers
+# begin to be rounded; and at the end.
+DENSE_RATE, FACTOR_RATE, ROUNDING_RATE, FINAL_RATE = 1.0, 0.1, 0.05, 0.001
 NEWTON_RATE = 0.5
 # Where losses are made up for, the whole batch tells which numbers can: with fewer rows than that,
 # some only seem to matter to nothing. Damping is in units of a number's own curvature.
@@ -40,13 +46,12 @@ FREEING = 1.5
 class Finetuning:
     """Pull `reports` to train a copy of a field for a file of `bits` bits a number.
 
-    `field` and `steps` are then what `codec.encode` wants.
+    `finish` then gives what `codec.encode` wants.
     """
 
     def __init__(self, field: Field, task: Task, config: FitConfig, bits: float | None = None):
-        self.steps = steps_for(field, bits)
         self.config = config
-        self.task = RoundingTask(task, field, self.steps, config.seed)
+        self.task = RoundingTask(task, field, bits, config.seed)
         device = next(field.parameters()).device
         self.state = FitState(self.task, field.config, config.seed, device)
         for optimizer in self.state.optimizers:
@@ -55,25 +60,32 @@ class Finetuning:
     def reports(self) -> Iterator[FitReport]:
         yield from fit(self.state, self.config)
 
-    @property
-    def field(self) -> Field:
-        """The field as the file will hold it."""
-        self.task.rounding.round(1.0)
-        return self.state.field.eval()
+    def finish(self) -> tuple[Field, dict[str, int]]:
+        """(the field as the file will hold it, a step's byte for every tensor)."""
+        plain = self.task.copy()
+        simply = Rounding(plain, steps_for(plain, self.task.bits), self.config.seed)
+        ends = [(self.state.field.eval(), self.task.rounding), (plain, simply)]
+        for _, rounding in ends:
+            rounding.round(1.0)
+        field, rounding = max(ends, key=lambda end: self.task.quality(end[0]))
+        return field, rounding.steps
 
 
 class Rounding:
     """Which of a field's numbers are rounded already; the order is drawn at random."""
 
-    def __init__(self, field: Field, steps: Mapping[str, int], seed: int):
-        named = dict(field.named_parameters())
-        self.parameters = list(named.values())
-        self.steps = [float(STEPS[steps[name]]) for name in named]
+    def __init__(self, field: Field, steps: dict[str, int], seed: int):
+        self.steps, self.parameters = steps, [p for _, p in field.named_parameters()]
         generator = torch.Generator().manual_seed(seed)
         turns = [torch.rand(p.shape, generator=generator) for p in self.parameters]
         self.turns = [t.to(p.device) for t, p in zip(turns, self.parameters, strict=True)]
         self.rounded = [torch.zeros_like(p, dtype=torch.bool) for p in self.parameters]
         self.values = [torch.zeros_like(p) for p in self.parameters]
+
+    @property
+    def sizes(self) -> list[float]:
+        """The step of each tensor."""
+        return [float(STEPS[step]) for step in self.steps.values()]
 
     @property
     def free(self) -> Tensor:
@@ -87,10 +99,10 @@ class Rounding:
         due = [(t <= share) & ~r for t, r in zip(self.turns, self.rounded, strict=True)]
         if parabola is not None:
             self._make_up(parabola.matrix, torch.cat([d.flatten() for d in due]))
-        for parameter, step, now, rounded, value in zip(
-            self.parameters, self.steps, due, self.rounded, self.values, strict=True
+        for parameter, size, now, rounded, value in zip(
+            self.parameters, self.sizes, due, self.rounded, self.values, strict=True
         ):
-            value[now] = (parameter[now] / step).round_() * step
+            value[now] = (parameter[now] / size).round_() * size
             rounded |= now
         self.hold()
 
@@ -106,7 +118,7 @@ class Rounding:
         """Moves numbers so that rounding those that are `due` (P,) costs the least."""
         now, rest = due.nonzero()[:, 0], (self.free & ~due).nonzero()[:, 0]
         sizes = [p.numel() for p in self.parameters]
-        steps = torch.cat([torch.full((n,), s) for n, s in zip(sizes, self.steps, strict=True)])
+        steps = torch.cat([torch.full((n,), s) for n, s in zip(sizes, self.sizes, strict=True)])
         steps = steps.to(matrix)
         # Those that matter most go first, while many are left to make up for them.
         now = now[(matrix.diagonal() * steps**2)[now].argsort(descending=True, stable=True)]
@@ -142,43 +154,60 @@ def rounded_in_turn(values: Tensor, matrix: Tensor, count: int) -> Tensor:
 class RoundingTask:
     """A task whose field is rounded more and more, until nothing is left to train."""
 
-    def __init__(self, task: Task, field: Field, steps: Mapping[str, int], seed: int):
-        self.task, self.start, self.steps, self.seed = task, field, steps, seed
+    def __init__(self, task: Task, field: Field, bits: float | None, seed: int):
+        self.task, self.start, self.bits, self.seed = task, field, bits, seed
         self.quality_name = task.quality_name
-        self.by_newton = field.num_parameters <= MOST_BY_NEWTON
-        sizes = [float(STEPS[step]) for step in steps.values()]
-        self.price = price_of_a_nat(task, field, sizes, seed)
+
+    def copy(self) -> Field:
+        """Of the field to begin with."""
+        copy = type(self.start)(self.start.config, self.start.space, self.start.frame)
+        copy.load_state_dict(self.start.state_dict())
+        return copy.eval()
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
-        """A copy of the field to begin with."""
-        copy = type(self.start)(config, self.start.space, self.start.frame)
-        copy.load_state_dict(self.start.state_dict())
-        self.rounding = Rounding(copy, self.steps, self.seed)
-        self.rate_term = RateTerm(self.rounding.parameters, self.rounding.steps, self.price)
+        copy = self.copy().train()
+        self.rounding = Rounding(copy, steps_for(copy, self.bits), self.seed)
+        self._choose(copy, 0.0)
         return copy
+
+    def _proceed(self, field: Field, progress: float, parabola: Parabola | None = None) -> None:
+        """Chooses steps anew, or rounds, as is due."""
+        if progress >= ROUNDING:
+            self.rounding.round(rounding_progress(progress), parabola)
+        elif progress >= self.next_choice:
+            self._choose(field, progress)
+
+    def _choose(self, field: Field, progress: float) -> None:
+        """Steps, and the price of the rate, by what the field is now."""
+        self.next_choice = progress + ROUNDING / CHOICES
+        self.rounding.steps = steps_for(field, self.bits)
+        sizes = self.rounding.sizes
+        price = price_of_a_nat(self.task, field, sizes, self.seed)
+        self.rate_term = RateTerm(self.rounding.parameters, sizes, price)
 
     def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
         return self.task.parameter_groups(field)
 
     def rate(self, field: Field, progress: float, step: int) -> float:
-        cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
-        return FIRST_RATE * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
+        if progress < ROUNDING:
+            first = DENSE_RATE if isinstance(field.config.linear, Full) else FACTOR_RATE
+            return cosine(first, ROUNDING_RATE, progress / ROUNDING)
+        return cosine(ROUNDING_RATE, FINAL_RATE, rounding_progress(progress))
 
     def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
-        self.rounding.round(progress)
+        self._proceed(field, progress)
         loss, samples = self.task.loss(field, generator, progress)
         return loss + self.rate_term(), samples
 
     def newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        parabola = self.parabola(field, generator, CURVATURE_ROWS) if self.by_newton else None
+        parabola = self.parabola(field, generator, CURVATURE_ROWS)
         if parabola is None or not math.isfinite(parabola.loss):
             return None
         parabola.pull(torch.cat([pull.flatten() for pull in self.rate_term.pulls()]))
-        if step:
-            parabola.descend(NEWTON_RATE, self.rounding.free)
-        self.rounding.round(progress, parabola)
+        parabola.descend(NEWTON_RATE, self.rounding.free)
+        self._proceed(field, progress, parabola)
         return parabola.loss, len(parabola.x)
 
     def parabola(
@@ -197,3 +226,13 @@ class RoundingTask:
 
     def evaluate(self, field: Field) -> dict[str, Any]:
         return self.task.evaluate(field)
+
+
+def rounding_progress(progress: float) -> float:
+    """How far the rounding is, in [0, 1]."""
+    return (progress - ROUNDING) / (1.0 - ROUNDING)
+
+
+def cosine(first: float, last: float, progress: float) -> float:
+    """From `first` to `last` along half a cosine."""
+    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * progress))

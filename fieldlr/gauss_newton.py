@@ -20,6 +20,7 @@ from fieldlr.fields.mlp import Mlp
 # Rows of a batch, evenly picked, that J^T H J is averaged over; all of them make the gradient.
 # A step needs no more of them.
 CURVATURE_ROWS = 8192
+BLOCK = 512  # columns of J that are multiplied at a time
 DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones
 STEP = 0.6  # of the way to the minimum of the damped parabola
 TRUST = 0.3  # the most that a step may change the outputs: rms, weighted by H
@@ -101,12 +102,18 @@ class Parabola:
 @torch.no_grad()
 def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Callable[[Tensor], Tensor]) -> Tensor:
     """J^T H J (P, P), a mean over rows x (N, in)."""
-    matrix = 0.0
+    count = sum(p.numel() for p in mlp.parameters())
+    matrix = torch.zeros(count, count, dtype=x.dtype, device=x.device)
+    # Only what is on or below the diagonal is multiplied out: that halves the work.
+    blocks = [slice(a, min(a + BLOCK, count)) for a in range(0, count, BLOCK)]
     for _, y, passes in layer_passes(mlp.layers(), x):
         jacobian = _jacobian(mlp, passes)
         jacobian *= curvature(y).sqrt().to(jacobian.dtype)[:, None]
-        matrix = matrix + (jacobian.T @ jacobian).to(x.dtype)
-    return matrix / len(x)
+        for block in blocks:
+            matrix[block, : block.stop] += jacobian[:, block].T @ jacobian[:, : block.stop]
+    for block in blocks:
+        matrix[: block.start, block] = matrix[block, : block.start].T
+    return matrix.div_(len(x))
 
 
 def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:

@@ -58,7 +58,8 @@ class Compression:
         if self.tuning is None:
             data = codec.encode(self.field, self.bits, self.about)
         else:
-            data = codec.encode(self.tuning.field, about=self.about, steps=self.tuning.steps)
+            field, steps = self.tuning.finish()
+            data = codec.encode(field, about=self.about, steps=steps)
         write_whole(self.out, data)
         numbers = self.field.num_parameters
         result = {"out": str(self.out), "num_bytes": len(data), "num_parameters": numbers}

@@ -1,10 +1,9 @@
-"""The best curve of a shape: small networks of several widths, trained for the file.
+"""The best curve of a shape: narrow dense networks of sines, trained for the file.
 
     python studies/record.py SOURCE --out FOLDER [--seeds 3] [--only NAME]
         [--against CURVE.json ...] [--figure docs/record.svg]
 
-Each network of NETWORKS is a `fieldlr study` in a folder of its own, with files of several bits a
-number, each trained on while its numbers are rounded. The curve over all of them, record.json, is
+Each width is a `fieldlr study` in a folder of its own. The curve over all of them, record.json, is
 drawn beside the others, and compared with each. The same command goes on after a stop.
 """
 
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
@@ -23,45 +21,25 @@ from fieldlr.study import RDCurve, Study, Sweep, bd_figure, read_curve, write_cu
 from fieldlr.study.drawing import plot_of
 from fieldlr.training import FitConfig
 
-
-@dataclass(frozen=True)
-class Network:
-    """Of two hidden matrices, as all shapes here."""
-
-    width: int
-    steps: int
-    finetune: int  # steps for each file
-    options: FitOptions = FitOptions(backbone="full")
-
-    @property
-    def name(self) -> str:
-        return f"{self.options.backbone}-{self.width}"
-
-
-# Gauss-Newton ends the fits of the first two; dense matrices are trained by Muon. Omega is a spread
-# of 1.2 radians where the rule has 4: fields are a little worse and files much better, because
-# omega multiplies what is rounded.
-NETWORKS = (
-    Network(72, 330, 20, FitOptions("sine-low-rank", 5, 31.0, activation="sine")),
-    Network(128, 330, 20, FitOptions("sine-low-rank", 5, 41.0, activation="sine")),
-    Network(57, 12000, 10),
-)
-BITS = (5.0, 6.0)
+# Of two hidden matrices, trained by Muon.
+WIDTHS = (30, 44, 64, 90, 124)
+FIT = FitOptions("full", activation="sine", steps=6000)
+FINETUNING = FitConfig(steps=4000)
+BITS = (4.0,)
 NAME = "record"
 
 
-def study_of(network: Network, source: Path, folder: Path, seeds: int) -> Study:
-    base = dataclasses.replace(network.options, width=network.width, steps=network.steps)
-    ranks = [] if base.rank is None else [base.rank]
-    sweep = Sweep([base.backbone], ranks, seeds, False, BITS, FitConfig(steps=network.finetune))
-    return Study(source, folder / network.name, base, sweep)
+def study_of(width: int, source: Path, folder: Path, seeds: int) -> Study:
+    base = dataclasses.replace(FIT, width=width)
+    sweep = Sweep([base.backbone], [], seeds, False, BITS, FINETUNING)
+    return Study(source, folder / f"full-{width}", base, sweep)
 
 
 def whole_curve(folder: Path) -> RDCurve:
-    """The points of all networks, each named by its width too."""
+    """The points of all widths, each named by its width too."""
     points, curve = [], None
-    for own in sorted(folder.glob("*-*/")):
-        curve = read_curve(own / f"{own.name.rpartition('-')[0]}.json")
+    for path in sorted(folder.glob("full-*/full.json")):
+        own, curve = path.parent, read_curve(path)
         points += [
             dataclasses.replace(
                 point,
@@ -70,7 +48,7 @@ def whole_curve(folder: Path) -> RDCurve:
             )
             for point in curve.points
         ]
-    words = "small networks of two kinds and several widths, trained for their files."
+    words = "dense networks of sines, of several widths, trained for their files."
     return dataclasses.replace(curve, name=NAME, points=tuple(points), description=words)
 
 
@@ -79,18 +57,18 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", help="the one network to train now, as full-57")
+    parser.add_argument("--only", type=int, help="the one width to train now")
     parser.add_argument("--against", type=Path, nargs="*", default=[])
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
     prepare_process()
-    for network in NETWORKS:
-        if words.only not in (None, network.name):
+    for width in WIDTHS:
+        if words.only not in (None, width):
             continue
-        study = study_of(network, words.source, words.out, words.seeds)
+        study = study_of(width, words.source, words.out, words.seeds)
         for report in study.reports():
             if report.doing == "measured":
-                print(f"{network.name}: {report.title} measured", flush=True)
+                print(f"width {width}: {report.title} measured", flush=True)
         study.save()
     record = whole_curve(words.out)
     write_curve(record, words.out / record.file_name)

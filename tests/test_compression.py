@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fieldlr import codec, compression
+from fieldlr import codec
+from fieldlr.codec.numbers import num_bits
 from fieldlr.codec.steps import STEPS
 from fieldlr.compression import Finetuning, rounded_in_turn
 from fieldlr.data import open_source
@@ -33,14 +34,16 @@ def field(request, task):
     width = 16 if isinstance(request.param, Full) else 32
     config = FieldConfig(linear=request.param, width=width, depth=2)
     state = FitState(task, config, 0, torch.device("cpu"))
-    for _ in fit(state, FitConfig(steps=120)):
+    # Four bits are too few for a sine-low-rank field that is fitted to the last voxel.
+    steps = 120 if isinstance(request.param, SineLowRank) else 400
+    for _ in fit(state, FitConfig(steps=steps)):
         pass
     return state.field.eval()
 
 
-@pytest.fixture(params=["by newton", "by adam"])
-def way(request, monkeypatch):
-    monkeypatch.setattr(compression, "MOST_BY_NEWTON", 8000 if request.param == "by newton" else 0)
+def enough(field):
+    """Steps after which it has paid: Gauss-Newton suits one of the fields."""
+    return 40 if isinstance(field.config.linear, SineLowRank) else 200
 
 
 def tuned(field, task, steps):
@@ -50,31 +53,38 @@ def tuned(field, task, steps):
     return tuning
 
 
-def test_a_tuned_file_is_better_than_a_rounded_one(field, task, way):
+def test_a_tuned_file_is_better_than_a_rounded_one(field, task):
     before = {name: value.clone() for name, value in field.state_dict().items()}
     rounded = task.iou(codec.decode(codec.encode(field, BITS)))
-    tuning = tuned(field, task, 30)
-    data = codec.encode(tuning.field, steps=tuning.steps)
+    tuning = tuned(field, task, enough(field))
+    tuned_field, steps = tuning.finish()
+    data = codec.encode(tuned_field, steps=steps)
     assert task.iou(codec.decode(data)) > rounded
     # The field that was given stays as it was.
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
 
 
-def test_what_is_trained_is_what_is_stored(field, task, way):
-    tuning = tuned(field, task, 5)
-    for name, parameter in tuning.field.named_parameters():
-        whole = parameter.detach().double() / float(STEPS[tuning.steps[name]])
+def test_what_is_trained_is_what_is_stored(field, task):
+    tuned_field, steps = tuned(field, task, enough(field)).finish()
+    for name, parameter in tuned_field.named_parameters():
+        whole = parameter.detach().double() / float(STEPS[steps[name]])
         assert torch.equal(whole, whole.round())
-    decoded = codec.decode(codec.encode(tuning.field, steps=tuning.steps))
+    decoded = codec.decode(codec.encode(tuned_field, steps=steps))
     points = torch.rand(1000, 3, generator=torch.Generator().manual_seed(0)) * 2.0 - 1.0
     # The file has the units in another order, so sums round otherwise.
-    difference = decoded.level(points) - tuning.field.level(points)
+    difference = decoded.level(points) - tuned_field.level(points)
     assert difference.abs().max() < 0.05
 
 
-def test_the_same_steps_give_the_same_bytes(field, task, way):
-    files = [tuned(field, task, 4) for _ in range(2)]
-    assert len({codec.encode(t.field, steps=t.steps) for t in files}) == 1
+def test_the_same_steps_give_the_same_bytes(field, task):
+    ends = [tuned(field, task, 20).finish() for _ in range(2)]
+    assert len({codec.encode(field, steps=steps) for field, steps in ends}) == 1
+
+
+def test_after_too_little_training_it_is_rounded_as_it_is(field, task):
+    rounded = codec.encode(field, BITS)
+    tuned_field = tuned(field, task, 1).finish()[0]
+    assert task.quality(tuned_field) >= task.quality(codec.decode(rounded)) - 1e-3
 
 
 def test_rounding_in_turn_loses_less_than_rounding(generator):
@@ -94,3 +104,10 @@ def test_rounding_in_turn_loses_less_than_rounding(generator):
     half = rounded_in_turn(values, matrix, 20)
     assert torch.equal(half[:20], half[:20].round()) and not torch.equal(half[20:], values[20:])
     assert loss(half) < loss(torch.cat([values[:20].round(), values[20:]]))
+
+
+def test_the_bits_that_were_asked_for_are_used(field, task):
+    """The rate term makes numbers cheaper, and what that saves goes into finer steps."""
+    tuned_field, steps = tuned(field, task, enough(field)).finish()
+    count = sum(int((parameter != 0).sum()) for parameter in field.parameters())
+    assert 0.85 * BITS < num_bits(tuned_field, steps) / count < 1.1 * BITS

@@ -14,7 +14,16 @@ CASES = {
     "full": ["--backbone", "full", *SHAPE],
     "low-rank": ["--backbone", "low-rank", "--rank", "2", *SHAPE],
     "sine-low-rank": ["--backbone", "sine-low-rank", "--rank", "2", *SHAPE],
-    "Gauss-Newton": ["--backbone", "full", "--width", "16", "--steps", "206"],
+    "Gauss-Newton": [
+        "--backbone",
+        "sine-low-rank",
+        "--rank",
+        "1",
+        "--width",
+        "32",
+        "--steps",
+        "206",
+    ],
     "photos": ["--downscale", "8", "--steps", "12"],
 }
 

@@ -74,7 +74,7 @@ def make_file(run: Run, task: Task, coding: Coding, seed: int) -> Iterator[FitRe
         end = dataclasses.replace(coding.finetune, seed=seed)
         tuning = Finetuning(field, task, end, coding.bits)
         yield from tuning.reports()
-        field, steps = tuning.field, tuning.steps
+        field, steps = tuning.finish()
     data = codec.encode(field, coding.bits, run.about(), steps)
     write_whole(path, data)
     decoded = codec.decode(data)

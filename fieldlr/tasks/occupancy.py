@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fieldlr.activations import Sine
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.execution import LossOfRows, RecordedLoss, fast_format, in_parts, layers_loss
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
 from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.linears import Full, SineLowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
 from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
@@ -43,12 +44,13 @@ class OccupancySettings:
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
     dense_rate: float = 4e-3  # of a network that is dense throughout
-    matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam)
+    matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
+    sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
     factor_rate: float = 2e-2  # of U and V, and
     phase_rate: float = 5e-3  # where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
-    newton_after: int | None = 200  # steps, Gauss-Newton takes small networks over,
+    newton_after: int | None = 200  # steps, Gauss-Newton takes small sine-low-rank networks over,
     newton_most: int = 4000  # which store so many numbers at most,
     newton_points: int = 32768  # on so many points each
 
@@ -80,7 +82,9 @@ class OccupancyTask:
         factor = self.settings.phase_rate if sine else self.settings.factor_rate
         rates = {"factor": factor, "dense": beside, "grid": beside}
         muon = self.settings.matrix_rate is not None
-        rates["matrix"] = self.settings.matrix_rate if muon else beside
+        by_sine = isinstance(field.config.activation, Sine)
+        matrix = self.settings.sine_matrix_rate if by_sine else self.settings.matrix_rate
+        rates["matrix"] = matrix if muon else beside
         return parameter_groups(field, rates, muon)
 
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
@@ -120,9 +124,10 @@ class OccupancyTask:
         """Whether Gauss-Newton ends the fit of this field."""
         if self.settings.newton_after is None or learns(field.encoding):
             return False
-        # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
-        redundant = isinstance(field.config.linear, LowRank)
-        return field.num_parameters <= self.settings.newton_most and not redundant
+        # Muon is better for dense networks; U V^T is the same for many U and V, and Gauss-Newton
+        # ends in poorer minima of it.
+        sine = isinstance(field.config.linear, SineLowRank)
+        return sine and field.num_parameters <= self.settings.newton_most
 
     def newton_step(
         self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
@@ -141,7 +146,7 @@ class OccupancyTask:
         generator: torch.Generator,
         curvature_rows: int = CURVATURE_ROWS,
     ) -> Parabola | None:
-        if learns(field.encoding):
+        if not self.newton_suits(field):
             return None
         points, target = self.batch(field, generator, self.settings.newton_points)
         loss_of_rows = cross_entropy(target)

@@ -73,7 +73,7 @@ class Task(Protocol):
     def parabola(
         self, field: Field, generator: torch.Generator, curvature_rows: int
     ) -> Parabola | None:
-        """The loss of a batch to second order; None where a field's derivatives are not known."""
+        """The loss of a batch to second order; None where Gauss-Newton does not suit a field."""
         ...
 
     def smaller(self) -> bool:

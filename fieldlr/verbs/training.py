@@ -23,7 +23,7 @@ class Training(Verb):
     preset: Literal["quick", "standard", "paper"] | None = None
     """How large and how long (quick)."""
     optimizer: Literal["auto", "adam"] | None = None
-    """`auto` adds Muon, and Gauss-Newton for very small shape networks, where they pay."""
+    """`auto` adds Muon, and Gauss-Newton for very small sine-low-rank shapes, where they pay."""
     seconds: float | None = None
     """Ends a fit after so many seconds of training."""
     steps: int | None = None
