@@ -72,7 +72,10 @@ class Finetuning:
 
 
 class Rounding:
-    """Which of a field's numbers are rounded already; the order is drawn at random."""
+    """Which of a field's numbers are rounded already; the order is drawn at random.
+
+    `steps`, a step's byte for every tensor, may be set anew until the first number is rounded.
+    """
 
     def __init__(self, field: Field, steps: dict[str, int], seed: int):
         self.steps, self.parameters = steps, [p for _, p in field.named_parameters()]
@@ -166,7 +169,7 @@ class RoundingTask:
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
         copy = self.copy().train()
-        self.rounding = Rounding(copy, steps_for(copy, self.bits), self.seed)
+        self.rounding = Rounding(copy, {}, self.seed)
         self._choose(copy, 0.0)
         return copy
 
