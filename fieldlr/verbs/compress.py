@@ -23,7 +23,7 @@ class Compress(Verb):
     bits: float | None = None
     """Bits that a number takes on average, 2 to 16 (as many as the quality hardly shows)."""
     finetune: float | None = None
-    """Seconds of training with rounded numbers before that (none); needs the source."""
+    """Seconds of training for few bits before that (none); needs the source."""
     source: Path | None = None
     """Where the source is now, if it has moved: it is needed to measure the quality."""
 
