@@ -14,16 +14,7 @@ CASES = {
     "full": ["--backbone", "full", *SHAPE],
     "low-rank": ["--backbone", "low-rank", "--rank", "2", *SHAPE],
     "sine-low-rank": ["--backbone", "sine-low-rank", "--rank", "2", *SHAPE],
-    "Gauss-Newton": [
-        "--backbone",
-        "sine-low-rank",
-        "--rank",
-        "1",
-        "--width",
-        "32",
-        "--steps",
-        "206",
-    ],
+    "Gauss-Newton": "--backbone sine-low-rank --rank 1 --width 32 --steps 206".split(),
     "photos": ["--downscale", "8", "--steps", "12"],
 }
 
