@@ -3,9 +3,9 @@
 What numbers cost in the file is a term of the loss (`fieldlr.rate`). It makes them smaller, so that
 finer steps fit the same bits: steps are chosen anew as they shrink. Then numbers are rounded for
 good, a share at a time, while the others train on (Zhou et al. 2017, "Incremental network
-quantization"). Shapes that Gauss-Newton suits take such steps, and what a number loses by being
-rounded, those that are still free make up for at once (Frantar and Alistarh 2022,
-"Optimal brain compression"). Other fields train on with their own optimisers.
+quantization"). Where the second derivatives of a field are few enough, what a number loses by being
+rounded, those that are still free make up for at once (Frantar and Alistarh 2022, "Optimal brain
+compression").
 
 Rounding well takes time, and after too little of it the field is worse than if it had simply been
 rounded. Then that is what comes out.
@@ -37,8 +37,10 @@ ROUNDING, CHOICES = 0.6, 12
 DENSE_RATE, FACTOR_RATE, ROUNDING_RATE, FINAL_RATE = 1.0, 0.1, 0.05, 0.001
 NEWTON_RATE = 0.5
 # Where losses are made up for, the whole batch tells which numbers can: with fewer rows than that,
-# some only seem to matter to nothing. Damping is in units of a number's own curvature.
-CURVATURE_ROWS, DAMPING = 1 << 15, 0.1
+# some only seem to matter to nothing. Damping is in units of a number's own curvature. Beside the
+# steps of first order numbers are rounded in so many shares, because the matrix takes seconds; it
+# is not made of more numbers than MOST.
+CURVATURE_ROWS, DAMPING, SHARES, MOST = 1 << 15, 0.1, 16, 5000
 # The share of numbers that are free at progress p is (1 - p) to this: most are rounded early.
 FREEING = 1.5
 
@@ -143,15 +145,15 @@ def rounded_in_turn(values: Tensor, matrix: Tensor, count: int) -> Tensor:
     Each time those behind it move so that values^T matrix values / 2 grows the least (Frantar and
     Alistarh 2022, equation 3, in the fixed order of their GPTQ).
     """
-    scale, factor = damped(matrix.double(), DAMPING)
+    scale, factor = damped(matrix, DAMPING)
     # matrix^-1 = upper^T upper; a row of `upper` says how the others follow a number.
     upper = torch.linalg.cholesky(torch.cholesky_inverse(factor), upper=True) * scale
-    values = values.double().clone()
+    values = values.clone()
     for index in range(count):
         error = values[index] - values[index].round()
         values[index:] -= error / upper[index, index] * upper[index, index:]
         values[index] = values[index].round()
-    return values.float()
+    return values
 
 
 class RoundingTask:
@@ -170,15 +172,35 @@ class RoundingTask:
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
         copy = self.copy().train()
         self.rounding = Rounding(copy, {}, self.seed)
+        self.next_share, self.share_began = 0.0, None
         self._choose(copy, 0.0)
         return copy
 
-    def _proceed(self, field: Field, progress: float, parabola: Parabola | None = None) -> None:
+    def _proceed(
+        self,
+        field: Field,
+        generator: torch.Generator,
+        progress: float,
+        parabola: Parabola | None = None,
+    ) -> None:
         """Chooses steps anew, or rounds, as is due."""
-        if progress >= ROUNDING:
-            self.rounding.round(rounding_progress(progress), parabola)
-        elif progress >= self.next_choice:
-            self._choose(field, progress)
+        if progress < ROUNDING:
+            if progress >= self.next_choice:
+                self._choose(field, progress)
+            return
+        done = rounding_progress(progress)
+        if self.share_began is not None:
+            # Where a clock makes the progress, steps between shares get as much of it as shares.
+            due = max(self.share_began + 1.0 / SHARES, 2.0 * done - self.share_began)
+            self.next_share, self.share_began = min(due, 1.0 - 1.0 / SHARES), None
+        if done < self.next_share or not self.rounding.free.any():
+            return
+        ahead = 0.0
+        if parabola is None:
+            parabola = self.parabola(field, generator, CURVATURE_ROWS)
+            if parabola is not None:
+                self.share_began, ahead = done, 1.0 / SHARES
+        self.rounding.round(min(done + ahead, 1.0), parabola)
 
     def _choose(self, field: Field, progress: float) -> None:
         """Steps, and the price of the rate, by what the field is now."""
@@ -198,25 +220,33 @@ class RoundingTask:
         return cosine(ROUNDING_RATE, FINAL_RATE, rounding_progress(progress))
 
     def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
-        self._proceed(field, progress)
+        self._proceed(field, generator, progress)
         loss, samples = self.task.loss(field, generator, progress)
         return loss + self.rate_term(), samples
 
     def newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
+        if not self.newton_suits(field):
+            return None
         parabola = self.parabola(field, generator, CURVATURE_ROWS)
-        if parabola is None or not math.isfinite(parabola.loss):
+        if parabola is None:
             return None
         parabola.pull(torch.cat([pull.flatten() for pull in self.rate_term.pulls()]))
         parabola.descend(NEWTON_RATE, self.rounding.free)
-        self._proceed(field, progress, parabola)
+        self._proceed(field, generator, progress, parabola)
         return parabola.loss, len(parabola.x)
 
     def parabola(
         self, field: Field, generator: torch.Generator, curvature_rows: int
     ) -> Parabola | None:
-        return self.task.parabola(field, generator, curvature_rows)
+        if field.num_parameters > MOST:
+            return None
+        parabola = self.task.parabola(field, generator, curvature_rows)
+        return parabola if parabola is None or math.isfinite(parabola.loss) else None
+
+    def newton_suits(self, field: Field) -> bool:
+        return self.task.newton_suits(field)
 
     def smaller(self) -> bool:
         return self.task.smaller()

@@ -23,8 +23,8 @@ from fieldlr.training import FitConfig
 
 # Of two hidden matrices, trained by Muon.
 WIDTHS = (30, 44, 64, 90, 124)
-FIT = FitOptions("full", activation="sine", steps=6000)
-FINETUNING = FitConfig(steps=4000)
+FIT = FitOptions("full", activation="sine", steps=1000)
+FINETUNING = FitConfig(steps=12000)
 BITS = (4.0,)
 NAME = "record"
 

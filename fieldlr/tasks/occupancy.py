@@ -146,7 +146,7 @@ class OccupancyTask:
         generator: torch.Generator,
         curvature_rows: int = CURVATURE_ROWS,
     ) -> Parabola | None:
-        if not self.newton_suits(field):
+        if learns(field.encoding):
             return None
         points, target = self.batch(field, generator, self.settings.newton_points)
         loss_of_rows = cross_entropy(target)

@@ -152,8 +152,11 @@ class RadianceTask:
         rays = Rays(rays.origins.to(device), rays.directions.to(device))
         return rays, target.to(device), background.to(device)
 
+    def newton_suits(self, field: RadianceField) -> bool:
+        return False  # A radiance field stores too much for it.
+
     def newton_step(self, field, generator, progress, step) -> None:
-        return None  # A radiance field stores too much for it.
+        return None
 
     def parabola(self, field, generator, curvature_rows) -> None:
         return None

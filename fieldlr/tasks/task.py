@@ -64,6 +64,10 @@ class Task(Protocol):
         """(loss, number of points or ray samples that went through the network)."""
         ...
 
+    def newton_suits(self, field: Field) -> bool:
+        """Whether a fit of this field ends with `newton_step`."""
+        ...
+
     def newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
@@ -73,7 +77,7 @@ class Task(Protocol):
     def parabola(
         self, field: Field, generator: torch.Generator, curvature_rows: int
     ) -> Parabola | None:
-        """The loss of a batch to second order; None where Gauss-Newton does not suit a field."""
+        """The loss of a batch to second order; None where it is not to be had."""
         ...
 
     def smaller(self) -> bool:
