@@ -17,6 +17,7 @@ from benchmarks.codec import packing
 from benchmarks.extraction import extraction
 from benchmarks.growth import growth
 from benchmarks.measure import LIMIT_FLOPS, Report, limit, machine, ratio, seconds, summary
+from benchmarks.newton import newton
 from benchmarks.steps import Steps
 from benchmarks.views import rendering
 from fieldlr.data import open_source
@@ -140,6 +141,7 @@ def _scaled(values: list[float], factor: float) -> tuple[float, float]:
 SECTIONS = {
     "training": training,
     "photos": photos,
+    "newton": newton,
     "encodings": encodings,
     "growth": growth,
     "rendering": rendering,

@@ -46,7 +46,7 @@ class OccupancySettings:
     dense_rate: float = 4e-3  # of a network that is dense throughout
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
-    factor_rate: float = 2e-2  # of U and V, and
+    factor_rate: float = 1e-2  # of U and V, and
     phase_rate: float = 5e-3  # where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at

@@ -1,0 +1,53 @@
+"""Second derivatives of a small network, against torch's own and against steps of Adam."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from benchmarks import plain
+from benchmarks.measure import Report, ratio, seconds, summary
+from benchmarks.steps import Steps
+from fieldlr.data import open_source
+from fieldlr.examples import example
+from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
+from fieldlr.presets import FitOptions, field_config
+from fieldlr.tasks import OccupancyTask
+from fieldlr.tasks.occupancy import cross_entropy, curvature
+
+PLAIN_ROWS = 512  # of the plain baseline, which needs seconds for them
+
+
+def plain_matrix(network: nn.Module, x: Tensor) -> Tensor:
+    """J^T H J (P, P) of all numbers of a network, a mean over rows x (N, 3), in float32."""
+    numbers = {name: p.detach() for name, p in network.named_parameters()}
+
+    def output(numbers: dict[str, Tensor], row: Tensor) -> Tensor:
+        return functional_call(network, numbers, (row,))[0]
+
+    own = vmap(grad(output), (None, 0))(numbers, x)
+    jacobian = torch.cat([own[name].flatten(1) for name in numbers], 1)
+    with torch.no_grad():
+        return jacobian.T @ (curvature(network(x)[:, 0])[:, None] * jacobian) / len(x)
+
+
+def newton(report: Report) -> None:
+    """What Gauss-Newton sees of a batch: 2,817 numbers, 8,192 rows for the matrix."""
+    task = OccupancyTask(open_source(example("rook"), grid=256).content)
+    adam = Steps(task, field_config(FitOptions("sine-low-rank", 1).settled(), "mesh"))
+    field, network = adam.state.field, plain.shape_network("sine-low-rank")
+    points, target = task.batch(field, torch.Generator().manual_seed(0), CURVATURE_ROWS)
+    x, steps = field.encoded(points), []
+
+    def ours() -> None:
+        Parabola(field.mlp, x, cross_entropy(target), curvature)
+
+    def theirs() -> None:
+        plain_matrix(network, x[:PLAIN_ROWS])
+
+    times = seconds(ours, theirs, lambda: steps.append(adam()), rounds=5)
+    whole = [t * len(x) / PLAIN_ROWS for t in times[1]]
+    report.add("newton_2817_numbers", "ms", *(1e3 * t for t in summary(times[0])))
+    report.add("newton_2817_numbers_against_plain", "x", *ratio(whole, times[0]))
+    report.add("newton_2817_numbers_in_steps_of_adam", "x", *ratio(times[0], steps[1:]))
