@@ -8,7 +8,9 @@ from functools import partial
 import pytest
 
 pytest.importorskip("distributed", reason="needs fieldlr[cluster]")
-jobqueue = pytest.importorskip("dask_jobqueue", reason="needs pip install dask-jobqueue")
+pytest.importorskip("dask_jobqueue", reason="needs pip install dask-jobqueue")
+from dask_jobqueue import SLURMCluster
+
 from fieldlr.workers.cluster import carry_out_on
 
 
@@ -17,7 +19,7 @@ def slurm(tmp_path):
     """Two jobs of a core each, as a cluster of dask-jobqueue."""
     if shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True).returncode:
         pytest.skip("needs a Slurm that answers (sinfo)")
-    cluster = jobqueue.SLURMCluster(
+    cluster = SLURMCluster(
         cores=1,
         processes=1,
         memory="2GB",
