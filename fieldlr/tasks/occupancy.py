@@ -18,7 +18,7 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
 from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import Full, SineLowRank
+from fieldlr.linears import Full, LowRank, SineLowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
 from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
@@ -29,6 +29,9 @@ METRIC_VERSION = 1
 SLAB_VOXELS = 1 << 19
 # Muon's rates suit fits of so many steps; longer ones take smaller steps.
 SHORT_FIT_STEPS = 1100
+# U and V of larger ranks take smaller steps, by the root of the rank: at rank 20 full ones undo each
+# other, and a fit of 2,000 steps learns nothing in its first half.
+FULL_RATE_RANK = 5
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
 NEWTON_FINAL_RATE = 0.02
@@ -46,7 +49,7 @@ class OccupancySettings:
     dense_rate: float = 4e-3  # of a network that is dense throughout
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
-    factor_rate: float = 1e-2  # of U and V, and
+    factor_rate: float = 2e-2  # of U and V, up to FULL_RATE_RANK, and
     phase_rate: float = 5e-3  # where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
@@ -76,11 +79,14 @@ class OccupancyTask:
         return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
-        factorised = not isinstance(field.config.linear, Full)
-        beside = self.settings.end_rate if factorised else self.settings.dense_rate
-        sine = isinstance(field.config.linear, SineLowRank)
-        factor = self.settings.phase_rate if sine else self.settings.factor_rate
-        rates = {"factor": factor, "dense": beside, "grid": beside}
+        linear = field.config.linear
+        beside = self.settings.dense_rate if isinstance(linear, Full) else self.settings.end_rate
+        rates = {"dense": beside, "grid": beside}
+        if isinstance(linear, SineLowRank):
+            rates["factor"] = self.settings.phase_rate
+        elif isinstance(linear, LowRank):
+            smaller = min(1.0, FULL_RATE_RANK / linear.rank) ** 0.5
+            rates["factor"] = self.settings.factor_rate * smaller
         muon = self.settings.matrix_rate is not None
         by_sine = isinstance(field.config.activation, Sine)
         matrix = self.settings.sine_matrix_rate if by_sine else self.settings.matrix_rate
