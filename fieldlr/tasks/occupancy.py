@@ -29,8 +29,8 @@ METRIC_VERSION = 1
 SLAB_VOXELS = 1 << 19
 # Muon's rates suit fits of so many steps; longer ones take smaller steps.
 SHORT_FIT_STEPS = 1100
-# U and V of larger ranks take smaller steps, by the root of the rank: at rank 20 full ones undo each
-# other, and a fit of 2,000 steps learns nothing in its first half.
+# U and V of larger ranks take smaller steps, by the root of the rank: with full ones a fit of rank
+# 20 and 2,000 steps learns nothing in its first half.
 FULL_RATE_RANK = 5
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
