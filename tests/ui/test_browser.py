@@ -16,9 +16,8 @@ pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
 pytestmark = pytest.mark.browser
 CHROMIUM = Path("/usr/bin/chromium")
-# Gradio's 3-D viewer tries WebGPU first and says so where there is none. On a busy machine Gradio's
-# own clock gives up a heartbeat of the server, and asks again.
-EXPECTED = re.compile(r"WebGPU|GL Driver Message|No available adapters|^AbortError|timed out")
+# Gradio's 3-D viewer tries WebGPU first and says so where there is none.
+EXPECTED = re.compile(r"WebGPU|GL Driver Message|No available adapters")
 PATIENCE = 180_000  # milliseconds
 
 
@@ -190,10 +189,10 @@ def test_a_study_grows_and_is_compared(open_page, block):
     page.click("text=Export CSV, JSON, SVG")
     page.wait_for_selector("a[href*='curves.csv']")
     # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.
-    events, until = [], time.monotonic() + 60.0
+    events, until = [], time.monotonic() + 20.0
     page.on("request", lambda r: "queue/join" in r.url and events.append(r.url))
     page.wait_for_timeout(3000)
-    while len(events) > 2 and time.monotonic() < until:  # those before them, on a busy machine
+    while len(events) > 2 and time.monotonic() < until:  # A busy machine is still at those before.
         events.clear()
         page.wait_for_timeout(3000)
     assert len(events) <= 2
