@@ -1,4 +1,7 @@
-"""The command line in processes of its own: exit codes, one JSON object, what lands on disk."""
+"""The command line: exit codes, one JSON object, what lands on disk.
+
+What it does is asked of processes of its own; what it merely says, of `cli.main`, which is sooner.
+"""
 
 import json
 import signal
@@ -11,6 +14,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from fieldlr.cli import main
 from fieldlr.examples import example
 from fieldlr.verbs import VERBS
 
@@ -23,6 +27,14 @@ def run(*words, expect=0):
     assert done.returncode == expect, done.stderr
     assert "Traceback" not in done.stderr
     return json.loads(done.stdout) if done.stdout.startswith("{") else None, done.stderr
+
+
+def said(capsys, *words, expect):
+    """(standard output, standard error) of a command in this process."""
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code == expect
+    return capsys.readouterr()
 
 
 @pytest.fixture(scope="module")
@@ -145,18 +157,22 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_ends_in_a_sentence(name, shape_run, tmp_path):
+def test_a_mistake_ends_in_a_sentence(name, shape_run, tmp_path, capsys):
     words, says = MISTAKES[name]
     places = {"OUT": tmp_path / "out", "ROOK": example("rook"), "RUN": shape_run[0]}
     words = [str(places.get(word, word)).replace("OUT", str(tmp_path / "out")) for word in words]
-    _, errors = run(*words, expect=2)
+    _, errors = said(capsys, *words, expect=2)
     assert says in errors
     assert not list(tmp_path.iterdir())
 
 
+def test_a_mistake_ends_the_process_with_two(tmp_path):
+    _, errors = run("fit", "nowhere", "--out", tmp_path / "out", expect=2)
+    assert errors.startswith("fieldlr: ")
+
+
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_has_an_example(verb):
-    done = subprocess.run([*FIELDLR, verb, "--help"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0
-    assert f"Example: fieldlr {verb}" in done.stdout
-    assert "--json" in done.stdout
+def test_help_has_an_example(verb, capsys):
+    text, _ = said(capsys, verb, "--help", expect=0)
+    assert f"Example: fieldlr {verb}" in text
+    assert "--json" in text

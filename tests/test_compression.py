@@ -41,11 +41,6 @@ def field(request, task):
     return state.field.eval()
 
 
-def enough(field):
-    """Steps after which it has paid: Gauss-Newton suits one of the fields."""
-    return 40 if isinstance(field.config.linear, SineLowRank) else 200
-
-
 def tuned(field, task, steps):
     tuning = Finetuning(field, task, FitConfig(steps=steps), BITS)
     for _ in tuning.reports():
@@ -53,19 +48,27 @@ def tuned(field, task, steps):
     return tuning
 
 
-def test_a_tuned_file_is_better_than_a_rounded_one(field, task):
+@pytest.fixture(scope="module")
+def ending(field, task):
+    """What fine-tuning makes of a field: another field, and its steps."""
     before = {name: value.clone() for name, value in field.state_dict().items()}
-    rounded = task.iou(codec.decode(codec.encode(field, BITS)))
-    tuning = tuned(field, task, enough(field))
-    tuned_field, steps = tuning.finish()
-    data = codec.encode(tuned_field, steps=steps)
-    assert task.iou(codec.decode(data)) > rounded
+    # Gauss-Newton suits one of the fields, and few of its steps have paid.
+    steps = 40 if isinstance(field.config.linear, SineLowRank) else 200
+    ending = tuned(field, task, steps).finish()
     # The field that was given stays as it was.
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
+    return ending
 
 
-def test_what_is_trained_is_what_is_stored(field, task):
-    tuned_field, steps = tuned(field, task, enough(field)).finish()
+def test_a_tuned_file_is_better_than_a_rounded_one(field, ending, task):
+    rounded = task.iou(codec.decode(codec.encode(field, BITS)))
+    tuned_field, steps = ending
+    data = codec.encode(tuned_field, steps=steps)
+    assert task.iou(codec.decode(data)) > rounded
+
+
+def test_what_is_trained_is_what_is_stored(ending):
+    tuned_field, steps = ending
     for name, parameter in tuned_field.named_parameters():
         whole = parameter.detach().double() / float(STEPS[steps[name]])
         assert torch.equal(whole, whole.round())
@@ -77,7 +80,7 @@ def test_what_is_trained_is_what_is_stored(field, task):
 
 
 def test_the_same_steps_give_the_same_bytes(field, task):
-    ends = [tuned(field, task, 20).finish() for _ in range(2)]
+    ends = [tuned(field, task, 10).finish() for _ in range(2)]
     assert len({codec.encode(field, steps=steps) for field, steps in ends}) == 1
 
 
@@ -106,8 +109,8 @@ def test_rounding_in_turn_loses_less_than_rounding(generator):
     assert loss(half) < loss(torch.cat([values[:20].round(), values[20:]]))
 
 
-def test_the_bits_that_were_asked_for_are_used(field, task):
+def test_the_bits_that_were_asked_for_are_used(field, ending):
     """The rate term makes numbers cheaper, and what that saves goes into finer steps."""
-    tuned_field, steps = tuned(field, task, enough(field)).finish()
+    tuned_field, steps = ending
     count = sum(int((parameter != 0).sum()) for parameter in field.parameters())
     assert 0.85 * BITS < num_bits(tuned_field, steps) / count < 1.1 * BITS
