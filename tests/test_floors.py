@@ -266,15 +266,25 @@ def test_the_check_lets_good_habits_pass():
     assert forbidden_habits(source) == []
 
 
-def test_importing_fieldlr_costs_torch_and_numpy_alone():
+def imported(module):
+    """What of others a module brings along beside torch and numpy."""
     script = (
         "import sys, numpy, torch\n"
         "before = set(sys.modules)\n"
-        "import fieldlr\n"
+        f"import {module}\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(*sorted(new - set(sys.stdlib_module_names)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # A submodule of torch or numpy that was not needed before is still torch or numpy.
-    assert set(done.stdout.split()) <= {"fieldlr", "torch", "numpy"}
+    return set(done.stdout.split()) - {"fieldlr", "torch", "numpy"}
+
+
+def test_importing_fieldlr_costs_torch_and_numpy_alone():
+    assert imported("fieldlr") == set()
+
+
+def test_the_command_line_starts_without_what_few_verbs_need():
+    slow = {"scipy", "trimesh", "gradio", "matplotlib", "plotly", "igl", "open3d", "dask"}
+    assert not imported("fieldlr.cli") & slow

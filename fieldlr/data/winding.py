@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from fieldlr.geometry import Aabb
-from fieldlr.triangles import TriangleMesh, column_crossings, winding_slabs
+from fieldlr.triangles import (
+    TriangleMesh,
+    column_crossings,
+    connected_parts,
+    winding_slabs,
+)
 
 _BLOCK = 4
 _CHUNK_POINTS = 2**20
@@ -43,9 +46,9 @@ def topology(faces: np.ndarray) -> Topology:
     count = np.diff(np.append(first, len(face)))
     balance = np.add.reduceat(direction, first)
     lonely = first[count == 1]
-    bodies = _parts(len(faces), *_neighbours(face, first))
+    bodies = connected_parts(len(faces), *_neighbours(face, first))
     corners, ends = np.unique(np.stack([low[lonely], high[lonely]]), return_inverse=True)
-    loops = _parts(len(corners), *ends.reshape(2, -1))
+    loops = connected_parts(len(corners), *ends.reshape(2, -1))
     return Topology(
         bodies,
         int(bodies.max()) + 1,
@@ -68,7 +71,7 @@ def face_one_way(faces: np.ndarray) -> np.ndarray:
     one, other = face[pair], face[pair + 1]
     opposed = direction[pair] == direction[pair + 1]
     n = len(faces)
-    side = _parts(
+    side = connected_parts(
         2 * n,
         np.concatenate([one, one + n]),
         np.concatenate([np.where(opposed, other + n, other), np.where(opposed, other, other + n)]),
@@ -221,9 +224,3 @@ def _neighbours(face: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.nda
     same[first] = False
     later = np.flatnonzero(same)
     return face[later - 1], face[later]
-
-
-def _parts(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Labels (count,) of the connected parts of a graph with edges one - other."""
-    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]

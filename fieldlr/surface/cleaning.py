@@ -9,7 +9,7 @@ import torch
 
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry import Similarity
-from fieldlr.triangles import TriangleMesh
+from fieldlr.triangles import TriangleMesh, connected_parts
 
 
 def largest_component(mesh: TriangleMesh) -> TriangleMesh:
@@ -75,13 +75,8 @@ def transform(mesh: TriangleMesh, similarity: Similarity) -> TriangleMesh:
 
 def _face_labels(mesh: TriangleMesh) -> np.ndarray:
     """The number (F,) of the connected part that each face is in."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     starts, stops = mesh.faces[:, :2].ravel(), mesh.faces[:, 1:].ravel()
-    size = (len(mesh.vertices),) * 2
-    graph = coo_matrix((np.ones(len(starts), np.int8), (starts, stops)), size).tocsr()
-    return connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
+    return connected_parts(len(mesh.vertices), starts, stops)[mesh.faces[:, 0]]
 
 
 def _with_faces(mesh: TriangleMesh, kept: np.ndarray) -> TriangleMesh:
