@@ -1,7 +1,8 @@
 """Which omega is best? Quality against the spread of the phase, over rank, width and rate.
 
     python studies/omega.py SOURCE --out studies/results/omega-NAME.json [--ranks 1,2,5,20]
-        [--widths 128,256] [--rates 0.005,0.01] [--steps 800] [--downscale N] [--grid N]
+        [--widths 128,256] [--rates 0.005,0.01] [--seeds 1] [--steps 800] [--downscale N]
+        [--grid N]
 
 The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
 radians, in a layer of n inputs, at every rank; a rate is Adam's, of U and V. Each fit is kept as
@@ -15,6 +16,7 @@ import argparse
 import dataclasses
 import itertools
 import json
+import statistics
 from pathlib import Path
 
 import torch
@@ -41,40 +43,43 @@ def rate_name(source) -> str:
     return "factor_rate" if source.kind == "photos" else "phase_rate"
 
 
-def measure(source, rank: int, width: int, rate: float, spread: float | None, steps: int) -> dict:
-    """One fit; spread None stands for `--omega auto`."""
+def measure(source, words: dict, known: list[dict]) -> dict | None:
+    """One fit, as `words` say, unless it is known; spread None stands for `--omega auto`."""
+    rank, width, spread = words["rank"], words["width"], words["spread"]
     encoding = "frequency" if source.kind == "photos" else None
     omega = "auto" if spread is None else spread * 3.0 * width**0.5
-    options = FitOptions("sine-low-rank", rank, omega, width, encoding=encoding).settled()
+    options = FitOptions(
+        "sine-low-rank", rank, omega, width, encoding=encoding, seed=words["seed"]
+    ).settled()
     task = make_task(source, options)
-    task.settings = dataclasses.replace(task.settings, **{rate_name(source): rate})
-    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    task.settings = dataclasses.replace(task.settings, **{rate_name(source): words["rate"]})
+    config = field_config(options, source.kind)
+    state = FitState(task, config, words["seed"], torch.device("cpu"))
     if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
-        steps = NEWTON_STEPS
-    for _ in fit(state, FitConfig(steps=steps)):
-        pass
-    spread = spread or SineLowRank(rank).omega_for(width) / (3.0 * width**0.5)
-    return {
-        "rank": rank,
-        "width": width,
-        "rate": rate,
-        "spread": spread,
-        "rule": omega == "auto",
-        "steps": steps,
-        "seconds": state.seconds,
-        "quality": task.quality(state.field),
+        words = words | {"steps": NEWTON_STEPS}
+    words = words | {
+        "spread": spread or SineLowRank(rank).omega_for(width) / (3.0 * width**0.5),
+        "rule": spread is None,
     }
+    if any(words.items() <= known_fit.items() for known_fit in known):
+        return None
+    for _ in fit(state, FitConfig(steps=words["steps"])):
+        pass
+    return words | {"seconds": state.seconds, "quality": task.quality(state.field)}
 
 
 def draw(results: list[dict], path: Path, name: str, measure: str) -> None:
-    """A picture for each rank at the largest width: quality against the spread, a curve a rate."""
-    width = max(r["width"] for r in results)
+    """A picture a rank, of the largest width and the most steps: a curve of means a rate."""
     for rank in sorted({r["rank"] for r in results}):
-        own = [r for r in results if (r["rank"], r["width"]) == (rank, width)]
+        own = [r for r in results if r["rank"] == rank]
+        width, steps = (max(r[name] for r in own) for name in ("width", "steps"))
+        own = [r for r in own if (r["width"], r["steps"]) == (width, steps)]
         series = []
         for rate in sorted({r["rate"] for r in own}):
-            ordered = sorted((r for r in own if r["rate"] == rate), key=lambda r: r["spread"])
-            marks = [Mark(r["spread"], *3 * [r["quality"]]) for r in ordered]
+            marks = []
+            for spread in sorted({r["spread"] for r in own if r["rate"] == rate}):
+                same = [r["quality"] for r in own if (r["rate"], r["spread"]) == (rate, spread)]
+                marks.append(Mark(spread, statistics.mean(same), min(same), max(same)))
             series.append(Series(f"rate {rate:g}", marks))
         title = f"{name}, rank {rank}, width {width}"
         plot = Plot(title, "spread of the phase at the start, radians", measure, series)
@@ -89,6 +94,7 @@ def main() -> None:
     parser.add_argument("--widths", default="256")
     parser.add_argument("--rates", help="the task's own unless given")
     parser.add_argument("--spreads", default=",".join(map(str, SPREADS)))
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--downscale", type=int)
     parser.add_argument("--grid", type=int)
@@ -101,20 +107,20 @@ def main() -> None:
     ).settings
     usual = getattr(settings, rate_name(source))
     results = json.loads(words.out.read_text()) if words.out.exists() else []
-    known = {
-        (r["rank"], r["width"], r["rate"], None if r["rule"] else r["spread"]) for r in results
-    }
     plan = itertools.product(
+        range(words.seeds),
         numbers(words.ranks, int),
         numbers(words.widths, int),
         numbers(words.rates or str(usual)),
         [*numbers(words.spreads), None],
     )
-    for rank, width, rate, spread in plan:
-        if (rank, width, rate, spread) in known:
+    for seed, rank, width, rate, spread in plan:
+        setting = {"rank": rank, "width": width, "rate": rate, "spread": spread}
+        result = measure(source, setting | {"seed": seed, "steps": words.steps}, results)
+        if result is None:
             continue
-        results.append(measure(source, rank, width, rate, spread, words.steps))
-        print(results[-1], flush=True)
+        results.append(result)
+        print(result, flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
     label = "PSNR, dB" if source.kind == "photos" else "IoU"

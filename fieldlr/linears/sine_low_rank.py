@@ -120,6 +120,16 @@ class SineLowRankLinear(Linear):
     def dense_weight(self) -> Tensor:
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
 
+    def phase_rates(self, radians: float) -> dict[str, float]:
+        """Adam's rates of U and V by which a step of either moves every phase so far at the start.
+
+        A step changes each number by the rate. A phase is omega times the sum of rank products of
+        a number of U, 1 / sqrt(3 rank) large, and one of V, 1 / sqrt(3 in): with one rate for both
+        V, whose numbers are smaller, would move it sqrt(in / rank) times as far as U.
+        """
+        rate = radians * math.sqrt(3.0) / self.omega
+        return {"U": rate * math.sqrt(self.in_features / self.U.shape[1]), "V": rate}
+
     def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir: both are sums over a row
         # or a column of W, so a column of U or V costs one product and no outer one.

@@ -50,7 +50,7 @@ class OccupancySettings:
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
     factor_rate: float = 2e-2  # of U and V, up to FULL_RATE_RANK, and
-    phase_rate: float = 5e-3  # where a sine with its omega follows them, and
+    phase_rate: float = 0.1  # radians a step, where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
     newton_after: int | None = 200  # steps, Gauss-Newton takes small sine-low-rank networks over,
@@ -83,7 +83,7 @@ class OccupancyTask:
         beside = self.settings.dense_rate if isinstance(linear, Full) else self.settings.end_rate
         rates = {"dense": beside, "grid": beside}
         if isinstance(linear, SineLowRank):
-            rates["factor"] = self.settings.phase_rate
+            rates["phase"] = self.settings.phase_rate
         elif isinstance(linear, LowRank):
             smaller = min(1.0, FULL_RATE_RANK / linear.rank) ** 0.5
             rates["factor"] = self.settings.factor_rate * smaller

@@ -12,6 +12,7 @@ from torch.nn import Parameter
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.gauss_newton import Parabola
+from fieldlr.linears.sine_low_rank import SineLowRankLinear
 
 WARM_UP_STEPS = 50
 # A step on fewer points than this, because memory ran out, would learn nothing.
@@ -28,18 +29,26 @@ def parameter_groups(field: Field, rates: dict[str, float], muon: bool) -> list[
     """Groups of parameters, each with its `lr`, and whether it is for Muon.
 
     `rates` has a learning rate for the kinds `grid`, `factor`, `matrix` (the square ones, between
-    hidden layers, which Muon trains where it is wanted) and `dense` (all others).
+    hidden layers, which Muon trains where it is wanted) and `dense` (all others). With `phase`, in
+    radians, the factors under a sine have `phase_rates` instead.
     """
-    kinds: dict[str, list[Parameter]] = {}
+    own: dict[str, float] = {}
+    if "phase" in rates:
+        for prefix, layer in field.named_modules():
+            if isinstance(layer, SineLowRankLinear):
+                by_name = layer.phase_rates(rates["phase"])
+                own |= {f"{prefix}.{name}": rate for name, rate in by_name.items()}
+    kinds: dict[tuple[str, float], list[Parameter]] = {}
     for name, parameter in field.named_parameters():
         square = parameter.ndim == 2 and parameter.shape[0] == parameter.shape[1]
         kind = "matrix" if square else "dense"
         kind = "grid" if name.endswith("table") else kind
         kind = "factor" if name.endswith((".U", ".V")) else kind
-        kinds.setdefault(kind, []).append(parameter)
+        rate = own[name] if name in own else rates[kind]
+        kinds.setdefault((kind, rate), []).append(parameter)
     return [
-        {"params": params, "lr": rates[kind], "muon": muon and kind == "matrix"}
-        for kind, params in kinds.items()
+        {"params": params, "lr": rate, "muon": muon and kind == "matrix"}
+        for (kind, rate), params in kinds.items()
     ]
 
 

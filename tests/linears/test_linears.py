@@ -135,3 +135,14 @@ def test_the_automatic_omega_is_a_spread_of_the_phase(generator):
         layer = linear.build(width, 2000, generator=generator)
         phase = layer.omega * layer.U @ layer.V.T
         assert phase.std().item() == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize("rank", [1, 5, 20])
+@pytest.mark.parametrize("name", ["U", "V"])
+def test_a_step_of_either_factor_moves_the_phase_as_far(rank, name, generator):
+    layer = SineLowRank(rank).build(256, 192, generator=generator)
+    factors = {"U": layer.U.detach(), "V": layer.V.detach()}
+    step = layer.phase_rates(0.1)[name] * torch.randn_like(factors[name]).sign()
+    moved = factors | {name: factors[name] + step}
+    difference = moved["U"] @ moved["V"].T - factors["U"] @ factors["V"].T
+    assert float(layer.omega * difference.std()) == pytest.approx(0.1, rel=0.1)
