@@ -1,13 +1,13 @@
 """Which omega is best? Quality against the spread of the phase, over rank, width and rate.
 
     python studies/omega.py SOURCE --out studies/results/omega-NAME.json [--ranks 1,2,5,20]
-        [--widths 128,256] [--rates 0.005,0.01] [--seeds 1] [--steps 800] [--downscale N]
+        [--widths 128,256] [--rates 0.1,0.2] [--seeds 1] [--steps 800] [--downscale N]
         [--grid N]
 
 The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
-radians, in a layer of n inputs, at every rank; a rate is Adam's, of U and V. Each fit is kept as
-it ends, and the same command goes on after a stop. Shapes that Gauss-Newton takes over get
-NEWTON_STEPS steps.
+radians, in a layer of n inputs, at every rank; a rate is by how many radians a step moves the
+phase. Each fit is kept as it ends, and the same command goes on after a stop. Shapes that
+Gauss-Newton takes over get NEWTON_STEPS steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import torch
 
 from fieldlr.data import open_source
 from fieldlr.files import replacing
-from fieldlr.linears import SineLowRank
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
@@ -38,11 +37,6 @@ def numbers(text: str, kind=float) -> list:
     return [kind(word) for word in text.split(",")]
 
 
-def rate_name(source) -> str:
-    """What the rate of U and V is called in a task's settings."""
-    return "factor_rate" if source.kind == "photos" else "phase_rate"
-
-
 def measure(source, words: dict, known: list[dict]) -> dict | None:
     """One fit, as `words` say, unless it is known; spread None stands for `--omega auto`."""
     rank, width, spread = words["rank"], words["width"], words["spread"]
@@ -52,13 +46,13 @@ def measure(source, words: dict, known: list[dict]) -> dict | None:
         "sine-low-rank", rank, omega, width, encoding=encoding, seed=words["seed"]
     ).settled()
     task = make_task(source, options)
-    task.settings = dataclasses.replace(task.settings, **{rate_name(source): words["rate"]})
+    task.settings = dataclasses.replace(task.settings, phase_rate=words["rate"])
     config = field_config(options, source.kind)
     state = FitState(task, config, words["seed"], torch.device("cpu"))
     if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
         words = words | {"steps": NEWTON_STEPS}
     words = words | {
-        "spread": spread or SineLowRank(rank).omega_for(width) / (3.0 * width**0.5),
+        "spread": spread or config.linear.omega_for(width) / (3.0 * width**0.5),
         "rule": spread is None,
     }
     if any(words.items() <= known_fit.items() for known_fit in known):
@@ -101,11 +95,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
-    encoding = "frequency" if source.kind == "photos" else None
-    settings = make_task(
-        source, FitOptions("sine-low-rank", 1, encoding=encoding).settled()
-    ).settings
-    usual = getattr(settings, rate_name(source))
+    usual = make_task(source, FitOptions().settled()).settings.phase_rate
     results = json.loads(words.out.read_text()) if words.out.exists() else []
     plan = itertools.product(
         range(words.seeds),

@@ -1,0 +1,106 @@
+"""How fast should U and V learn? Fits by Adam, with a rate of its own for either.
+
+    python studies/factor_rates.py SOURCE --out studies/results/factor-rates-NAME.json
+        [--backbone sine-low-rank] [--ranks 5] [--rates 0.005:0.005,0.0065:0.0009]
+        [--seeds 1] [--steps 600] [--downscale N]
+
+A pair U:V of `--rates` is one fit; `usual` stands for what fieldlr chooses itself. Each fit is
+kept as it ends, and the same command goes on after a stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldlr.data import open_source
+from fieldlr.fields.field import Field
+from fieldlr.files import replacing
+from fieldlr.presets import FitOptions, field_config, make_task
+from fieldlr.process import prepare_process
+from fieldlr.tasks import Task
+from fieldlr.training import FitConfig, FitState, fit
+
+USUAL = "usual"
+
+
+def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
+    """The task's groups of parameters, with U and V taken out and given rates of their own."""
+    groups = task.parameter_groups(field)
+    if rates == USUAL:
+        return groups
+    factors: dict[str, list] = {"U": [], "V": []}
+    for name, parameter in field.named_parameters():
+        if name.endswith((".U", ".V")):
+            factors[name[-1]].append(parameter)
+    taken = {id(parameter) for own in factors.values() for parameter in own}
+    for group in groups:
+        group["params"] = [p for p in group["params"] if id(p) not in taken]
+    for own, rate in zip(factors.values(), rates.split(":"), strict=True):
+        groups.append({"params": own, "lr": float(rate), "muon": False})
+    return [group for group in groups if group["params"]]
+
+
+class RatedTask:
+    """A task whose U and V learn at other rates."""
+
+    def __init__(self, task: Task, rates: str):
+        self.task, self.rates = task, rates
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.task, name)
+
+    def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
+        return groups_of(self.task, field, self.rates)
+
+
+def measure(source, words: dict[str, Any]) -> dict[str, Any]:
+    """One fit."""
+    options = FitOptions(
+        words["backbone"],
+        words["rank"],
+        encoding="frequency" if source.kind == "photos" else None,
+        optimizer="adam",
+        seed=words["seed"],
+    ).settled()
+    task = RatedTask(make_task(source, options), words["rates"])
+    config = field_config(options, source.kind)
+    state = FitState(task, config, words["seed"], torch.device("cpu"))
+    for _ in fit(state, FitConfig(steps=words["steps"])):
+        pass
+    return words | {"seconds": state.seconds, "quality": task.quality(state.field)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--backbone", default="sine-low-rank")
+    parser.add_argument("--ranks", default="5")
+    parser.add_argument("--rates", default=USUAL)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--downscale", type=int)
+    words = parser.parse_args()
+    prepare_process()
+    source = open_source(words.source, words.downscale)
+    fits = json.loads(words.out.read_text()) if words.out.exists() else []
+    ranks, rates = map(int, words.ranks.split(",")), words.rates.split(",")
+    for seed, rank, pair in itertools.product(range(words.seeds), ranks, rates):
+        setting = {"backbone": words.backbone, "rank": rank, "rates": pair}
+        setting |= {"seed": seed, "steps": words.steps}
+        if any(setting.items() <= known.items() for known in fits):
+            continue
+        fits.append(measure(source, setting))
+        print(fits[-1], flush=True)
+        with replacing(words.out) as place:
+            place.write_text(json.dumps(fits, indent=1))
+
+
+if __name__ == "__main__":
+    main()
