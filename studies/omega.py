@@ -74,7 +74,7 @@ def draw(results: list[dict], path: Path, name: str, measure: str) -> None:
             for spread in sorted({r["spread"] for r in own if r["rate"] == rate}):
                 same = [r["quality"] for r in own if (r["rate"], r["spread"]) == (rate, spread)]
                 marks.append(Mark(spread, statistics.mean(same), min(same), max(same)))
-            series.append(Series(f"rate {rate:g}", marks))
+            series.append(Series(f"{rate:g} rad a step", marks))
         title = f"{name}, rank {rank}, width {width}"
         plot = Plot(title, "spread of the phase at the start, radians", measure, series)
         draw_svg(plot, path.with_name(f"{path.stem}-k{rank}.svg"))

@@ -1,9 +1,10 @@
 """The tables and figures of docs/paper.md, from the curves of the studies.
 
-    python studies/paper.py STUDY --figure docs/shape.svg
+    python studies/paper.py FOLDER [--prefix statue-steps-] --figure docs/shape.svg
 
 prints published figures beside ours, each with its spread over the seeds, and the BD figures of
-sine-low-rank against its rivals; STUDY is the folder of a `fieldlr study --narrow`.
+sine-low-rank against its rivals. FOLDER is that of a `fieldlr study`, or studies/results, whose
+curves have a prefix to their names.
 """
 
 from __future__ import annotations
@@ -78,12 +79,15 @@ def dashed(curve: RDCurve) -> Series:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("study", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--prefix", default="")
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
-    curves = curves_in(words.study)
-    prefix = "shape-" if curves[0].measure == "iou" else "nerf-"
-    published = curves_in(PUBLISHED, prefix)
+    curves = curves_in(words.folder, words.prefix)
+    if not curves:
+        parser.error(f"no curve {words.prefix}NAME.json in {words.folder}")
+    kind = "shape-" if curves[0].measure == "iou" else "nerf-"
+    published = curves_in(PUBLISHED, kind)
     print(table(curves, published))
     print()
     print(figures(curves))
