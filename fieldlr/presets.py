@@ -35,7 +35,7 @@ SECONDS = {
 }
 PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
 # `--omega auto` on photos, at every rank: with 4 radians some begin to learn much later. Shapes
-# are as good with the fewer radians of `automatic_spread`, which take fewer bits in a file.
+# are as good with those of `automatic_spread`, and fewer radians take fewer bits in a file.
 PHOTO_SPREAD = 8.0
 
 

@@ -26,8 +26,12 @@ def fits_of(study: Path) -> list[dict]:
             continue
         point, _, seed = folder.name.rpartition("-seed-")
         known = {name: results["fit"][name] for name in ("num_parameters", "steps", "seconds")}
-        figures = [read_json(path.with_suffix(".json")) for path in sorted(folder.glob("*.flr"))]
-        files = [{k: f[k] for k in ("file", "num_bytes", "quality")} for f in figures]
+        # A file counts once its figures are there.
+        figures = [path.with_suffix(".json") for path in sorted(folder.glob("*.flr"))]
+        files = [
+            {name: figure[name] for name in ("file", "num_bytes", "quality")}
+            for figure in (read_json(path) for path in figures if path.exists())
+        ]
         known |= {"quality": results["fit"]["quality"], "files": files}
         found.append({"point": point, "seed": int(seed), **known})
     return found

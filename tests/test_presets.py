@@ -45,14 +45,14 @@ def rates_of_factors(name, **words):
     return rates
 
 
-@pytest.mark.parametrize("name", ["rook", "windmill"])
-def test_under_a_sine_v_takes_smaller_steps_than_u(name):
-    rates = rates_of_factors(name, backbone="sine-low-rank", rank=2)
+def test_in_a_shape_v_takes_smaller_steps_than_u_under_a_sine():
+    rates = rates_of_factors("rook", backbone="sine-low-rank", rank=2)
     assert max(rates["V"]) < min(rates["U"])
-    plain = rates_of_factors(name, backbone="low-rank", rank=2)
+    plain = rates_of_factors("rook", backbone="low-rank", rank=2)
     assert plain["U"] == plain["V"] and len(plain["U"]) == 1
 
 
-def test_the_paper_trains_everything_on_photos_at_one_rate():
-    rates = rates_of_factors("windmill", backbone="sine-low-rank", rank=2, preset="paper")
-    assert rates == {"U": {5e-4}, "V": {5e-4}}
+@pytest.mark.parametrize(("preset", "rate"), [("quick", 5e-3), ("paper", 5e-4)])
+def test_on_photos_both_learn_at_one_rate(preset, rate):
+    rates = rates_of_factors("windmill", backbone="sine-low-rank", rank=2, preset=preset)
+    assert rates == {"U": {rate}, "V": {rate}}

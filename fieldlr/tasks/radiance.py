@@ -50,8 +50,7 @@ class RadianceSettings:
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 3e-2
     dense_rate: float = 4e-3
-    factor_rate: float = 5e-3  # of U and V; where a sine with its omega follows them, instead
-    phase_rate: float | None = 0.2  # radians a step (None: the same)
+    factor_rate: float = 5e-3
     matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
@@ -83,7 +82,6 @@ PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
             rays_per_step=1024,
             dense_rate=5e-4,
             factor_rate=5e-4,
-            phase_rate=None,
             matrix_rate=None,
             decay_steps=250_000,
             density_noise=1.0,
@@ -117,8 +115,6 @@ class RadianceTask:
             "factor": self.settings.factor_rate,
             "dense": self.settings.dense_rate,
         }
-        if self.settings.phase_rate is not None:
-            rates["phase"] = self.settings.phase_rate
         muon = self.settings.matrix_rate is not None
         rates["matrix"] = self.settings.matrix_rate if muon else self.settings.dense_rate
         return parameter_groups(field, rates, muon)

@@ -34,3 +34,10 @@ class Bd(Verb):
         anchor, test = read_curve(self.anchor), read_curve(self.test)
         figure = bd_figure(anchor, test, self.rate, self.method, self.force)
         return {"anchor": anchor.name, "test": test.name, **dataclasses.asdict(figure)}
+
+    def text(self, result: dict[str, Any]) -> str:
+        shown = dict(result)
+        if result["interval"] is not None:
+            shown["interval"] = "{:.5g} to {:.5g} (95 %)".format(*result["interval"])
+        shown["dropped"] = ", ".join(result["dropped"]) or None
+        return super().text(shown)

@@ -47,6 +47,24 @@ def test_bd_of_two_files(tmp_path):
     assert 0.0 < result["overlap"] <= 1.0
 
 
+def test_bd_says_the_interval_and_what_was_dropped(tmp_path):
+    for name, loss in (("anchor", 2.0), ("test", 0.0)):
+        points = [
+            RDPoint(f"k={k}", 4000 * k, 1000 * k, 20.0 + k - loss + 0.1 * seed, seed)
+            for k in (1, 2, 5, 9)
+            for seed in (0, 1)
+        ]
+        worse = [RDPoint("k=3", 12000, 3000, 10.0, seed) for seed in (0, 1)]
+        write_curve(RDCurve(name, "psnr_db", (*points, *worse)), tmp_path / f"{name}.json")
+    words = {"anchor": tmp_path / "anchor.json", "test": tmp_path / "test.json"}
+    verb = VERBS["bd"](**words, force=True)
+    result = verb.run()
+    lines = verb.text(result).splitlines()
+    low, high = result["interval"]
+    assert any("interval" in line and f"{low:.5g} to {high:.5g}" in line for line in lines)
+    assert any("dropped" in line and "test k=3" in line for line in lines)
+
+
 def test_spectrum_of_a_run(study, tmp_path):
     folder = study[0] / "fits" / "sine-low-rank-k1-seed-0"
     verb = VERBS["spectrum"](target=folder, out=tmp_path / "x.svg")
