@@ -57,10 +57,7 @@ def measure(source, words: dict, known: list[dict]) -> dict | None:
     state = FitState(task, config, words["seed"], torch.device("cpu"))
     if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
         words = words | {"steps": NEWTON_STEPS}
-    words = words | {
-        "spread": spread or config.linear.omega_for(width) / (3.0 * width**0.5),
-        "rule": spread is None,
-    }
+    words = words | {"spread": spread or config.linear.spread}
     if any(words.items() <= known_fit.items() for known_fit in known):
         return None
     for _ in fit(state, FitConfig(steps=words["steps"])):
