@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -11,15 +12,19 @@ from fieldlr.errors import FieldlrError
 
 T = TypeVar("T")
 
-# What torch says on a processor, where it has no error of its own for it.
-WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+# What torch says on a processor, where it has no error of its own for it. The last is oneDNN, which
+# found no room for the code of a product (and will not try again within this process);
+# "... a primitive descriptor" would be another mistake.
+WORDS = re.compile(
+    r"can't allocate memory|not enough memory|std::bad_alloc|could not create a primitive$"
+)
 
 
 def ran_out(error: Exception) -> bool:
     """Whether an error says that there was not enough memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in WORDS)
+    return isinstance(error, RuntimeError) and WORDS.search(str(error)) is not None
 
 
 def in_parts(work: Callable[[slice], T], total: int, size: int) -> Iterator[T]:
