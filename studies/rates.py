@@ -1,16 +1,19 @@
-"""How fast should U and V learn? Fits by Adam, with a rate of its own for either.
+"""How fast should a network learn? Fits of a source at one learning rate after the other.
 
-    python studies/factor_rates.py SOURCE --out studies/results/factor-rates-NAME.json
-        [--backbone sine-low-rank] [--ranks 5] [--rates 0.005:0.005,0.0065:0.0009]
-        [--seeds 1] [--steps 600] [--downscale N]
+    python studies/rates.py SOURCE --out studies/results/rates-NAME.json
+        [--backbone sine-low-rank] [--ranks 5] [--widths 256] [--activation NAME]
+        [--rates 0.005:0.005,0.0065:0.0009] [--optimizer adam] [--seeds 1] [--steps 600]
+        [--downscale N]
 
-A pair U:V of `--rates` is one fit; `usual` stands for what fieldlr chooses itself. Each fit is
-kept as it ends, and the same command goes on after a stop.
+Of `--rates`, a pair U:V is the rates of the factors, a single number that of all that is dense
+(`dense_rate`; for a full backbone), and `usual` what fieldlr chooses itself. Each fit is kept as
+it ends, and the same command goes on after a stop.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -32,7 +35,7 @@ USUAL = "usual"
 def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
     """The task's groups of parameters, with U and V taken out and given rates of their own."""
     groups = task.parameter_groups(field)
-    if rates == USUAL:
+    if ":" not in rates:
         return groups
     factors: dict[str, list] = {"U": [], "V": []}
     for name, parameter in field.named_parameters():
@@ -47,9 +50,11 @@ def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
 
 
 class RatedTask:
-    """A task whose U and V learn at other rates."""
+    """A task whose networks learn at other rates."""
 
     def __init__(self, task: Task, rates: str):
+        if ":" not in rates and rates != USUAL:
+            task.settings = dataclasses.replace(task.settings, dense_rate=float(rates))
         self.task, self.rates = task, rates
 
     def __getattr__(self, name: str) -> Any:
@@ -61,12 +66,10 @@ class RatedTask:
 
 def measure(source, words: dict[str, Any]) -> dict[str, Any]:
     """One fit."""
+    names = ("backbone", "rank", "width", "activation", "optimizer", "seed")
     options = FitOptions(
-        words["backbone"],
-        words["rank"],
+        **{name: words[name] for name in names if name in words},
         encoding="frequency" if source.kind == "photos" else None,
-        optimizer="adam",
-        seed=words["seed"],
     ).settled()
     task = RatedTask(make_task(source, options), words["rates"])
     config = field_config(options, source.kind)
@@ -82,7 +85,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--backbone", default="sine-low-rank")
     parser.add_argument("--ranks", default="5")
+    parser.add_argument("--widths", default="256")
+    parser.add_argument("--activation")
     parser.add_argument("--rates", default=USUAL)
+    parser.add_argument("--optimizer", default="adam", choices=["adam", "auto"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--downscale", type=int)
@@ -90,10 +96,14 @@ def main() -> None:
     prepare_process()
     source = open_source(words.source, words.downscale)
     fits = json.loads(words.out.read_text()) if words.out.exists() else []
-    ranks, rates = map(int, words.ranks.split(",")), words.rates.split(",")
-    for seed, rank, pair in itertools.product(range(words.seeds), ranks, rates):
-        setting = {"backbone": words.backbone, "rank": rank, "rates": pair}
-        setting |= {"seed": seed, "steps": words.steps}
+    factored = "low-rank" in words.backbone
+    ranks = [{"rank": int(rank)} for rank in words.ranks.split(",")] if factored else [{}]
+    widths, rates = map(int, words.widths.split(",")), words.rates.split(",")
+    common = {"backbone": words.backbone, "optimizer": words.optimizer, "steps": words.steps}
+    if words.activation:
+        common["activation"] = words.activation
+    for seed, rank, width, rate in itertools.product(range(words.seeds), ranks, widths, rates):
+        setting = common | rank | {"width": width, "rates": rate, "seed": seed}
         if any(setting.items() <= known.items() for known in fits):
             continue
         fits.append(measure(source, setting))
