@@ -128,15 +128,20 @@ class FitState:
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """(tensors, plain values) from which `load` restores the state exactly."""
         tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, moments in optimizer.state_dict()["state"].items():
-                place = f"optimizer{number}.{index}"
-                tensors |= {f"{place}.{k}": v.clone() for k, v in moments.items()}
+        for name, optimizer, parameter in self._trained():
+            moments = optimizer.state.get(parameter, {})
+            tensors |= {f"moments.{name}.{k}": v.clone() for k, v in moments.items()}
         tensors["generator"] = self.generator.get_state()
         return tensors, {name: getattr(self, name) for name in PLAIN}
 
     def load(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
         """Restores what `save` gave."""
+        if any(name.startswith("optimizer0.") for name in tensors):
+            # By place, not by name: the places of U and V have changed since.
+            raise FieldlrError(
+                "this training was begun by an older fieldlr, and cannot go on. Its field can be "
+                "used if it was finished; to train on, fit anew with another --out."
+            )
         for name, value in plain.items():
             setattr(self, name, value)
         for _ in range(self.halvings):
@@ -147,12 +152,19 @@ class FitState:
 
     def _load_learned(self, tensors: dict[str, Tensor]) -> None:
         self.field.load_state_dict(_under(tensors, "field."))
-        for number, optimizer in enumerate(self.optimizers):
-            state = optimizer.state_dict()
-            for key, value in _under(tensors, f"optimizer{number}.").items():
-                index, name = key.split(".")
-                state["state"].setdefault(int(index), {})[name] = value.clone()
-            optimizer.load_state_dict(state)
+        for name, optimizer, parameter in self._trained():
+            moments = _under(tensors, f"moments.{name}.")
+            optimizer.state[parameter] = {
+                k: v.to(parameter.device, copy=True) for k, v in moments.items()
+            }
+
+    def _trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Tensor]]:
+        """(name, its optimiser, the parameter) of everything that learns."""
+        names = {id(parameter): name for name, parameter in self.field.named_parameters()}
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    yield names[id(parameter)], optimizer, parameter
 
     def halve(self, error: Exception) -> None:
         """Goes on with steps of half the points, where memory ran out."""
@@ -172,8 +184,6 @@ class FitState:
                 f"learning rate too (step {self.step}). Try another --seed, or another "
                 "--activation."
             )
-        for optimizer in self.optimizers:
-            optimizer.state.clear()
         self._load_learned(self.copy)
 
 

@@ -78,6 +78,24 @@ def test_two_halves_with_a_resume_are_the_whole(task):
     assert second.samples == whole.samples
 
 
+def test_moments_go_by_name_and_not_by_the_order_of_the_groups(task):
+    state = FitState(task, SMALL, 0, CPU)
+    run_to_end(state, 5)
+    task.parameter_groups = lambda field: OccupancyTask.parameter_groups(task, field)[::-1]
+    other = FitState(task, SMALL, 0, CPU)
+    other.load(*state.save())
+    run_to_end(state, 9)
+    run_to_end(other, 9)
+    assert torch.equal(weights(other), weights(state))
+
+
+def test_a_checkpoint_with_moments_by_place_is_refused(task):
+    state = FitState(task, SMALL, 0, CPU)
+    tensors, plain = state.save()
+    with pytest.raises(FieldlrError, match="older fieldlr"):
+        state.load(tensors | {"optimizer0.0.exp_avg": torch.zeros(3)}, plain)
+
+
 def test_training_learns_a_ball():
     by_adam_alone = OccupancySettings(points_per_step=512, newton_after=None)
     task = OccupancyTask(ball(), by_adam_alone)
