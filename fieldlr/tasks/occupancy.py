@@ -46,7 +46,7 @@ class OccupancySettings:
     points_per_step: int = 16384
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
-    dense_rate: float = 4e-3  # of a network that is dense throughout
+    dense_rate: float = 8e-3  # of a network that is dense throughout
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
     factor_rate: float = 2e-2  # of U and V, up to FULL_RATE_RANK, and
