@@ -32,6 +32,9 @@ SHORT_FIT_STEPS = 1100
 # U and V of larger ranks take smaller steps, by the root of the rank: with full ones a fit of rank
 # 20 and 2,000 steps learns nothing in its first half.
 FULL_RATE_RANK = 5
+# And so do wide dense networks, by the root of the width: what is best in 600 steps at width 256
+# is too fast for 1,500.
+FULL_RATE_WIDTH = 64
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
 NEWTON_FINAL_RATE = 0.02
@@ -46,7 +49,7 @@ class OccupancySettings:
     points_per_step: int = 16384
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
-    dense_rate: float = 8e-3  # of a network that is dense throughout
+    dense_rate: float = 8e-3  # of a network that is dense throughout, up to FULL_RATE_WIDTH
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
     factor_rate: float = 2e-2  # of U and V, up to FULL_RATE_RANK, and
@@ -80,7 +83,9 @@ class OccupancyTask:
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         linear = field.config.linear
-        beside = self.settings.dense_rate if isinstance(linear, Full) else self.settings.end_rate
+        slower = min(1.0, FULL_RATE_WIDTH / field.config.width) ** 0.5
+        dense_rate = self.settings.dense_rate * slower
+        beside = dense_rate if isinstance(linear, Full) else self.settings.end_rate
         rates = {"dense": beside, "grid": beside}
         if isinstance(linear, SineLowRank):
             rates["phase"] = self.settings.phase_rate
