@@ -5,15 +5,14 @@
         [--rates 0.005:0.005,0.0065:0.0009] [--optimizer adam] [--seeds 1] [--steps 600]
         [--downscale N]
 
-Of `--rates`, a pair U:V is the rates of the factors, a single number that of all that is dense
-(`dense_rate`; for a full backbone), and `usual` what fieldlr chooses itself. Each fit is kept as
-it ends, and the same command goes on after a stop.
+Of `--rates`, a pair U:V is the rates of the factors, a single number that of all that Muon does
+not train, and `usual` what fieldlr chooses itself. Each fit is kept as it ends, and the same
+command goes on after a stop.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -33,10 +32,12 @@ USUAL = "usual"
 
 
 def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
-    """The task's groups of parameters, with U and V taken out and given rates of their own."""
+    """The task's groups of parameters with other rates: of U and V, or of all but Muon's."""
     groups = task.parameter_groups(field)
-    if ":" not in rates:
+    if rates == USUAL:
         return groups
+    if ":" not in rates:
+        return [group if group["muon"] else group | {"lr": float(rates)} for group in groups]
     factors: dict[str, list] = {"U": [], "V": []}
     for name, parameter in field.named_parameters():
         if name.endswith((".U", ".V")):
@@ -53,8 +54,6 @@ class RatedTask:
     """A task whose networks learn at other rates."""
 
     def __init__(self, task: Task, rates: str):
-        if ":" not in rates and rates != USUAL:
-            task.settings = dataclasses.replace(task.settings, dense_rate=float(rates))
         self.task, self.rates = task, rates
 
     def __getattr__(self, name: str) -> Any:
