@@ -32,9 +32,8 @@ SHORT_FIT_STEPS = 1100
 # U and V of larger ranks take smaller steps, by the root of the rank: with full ones a fit of rank
 # 20 and 2,000 steps learns nothing in its first half.
 FULL_RATE_RANK = 5
-# And so do wide dense networks, by the root of the width: what is best in 600 steps at width 256
-# is too fast for 1,500.
-FULL_RATE_WIDTH = 64
+# And so do dense networks of larger widths, by the width.
+FULL_RATE_WIDTH = 128
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
 NEWTON_FINAL_RATE = 0.02
@@ -83,7 +82,7 @@ class OccupancyTask:
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         linear = field.config.linear
-        slower = min(1.0, FULL_RATE_WIDTH / field.config.width) ** 0.5
+        slower = min(1.0, FULL_RATE_WIDTH / field.config.width)
         dense_rate = self.settings.dense_rate * slower
         beside = dense_rate if isinstance(linear, Full) else self.settings.end_rate
         rates = {"dense": beside, "grid": beside}
