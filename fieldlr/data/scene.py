@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import torch
@@ -68,15 +68,15 @@ class Scene:
     """Photos, their cameras, the space to reconstruct and how the views are split."""
 
     name: str
-    images: list[Tensor]  # uint8 (H, W, 3), or (H, W, 4) with straight alpha
-    cameras: Cameras  # in the internal frame
+    images: list[Tensor] = field(repr=False)  # uint8 (H, W, 3), or (H, W, 4) with straight alpha
+    cameras: Cameras = field(repr=False)  # in the internal frame
     space: Space  # in the internal frame
     frame: Similarity  # from the internal frame to the user's
     train: tuple[int, ...]
     test: tuple[int, ...]
     names: tuple[str, ...]  # image paths relative to the source
-    masks: list[Tensor | None] | None  # bool (H, W), True where the pixel counts
-    points: Tensor | None  # (P, 3) sparse points in the internal frame
+    masks: list[Tensor | None] | None = field(repr=False)  # bool (H, W), True where it counts
+    points: Tensor | None = field(repr=False)  # (P, 3) sparse points in the internal frame
     missing: int  # views that are listed but have no photo
     warnings: tuple[str, ...]
     content_hash: str  # of the pose files and the photos, as stored
