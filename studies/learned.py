@@ -92,7 +92,7 @@ def measure(source, kind: str, rank: int, seed: int, steps: int) -> dict:
         "num_parameters": state.field.num_parameters,
         "quality": task.quality(state.field),
         "learned": [
-            float(layer.t.mean()) for layer in state.field.modules() if hasattr(layer, "t")
+            float(layer.t.detach().mean()) for layer in state.field.modules() if hasattr(layer, "t")
         ],
     }
 
