@@ -99,8 +99,7 @@ def main() -> None:
     ranks = [{"rank": int(rank)} for rank in words.ranks.split(",")] if factored else [{}]
     widths, rates = map(int, words.widths.split(",")), words.rates.split(",")
     common = {"backbone": words.backbone, "optimizer": words.optimizer, "steps": words.steps}
-    if words.activation:
-        common["activation"] = words.activation
+    common["activation"] = words.activation
     for seed, rank, width, rate in itertools.product(range(words.seeds), ranks, widths, rates):
         setting = common | rank | {"width": width, "rates": rate, "seed": seed}
         if any(setting.items() <= known.items() for known in fits):

@@ -83,8 +83,8 @@ class OccupancyTask:
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         linear = field.config.linear
         slower = min(1.0, FULL_RATE_WIDTH / field.config.width)
-        dense_rate = self.settings.dense_rate * slower
-        beside = dense_rate if isinstance(linear, Full) else self.settings.end_rate
+        dense = isinstance(linear, Full)
+        beside = self.settings.dense_rate * slower if dense else self.settings.end_rate
         rates = {"dense": beside, "grid": beside}
         if isinstance(linear, SineLowRank):
             rates["phase"] = self.settings.phase_rate
