@@ -139,11 +139,12 @@ class Reconstruction:
 
     def _restore(self, options: FitOptions) -> None:
         _check_content(self.run, self.source)
-        self.run.config["options"] = dataclasses.asdict(options)
-        write_json(self.run.folder / "config.json", self.run.config)
         saved = self.run.load_checkpoint()
         if saved is not None:
             self.state.load(*saved)
+        # Last: a run that cannot go on stays as it was.
+        self.run.config["options"] = dataclasses.asdict(options)
+        write_json(self.run.folder / "config.json", self.run.config)
 
 
 def reconstruct(source: Path, out: Path, options: FitOptions | None = None, **how) -> Run:

@@ -98,8 +98,8 @@ def main() -> None:
     factored = "low-rank" in words.backbone
     ranks = [{"rank": int(rank)} for rank in words.ranks.split(",")] if factored else [{}]
     widths, rates = map(int, words.widths.split(",")), words.rates.split(",")
-    common = {"backbone": words.backbone, "optimizer": words.optimizer, "steps": words.steps}
-    common["activation"] = words.activation
+    names = ("backbone", "activation", "optimizer", "steps")
+    common = {name: getattr(words, name) for name in names}
     for seed, rank, width, rate in itertools.product(range(words.seeds), ranks, widths, rates):
         setting = common | rank | {"width": width, "rates": rate, "seed": seed}
         if any(setting.items() <= known.items() for known in fits):

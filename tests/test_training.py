@@ -208,6 +208,16 @@ def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
     assert torch.equal(weights(resumed.state), weights(whole.state))
 
 
+def test_a_run_that_cannot_go_on_stays_as_it_was(ball_file, tmp_path):
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
+    tensors, plain = run.load_checkpoint()
+    run.save_checkpoint(tensors | {"optimizer0.0.step": torch.zeros(())}, plain)
+    config = (run.folder / "config.json").read_bytes()
+    with pytest.raises(FieldlrError, match="older fieldlr"):
+        Reconstruction(ball_file, run.folder, FitOptions(steps=9), resume=True)
+    assert (run.folder / "config.json").read_bytes() == config
+
+
 def test_the_same_seed_and_steps_give_the_same_file(ball_file, tmp_path):
     files = []
     for name in ("one", "other"):
