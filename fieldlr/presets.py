@@ -11,8 +11,7 @@ from fieldlr.data import Source
 from fieldlr.encodings import ENCODINGS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
-from fieldlr.linears import LINEARS, LinearConfig
-from fieldlr.linears.sine_low_rank import in_radians
+from fieldlr.linears import LINEARS, LinearConfig, SineLowRank
 from fieldlr.tasks import OccupancyTask, RadianceTask, Task
 from fieldlr.tasks.occupancy import OccupancySettings
 from fieldlr.tasks.radiance import PRESETS as PHOTO_PRESETS
@@ -34,9 +33,8 @@ SECONDS = {
     "shape": {"quick": 60.0, "standard": 240.0},
 }
 PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
-# `--omega auto` on photos, at every rank: with 4 radians some begin to learn much later. Shapes
-# are as good with those of `automatic_spread`, and fewer radians take fewer bits in a file.
-PHOTO_SPREAD = 8.0
+# No entry of sin(omega U V^T) / g passes 1 / g, and with the usual g some scenes never begin.
+PHOTO_GAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,13 @@ class FitOptions:
 def field_config(options: FitOptions, kind: str) -> FieldConfig:
     """The shape of the field that the options ask for."""
     base = PHOTO_PRESETS[options.preset][0] if kind == "photos" else FieldConfig()
+    linear = linear_config(options)
     if kind == "photos" and options.encoding in ("identity", "frequency") and base.network == "mlp":
         # Without a grid the MLP holds the scene, and needs the size for it.
         base = dataclasses.replace(base, width=128, depth=3)
-    changes: dict[str, Any] = {"linear": linear_config(options, kind)}
+        if isinstance(linear, SineLowRank):
+            linear = dataclasses.replace(linear, relative_gain=PHOTO_GAIN)
+    changes: dict[str, Any] = {"linear": linear}
     changes |= {k: v for k in ("width", "depth") if (v := getattr(options, k)) is not None}
     if options.activation is not None:
         changes["activation"] = ACTIVATIONS[options.activation]()
@@ -81,7 +82,7 @@ def field_config(options: FitOptions, kind: str) -> FieldConfig:
     return dataclasses.replace(base, **changes)
 
 
-def linear_config(options: FitOptions, kind: str) -> LinearConfig:
+def linear_config(options: FitOptions) -> LinearConfig:
     """The kind of linear: `full` unless a backbone is named."""
     name = options.backbone or "full"
     given = {k: v for k in ("rank", "omega") if (v := getattr(options, k)) is not None}
@@ -91,8 +92,6 @@ def linear_config(options: FitOptions, kind: str) -> LinearConfig:
             f"--{key} has no meaning for the backbone {name}. Leave it out, or choose "
             f"--backbone {'sine-low-rank' if key == 'omega' else 'low-rank or sine-low-rank'}."
         )
-    if kind == "photos" and name == "sine-low-rank" and options.omega in (None, "auto"):
-        given["omega"] = in_radians(PHOTO_SPREAD)
     return LINEARS[name](**given)
 
 

@@ -6,8 +6,8 @@
 
 The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
 radians, in a layer of n inputs, at every rank; a rate is by how many radians a step moves the
-phase of a shape's network, and Adam's own, of U and V, for photos. Each fit is kept as it ends,
-and the same command goes on after a stop. Shapes that Gauss-Newton takes over get NEWTON_STEPS.
+phase. Each fit is kept as it ends, and the same command goes on after a stop. Shapes that
+Gauss-Newton takes over get NEWTON_STEPS.
 """
 
 from __future__ import annotations
@@ -31,16 +31,10 @@ from fieldlr.training import FitConfig, FitState, fit
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 NEWTON_STEPS = 260
-PHOTOS, SHAPES = "PSNR, dB", "IoU"  # axes of the pictures
 
 
 def numbers(text: str, kind=float) -> list:
     return [kind(word) for word in text.split(",")]
-
-
-def rate_name(source) -> str:
-    """What the rate of U and V is called in a task's settings."""
-    return "factor_rate" if source.kind == "photos" else "phase_rate"
 
 
 def measure(source, words: dict, known: list[dict]) -> dict | None:
@@ -52,7 +46,7 @@ def measure(source, words: dict, known: list[dict]) -> dict | None:
         "sine-low-rank", rank, omega, width, encoding=encoding, seed=words["seed"]
     ).settled()
     task = make_task(source, options)
-    task.settings = dataclasses.replace(task.settings, **{rate_name(source): words["rate"]})
+    task.settings = dataclasses.replace(task.settings, phase_rate=words["rate"])
     config = field_config(options, source.kind)
     state = FitState(task, config, words["seed"], torch.device("cpu"))
     if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
@@ -77,8 +71,7 @@ def draw(results: list[dict], path: Path, name: str, label: str) -> None:
             for spread in sorted({r["spread"] for r in own if r["rate"] == rate}):
                 same = [r["quality"] for r in own if (r["rate"], r["spread"]) == (rate, spread)]
                 marks.append(Mark(spread, statistics.mean(same), min(same), max(same)))
-            unit = "" if label == PHOTOS else " rad a step"
-            series.append(Series(f"{rate:g}{unit}", marks))
+            series.append(Series(f"{rate:g} rad a step", marks))
         title = f"{name}, rank {rank}, width {width}"
         plot = Plot(title, "spread of the phase at the start, radians", label, series)
         draw_svg(plot, path.with_name(f"{path.stem}-k{rank}.svg"))
@@ -99,7 +92,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
-    usual = getattr(make_task(source, FitOptions().settled()).settings, rate_name(source))
+    usual = make_task(source, FitOptions().settled()).settings.phase_rate
     results = json.loads(words.out.read_text()) if words.out.exists() else []
     plan = itertools.product(
         range(words.seeds),
@@ -117,7 +110,7 @@ def main() -> None:
         print(result, flush=True)
         with replacing(words.out) as place:
             place.write_text(json.dumps(results, indent=1))
-    label = PHOTOS if source.kind == "photos" else SHAPES
+    label = "PSNR, dB" if source.kind == "photos" else "IoU"
     draw(results, words.out, source.content.name, label)
 
 

@@ -1,4 +1,6 @@
-"""What a user's few words become: omega by the kind of source, rates by the backbone."""
+"""What a user's few words become: omega by the rank, rates by the backbone and encoding."""
+
+import dataclasses
 
 import pytest
 import torch
@@ -10,19 +12,18 @@ from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.training import FitState
 
 
-@pytest.mark.parametrize(
-    ("kind", "omega", "expected"),
-    [
-        ("photos", None, "8 rad"),
-        ("photos", "auto", "8 rad"),
-        ("shape", None, "4 rad"),
-        ("shape", "auto", "4 rad"),
-        ("photos", 100.0, 100.0),
-    ],
-)
-def test_the_automatic_omega_is_that_of_the_kind_of_source(kind, omega, expected):
+@pytest.mark.parametrize("kind", ["photos", "shape"])
+@pytest.mark.parametrize(("omega", "expected"), [(None, "4 rad"), ("auto", "4 rad"), (100.0,) * 2])
+def test_the_automatic_omega_is_that_of_the_rank(kind, omega, expected):
     options = FitOptions("sine-low-rank", 5, omega).settled()
     assert field_config(options, kind).linear == SineLowRank(5, expected)
+
+
+def test_a_sine_that_holds_a_scene_alone_may_be_larger():
+    options = FitOptions("sine-low-rank", 5, encoding="frequency").settled()
+    assert field_config(options, "photos").linear == SineLowRank(5, "4 rad", 0.5)
+    options = dataclasses.replace(options, preset="paper")
+    assert field_config(options, "photos").linear == SineLowRank(5, "4 rad")
 
 
 def test_low_rank_has_no_omega():
@@ -45,14 +46,31 @@ def rates_of_factors(name, **words):
     return rates
 
 
-def test_in_a_shape_v_takes_smaller_steps_than_u_under_a_sine():
-    rates = rates_of_factors("rook", backbone="sine-low-rank", rank=2)
+@pytest.mark.parametrize("source", ["rook", "windmill"])
+def test_v_takes_smaller_steps_than_u_under_a_sine(source):
+    rates = rates_of_factors(source, backbone="sine-low-rank", rank=2)
     assert max(rates["V"]) < min(rates["U"])
-    plain = rates_of_factors("rook", backbone="low-rank", rank=2)
+    plain = rates_of_factors(source, backbone="low-rank", rank=2)
     assert plain["U"] == plain["V"] and len(plain["U"]) == 1
 
 
-@pytest.mark.parametrize(("preset", "rate"), [("quick", 5e-3), ("paper", 5e-4)])
-def test_on_photos_both_learn_at_one_rate(preset, rate):
-    rates = rates_of_factors("windmill", backbone="sine-low-rank", rank=2, preset=preset)
-    assert rates == {"U": {rate}, "V": {rate}}
+def test_the_published_preset_of_photos_has_one_rate():
+    rates = rates_of_factors("windmill", backbone="sine-low-rank", rank=2, preset="paper")
+    assert rates == {"U": {5e-4}, "V": {5e-4}}
+
+
+def test_an_mlp_that_holds_a_scene_alone_learns_faster_than_beside_a_grid():
+    source = open_source(example("windmill"), 4)
+    fastest = {}
+    for encoding in ("frequency", "dense-grid"):
+        options = FitOptions(encoding=encoding, optimizer="adam").settled()
+        state = FitState(
+            make_task(source, options), field_config(options, "photos"), 0, torch.device("cpu")
+        )
+        names = {id(p): n for n, p in state.field.named_parameters()}
+        fastest[encoding] = {
+            group["lr"]
+            for group in state.groups
+            if not any(names[id(p)].endswith("table") for p in group["params"])
+        }
+    assert min(fastest["frequency"]) > max(fastest["dense-grid"])

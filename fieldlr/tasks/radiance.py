@@ -12,7 +12,7 @@ from torch import Tensor
 from fieldlr.activations import Relu
 from fieldlr.cameras import Cameras
 from fieldlr.data.scene import Scene
-from fieldlr.encodings import DenseGrid, Frequency
+from fieldlr.encodings import DenseGrid, Frequency, Identity
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Rays
@@ -49,8 +49,10 @@ class RadianceSettings:
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 3e-2
-    dense_rate: float = 4e-3
-    factor_rate: float = 5e-3
+    dense_rate: float = 4e-3  # beside a grid; where the MLP holds the scene alone,
+    factor_rate: float = 5e-3  # as of U and V,
+    alone: float = 4.0  # times as much, and there
+    phase_rate: float | None = 0.1  # radians a step, if a sine follows U and V (None: one rate)
     matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
@@ -82,6 +84,8 @@ PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
             rays_per_step=1024,
             dense_rate=5e-4,
             factor_rate=5e-4,
+            alone=1.0,
+            phase_rate=None,
             matrix_rate=None,
             decay_steps=250_000,
             density_noise=1.0,
@@ -110,13 +114,17 @@ class RadianceTask:
         return RadianceField(config, self.scene.space, self.scene.frame, generator)
 
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
+        alone = isinstance(field.config.encoding, Frequency | Identity)
+        faster = self.settings.alone if alone else 1.0
         rates = {
             "grid": self.settings.grid_rate,
-            "factor": self.settings.factor_rate,
-            "dense": self.settings.dense_rate,
+            "factor": self.settings.factor_rate * faster,
+            "dense": self.settings.dense_rate * faster,
         }
+        if alone and self.settings.phase_rate:
+            rates["phase"] = self.settings.phase_rate
         muon = self.settings.matrix_rate is not None
-        rates["matrix"] = self.settings.matrix_rate if muon else self.settings.dense_rate
+        rates["matrix"] = self.settings.matrix_rate if muon else rates["dense"]
         return parameter_groups(field, rates, muon)
 
     def rate(self, field: RadianceField, progress: float, step: int) -> float:
