@@ -1,0 +1,67 @@
+"""What each backbone makes of a held-out photo, from the files of a study (Figures 5 and 7).
+
+    python studies/views.py STUDY ... --out docs/fern-views.png [--bits 8] [--seed 0]
+
+A row for each rank: the photo, and the same view by the file of each factorised backbone and of
+the narrow dense network that stores as many numbers. The studies are of photos, and of the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import fieldlr
+from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
+from fieldlr.export.image import to_bytes
+from fieldlr.pictures.sheet import Picture, Row, sheet
+from fieldlr.process import prepare_process
+from fieldlr.products import camera_path, views
+from fieldlr.runs import open_run, read_json
+
+COLUMNS = ("low-rank", "sine-low-rank", "narrow-full")
+
+
+def pictures_of(folder: Path, bits: str) -> Picture:
+    """The first held-out view as a fit's file shows it."""
+    run, file = open_run(folder), folder / f"{bits}bits.flr"
+    field = fieldlr.load(file)
+    view = next(views(run, field, camera_path(run, field, "test", 1, None)))
+    figures = read_json(file.with_suffix(".json"))
+    caption = f"{figures['quality']:.1f} dB, {figures['num_bytes'] / 1000:.1f} KB"
+    return Picture(to_bytes(view.rgb), caption)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("studies", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--bits", default="8")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--title", default="")
+    words = parser.parse_args()
+    prepare_process()
+    fits = {f.name: f for s in words.studies for f in sorted(s.glob(f"fits/*-seed-{words.seed}"))}
+    by_column = {
+        column: {open_run(f).results["fit"]["num_parameters"]: f for f in fits.values()
+                 if f.name.startswith(column)}
+        for column in COLUMNS
+    }  # fmt: skip
+    if not by_column[COLUMNS[0]]:
+        raise FieldlrError(f"{words.studies} have no fit of {COLUMNS[0]}. Name the study's folder.")
+    run = open_run(next(iter(fits.values())))
+    scene = open_source(run.source, **run.config["reading"]).content
+    photo = Picture(scene.images[scene.test[0]].numpy(), "held out")
+    rows = []
+    for numbers, folder in sorted(by_column[COLUMNS[0]].items()):
+        point = folder.name.split("-seed-")[0].removeprefix(COLUMNS[0] + "-k")
+        # The narrow networks store nearly as many numbers, not exactly.
+        nearest = [own[min(own, key=lambda n: abs(n - numbers))] for own in by_column.values()]
+        own = [pictures_of(folder, words.bits) for folder in nearest]
+        rows.append(Row(f"k = {point}", [photo, *own], f"{numbers:,} numbers"))
+    sheet(rows, words.out, words.title, ("photo", *COLUMNS), cell=252)
+
+
+if __name__ == "__main__":
+    main()
