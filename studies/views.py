@@ -23,7 +23,7 @@ from fieldlr.runs import open_run, read_json
 COLUMNS = ("low-rank", "sine-low-rank", "narrow-full")
 
 
-def pictures_of(folder: Path, bits: str) -> Picture:
+def picture_of(folder: Path, bits: str) -> Picture:
     """The first held-out view as a fit's file shows it."""
     run, file = open_run(folder), folder / f"{bits}bits.flr"
     field = fieldlr.load(file)
@@ -31,6 +31,12 @@ def pictures_of(folder: Path, bits: str) -> Picture:
     figures = read_json(file.with_suffix(".json"))
     caption = f"{figures['quality']:.1f} dB, {figures['num_bytes'] / 1000:.1f} KB"
     return Picture(to_bytes(view.rgb), caption)
+
+
+def by_numbers(fits: dict[str, Path], column: str) -> dict[int, Path]:
+    """The fits of a column by how many numbers they store."""
+    own = [folder for name, folder in fits.items() if name.startswith(column)]
+    return {open_run(folder).results["fit"]["num_parameters"]: folder for folder in own}
 
 
 def main() -> None:
@@ -43,11 +49,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     fits = {f.name: f for s in words.studies for f in sorted(s.glob(f"fits/*-seed-{words.seed}"))}
-    by_column = {
-        column: {open_run(f).results["fit"]["num_parameters"]: f for f in fits.values()
-                 if f.name.startswith(column)}
-        for column in COLUMNS
-    }  # fmt: skip
+    by_column = {column: by_numbers(fits, column) for column in COLUMNS}
     if not by_column[COLUMNS[0]]:
         raise FieldlrError(f"{words.studies} have no fit of {COLUMNS[0]}. Name the study's folder.")
     run = open_run(next(iter(fits.values())))
@@ -58,7 +60,7 @@ def main() -> None:
         point = folder.name.split("-seed-")[0].removeprefix(COLUMNS[0] + "-k")
         # The narrow networks store nearly as many numbers, not exactly.
         nearest = [own[min(own, key=lambda n: abs(n - numbers))] for own in by_column.values()]
-        own = [pictures_of(folder, words.bits) for folder in nearest]
+        own = [picture_of(folder, words.bits) for folder in nearest]
         rows.append(Row(f"k = {point}", [photo, *own], f"{numbers:,} numbers"))
     sheet(rows, words.out, words.title, ("photo", *COLUMNS), cell=252)
 
