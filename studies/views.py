@@ -13,7 +13,6 @@ from pathlib import Path
 
 import fieldlr
 from fieldlr.data import open_source
-from fieldlr.errors import FieldlrError
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.process import prepare_process
@@ -50,8 +49,11 @@ def main() -> None:
     prepare_process()
     fits = {f.name: f for s in words.studies for f in sorted(s.glob(f"fits/*-seed-{words.seed}"))}
     by_column = {column: by_numbers(fits, column) for column in COLUMNS}
-    if not by_column[COLUMNS[0]]:
-        raise FieldlrError(f"{words.studies} have no fit of {COLUMNS[0]}. Name the study's folder.")
+    for column in COLUMNS:
+        if not by_column[column]:
+            parser.error(
+                f"no fit of {column} with seed {words.seed}; name the studies that have it"
+            )
     run = open_run(next(iter(fits.values())))
     scene = open_source(run.source, **run.config["reading"]).content
     photo = Picture(scene.images[scene.test[0]].numpy(), "held out")

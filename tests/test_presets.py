@@ -19,7 +19,7 @@ def test_the_automatic_omega_is_that_of_the_rank(kind, omega, expected):
     assert field_config(options, kind).linear == SineLowRank(5, expected)
 
 
-def test_a_sine_that_holds_a_scene_alone_may_be_larger():
+def test_a_sine_that_holds_a_scene_alone_starts_larger():
     options = FitOptions("sine-low-rank", 5, encoding="frequency").settled()
     assert field_config(options, "photos").linear == SineLowRank(5, "4 rad", 0.7)
     options = dataclasses.replace(options, preset="paper")

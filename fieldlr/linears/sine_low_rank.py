@@ -28,7 +28,7 @@ class SineLowRank:
 
     `omega` is a number, the same in every layer, or the spread of the phase omega U V^T at the
     start, as "4 rad", which every layer has by an omega of its own. "auto" becomes such a spread.
-    No entry of W can pass 1 / g; `relative_gain` is g as a multiple of what `build` else takes.
+    `relative_gain` is g as a multiple of what `build` else takes: below 1 W starts larger.
     """
 
     rank: int = 5

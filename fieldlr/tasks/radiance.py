@@ -49,10 +49,10 @@ class RadianceSettings:
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 3e-2
-    dense_rate: float = 4e-3  # beside a grid; where the MLP holds the scene alone,
-    factor_rate: float = 5e-3  # as of U and V,
-    alone: float = 4.0  # times as much, and there
-    phase_rate: float | None = 0.1  # radians a step, if a sine follows U and V (None: one rate)
+    dense_rate: float = 4e-3
+    factor_rate: float = 5e-3  # of U and V
+    alone: float = 4.0  # times these two where no grid helps the MLP, and there
+    phase_rate: float | None = 0.1  # radians a step of U and V under a sine (None: factor_rate)
     matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps

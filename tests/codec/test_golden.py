@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from fieldlr import codec
-from fieldlr.fields.config import FieldConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -44,7 +43,9 @@ def test_a_golden_file_decodes_as_ever(name):
     expected, data = EXPECTED[name], (GOLDEN / f"{name}.flr").read_bytes()
     field, about = codec.unpack(data)
     assert len(data) == expected["bytes"]
-    assert field.config == FieldConfig.from_json(expected["config"])
+    assert field.config.to_json() == expected["config"] | {
+        "skips": tuple(expected["config"]["skips"])
+    }
     assert digest(p.detach().numpy() for p in field.parameters()) == expected["sha256"]
     assert [*field.aabb.minimum, *field.aabb.maximum] == expected["box"]
     assert (field.space.kind, field.frame.scale) == (expected["space"], expected["scale"])
