@@ -11,7 +11,7 @@ from fieldlr.data import Source
 from fieldlr.encodings import ENCODINGS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
-from fieldlr.linears import LINEARS, LinearConfig, SineLowRank
+from fieldlr.linears import LINEARS, LinearConfig
 from fieldlr.tasks import OccupancyTask, RadianceTask, Task
 from fieldlr.tasks.occupancy import OccupancySettings
 from fieldlr.tasks.radiance import PRESETS as PHOTO_PRESETS
@@ -33,8 +33,6 @@ SECONDS = {
     "shape": {"quick": 60.0, "standard": 240.0},
 }
 PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
-# With the usual g some scenes begin to learn late; with half of it others turn black.
-PHOTO_GAIN = 0.7
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,16 @@ class FitOptions:
 def field_config(options: FitOptions, kind: str) -> FieldConfig:
     """The shape of the field that the options ask for."""
     base = PHOTO_PRESETS[options.preset][0] if kind == "photos" else FieldConfig()
-    linear = linear_config(options)
-    if kind == "photos" and options.encoding in ("identity", "frequency") and base.network == "mlp":
-        # Without a grid the MLP holds the scene, and needs the size for it.
-        base = dataclasses.replace(base, width=128, depth=3)
-        if isinstance(linear, SineLowRank):
-            linear = dataclasses.replace(linear, relative_gain=PHOTO_GAIN)
-    changes: dict[str, Any] = {"linear": linear}
-    changes |= {k: v for k in ("width", "depth") if (v := getattr(options, k)) is not None}
+    kinds: dict[str, Any] = {"linear": linear_config(options)}
     if options.activation is not None:
-        changes["activation"] = ACTIVATIONS[options.activation]()
+        kinds["activation"] = ACTIVATIONS[options.activation]()
     if options.encoding is not None:
-        changes["encoding"] = ENCODINGS[options.encoding]()
-    return dataclasses.replace(base, **changes)
+        kinds["encoding"] = ENCODINGS[options.encoding]()
+    sizes = {k: v for k in ("width", "depth") if (v := getattr(options, k)) is not None}
+    if kind == "photos" and dataclasses.replace(base, **kinds).alone:
+        # Without a grid the MLP needs the size for the scene.
+        sizes = {"width": 128, "depth": 3} | sizes
+    return dataclasses.replace(base, **kinds, **sizes)
 
 
 def linear_config(options: FitOptions) -> LinearConfig:

@@ -1,7 +1,5 @@
 """What a user's few words become: omega by the rank, rates by the backbone and encoding."""
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -17,13 +15,6 @@ from fieldlr.training import FitState
 def test_the_automatic_omega_is_that_of_the_rank(kind, omega, expected):
     options = FitOptions("sine-low-rank", 5, omega).settled()
     assert field_config(options, kind).linear == SineLowRank(5, expected)
-
-
-def test_a_sine_that_holds_a_scene_alone_starts_larger():
-    options = FitOptions("sine-low-rank", 5, encoding="frequency").settled()
-    assert field_config(options, "photos").linear == SineLowRank(5, "4 rad", 0.7)
-    options = dataclasses.replace(options, preset="paper")
-    assert field_config(options, "photos").linear == SineLowRank(5, "4 rad")
 
 
 def test_low_rank_has_no_omega():
@@ -52,6 +43,11 @@ def test_v_takes_smaller_steps_than_u_under_a_sine(source):
     assert max(rates["V"]) < min(rates["U"])
     plain = rates_of_factors(source, backbone="low-rank", rank=2)
     assert plain["U"] == plain["V"] and len(plain["U"]) == 1
+
+
+def test_low_rank_of_a_large_rank_takes_smaller_steps():
+    at_5, at_20 = (rates_of_factors("windmill", backbone="low-rank", rank=k) for k in (5, 20))
+    assert max(at_20["U"]) == pytest.approx(0.5 * max(at_5["U"]))
 
 
 def test_the_published_preset_of_photos_has_one_rate():

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-# full; low-rank: rank; sine-low-rank: rank, omega, and with 3 its relative gain.
-LINEARS = {0: [], 1: ["whole"], 2: ["whole", "decimal"], 3: ["whole", "decimal", "decimal"]}
+LINEARS = {0: [], 1: ["whole"], 2: ["whole", "decimal"]}  # full; low-rank: rank; sine: rank, omega
 ENCODINGS = {0: [], 1: ["whole", "whole"]}  # identity; frequency: how many, with the input
 ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"]}  # relu; sine: omega_0; gaussian: sigma
 UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
@@ -184,12 +183,12 @@ class Shape:
         product = stored[0] @ stored[1].T
         if self.linear == 1:
             return product
-        rank, omega, *relative_gain = self.linear_options
+        rank, omega = self.linear_options
         if omega <= 0:  # a spread of the phase, or the first rule for it
             omega = 3 * n**0.5 * (-omega or 1 + 7 / rank)
         gain = {0: (n / 6) ** 0.5, 2: n**0.5}.get(self.activation)
         gain = gain or (n / 6) ** 0.5 * self.activation_options[0]
-        return np.sin(omega * product) / (gain * (relative_gain or [1])[0])
+        return np.sin(omega * product) / gain
 
     def logits(self, points):
         """The logits (M,) of being inside at points (M, 3)."""

@@ -14,7 +14,7 @@ from fieldlr.encodings import ENCODINGS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
 from fieldlr.geometry import Aabb, Similarity, Space
-from fieldlr.linears import LINEARS, LinearConfig, SineLowRank
+from fieldlr.linears import LINEARS, SineLowRank
 from fieldlr.linears.sine_low_rank import RADIANS, first_omega, in_radians
 
 MAGIC, VERSION = b"FLR", 1
@@ -22,8 +22,6 @@ MAGIC, VERSION = b"FLR", 1
 KINDS = ("photos", "mesh", "volume")
 SPACES = ("box", "ndc", "contracted")
 NETWORKS = ("mlp", "nerf")
-# What a file says of the linear sine-low-rank, and of one with a relative_gain other than 1.
-SINE, SINE_WITH_GAIN = 2, 3
 # How places are stored: a box of whole numbers from 0, or all in float32, or all in float64.
 WHOLE, SINGLE, DOUBLE = 0, 1, 2
 CODES = {WHOLE: "single", SINGLE: "single", DOUBLE: "double"}
@@ -116,11 +114,8 @@ def _single(number: float) -> float:
 
 
 def _write_config(writer: Writer, config: FieldConfig) -> None:
-    linear = list(LINEARS).index(name_of(config.linear, LINEARS))
-    if linear == SINE and config.linear.relative_gain != 1.0:
-        linear = SINE_WITH_GAIN
     places = (
-        linear,
+        list(LINEARS).index(name_of(config.linear, LINEARS)),
         list(ENCODINGS).index(name_of(config.encoding, ENCODINGS)),
         list(ACTIVATIONS).index(name_of(config.activation, ACTIVATIONS)),
     )
@@ -132,7 +127,7 @@ def _write_config(writer: Writer, config: FieldConfig) -> None:
     for skip in config.skips:
         writer.varint(skip)
     for entry in (config.linear, config.encoding, config.activation):
-        for option in _options(type(entry), linear):
+        for option in dataclasses.fields(entry):
             _write_option(writer, getattr(entry, option.name), option.default)
 
 
@@ -162,7 +157,7 @@ def _read_config(reader: Reader, network: str) -> FieldConfig:
     skips = tuple(reader.varint() for _ in range(last >> 4))
     _check_size(width, depth, skips)
     return FieldConfig(
-        linear=_read_linear(reader, tables & 15),
+        linear=_read_entry(reader, LINEARS, tables & 15),
         encoding=_read_entry(reader, ENCODINGS, tables >> 4),
         activation=_read_entry(reader, ACTIVATIONS, last & 15),
         width=width,
@@ -170,19 +165,6 @@ def _read_config(reader: Reader, network: str) -> FieldConfig:
         skips=skips,
         network=network,
     )
-
-
-def _options(kind: type, linear: int) -> tuple[dataclasses.Field, ...]:
-    """The options that a file has of an entry, whose linear it says to be `linear`."""
-    options = dataclasses.fields(kind)
-    return options[:-1] if kind is SineLowRank and linear == SINE else options
-
-
-def _read_linear(reader: Reader, place: int) -> LinearConfig:
-    if place not in (SINE, SINE_WITH_GAIN):
-        return _read_entry(reader, LINEARS, place)
-    options = [_read_option(reader, option.default) for option in _options(SineLowRank, place)]
-    return SineLowRank(options[0], _omega(*options[:2]), *options[2:])
 
 
 def _read_entry(reader: Reader, table: dict[str, type], place: int) -> Any:
@@ -193,7 +175,10 @@ def _read_entry(reader: Reader, table: dict[str, type], place: int) -> Any:
             "not have. A newer fieldlr made it: update yours."
         )
     kind = list(table.values())[place]
-    return kind(*(_read_option(reader, option.default) for option in dataclasses.fields(kind)))
+    options = [_read_option(reader, option.default) for option in dataclasses.fields(kind)]
+    if kind is SineLowRank:
+        options[1] = _omega(*options)
+    return kind(*options)
 
 
 def _omega(rank: int, number: float) -> float | str:

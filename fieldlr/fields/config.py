@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fieldlr.activations import ACTIVATIONS, Activation, Gaussian
-from fieldlr.encodings import ENCODINGS, EncodingConfig, Identity
+from fieldlr.encodings import ENCODINGS, EncodingConfig, Frequency, Identity
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import LINEARS, Full, LinearConfig
 from fieldlr.linears.sine_low_rank import first_omega
@@ -46,6 +46,11 @@ class FieldConfig:
                 f"a network holds at most {MOST_NUMBERS:,} numbers; one of width {self.width} and "
                 f"depth {self.depth} with this encoding holds up to {numbers:,}. Make it smaller."
             )
+
+    @property
+    def alone(self) -> bool:
+        """Whether one MLP holds all of a scene, with no grid to help it."""
+        return self.network == "mlp" and isinstance(self.encoding, Frequency | Identity)
 
     def to_json(self) -> dict:
         """Plain values; table entries carry their name as `kind`."""

@@ -21,6 +21,9 @@ from fieldlr.linears import Full
 NUM_FEATURES = 16
 COLOR_WIDTH = 64
 DIRECTION_FREQUENCIES = 4
+# What the features are louder by, beside directions, as a colour starts out from both, where an MLP
+# holds the scene alone. Where both are as loud, views grow fog of their own, some for good.
+FEATURE_GAIN = 8.0
 GRID_CELLS = 64
 # The logarithm of the density that an exponential starts with: a light haze.
 START_LOGIT = -1.0
@@ -121,6 +124,9 @@ class RadianceMlp(nn.Module):
             depth=0,
             generator=generator,
         )
+        if config.alone:
+            with torch.no_grad():
+                self.head.linears[0].weight[:, :NUM_FEATURES] *= FEATURE_GAIN
 
     def density(
         self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None

@@ -28,12 +28,10 @@ class SineLowRank:
 
     `omega` is a number, the same in every layer, or the spread of the phase omega U V^T at the
     start, as "4 rad", which every layer has by an omega of its own. "auto" becomes such a spread.
-    `relative_gain` is g as a multiple of what `build` else takes: below 1 W starts larger.
     """
 
     rank: int = 5
     omega: float | str = "auto"
-    relative_gain: float = 1.0
 
     def __post_init__(self):
         check_rank("sine-low-rank", self.rank)
@@ -44,11 +42,6 @@ class SineLowRank:
             raise FieldlrError(
                 f"omega must be a number above 0; got {self.omega}. "
                 "Use --omega auto, or a number such as 100."
-            )
-        if not 0.0 < self.relative_gain < math.inf:
-            raise FieldlrError(
-                f"relative_gain must be a number above 0; got {self.relative_gain}. Leave it out, "
-                "or use a number such as 0.5."
             )
 
     @property
@@ -82,7 +75,7 @@ class SineLowRank:
         """A layer that starts as the authors' does; `std` other than a dense layer's moves g."""
         if stays_dense(self.rank, in_features, out_features):
             return FullLinear(in_features, out_features, bias, generator, std)
-        gain = self.relative_gain / (math.sqrt(3.0) * (std or default_std(in_features)))
+        gain = 1.0 / (math.sqrt(3.0) * (std or default_std(in_features)))
         omega = self.omega_for(in_features)
         return SineLowRankLinear(in_features, out_features, self.rank, omega, gain, bias, generator)
 

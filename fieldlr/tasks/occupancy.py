@@ -21,7 +21,7 @@ from fieldlr.geometry import Aabb, Space
 from fieldlr.linears import Full, LowRank, SineLowRank
 from fieldlr.metrics import shape
 from fieldlr.surface import extract
-from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
+from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, rank_share, warm_cosine
 from fieldlr.triangles import TriangleMesh, voxelise
 
 METRIC_VERSION = 1
@@ -29,10 +29,7 @@ METRIC_VERSION = 1
 SLAB_VOXELS = 1 << 19
 # Muon's rates suit fits of so many steps; longer ones take smaller steps.
 SHORT_FIT_STEPS = 1100
-# U and V of larger ranks take smaller steps, by the root of the rank: with full ones a fit of rank
-# 20 and 2,000 steps learns nothing in its first half.
-FULL_RATE_RANK = 5
-# And so do dense networks of larger widths, by the width.
+# Dense networks of larger widths take smaller steps, by the width.
 FULL_RATE_WIDTH = 128
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
@@ -51,7 +48,7 @@ class OccupancySettings:
     dense_rate: float = 8e-3  # of a network that is dense throughout, up to FULL_RATE_WIDTH
     matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
     sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
-    factor_rate: float = 2e-2  # of U and V, up to FULL_RATE_RANK, and
+    factor_rate: float = 2e-2  # of U and V, at most (`rank_share`), and
     phase_rate: float = 0.1  # radians a step, where a sine with its omega follows them, and
     end_rate: float = 5e-2  # of what is dense beside them: ends and biases
     final_rate: float = 0.02  # what the cosine ends at
@@ -89,8 +86,7 @@ class OccupancyTask:
         if isinstance(linear, SineLowRank):
             rates["phase"] = self.settings.phase_rate
         elif isinstance(linear, LowRank):
-            smaller = min(1.0, FULL_RATE_RANK / linear.rank) ** 0.5
-            rates["factor"] = self.settings.factor_rate * smaller
+            rates["factor"] = self.settings.factor_rate * rank_share(linear)
         muon = self.settings.matrix_rate is not None
         by_sine = isinstance(field.config.activation, Sine)
         matrix = self.settings.sine_matrix_rate if by_sine else self.settings.matrix_rate

@@ -12,7 +12,7 @@ from torch import Tensor
 from fieldlr.activations import Relu
 from fieldlr.cameras import Cameras
 from fieldlr.data.scene import Scene
-from fieldlr.encodings import DenseGrid, Frequency, Identity
+from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry import Rays
@@ -28,7 +28,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.tasks.pixels import TrainingPixels
-from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, warm_cosine
+from fieldlr.tasks.task import FEWEST_POINTS, parameter_groups, rank_share, warm_cosine
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -52,7 +52,7 @@ class RadianceSettings:
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3  # of U and V
     alone: float = 4.0  # times these two where no grid helps the MLP, and there
-    phase_rate: float | None = 0.1  # radians a step of U and V under a sine (None: factor_rate)
+    phase_rate: float = 0.1  # radians a step of U and V under a sine
     matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
@@ -84,8 +84,6 @@ PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
             rays_per_step=1024,
             dense_rate=5e-4,
             factor_rate=5e-4,
-            alone=1.0,
-            phase_rate=None,
             matrix_rate=None,
             decay_steps=250_000,
             density_noise=1.0,
@@ -114,14 +112,14 @@ class RadianceTask:
         return RadianceField(config, self.scene.space, self.scene.frame, generator)
 
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
-        alone = isinstance(field.config.encoding, Frequency | Identity)
-        faster = self.settings.alone if alone else 1.0
         rates = {
             "grid": self.settings.grid_rate,
-            "factor": self.settings.factor_rate * faster,
-            "dense": self.settings.dense_rate * faster,
+            "factor": self.settings.factor_rate,
+            "dense": self.settings.dense_rate,
         }
-        if alone and self.settings.phase_rate:
+        if field.config.alone:
+            rates["factor"] *= self.settings.alone * rank_share(field.config.linear)
+            rates["dense"] *= self.settings.alone
             rates["phase"] = self.settings.phase_rate
         muon = self.settings.matrix_rate is not None
         rates["matrix"] = self.settings.matrix_rate if muon else rates["dense"]

@@ -15,7 +15,7 @@ from fieldlr.geometry import Aabb, Similarity, Space
 from fieldlr.linears import Full, LowRank, SineLowRank
 
 FULL, IDENTITY, FREQUENCY, GAUSSIAN = Full(), Identity(), Frequency(2), Gaussian()
-LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5), SineLowRank(2, "4 rad", 0.5))
+LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5))
 ENCODINGS = (
     Identity(),
     Frequency(3),

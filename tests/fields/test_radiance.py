@@ -67,6 +67,18 @@ def test_density_does_not_depend_on_the_direction(generator):
     assert torch.equal(a, b) and not torch.equal(one, other)
 
 
+@pytest.mark.parametrize("linear", [Full(), LowRank(5), SineLowRank(5)])
+def test_at_the_start_colours_tell_places_apart_and_hardly_directions(linear, generator):
+    config = FieldConfig(linear, Frequency(10), Relu(), width=128, depth=3)
+    field = RadianceField(config, SPACE, generator=generator)
+    points = torch.rand(500, 3, generator=generator)
+    directions = torch.nn.functional.normalize(torch.randn(500, 3, generator=generator), dim=-1)
+    with torch.no_grad():
+        of_places = field(points, directions[:1].expand(500, 3))[0]
+        of_directions = field(points[:1].expand(500, 3), directions)[0]
+    assert of_places.std(0).mean() > 3.0 * of_directions.std(0).mean()
+
+
 def test_level_is_zero_at_the_surface_density(generator):
     field = RadianceField(SMALL, SPACE, generator=generator)
     points = torch.rand(20, 3, generator=generator)

@@ -1,0 +1,52 @@
+"""Do colours have to start out from where a point is? Fits with one FEATURE_GAIN after the other.
+
+    python studies/features.py SCENE --out studies/results/features-NAME.json [--gains 1,8]
+        [--backbones full,sine-low-rank] [--seeds 1] [--steps 300] [--downscale N]
+
+Of networks that hold the scene alone, of rank 5, with everything else as fieldlr chooses it but
+Adam throughout. Each fit is kept as it ends, and the same command goes on after a stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+
+from rates import USUAL, measure
+
+from fieldlr.data import open_source
+from fieldlr.fields import radiance
+from fieldlr.files import replacing
+from fieldlr.process import prepare_process
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scene", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--gains", default=f"1,{radiance.FEATURE_GAIN:g}")
+    parser.add_argument("--backbones", default="full,sine-low-rank")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--downscale", type=int)
+    words = parser.parse_args()
+    prepare_process()
+    source = open_source(words.scene, words.downscale)
+    fits = json.loads(words.out.read_text()) if words.out.exists() else []
+    backbones, gains = words.backbones.split(","), map(float, words.gains.split(","))
+    for seed, backbone, gain in itertools.product(range(words.seeds), backbones, gains):
+        setting = {"backbone": backbone, "seed": seed, "steps": words.steps, "feature_gain": gain}
+        if any(setting.items() <= known.items() for known in fits):
+            continue
+        radiance.FEATURE_GAIN = gain
+        rank = {} if backbone == "full" else {"rank": 5}
+        fits.append(measure(source, setting | rank | {"rates": USUAL, "optimizer": "adam"}))
+        print(fits[-1], flush=True)
+        with replacing(words.out) as place:
+            place.write_text(json.dumps(fits, indent=1))
+
+
+if __name__ == "__main__":
+    main()
