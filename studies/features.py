@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from pathlib import Path
 
 from rates import USUAL, measure
+from trials import Trials
 
 from fieldlr.data import open_source
 from fieldlr.fields import radiance
-from fieldlr.files import replacing
 from fieldlr.process import prepare_process
 
 
@@ -34,18 +33,15 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.scene, words.downscale)
-    fits = json.loads(words.out.read_text()) if words.out.exists() else []
+    trials = Trials(words.out)
     backbones, gains = words.backbones.split(","), map(float, words.gains.split(","))
     for seed, backbone, gain in itertools.product(range(words.seeds), backbones, gains):
         setting = {"backbone": backbone, "seed": seed, "steps": words.steps, "feature_gain": gain}
-        if any(setting.items() <= known.items() for known in fits):
+        if trials.has(setting):
             continue
         radiance.FEATURE_GAIN = gain
         rank = {} if backbone == "full" else {"rank": 5}
-        fits.append(measure(source, setting | rank | {"rates": USUAL, "optimizer": "adam"}))
-        print(fits[-1], flush=True)
-        with replacing(words.out) as place:
-            place.write_text(json.dumps(fits, indent=1))
+        trials.keep(measure(source, setting | rank | {"rates": USUAL, "optimizer": "adam"}))
 
 
 if __name__ == "__main__":

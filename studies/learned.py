@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from trials import Trials, trained
 
 from fieldlr.data import open_source
-from fieldlr.files import replacing
 from fieldlr.linears import Linear, SineLowRank
 from fieldlr.linears.sine_low_rank import SineLowRankLinear
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.training import FitConfig, FitState, fit
 
 # What is learned starts at 0 and is divided by this: a step of Adam then moves it by 0.5 %.
 CALM = 10.0
@@ -81,9 +79,7 @@ def measure(source, kind: str, rank: int, seed: int, steps: int) -> dict:
     linear = KINDS["fixed" if wider else kind](rank)
     config = dataclasses.replace(field_config(options, source.kind), linear=linear)
     task = make_task(source, options)
-    state = FitState(task, config, seed, torch.device("cpu"))
-    for _ in fit(state, FitConfig(steps=steps)):
-        pass
+    state = trained(task, config, seed, steps)
     return {
         "kind": kind,
         "rank": rank,
@@ -108,17 +104,13 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale)
-    fits = json.loads(words.out.read_text()) if words.out.exists() else []
-    names = ("kind", "rank", "seed", "steps")
+    trials = Trials(words.out)
     for seed in range(words.seeds):
         for rank in map(int, words.ranks.split(",")):
             for kind in (*KINDS, "wider instead of rows"):
-                if any(tuple(f[n] for n in names) == (kind, rank, seed, words.steps) for f in fits):
-                    continue
-                fits.append(measure(source, kind, rank, seed, words.steps))
-                with replacing(words.out) as place:
-                    place.write_text(json.dumps(fits, indent=1))
-                print(fits[-1], flush=True)
+                setting = {"kind": kind, "rank": rank, "seed": seed, "steps": words.steps}
+                if not trials.has(setting):
+                    trials.keep(measure(source, **setting))
 
 
 if __name__ == "__main__":

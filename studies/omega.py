@@ -15,19 +15,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import statistics
 from pathlib import Path
 
 import torch
+from trials import Trials, trained
 
 from fieldlr.data import open_source
-from fieldlr.files import replacing
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
-from fieldlr.tasks import OccupancyTask
-from fieldlr.training import FitConfig, FitState, fit
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 NEWTON_STEPS = 260
@@ -37,7 +34,7 @@ def numbers(text: str, kind=float) -> list:
     return [kind(word) for word in text.split(",")]
 
 
-def measure(source, words: dict, known: list[dict]) -> dict | None:
+def try_out(source, words: dict, trials: Trials) -> None:
     """One fit, as `words` say, unless it is known; spread None stands for `--omega auto`."""
     rank, width, spread = words["rank"], words["width"], words["spread"]
     encoding = "frequency" if source.kind == "photos" else None
@@ -48,15 +45,13 @@ def measure(source, words: dict, known: list[dict]) -> dict | None:
     task = make_task(source, options)
     task.settings = dataclasses.replace(task.settings, phase_rate=words["rate"])
     config = field_config(options, source.kind)
-    state = FitState(task, config, words["seed"], torch.device("cpu"))
-    if isinstance(task, OccupancyTask) and task.newton_suits(state.field):
+    if task.newton_suits(task.make_field(config, torch.Generator())):
         words = words | {"steps": NEWTON_STEPS}
     words = words | {"spread": spread or config.linear.spread}
-    if any(words.items() <= known_fit.items() for known_fit in known):
-        return None
-    for _ in fit(state, FitConfig(steps=words["steps"])):
-        pass
-    return words | {"seconds": state.seconds, "quality": task.quality(state.field)}
+    if not trials.has(words):
+        state = trained(task, config, words["seed"], words["steps"])
+        quality = task.quality(state.field)
+        trials.keep(words | {"seconds": state.seconds, "quality": quality})
 
 
 def draw(results: list[dict], path: Path, name: str, label: str) -> None:
@@ -93,7 +88,7 @@ def main() -> None:
     prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
     usual = make_task(source, FitOptions().settled()).settings.phase_rate
-    results = json.loads(words.out.read_text()) if words.out.exists() else []
+    trials = Trials(words.out)
     plan = itertools.product(
         range(words.seeds),
         numbers(words.ranks, int),
@@ -103,15 +98,9 @@ def main() -> None:
     )
     for seed, rank, width, rate, spread in plan:
         setting = {"rank": rank, "width": width, "rate": rate, "spread": spread}
-        result = measure(source, setting | {"seed": seed, "steps": words.steps}, results)
-        if result is None:
-            continue
-        results.append(result)
-        print(result, flush=True)
-        with replacing(words.out) as place:
-            place.write_text(json.dumps(results, indent=1))
+        try_out(source, setting | {"seed": seed, "steps": words.steps}, trials)
     label = "PSNR, dB" if source.kind == "photos" else "IoU"
-    draw(results, words.out, source.content.name, label)
+    draw(trials.done, words.out, source.content.name, label)
 
 
 if __name__ == "__main__":

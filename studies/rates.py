@@ -14,19 +14,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
+from trials import Trials, trained
 
 from fieldlr.data import open_source
 from fieldlr.fields.field import Field
-from fieldlr.files import replacing
 from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.process import prepare_process
 from fieldlr.tasks import Task
-from fieldlr.training import FitConfig, FitState, fit
 
 USUAL = "usual"
 
@@ -71,10 +68,7 @@ def measure(source, words: dict[str, Any]) -> dict[str, Any]:
         encoding="frequency" if source.kind == "photos" else None,
     ).settled()
     task = RatedTask(make_task(source, options), words["rates"])
-    config = field_config(options, source.kind)
-    state = FitState(task, config, words["seed"], torch.device("cpu"))
-    for _ in fit(state, FitConfig(steps=words["steps"])):
-        pass
+    state = trained(task, field_config(options, source.kind), words["seed"], words["steps"])
     return words | {"seconds": state.seconds, "quality": task.quality(state.field)}
 
 
@@ -94,7 +88,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale)
-    fits = json.loads(words.out.read_text()) if words.out.exists() else []
+    trials = Trials(words.out)
     factored = "low-rank" in words.backbone
     ranks = [{"rank": int(rank)} for rank in words.ranks.split(",")] if factored else [{}]
     widths, rates = map(int, words.widths.split(",")), words.rates.split(",")
@@ -102,12 +96,8 @@ def main() -> None:
     common = {name: getattr(words, name) for name in names}
     for seed, rank, width, rate in itertools.product(range(words.seeds), ranks, widths, rates):
         setting = common | rank | {"width": width, "rates": rate, "seed": seed}
-        if any(setting.items() <= known.items() for known in fits):
-            continue
-        fits.append(measure(source, setting))
-        print(fits[-1], flush=True)
-        with replacing(words.out) as place:
-            place.write_text(json.dumps(fits, indent=1))
+        if not trials.has(setting):
+            trials.keep(measure(source, setting))
 
 
 if __name__ == "__main__":

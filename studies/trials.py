@@ -1,0 +1,41 @@
+"""What the searches share: a fit of so many steps, and trials of which each is kept as it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldlr.fields.config import FieldConfig
+from fieldlr.files import replacing
+from fieldlr.tasks import Task
+from fieldlr.training import FitConfig, FitState, fit
+
+
+class Trials:
+    """The trials in a JSON file, each a setting with what came out; a search goes on from them."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.done: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+
+    def has(self, setting: dict[str, Any]) -> bool:
+        """Whether this setting has been tried."""
+        return any(setting.items() <= known.items() for known in self.done)
+
+    def keep(self, trial: dict[str, Any]) -> None:
+        """Adds one, in the file too."""
+        self.done.append(trial)
+        print(trial, flush=True)
+        with replacing(self.path) as place:
+            place.write_text(json.dumps(self.done, indent=1))
+
+
+def trained(task: Task, config: FieldConfig, seed: int, steps: int) -> FitState:
+    """A fit of so many steps."""
+    state = FitState(task, config, seed, torch.device("cpu"))
+    for _ in fit(state, FitConfig(steps=steps)):
+        pass
+    return state
