@@ -22,7 +22,7 @@ NUM_FEATURES = 16
 COLOR_WIDTH = 64
 DIRECTION_FREQUENCIES = 4
 # What the features are louder by, beside directions, as a colour starts out from both, where an MLP
-# holds the scene alone. Where both are as loud, views grow fog of their own, some for good.
+# holds the scene alone. Where both are as loud, views grow fog of their own, some for long.
 FEATURE_GAIN = 8.0
 GRID_CELLS = 64
 # The logarithm of the density that an exponential starts with: a light haze.
