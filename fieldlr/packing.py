@@ -37,6 +37,7 @@ class Compression:
         self.out = Path(out)
         if self.out.suffix.lower() != ".flr":
             raise FieldlrError(f"a compressed field is written as .flr; got {self.out.name}.")
+        codec.check_bits(bits)
         self.bits, self.about, self.field = bits, run.about(), run.load_field()
         self.task, self.note, self.tuning = None, None, None
         try:
@@ -55,11 +56,8 @@ class Compression:
 
     def finish(self) -> dict[str, Any]:
         """Writes the file; what it costs and, where there is a source, what it is worth."""
-        if self.tuning is None:
-            data = codec.encode(self.field, self.bits, self.about)
-        else:
-            field, steps = self.tuning.finish()
-            data = codec.encode(field, about=self.about, steps=steps)
+        field, steps = (self.field, None) if self.tuning is None else self.tuning.finish()
+        data = codec.encode(field, self.bits, self.about, steps)
         write_whole(self.out, data)
         numbers = self.field.num_parameters
         result = {"out": str(self.out), "num_bytes": len(data), "num_parameters": numbers}

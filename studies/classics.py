@@ -39,7 +39,8 @@ def main() -> None:
             num_bytes, figure = search.tries[label]
             print(f"{search.classic.name}  {label}  {num_bytes:,} bytes  {figure:.4f}", flush=True)
         curve = search.curve()
-        write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))
+        if curve is not None:
+            write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from fieldlr.study.drawing import plot_of
 from fieldlr.training import FitConfig
 
 # Of two hidden matrices, trained by Muon.
-WIDTHS = (30, 44, 64, 90, 124)
+WIDTHS = (26, 30, 44, 64, 90, 124)
 FIT = FitOptions("full", activation="sine", steps=1000)
 FINETUNING = FitConfig(steps=12000)
 BITS = (4.0,)
@@ -49,7 +49,8 @@ def whole_curve(folder: Path) -> RDCurve:
             for point in curve.points
         ]
     words = "dense networks of sines, of several widths, trained for their files."
-    return dataclasses.replace(curve, name=NAME, points=tuple(points), description=words)
+    config = curve.config | {"width": None}
+    return RDCurve(NAME, curve.measure, tuple(points), words, config)
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", type=int, help="the one width to train now")
+    parser.add_argument("--only", type=int, choices=WIDTHS, help="the one width to train now")
     parser.add_argument("--against", type=Path, nargs="*", default=[])
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()

@@ -120,7 +120,7 @@ def test_check_of_every_kind(tmp_path):
 
 def test_an_interrupt_saves_and_a_resume_finishes(tmp_path):
     out = tmp_path / "run"
-    words = [example("rook"), "--out", out, "--grid", "64", "--steps", "400", "--width", "128"]
+    words = [example("rook"), "--out", out, "--grid", "64", "--steps", "400", "--width", "64"]
     process = subprocess.Popen(
         [*FIELDLR, "fit", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )

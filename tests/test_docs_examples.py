@@ -16,7 +16,14 @@ def load(name):
     return module
 
 
-@pytest.mark.parametrize("kind", ["full", "low-rank k=1", "sine-low-rank k=1"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("full", marks=pytest.mark.slow),
+        pytest.param("low-rank k=1", marks=pytest.mark.slow),
+        "sine-low-rank k=1",
+    ],
+)
 def test_a_vision_transformer_learns_digits_with_every_backbone(kind):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     vit = load("vit")

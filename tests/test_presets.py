@@ -24,7 +24,8 @@ def test_low_rank_has_no_omega():
 
 def rates_of_factors(name, **words):
     """{"U": rates, "V": rates} of a fit of an example."""
-    source = open_source(example(name), 4 if name == "windmill" else None)
+    small = {"downscale": 4} if name == "windmill" else {"grid": 64}
+    source = open_source(example(name), **small)
     options = FitOptions(**words, encoding="frequency" if name == "windmill" else None).settled()
     task = make_task(source, options)
     state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))

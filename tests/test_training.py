@@ -167,7 +167,7 @@ def test_a_fit_needs_an_end(ends):
 
 
 def test_a_run_moves_and_opens_without_its_data(ball_file, tmp_path):
-    options = {"steps": 20, "backbone": "sine-low-rank", "rank": 2}
+    options = {"steps": 20, "width": 64, "backbone": "sine-low-rank", "rank": 2}
     run = fieldlr.reconstruct(ball_file, tmp_path / "run", **options)
     points = torch.rand(50, 3) * 24
     expected = fieldlr.load(run.folder).inside(points)
@@ -179,7 +179,7 @@ def test_a_run_moves_and_opens_without_its_data(ball_file, tmp_path):
 
 
 def test_a_run_folder_holds_no_code_and_plain_json(ball_file, tmp_path):
-    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=5)
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=5, width=64)
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
         "config.json",
@@ -194,7 +194,7 @@ def test_a_run_folder_holds_no_code_and_plain_json(ball_file, tmp_path):
 
 
 def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
-    options = FitOptions(steps=40, backbone="sine-low-rank", rank=2)
+    options = FitOptions(steps=40, width=64, backbone="sine-low-rank", rank=2)
     whole = Reconstruction(ball_file, tmp_path / "whole", options)
     for _ in whole.reports():
         pass
@@ -227,7 +227,7 @@ def test_the_same_seed_and_steps_give_the_same_file(ball_file, tmp_path):
 
 
 def test_a_run_is_not_overwritten_nor_continued_as_another(ball_file, tmp_path):
-    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
     with pytest.raises(FieldlrError, match="--resume"):
         Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=2))
     with pytest.raises(FieldlrError, match="--backbone"):
@@ -236,7 +236,7 @@ def test_a_run_is_not_overwritten_nor_continued_as_another(ball_file, tmp_path):
 
 
 def test_changed_data_is_noticed(ball_file, tmp_path):
-    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
     volume = ball(20)
     np.savez(ball_file, packed=volume.packed, shape=volume.shape)
     with pytest.raises(FieldlrError, match="other data"):
@@ -245,7 +245,7 @@ def test_changed_data_is_noticed(ball_file, tmp_path):
 
 @pytest.mark.parametrize("name", ["field.safetensors", "config.json"])
 def test_a_broken_run_ends_in_a_sentence(ball_file, tmp_path, name):
-    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2)
+    run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
     path = run.folder / name
     whole = path.read_bytes()
     for length in itertools.chain(range(0, 60, 20), [len(whole) // 2]):

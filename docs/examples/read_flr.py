@@ -4,7 +4,8 @@
 
 A second decoder, written from docs/format.md and not from the first: it shows that the format is
 what the document says, and it can be copied into any project. It needs neither torch nor fieldlr,
-reads shapes whose encoding has no table, and trusts the file beyond its checksum.
+reads shapes whose encoding has no table and whose frame is the user's, and trusts the file beyond
+its checksum.
 """
 
 import sys
@@ -134,8 +135,8 @@ class Shape:
         last, width, depth = file.byte(), file.whole(), file.whole()
         self.skips = [file.whole() for _ in range(last >> 4)]
         self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
-        if first & 3 == 0 or self.encoding not in ENCODINGS:
-            raise SystemExit("this reader knows shapes without a table of features")
+        if first & 3 == 0 or first & 0b11001100 or self.encoding not in ENCODINGS:
+            raise SystemExit("this reader knows shapes in a box, without a frame or a table")
         self.linear_options = file.options(LINEARS[self.linear])
         self.encoding_options = file.options(ENCODINGS[self.encoding])
         self.activation_options = file.options(ACTIVATIONS[self.activation])

@@ -3,6 +3,7 @@
 from fieldlr.codec.about import About as About
 from fieldlr.codec.about import few as few
 from fieldlr.codec.bitstream import MOST_BYTES as MOST_BYTES
+from fieldlr.codec.bitstream import check_bits as check_bits
 from fieldlr.codec.bitstream import decode as decode
 from fieldlr.codec.bitstream import encode as encode
 from fieldlr.codec.bitstream import unpack as unpack

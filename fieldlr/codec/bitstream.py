@@ -45,10 +45,7 @@ def encode(
     Without `bits` they are as many as it takes for the field to say the same. `steps`, a byte for
     each of `named_parameters` (`codec.choice`), replaces the choice that `bits` asks for.
     """
-    if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
-        raise FieldlrError(
-            f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
-        )
+    check_bits(bits)
     photos = isinstance(field, RadianceField)
     about = about or About("photos" if photos else "mesh")
     if photos != (about.kind == "photos"):
@@ -72,9 +69,17 @@ def encode(
     return data
 
 
+def check_bits(bits: float | None) -> None:
+    """FieldlrError where numbers cannot take so many bits each; None is the codec's own choice."""
+    if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
+        raise FieldlrError(
+            f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
+        )
+
+
 def _copied(field: Field) -> Field:
     """The same field on the processor, for the encoder to change."""
-    copy = type(field)(field.config, field.space, field.frame)
+    copy = type(field)(field.config, field.space, field.frame, torch.Generator())
     copy.load_state_dict(field.state_dict())
     return copy.eval()
 
@@ -145,12 +150,14 @@ def _read_field(reader: Reader, num_bytes: int) -> tuple[Field, About]:
             f"this one of {num_bytes:,} bytes speaks of more. Use a smaller network."
         )
     make = RadianceField if kind == "photos" else OccupancyField
-    return make(config, space, frame), about
+    # A generator of its own: who decodes a file does not want other random numbers after it.
+    return make(config, space, frame, torch.Generator()), about
 
 
 def _most_numbers(config: FieldConfig) -> int:
     """A bound of a field's numbers that takes no memory to know."""
-    inputs = config.encoding.build(3).out_features
+    with torch.device("meta"):
+        inputs = config.encoding.build(3).out_features
     wide = config.width + inputs + 64
     layer = max(config.linear.num_weights(wide, wide), 64 * wide) + wide
     stages = 2 if config.network == "nerf" else 1

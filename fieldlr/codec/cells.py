@@ -20,8 +20,8 @@ LEVELS = GRID_CELLS.bit_length() - 1
 # A cell of this density takes 1 % of the light that crosses it.
 EMPTY_DENSITY = 0.01 * 0.5 * GRID_CELLS
 CHUNK = 65536
-# A network of more dense weights than this is not asked: a small file could ask for minutes.
-MOST_ASKED = 1 << 22
+# A network of more dense weights than this is not asked: a small file could ask for a minute.
+MOST_ASKED = 1 << 20
 
 
 def way_of(field: RadianceField) -> int:

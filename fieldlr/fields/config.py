@@ -39,7 +39,11 @@ class FieldConfig:
                 f"a network needs width >= 1 and depth >= 0; got width {self.width} and depth "
                 f"{self.depth}. The shape network of the paper has --width 256 --depth 2."
             )
-
+        if self.network == "nerf" and self.width < 2:
+            raise FieldlrError(
+                "the original NeRF ends in a layer of half its width, which is at least 2; got "
+                f"width {self.width}. Say --width 256."
+            )
         numbers = self.width**2 * (self.depth + 1) + self.encoding.num_parameters(3)
         if numbers > MOST_NUMBERS:
             raise FieldlrError(

@@ -58,7 +58,13 @@ class Rival:
         ]
 
     def check(self) -> None:
-        """FieldlrError where there are too few points for an interpolation."""
+        """FieldlrError where it cannot be compared: context, or too few points to go between."""
+        if self.curve.is_context or self.curve.is_exact:
+            why = "loses nothing" if self.curve.is_exact else "measures something else"
+            raise FieldlrError(
+                f"{self.curve.name} {why}: it is for looking at beside the others. Compare curves "
+                "of fields, meshes and grids."
+            )
         count, needed = len(self.line[0]), MIN_POINTS[self.method]
         if count < needed:
             raise FieldlrError(
@@ -68,12 +74,22 @@ class Rival:
 
     @cached_property
     def drawn(self) -> list[Line]:
-        """Its fronts with the seeds of every point drawn again, with replacement."""
+        """Its fronts with the seeds of every point drawn again, with replacement.
+
+        Seeds lie closer to their own mean than to the true one: what they are off is drawn sqrt(n /
+        (n - 1)) times as large. A point of one seed has the luck of the others.
+        """
         random = np.random.default_rng(self.stream)
+        luck = [
+            (fits - fits.mean(0)) * math.sqrt(len(fits) / max(1, len(fits) - 1))
+            for fits in self.fits
+        ]
+        known = [one for one in luck if len(one) > 1]
         means = []
-        for fits in self.fits:
-            chosen = random.integers(len(fits), size=(RESAMPLES, len(fits)))
-            means.append(fits[chosen].mean(1))
+        for fits, own in zip(self.fits, luck, strict=True):
+            drawn_from = own if len(own) > 1 or not known else np.concatenate(known)
+            chosen = random.integers(len(drawn_from), size=(RESAMPLES, len(fits)))
+            means.append(fits.mean(0) + drawn_from[chosen].mean(1))
         lines = []
         for rates, qualities in np.stack(means, -1):
             kept = on_front(rates, qualities)
@@ -124,8 +140,8 @@ def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -
             f"{anchor.curve.name} is measured in {anchor.curve.measure} and {test.curve.name} in "
             f"{test.curve.measure}. Compare curves of one measure."
         )
-    anchor.check()
-    test.check()
+    for rival in (anchor, test):
+        rival.check()
     overlap = _overlap(anchor.line, test.line)
     if overlap <= 0.0:
         raise FieldlrError(

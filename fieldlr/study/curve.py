@@ -91,7 +91,8 @@ class RDCurve:
     @property
     def is_exact(self) -> bool:
         """Whether nothing is lost: it is then above every other curve, at whatever rate."""
-        return self.measure == "iou" and all(point.figure == 1.0 for point in self.points)
+        perfect = all(point.figure == 1.0 for point in self.points)
+        return self.measure == "iou" and bool(self.points) and perfect
 
     def has(self, rate: Rate) -> bool:
         """Whether all its points have such a rate."""

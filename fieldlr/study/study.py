@@ -23,6 +23,7 @@ from fieldlr.study.drawing import plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.study.results import Measured, curves_of
 from fieldlr.study.sweep import Entry, Sweep, finished, plan
+from fieldlr.study.sweeps import earlier_sweeps, remember, share_curves
 from fieldlr.workers import Carry
 from fieldlr.workers.fits import fit_work
 
@@ -72,12 +73,21 @@ class Study:
         self.entries = plan(self.task, opened.kind, base, sweep)
         self.codings = [Coding(bits, sweep.finetune) for bits in sweep.bits]
         make_folder(self.out)
+        self.base, self.sweeps = base, [sweep, *earlier_sweeps(self.out, base, sweep)]
+        shown = [one for one in self.sweeps if share_curves(one, sweep)]
+        # The files on the curves: those of earlier sweeps too, which are not made if they are gone.
+        self.files = dict.fromkeys(
+            (entry, Coding(bits, one.finetune))
+            for one in shown
+            for entry in plan(self.task, opened.kind, base, one)
+            for bits in one.bits
+        )
         about = {"content_hash": opened.content.content_hash}
         about |= {name: reading.get(name) for name in ("downscale", "grid")}
         self.under_way: Reconstruction | None = None
         self.runs: dict[Entry, Run] = {}
         self.stored: dict[tuple[Entry, Coding], StoredField] = {}
-        for entry in self.entries:
+        for entry in dict.fromkeys(entry for entry, _ in self.files):
             self._look_for(entry, about)
         self.classics: list[Search] = []
         self.warnings: list[str] = []
@@ -125,18 +135,14 @@ class Study:
 
     def curves(self) -> list[RDCurve]:
         """The curves of what is done, the classics last."""
-        known = [
-            Measured(entry, coding, self.stored[entry, coding])
-            for entry in self.entries
-            for coding in self.codings
-            if (entry, coding) in self.stored
-        ]
+        known = [Measured(*one, self.stored[one]) for one in self.files if one in self.stored]
         classics = [search.curve() for search in self.classics]
         own = curves_of(known, self.measure, self.name)
         return [*own, *(curve for curve in classics if curve is not None)]
 
     def save(self) -> dict[str, Any]:
         """Writes a JSON a curve, bd.json, rd.svg and rd.html; gives the BD figures."""
+        remember(self.out, self.base, self.sweeps)
         curves = self.curves()
         for curve in curves:
             write_curve(curve, self.out / curve.file_name)
@@ -153,7 +159,7 @@ class Study:
         if run is None:
             return
         self.runs[entry] = run
-        known = {coding: known_file(run, coding) for coding in self.codings}
+        known = {one: known_file(run, one) for entry_of, one in self.files if entry_of == entry}
         self.stored |= {(entry, coding): file for coding, file in known.items() if file}
 
     def _train(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from fieldlr.codec.bitstream import FEWEST_BITS, MOST_BITS
+from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.linears import LINEARS
 from fieldlr.presets import FitOptions, field_config
@@ -44,12 +44,11 @@ class Sweep:
             raise FieldlrError("factorised backbones need ranks: --ranks 1,2,5,20.")
         if len(set(self.ranks)) < len(self.ranks) or any(rank < 1 for rank in self.ranks):
             raise FieldlrError(f"ranks are different whole numbers from 1; got {list(self.ranks)}.")
-        given = [bits for bits in self.bits if bits is not None]
-        if len(set(given)) < len(given) or any(not FEWEST_BITS <= b <= MOST_BITS for b in given):
-            raise FieldlrError(
-                f"--bits are different numbers from {FEWEST_BITS:g} to {MOST_BITS:g}, as 4,6,8; "
-                f"got {','.join(f'{bits:g}' for bits in given)}."
-            )
+        given = [f"{bits:g}" for bits in self.bits if bits is not None]  # As files are named.
+        if len(set(given)) < len(given):
+            raise FieldlrError(f"--bits are different numbers, as 4,6,8; got {','.join(given)}.")
+        for bits in self.bits:
+            codec.check_bits(bits)
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,16 @@ def finished(entry: Entry, folder: Path, about: dict[str, Any]) -> Run | None:
     stored["content_hash"] = run.config["content_hash"]
     for name, value in (dataclasses.asdict(entry.options.settled()) | about).items():
         if stored.get(name) != value:
-            raise FieldlrError(
-                f"{folder} holds a fit with {name} {stored.get(name)} and this study wants "
-                f"{value}. Repeat the study as it was begun, or give another --out."
-            )
+            raise another_study(folder, name, stored.get(name), value)
     return run if "fit" in run.results else None
+
+
+def another_study(folder: Path, name: str, held: Any, wanted: Any) -> FieldlrError:
+    """What to say where a folder holds other fits than a study makes."""
+    return FieldlrError(
+        f"{folder} holds fits with {name} {held} and this study wants {wanted}. Repeat the study "
+        "as it was begun, or give another --out."
+    )
 
 
 def _num_parameters(task: Task, kind: str, options: FitOptions) -> int:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from fieldlr import codec
+from tests.codec import fields
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -69,6 +70,14 @@ def test_the_reader_of_the_docs_reads_the_same_numbers(name, read_flr):
     points = low + (UNIT.double().numpy() + 1.0) / 2.0 * (high - low)
     np.testing.assert_allclose(shape.logits(points), expected["levels"], rtol=1e-3, atol=1e-3)
     assert shape.inside(points).tolist() == [level > 0 for level in expected["levels"]]
+
+
+def test_the_reader_of_the_docs_refuses_what_it_does_not_read(read_flr):
+    field = fields.shape()
+    field.frame = fields.FRAME
+    for data in (codec.encode(field, 8.0), codec.encode(fields.radiance(), 8.0, fields.PHOTOS)):
+        with pytest.raises(SystemExit, match="without a frame"):
+            read_flr.Shape(data)
 
 
 def test_the_reader_of_the_docs_is_a_command(read_flr, monkeypatch, capsys):

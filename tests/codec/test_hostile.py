@@ -116,11 +116,29 @@ def test_a_small_file_cannot_ask_for_much_memory(monkeypatch):
     assert not built
 
 
+def test_the_original_network_has_a_last_layer_of_half_its_width():
+    with pytest.raises(FieldlrError, match="half its width"):
+        fields.radiance(width=1, network="nerf")
+    # The same as a file: the byte of the width is the fourth behind magic and version.
+    data = bytearray(FILES["nerf"][:-4])
+    assert data[7] == 8
+    data[7] = 1
+    with pytest.raises(FieldlrError, match="half its width"):
+        codec.decode(sealed(bytes(data)))
+
+
+def test_decoding_leaves_the_random_numbers_of_others_alone():
+    for data in FILES.values():
+        state = torch.get_rng_state()
+        codec.decode(data)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_large_network_is_not_asked_for_its_cells(monkeypatch):
-    field = fields.with_ball(fields.radiance(linear=SineLowRank(1), width=1024, depth=4))
+    field = fields.with_ball(fields.radiance(linear=SineLowRank(1), width=512, depth=4))
     data = codec.encode(field, 8.0, fields.PHOTOS)
     assert codec.decode(data).cell_occupied.all()
-    # A file that wants it all the same would take minutes.
+    # A file that wants it all the same would take long.
     monkeypatch.setattr(cells, "MOST_ASKED", 1 << 40)
     data = codec.encode(field, 8.0, fields.PHOTOS)
     monkeypatch.undo()

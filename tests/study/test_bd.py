@@ -122,6 +122,27 @@ def test_seeds_give_an_interval_that_holds_the_figure():
     assert bd_figure(*pair, force=True) == figure
 
 
+def test_a_point_of_one_seed_has_the_luck_of_the_others():
+    three = [curve(RATES, qualities, seeds=(0, 1, 2)) for qualities in (SINE, LOW_RANK)]
+    fewer = [
+        dataclasses.replace(
+            c, points=tuple(p for p in c.points if p.point != "point 2" or not p.seed)
+        )
+        for c in three
+    ]
+    (low, high), (less, more) = (bd_figure(*pair, force=True).interval for pair in (three, fewer))
+    assert 0.9 * (high - low) < more - less
+
+
+def test_what_is_no_rival_is_refused():
+    context = dataclasses.replace(PAPER[0], name="JPEG", config={"context": True})
+    with pytest.raises(FieldlrError, match="JPEG measures something else"):
+        bd_figure(context, PAPER[1], force=True)
+    exact = curve((1, 2), (1.0, 1.0), measure="iou")
+    with pytest.raises(FieldlrError, match="curve loses nothing"):
+        bd_figure(exact, curve((1, 2), (0.8, 0.9), measure="iou"))
+
+
 @pytest.mark.parametrize("method", ["akima", "pchip", "cubic"])
 def test_against_the_reference_package(method):
     reference = pytest.importorskip("bjontegaard", reason="bjontegaard is not installed")

@@ -41,6 +41,18 @@ def test_the_surface_of_voxels_gives_the_voxels_back():
     assert (draco_mesh.decode(data, ball().shape) == ball()).all()
 
 
+def test_what_smoothing_takes_away_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(draco_mesh, "FACES", (250,))
+    solid = np.zeros((12, 12, 12), bool)
+    solid[:, 6] = True
+    search = Search(DracoMesh(OccupancyTask(make_volume("sheet", solid))), tmp_path, {})
+    labels = list(search.reports())
+    assert any("smoothed 1" in label and search.tries[label] is None for label in labels)
+    assert max(point.figure for point in search.curve().points) > 0.9
+    again = Search(search.classic, tmp_path, {})
+    assert list(again.reports()) == [] and again.curve() == search.curve()
+
+
 def test_the_surface_is_closed_where_the_solid_touches_the_border(monkeypatch):
     monkeypatch.setattr(draco_mesh, "SLAB_LAYERS", 3)
     solid = np.ones((7, 5, 6), bool)

@@ -154,6 +154,23 @@ def test_a_file_may_be_trained_for(ball, tmp_path):
     assert list(Study(ball, out, SMALL, tuned).reports()) == []
 
 
+def test_what_was_asked_for_before_stays_on_the_curves(ball, tmp_path):
+    out = tmp_path / "study"
+    list(Study(ball, out, SMALL, alone(1, 2, bits=(4.0, 8.0))).reports())
+    less = Study(ball, out, SMALL, alone(1, bits=(4.0,)))
+    assert list(less.reports()) == [] and len(less.entries) == 1
+    more = Study(ball, out, SMALL, alone(3, bits=(8.0,)))
+    assert {report.title for report in more.reports()} == {"low-rank k=3 seed 0"}
+    for study in (less, more, Study(ball, out, SMALL, alone(2, bits=(8.0,)))):
+        study.save()
+    curve = read_curve(out / "low-rank.json")
+    points = {f"k={k}, {bits} bits" for k in (1, 2) for bits in (4, 8)}
+    assert {point.point for point in curve.points} == points | {"k=3, 8 bits"}
+    (out / "fits" / "sweeps.json").write_text('{"base": 1}')
+    with pytest.raises(FieldlrError, match=r"sweeps\.json cannot be read .* Remove it"):
+        Study(ball, out, SMALL, alone(1, bits=(4.0,)))
+
+
 def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
     words = ball, tmp_path / "s", SMALL, alone(1)
     list(Study(*words).reports())
@@ -180,11 +197,12 @@ def test_the_classics_are_on_the_plot(ball, tmp_path):
     assert list(Study(*words).reports()) == []
 
 
-def test_another_study_in_the_same_folder_is_refused(ball, tmp_path):
+@pytest.mark.parametrize("rank", [1, 2])
+def test_another_study_in_the_same_folder_is_refused(ball, tmp_path, rank):
     list(Study(ball, tmp_path / "s", SMALL, alone(1)).reports())
     other = dataclasses.replace(SMALL, steps=30)
     with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
-        Study(ball, tmp_path / "s", other, alone(1))
+        Study(ball, tmp_path / "s", other, alone(rank))
 
 
 def test_another_source_in_the_same_folder_is_refused(ball, tmp_path):

@@ -93,7 +93,7 @@ def test_pictures_have_a_known_suffix(study):
     ("words", "complaint"),
     [
         ({"bits": "6,x"}, "--bits are numbers"),
-        ({"bits": "1"}, "--bits are different numbers from 2 to 16"),
+        ({"bits": "1"}, "a number takes 2 to 16 bits; got 1"),
         ({"finetune": -1.0}, "--finetune"),
         ({"narrow": True, "no_narrow": True}, "contradict"),
     ],

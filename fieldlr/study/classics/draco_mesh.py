@@ -73,12 +73,17 @@ class DracoMesh:
             tried = [DracoSetting(faces, usual, smoothing) for smoothing in SMOOTHINGS]
             settings += tried
             if all(setting.label in known for setting in tried):
-                best = max(tried, key=lambda setting: known[setting.label][1])
-                settings += [dataclasses.replace(best, bits=usual + more) for more in (-1, 1)]
+                stored = [setting for setting in tried if known[setting.label]]
+                if stored:
+                    best = max(stored, key=lambda setting: known[setting.label][1])
+                    settings += [dataclasses.replace(best, bits=usual + more) for more in (-1, 1)]
         return settings
 
-    def measured(self, setting: DracoSetting) -> tuple[int, float]:
-        data = encode(self._mesh(setting.num_faces, setting.smoothing), setting.bits)
+    def measured(self, setting: DracoSetting) -> tuple[int, float] | None:
+        mesh = self._mesh(setting.num_faces, setting.smoothing)
+        if not len(mesh.faces):  # Smoothing takes a thin solid away.
+            return None
+        data = encode(mesh, setting.bits)
         return len(data), iou(self.volume.dense(), decode(data, self.volume.shape))
 
     def _mesh(self, num_faces: int, smoothing: float) -> TriangleMesh:

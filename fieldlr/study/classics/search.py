@@ -10,7 +10,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.runs import read_json, write_json
 from fieldlr.study.curve import RDCurve, RDPoint
 
-Tries = dict[str, list[float]]  # the label of a setting: [bytes, quality]
+# The label of a setting: [bytes, quality], or None where it stores nothing.
+Tries = dict[str, list[float] | None]
 
 VERSION = 1  # goes up when a classic would give other figures
 
@@ -33,8 +34,8 @@ class Classic(Protocol):
     def settings(self, known: Tries) -> list[Any]:
         """What is worth a try, after what is known; more of it than before, as more is known."""
 
-    def measured(self, setting: Any) -> tuple[int, float]:
-        """(bytes, quality of what they decode to)."""
+    def measured(self, setting: Any) -> tuple[int, float] | None:
+        """(bytes, quality of what they decode to); None where nothing is left to store."""
 
 
 class Search:
@@ -62,15 +63,17 @@ class Search:
         """Measures what is missing; the label of each setting as it is done."""
         while missing := self.missing():
             setting = missing[0]
-            self.tries[setting.label] = list(self.classic.measured(setting))
+            found = self.classic.measured(setting)
+            self.tries[setting.label] = None if found is None else list(found)
             write_json(self.path, self.about | {"tries": self.tries})
             yield setting.label
 
     def curve(self) -> RDCurve | None:
-        """The best at every size; None before anything is measured."""
+        """The best at every size; None where nothing is measured."""
+        found = {label: one for label, one in self.tries.items() if one is not None}
         points = [
             RDPoint(label, int(num_bytes), None, figure, 0)
-            for label, (num_bytes, figure) in self.tries.items()
+            for label, (num_bytes, figure) in found.items()
         ]
         classic = self.classic
         everything = RDCurve(classic.name, classic.measure, tuple(points))
