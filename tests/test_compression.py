@@ -11,7 +11,7 @@ from fieldlr.compression import Finetuning, rounded_in_turn
 from fieldlr.data import open_source
 from fieldlr.fields.config import FieldConfig
 from fieldlr.linears import Full, LowRank, SineLowRank
-from fieldlr.tasks import OccupancyTask
+from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
 from fieldlr.training import FitConfig, FitState, fit
 
 BITS = 4.0
@@ -22,7 +22,7 @@ def task(tmp_path_factory):
     x, y, z = np.meshgrid(*[np.linspace(-1.0, 1.0, 48)] * 3, indexing="ij")
     path = tmp_path_factory.mktemp("ring") / "ring.npy"
     np.save(path, (np.hypot(x, y) - 0.6) ** 2 + z**2 < 0.07)
-    return OccupancyTask(open_source(path).content)
+    return OccupancyTask(open_source(path).content, OccupancySettings(points_per_step=8192))
 
 
 @pytest.fixture(
