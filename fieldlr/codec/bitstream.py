@@ -15,6 +15,7 @@ from fieldlr.codec.choice import steps_for
 from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
 from fieldlr.codec.numbers import read_models, read_numbers, write_numbers
 from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.codec.steps import STEPS
 from fieldlr.codec.tensors import Model, modelled, read_model, read_whole, write_model
 from fieldlr.codec.units import Order
 from fieldlr.errors import FieldlrError
@@ -93,7 +94,8 @@ def unpack(data: bytes) -> tuple[Field, About]:
     """The field, and what the file tells of its source."""
     reader = _checked(data)
     field, about = _read_field(reader, len(data))
-    way = _read_way(reader, field.config) if isinstance(field, RadianceField) else cells.ALL
+    photos = isinstance(field, RadianceField)
+    way, limit = _read_way(reader, field.config) if photos else (cells.ALL, None)
     octree = [read_model(reader, False) for _ in range(cells.LEVELS * (way == cells.STORED))]
     order = Order(field)
     models = read_models(reader, field, order)
@@ -102,8 +104,8 @@ def unpack(data: bytes) -> tuple[Field, About]:
         field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
     read_numbers(coder, field, order, models)
     coder.close()
-    if way == cells.ASKED:
-        cells.ask(field)
+    if limit is not None:
+        cells.ask(field, limit)
     return field.eval(), about
 
 
@@ -111,6 +113,8 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     """Writes how the occupied cells are kept; makes the field ready for it."""
     way, coded = cells.way_of(field), []
     writer.byte(way)
+    if way == cells.ASKED_AT:
+        writer.byte(cells.best_limit(field))
     if way == cells.STORED:
         cells.clear_unread(field)
         for octets in cells.to_octree(field.cell_occupied.cpu().numpy()):
@@ -120,13 +124,16 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     return coded
 
 
-def _read_way(reader: Reader, config: FieldConfig) -> int:
+def _read_way(reader: Reader, config: FieldConfig) -> tuple[int, float | None]:
+    """(how the occupied cells are kept, the density of a cell if the field is to be asked)."""
     way = reader.byte()
-    if way not in (cells.ALL, cells.ASKED, cells.STORED):
+    if way not in (cells.ALL, cells.ASKED, cells.STORED, cells.ASKED_AT):
         raise broken("its cells are kept in a way that there is not")
-    if way == cells.ASKED and not cells.may_be_asked(config):
+    if way not in (cells.ASKED, cells.ASKED_AT):
+        return way, None
+    if not cells.may_be_asked(config):
         raise broken("its cells are to be asked for, of too large a network")
-    return way
+    return way, cells.EMPTY_DENSITY if way == cells.ASKED else float(STEPS[reader.byte()])
 
 
 def _read_octree(coder: FastUnpacker | PlainUnpacker, models: list[Model]) -> np.ndarray:

@@ -3,7 +3,8 @@
 Rendering skips empty cells, and nothing trains what is in them. A field with a table of features
 stores which cells are occupied, as an octree: a byte for every cell that is neither wholly empty
 nor a leaf. So the rows of the table that only empty cells read can be 0. A network without a
-table is asked again for its density instead, which takes no bytes. Two networks skip nothing.
+table is asked again for its density instead, which takes one byte: the density above which a cell
+is occupied. Two networks skip nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from fieldlr.codec.steps import STEPS, nearest_step
 from fieldlr.encodings.interpolation import GridEncoding
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 
-ALL, ASKED, STORED = 0, 1, 2
+ALL, ASKED, STORED, ASKED_AT = 0, 1, 2, 3
 LEVELS = GRID_CELLS.bit_length() - 1
-# A cell of this density takes 1 % of the light that crosses it.
+# A cell of this density takes 1 % of the light that crosses it: the limit of files that name none.
 EMPTY_DENSITY = 0.01 * 0.5 * GRID_CELLS
+# The limits, as bytes of steps, from a quarter of it to sixteen times as much.
+LIMITS = range(nearest_step(0.25 * EMPTY_DENSITY), nearest_step(16.0 * EMPTY_DENSITY) + 1)
 CHUNK = 65536
 # A network of more dense weights than this is not asked: a small file could ask for a minute.
 MOST_ASKED = 1 << 20
@@ -30,7 +34,7 @@ def way_of(field: RadianceField) -> int:
         return ALL
     if tables_of(field):
         return STORED
-    return ASKED if may_be_asked(field.config) else ALL
+    return ASKED_AT if may_be_asked(field.config) else ALL
 
 
 def may_be_asked(config: FieldConfig) -> bool:
@@ -67,17 +71,32 @@ def _eighths(finer: np.ndarray) -> np.ndarray:
     return children.reshape(n, n, n, 8)
 
 
+def ask(field: RadianceField, limit: float = EMPTY_DENSITY) -> None:
+    """Marks the cells in whose middle the density is above a limit, or half of its highest one."""
+    density = _densities(field)
+    field.cell_occupied.copy_(density > min(limit, 0.5 * float(density.max())))
+
+
+def best_limit(field: RadianceField) -> int:
+    """The byte of the limit at which asking comes nearest to the cells that a field has.
+
+    While a field is trained its cells fade between two looks: one that is hardly dense enough is
+    mostly taken for empty, nothing is trained there, and the haze that grows in it is never seen.
+    """
+    density = _densities(field)
+    wrong = [int(((density > STEPS[b]) != field.cell_occupied).sum()) for b in LIMITS]
+    return LIMITS[int(np.argmin(wrong))]
+
+
 @torch.no_grad()
-def ask(field: RadianceField) -> None:
-    """Marks the cells in whose middle the field has some density, or half of its highest one."""
+def _densities(field: RadianceField) -> torch.Tensor:
+    """In the middles of all cells, (N, N, N), indexed z, y, x."""
     n = GRID_CELLS
     cells = torch.arange(n**3)
     corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1)
     unit = (corner + 0.5) * (2.0 / n) - 1.0
     network = field.networks[-1]
-    density = torch.cat([network.density(part)[0] for part in unit.split(CHUNK)])
-    limit = min(EMPTY_DENSITY, 0.5 * float(density.max()))
-    field.cell_occupied.copy_((density > limit).view(n, n, n))
+    return torch.cat([network.density(part)[0] for part in unit.split(CHUNK)]).view(n, n, n)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 
 from fieldlr import codec
 from fieldlr.codec import choice, sensitivity, steps
-from fieldlr.codec.cells import EMPTY_DENSITY
+from fieldlr.codec.cells import EMPTY_DENSITY, ask
 from fieldlr.codec.units import hidden_layers, sort_units
 from fieldlr.encodings import DenseGrid, Frequency, HashGrid
 from fieldlr.errors import FieldlrError
@@ -115,20 +115,24 @@ def test_occupied_cells_are_kept_and_rows_that_none_of_them_reads_are_0(encoding
     torch.testing.assert_close(after[1], before[1], rtol=1e-2, atol=5e-3)
 
 
-def test_a_field_without_a_table_is_asked_where_it_is_dense():
-    field = fields.with_ball(fields.radiance())
+@pytest.mark.parametrize("limit", [0.5 * EMPTY_DENSITY, EMPTY_DENSITY, 3.0 * EMPTY_DENSITY])
+def test_a_field_without_a_table_is_asked_where_it_is_dense(limit):
+    field = fields.radiance()
     network = field.networks[0]
     with torch.no_grad():
         # The density is an exponential: half of the cube comes to lie below the limit.
         network.trunk.linears[-1].weight[0] *= 30.0
         middle = float(network.density(torch.rand(999, 3) * 2.0 - 1.0)[0].median())
-        network.trunk.linears[-1].bias[0] += math.log(EMPTY_DENSITY / middle)
-    decoded = codec.decode(codec.encode(field, 16.0, fields.PHOTOS))
-    kept = decoded.cell_occupied
-    assert 0.2 < kept.float().mean() < 0.8
+        network.trunk.linears[-1].bias[0] += math.log(limit / middle)
+    ask(field, limit)
+    assert 0.2 < field.cell_occupied.float().mean() < 0.8
+    # Some cells are empty for no reason: the others still say what the limit was.
+    field.cell_occupied[::7] = False
+    kept = codec.decode(codec.encode(field, 16.0, fields.PHOTOS)).cell_occupied
     unit = (kept.nonzero().flip(-1) + 0.5) / 32.0 - 1.0
     with torch.no_grad():
-        assert float(decoded.networks[0].density(unit)[0].min()) > 0.99 * EMPTY_DENSITY
+        least = float(network.density(unit)[0].min())
+    assert least == pytest.approx(limit, rel=0.07)  # A limit is stored to three binary digits.
 
 
 def test_a_field_whose_cells_are_all_empty_is_seen_everywhere():
