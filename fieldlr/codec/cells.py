@@ -3,8 +3,8 @@
 Rendering skips empty cells, and nothing trains what is in them. A field with a table of features
 stores which cells are occupied, as an octree: a byte for every cell that is neither wholly empty
 nor a leaf. So the rows of the table that only empty cells read can be 0. A network without a
-table is asked again for its density instead, which takes one byte: the density above which a cell
-is occupied. Two networks skip nothing.
+table is asked again for its density instead, unless it is a large one, which takes one byte: the
+density above which a cell is occupied. Two networks skip nothing.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def way_of(field: RadianceField) -> int:
     """How the occupied cells of a field are kept."""
     if field.cell_occupied.all() or not field.cell_occupied.any():
         return ALL
-    if tables_of(field):
-        return STORED
-    return ASKED_AT if may_be_asked(field.config) else ALL
+    return ASKED_AT if may_be_asked(field.config) and not tables_of(field) else STORED
 
 
 def may_be_asked(config: FieldConfig) -> bool:
