@@ -3,17 +3,30 @@
     python studies/draw.py CURVE.json ... --out docs/statue-rd.svg --title TITLE
 
 The curves are what `fieldlr study`, studies/record.py and studies/classics.py write; what was
-published here is in studies/results.
+published here is in studies/results. Curves of one name become one, over all their points.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from fieldlr.pictures.curves import draw_svg
-from fieldlr.study import read_curve
+from fieldlr.study import RDCurve, read_curve
 from fieldlr.study.drawing import plot_of
+
+
+def curves_of(paths: list[Path]) -> list[RDCurve]:
+    """A curve for each name; points of the second file and on are named by it too."""
+    curves: dict[str, RDCurve] = {}
+    for path in paths:
+        curve = read_curve(path)
+        before = curves.setdefault(curve.name, curve)
+        if before is not curve:
+            own = (dataclasses.replace(p, point=f"{p.point} ({path.stem})") for p in curve.points)
+            curves[curve.name] = dataclasses.replace(before, points=(*before.points, *own))
+    return list(curves.values())
 
 
 def main() -> None:
@@ -22,7 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--title", default="what a file of so many bytes is worth")
     words = parser.parse_args()
-    draw_svg(plot_of([read_curve(path) for path in words.curves], words.title), words.out)
+    draw_svg(plot_of(curves_of(words.curves), words.title), words.out)
 
 
 if __name__ == "__main__":
