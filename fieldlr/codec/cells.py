@@ -2,8 +2,8 @@
 
 Rendering skips empty cells, and nothing trains what is in them. A field with a table of features
 stores which cells are occupied, as an octree: a byte for every cell that is neither wholly empty
-nor a leaf. So the rows of the table that only empty cells read can be 0. A network without a
-table is asked again for its density instead, unless it is a large one, which takes one byte: the
+nor a leaf. So the rows of the table that only empty cells read can be 0. Large networks do so too.
+A smaller one without a table is asked again for its density instead; that takes one byte, the
 density above which a cell is occupied. Two networks skip nothing.
 """
 

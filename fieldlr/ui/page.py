@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import gradio as gr
 
@@ -45,6 +46,17 @@ def told(handler: Callable) -> Callable:
             raise gr.Error(str(error), duration=20, print_exception=False) from None
 
     return telling
+
+
+def follow(parts: list, answer: Callable, outputs: Any) -> None:
+    """What `answer` makes of the parts goes to `outputs` whenever one of them changes.
+
+    It is one event for all parts, the last change last: of several under way an earlier one might
+    answer after a later one.
+    """
+    changes = [part.change for part in parts]
+    how = {"show_progress": "hidden", "trigger_mode": "always_last", **PRIVATE}
+    gr.on(changes, told(answer), parts, outputs, **how)
 
 
 def source_choices(workspace: Workspace) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from fieldlr.pictures.curve_page import HEADS
 from fieldlr.study.drawing import RATES
 from fieldlr.ui import studies
 from fieldlr.ui.forms import BACKBONES, Choice
-from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
+from fieldlr.ui.page import PRIVATE, Page, follow, moving, packed, told
 from fieldlr.ui.takeaway import export_folder
 
 WIDTHS = ["105px", "110px", "210px", "105px", "100px", "90px"]
@@ -104,8 +104,7 @@ def build(page: Page) -> None:
     # Another point has come.
     curves.submit(told(figures), which, table, show_progress="hidden", **PRIVATE)
     curves.select(told(pick), None, [picture, field], **PRIVATE)
-    for part in (page.source, *plan):
-        part.change(told(told_cost), [page.source, *plan], cost, show_progress="hidden", **PRIVATE)
+    follow([page.source, *plan], told_cost, cost)
     start.click(told(begin), [page.source, *plan], study, **PRIVATE)
     stop.click(told(lambda s: workspace.store.stop(s) if s else None), study, None, **PRIVATE)
     resume.click(told(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE)

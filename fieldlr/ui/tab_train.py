@@ -7,7 +7,7 @@ import gradio as gr
 from fieldlr.activations import ACTIVATIONS
 from fieldlr.encodings import ENCODINGS
 from fieldlr.ui import forms
-from fieldlr.ui.page import PRIVATE, Page, moving, renamed, runs_now, told
+from fieldlr.ui.page import PRIVATE, Page, follow, moving, renamed, runs_now, told
 
 PRESETS = [(f"{name}: {words}", name) for name, words in forms.PRESETS.items()]
 
@@ -70,8 +70,7 @@ def build(page: Page) -> None:
         return gr.Button(interactive=False)
 
     inputs = [page.source, *chosen]
-    for part in inputs:
-        part.change(told(costs), inputs, [backbone, cost], show_progress="hidden", **PRIVATE)
+    follow(inputs, costs, [backbone, cost])
     start.click(told(begin), inputs, page.run, **PRIVATE)
     shown = [live, stop, resume]
     page.run.change(told(buttons), page.run, shown, show_progress="hidden", **PRIVATE)

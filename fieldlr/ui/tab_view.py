@@ -6,7 +6,7 @@ import shutil
 
 import gradio as gr
 
-from fieldlr.ui.page import PRIVATE, Page, moving, packed, told
+from fieldlr.ui.page import PRIVATE, Page, follow, moving, packed, told
 from fieldlr.ui.takeaway import PATHS, export_folder, film, videos_of
 from fieldlr.ui.workspace import Workspace
 
@@ -68,8 +68,7 @@ def build(page: Page) -> None:
         film(workspace, job_id, chosen, int(length) * FRAMES_A_SECOND)
         return "Filming. It shows here when it is done."
 
-    for part in (page.run, depth):
-        part.change(told(show), [page.run, depth], view, show_progress="hidden", **PRIVATE)
+    follow([page.run, depth], show, view)
     page.live.submit(told(show), [page.run, depth], view, show_progress="hidden", **PRIVATE)
     page.run.change(lambda: "", None, said, show_progress="hidden", **PRIVATE)
     page.run.change(told(paths), page.run, [path, depth, video], show_progress="hidden", **PRIVATE)
