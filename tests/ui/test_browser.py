@@ -71,12 +71,17 @@ def bring(page, path, name):
     page.wait_for_selector(f"#found:has-text('{name}')")
 
 
-def train(page, name, seconds, backbone="full"):
-    """Presses Train on a source of this name; the page then shows the new run."""
+def train(page, name, seconds, backbone="full", **more):
+    """Presses Train on a source of this name; the page then shows the new run.
+
+    `more` are numbers by the first word of their labels: what is smaller is sooner evaluated.
+    """
     tab(page, "Train")
     page.click(f"#backbone label:has-text('{backbone} ·')")
     if not page.is_visible("label:has-text('Seconds of training') >> nth=0"):
         page.click("text=More settings")
+    for word, number in more.items():
+        page.locator("label").filter(has_text=re.compile(rf"^\s*{word}\b")).fill(str(number))
     page.fill("label:has-text('Seconds of training') input", str(seconds))
     page.keyboard.press("Tab")
     page.wait_for_selector(f"#cost:has-text('{duration(seconds)} of training')")
@@ -93,7 +98,7 @@ def test_a_mesh_is_trained_shown_and_taken_home(open_page, tmp_path):
     page = open_page()
     bring(page, example("rook"), "triangles")
     page.frame_locator("#drawing iframe").locator("canvas").wait_for()
-    train(page, "rook", 15)
+    train(page, "rook", 10, Width=64)
     page.wait_for_selector("#live .fl-pair img[src*='preview']")
     # In the middle of it; a page that reloads says of what it breaks off that it was broken off.
     page.close()
@@ -143,7 +148,7 @@ def zipped(scene, path):
 def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page = open_page()
     bring(page, zipped(example("windmill"), tmp_path / "windmill.zip"), "68 photos")
-    train(page, "windmill", 8)
+    train(page, "windmill", 8, Downscale=2)
     page.wait_for_selector("#live img[src*='photo.png']")
     assert "PSNR" in finished(page)
     tab(page, "View")
