@@ -1,13 +1,16 @@
-"""The .flr file: how long encoding and decoding take."""
+"""The .flr file: how long encoding and decoding take, by `constriction` and in plain Python."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from unittest.mock import patch
 
 import torch
 
-from benchmarks.measure import Report, seconds, summary
+from benchmarks.measure import Report, ratio, seconds, summary
 from fieldlr import codec
+from fieldlr.codec import ans
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.geometry import Aabb, Space
@@ -15,7 +18,7 @@ from fieldlr.linears import SineLowRank
 
 
 def packing(report: Report) -> None:
-    """Seconds of both directions for a field of 22,273 numbers and of 132,865."""
+    """Seconds of both directions, with the package and without: 22,273 and 132,865 numbers."""
     shape = FieldConfig()
     for name, config in {
         "22273": dataclasses.replace(shape, linear=SineLowRank(20)),
@@ -24,9 +27,24 @@ def packing(report: Report) -> None:
         space = Space("box", Aabb((-1.0,) * 3, (1.0,) * 3))
         field = OccupancyField(config, space, generator=torch.Generator().manual_seed(0))
         data = codec.encode(field)
-        encoding, decoding = seconds(
-            lambda field=field: codec.encode(field), lambda data=data: codec.decode(data)
-        )
         most = (1.0, 0.1) if name == "22273" else (None, None)
-        report.add(f"codec_encode_{name}_numbers", "s", *summary(encoding), at_most=most[0])
-        report.add(f"codec_decode_{name}_numbers", "s", *summary(decoding), at_most=most[1])
+        works = {
+            "encode": lambda field=field: codec.encode(field),
+            "decode": lambda data=data: codec.decode(data),
+        }
+        for (verb, work), goal in zip(works.items(), most, strict=True):
+            fast, plain = seconds(work, without_constriction(work))
+            line = f"codec_{verb}_{name}_numbers"
+            report.add(line, "s", *summary(fast), at_most=goal)
+            report.add(f"{line}_plain", "s", *summary(plain), at_most=goal)
+            report.add(f"{line}_plain_against_it", "x", *ratio(plain, fast))
+
+
+def without_constriction(work: Callable[[], object]) -> Callable[[], object]:
+    """The same work on a machine that lacks the package."""
+
+    def plain() -> None:
+        with patch.object(ans, "has_constriction", return_value=False):
+            work()
+
+    return plain
