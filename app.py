@@ -2,7 +2,7 @@
 
 import sys
 
-from fieldlr.cli import main
+from fieldlr.__main__ import main
 
 if __name__ == "__main__":
     main(["app", *sys.argv[1:]])

@@ -10,6 +10,6 @@ EXAMPLES = {"fieldlr.examples_data.scenes": "scenes", "fieldlr.examples_data.mes
 setup(
     packages=[*find_packages(include=["fieldlr", "fieldlr.*"]), *EXAMPLES],
     package_dir=EXAMPLES,
-    package_data={name: ["*", "**/*"] for name in EXAMPLES} | {"fieldlr.ui": ["static/**/*"]},
+    package_data={name: ["*", "**/*"] for name in EXAMPLES} | {"fieldlr.app": ["static/**/*"]},
     exclude_package_data={name: ["__pycache__/*", "**/__pycache__/*"] for name in EXAMPLES},
 )

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 
 from benchmarks.measure import Report, machine, summary
-from fieldlr.ui import checks, forms, takeaway
-from fieldlr.ui.live import History
-from fieldlr.ui.views import Viewer
-from fieldlr.ui.workspace import Workspace
+from fieldlr.app import checks, forms, takeaway
+from fieldlr.app.live import History
+from fieldlr.app.views import Viewer
+from fieldlr.app.workspace import Workspace
 
 PORT = 7893
 CLIENTS, POLL_SECONDS = 10, 1.0

@@ -21,12 +21,12 @@ from benchmarks.newton import newton
 from benchmarks.steps import Steps
 from benchmarks.views import rendering
 from fieldlr.data import open_source
-from fieldlr.encodings import DenseGrid, HashGrid
-from fieldlr.examples import example
+from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
-from fieldlr.tasks import OccupancyTask
+from fieldlr.nn.encodings import DenseGrid, HashGrid
+from fieldlr.system.process import prepare_process
+from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.tasks import OccupancyTask
 
 POINTS = 16384
 

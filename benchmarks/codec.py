@@ -13,8 +13,9 @@ from fieldlr import codec
 from fieldlr.codec import ans
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.linears import SineLowRank
 
 
 def packing(report: Report) -> None:

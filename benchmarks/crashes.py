@@ -29,8 +29,8 @@ import psutil
 
 from fieldlr import codec
 from fieldlr.errors import FieldlrError
-from fieldlr.files import DRAFT
 from fieldlr.runs.tensors import read_tensors
+from fieldlr.system.files import DRAFT
 
 KILLS_A_LIFE = 4
 SMALL = "--width 64 --optimizer adam".split()

@@ -7,10 +7,10 @@ import torch
 
 from benchmarks.measure import Report, peak_memory
 from fieldlr.data import open_source
-from fieldlr.examples import example
-from fieldlr.presets import FitOptions, field_config, make_task
+from fieldlr.data.examples import example
 from fieldlr.surface import extract
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, make_task
 
 TRAINING_SECONDS = 20.0
 

@@ -27,13 +27,13 @@ from benchmarks.measure import Report, machine, ratio, seconds, summary
 from benchmarks.quality import STATUE, Case, run
 from benchmarks.steps import Steps
 from fieldlr.data import open_source
-from fieldlr.encodings import HashGrid
-from fieldlr.execution import RecordedLoss, encode, run_layers, tinycudann
-from fieldlr.execution.trial import relu_layers
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
-from fieldlr.tasks.occupancy import mean_cross_entropy
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.nn.encodings import HashGrid
+from fieldlr.nn.execution import RecordedLoss, encode, run_layers, tinycudann
+from fieldlr.nn.trial import relu_layers
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.tasks.occupancy import mean_cross_entropy
 
 ROWS, WIDTH, REPEATS, ROUNDS = 1 << 18, 256, 50, 7
 CUDA = torch.device("cuda")

@@ -7,10 +7,10 @@ import dataclasses
 from benchmarks.measure import Report
 from benchmarks.steps import Steps
 from fieldlr.data import open_source
-from fieldlr.examples import example
+from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
-from fieldlr.linears import Full, LowRank, SineLowRank
-from fieldlr.tasks.occupancy import OccupancySettings, OccupancyTask
+from fieldlr.nn.linears import Full, LowRank, SineLowRank
+from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
 
 STEPS = 10
 SHAPE = FieldConfig()

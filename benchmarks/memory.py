@@ -22,11 +22,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measure import machine, peak_memory
-from fieldlr.checking import check
 from fieldlr.data import open_source
-from fieldlr.examples import example
-from fieldlr.pipeline import Reconstruction
-from fieldlr.presets import FitOptions
+from fieldlr.data.examples import example
+from fieldlr.runs.checking import check
+from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.training.presets import FitOptions
 
 # Relative to FIELDLR_DATA, with what the source is read by.
 REAL = {

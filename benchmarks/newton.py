@@ -10,11 +10,11 @@ from benchmarks import plain
 from benchmarks.measure import Report, ratio, seconds, summary
 from benchmarks.steps import Steps
 from fieldlr.data import open_source
-from fieldlr.examples import example
-from fieldlr.gauss_newton import CURVATURE_ROWS, Parabola
-from fieldlr.presets import FitOptions, field_config
-from fieldlr.tasks import OccupancyTask
-from fieldlr.tasks.occupancy import cross_entropy, curvature
+from fieldlr.data.examples import example
+from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, Parabola
+from fieldlr.training.presets import FitOptions, field_config
+from fieldlr.training.tasks import OccupancyTask
+from fieldlr.training.tasks.occupancy import cross_entropy, curvature
 
 PLAIN_ROWS = 512  # of the plain baseline, which needs seconds for them
 

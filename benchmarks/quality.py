@@ -15,9 +15,9 @@ import torch
 from benchmarks.measure import Report, machine, peak_memory
 from benchmarks.steps import CPU
 from fieldlr.data import open_source
-from fieldlr.presets import FitOptions, field_config, fit_config, make_task
-from fieldlr.process import prepare_process
-from fieldlr.training import FitState, fit
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, fit_config, make_task
 
 
 @dataclass(frozen=True)

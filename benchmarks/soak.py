@@ -33,13 +33,13 @@ from benchmarks.fuzz import seeds
 from benchmarks.fuzz.damage import damaged, random_edits
 from benchmarks.measure import machine
 from fieldlr import load, reconstruct
+from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.examples import example
 from fieldlr.jobs import JobStore
-from fieldlr.packing import compress
-from fieldlr.pipeline import evaluate
-from fieldlr.products import make_mesh
 from fieldlr.runs import open_run
+from fieldlr.runs.compress import compress
+from fieldlr.runs.pipeline import evaluate
+from fieldlr.runs.products import make_mesh
 
 PATIENCE_SECONDS, PAGE_SECONDS = 120.0, 1.0
 # Of the rows of the table, the first are left out of what is compared: things are loaded then.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from fieldlr.fields.config import FieldConfig
-from fieldlr.tasks import Task
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.tasks import Task
 
 CPU = torch.device("cpu")
 

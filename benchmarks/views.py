@@ -6,11 +6,11 @@ import torch
 
 from benchmarks.measure import Report, ratio, seconds, summary
 from fieldlr.data import open_source
-from fieldlr.examples import example
+from fieldlr.data.examples import example
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.presets import FitOptions, field_config, make_task
 from fieldlr.rendering.render import render_image
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, make_task
 
 TRAINING_SECONDS = 20.0
 

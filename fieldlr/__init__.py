@@ -6,15 +6,14 @@ import os
 # to thirty times as long. It must be said before torch is loaded; the user's own word stands.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from fieldlr import linears as linears
+from fieldlr import nn as nn
 from fieldlr.errors import FieldlrError as FieldlrError
-
-__version__ = "0.1.0"
+from fieldlr.system.version import __version__ as __version__
 
 
 def load(path):
     """The trained field of a run folder or a .flr file: `field.inside(points)` and more."""
-    from fieldlr import pipeline
+    from fieldlr.runs import pipeline
 
     return pipeline.load(path)
 
@@ -25,7 +24,8 @@ def reconstruct(source, out, **options):
     `options` are those of `presets.FitOptions` (backbone, rank, seconds, ...) and `downscale`,
     `grid`, `device`, `memory_gib`, `resume`.
     """
-    from fieldlr import pipeline, presets
+    from fieldlr.runs import pipeline
+    from fieldlr.training import presets
 
     names = ("downscale", "grid", "device", "memory_gib", "resume")
     how = {name: options.pop(name) for name in names if name in options}

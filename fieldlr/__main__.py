@@ -1,5 +1,52 @@
-"""`python -m fieldlr`: the command line."""
+"""`fieldlr VERB ...`: parses, runs one verb, prints, and ends with the right exit code."""
 
-from fieldlr.cli import main
+from __future__ import annotations
 
-main()
+import json
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from fieldlr.cli.verbs import VERBS as VERBS
+from fieldlr.cli.verbs.verb import Stopped, Verb
+from fieldlr.errors import FieldlrError
+from fieldlr.system.json import without_nan
+
+DONE, MISTAKE, STOPPED = 0, 2, 3
+
+
+def parse(argv: Sequence[str]) -> Verb:
+    """The verb that the words ask for; ends the process with 2 where they make no sense."""
+    return tyro.extras.subcommand_cli_from_dict(
+        VERBS,
+        args=list(argv),
+        prog="fieldlr",
+        description="Neural fields from photos and meshes, with low-rank backbones.",
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point of the command line."""
+    verb = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        result, code = verb.run(), DONE
+    except FieldlrError as error:
+        print(f"fieldlr: {error}", file=sys.stderr)
+        sys.exit(MISTAKE)
+    except Stopped as stop:
+        print(f"fieldlr: {stop}", file=sys.stderr)
+        result, code = stop.result, stop.code
+    except KeyboardInterrupt:
+        print("fieldlr: stopped. A fit that had begun goes on with --resume.", file=sys.stderr)
+        sys.exit(STOPPED)
+    if verb.json:
+        print(json.dumps(without_nan(result)))
+    elif not verb.quiet:
+        print(verb.text(result))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

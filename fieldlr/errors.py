@@ -1,4 +1,4 @@
-"""The one error that a user's mistake raises."""
+"""The one error that a user can fix: what is wrong, what was given, what to do."""
 
 
 class FieldlrError(Exception):

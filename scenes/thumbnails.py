@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from fieldlr.data import open_source
+from fieldlr.data.examples import EXAMPLES, example
 from fieldlr.data.mesh import read_triangles
-from fieldlr.examples import EXAMPLES, example
 from fieldlr.export.image import jpeg_bytes
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import orbit
 
-OUT = Path(__file__).resolve().parent.parent / "fieldlr" / "ui" / "static" / "examples"
+OUT = Path(__file__).resolve().parent.parent / "fieldlr" / "app" / "static" / "examples"
 SIDE = 200
 
 

@@ -13,10 +13,10 @@ import argparse
 from pathlib import Path
 
 from fieldlr.data import open_source
-from fieldlr.presets import FitOptions, make_task
-from fieldlr.process import prepare_process
-from fieldlr.study import write_curve
-from fieldlr.study.classics import searches
+from fieldlr.metrics.curve import write_curve
+from fieldlr.study.baselines import searches
+from fieldlr.system.process import prepare_process
+from fieldlr.training.presets import FitOptions, make_task
 
 
 def main() -> None:

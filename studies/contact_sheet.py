@@ -14,9 +14,9 @@ from fieldlr.export import depth_picture
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
-from fieldlr.process import prepare_process
-from fieldlr.products import camera_path, make_mesh, views
 from fieldlr.runs import Run, open_run
+from fieldlr.runs.products import camera_path, make_mesh, views
+from fieldlr.system.process import prepare_process
 
 SIZE, RESOLUTION = (320, 400), 256
 CLOSER = 1.3  # an orbit sees the whole box, of which a shape fills a part

@@ -18,7 +18,7 @@ from trials import Trials
 
 from fieldlr.data import open_source
 from fieldlr.fields import radiance
-from fieldlr.process import prepare_process
+from fieldlr.system.process import prepare_process
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ import json
 import statistics
 from pathlib import Path
 
-from fieldlr.files import replacing
-from fieldlr.runs import open_run, read_json
+from fieldlr.runs import open_run
+from fieldlr.system.files import replacing
+from fieldlr.system.json import read_json
 
 
 def fits_of(study: Path) -> list[dict]:

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from trials import Trials, trained
 
 from fieldlr.data import open_source
-from fieldlr.linears import Linear, SineLowRank
-from fieldlr.linears.sine_low_rank import SineLowRankLinear
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
+from fieldlr.nn.linears import Linear, SineLowRank
+from fieldlr.nn.linears.sine_low_rank import SineLowRankLinear
+from fieldlr.system.process import prepare_process
+from fieldlr.training.presets import FitOptions, field_config, make_task
 
 # What is learned starts at 0 and is divided by this: a step of Adam then moves it by 0.5 %.
 CALM = 10.0

@@ -23,8 +23,8 @@ from trials import Trials, trained
 
 from fieldlr.data import open_source
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
+from fieldlr.system.process import prepare_process
+from fieldlr.training.presets import FitOptions, field_config, make_task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 NEWTON_STEPS = 260

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from fieldlr.data import open_source
-from fieldlr.muon import Muon
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.optim.muon import Muon
+from fieldlr.training.presets import FitOptions, field_config, make_task
 
 
 class Soap(torch.optim.Optimizer):

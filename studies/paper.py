@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
+from fieldlr.metrics.bd import bd_figure
+from fieldlr.metrics.curve import RDCurve, read_curve
 from fieldlr.pictures.curves import Plot, Series, draw_svg
-from fieldlr.study import RDCurve, bd_figure, read_curve
 from fieldlr.study.drawing import AXES, RATES, series_of
 
 PUBLISHED = Path(__file__).parent / "published"

@@ -20,10 +20,10 @@ import torch
 from fieldlr import codec
 from fieldlr.codec import choice, steps
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.pipeline import reopen
-from fieldlr.process import prepare_process
 from fieldlr.runs import open_run
-from fieldlr.tasks.occupancy import field_signs
+from fieldlr.runs.pipeline import reopen
+from fieldlr.system.process import prepare_process
+from fieldlr.training.tasks.occupancy import field_signs
 
 LLOYD_ROUNDS, LEVEL_BYTES, HEAD_BYTES = 40, 2, 60
 

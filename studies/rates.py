@@ -21,9 +21,9 @@ from trials import Trials, trained
 
 from fieldlr.data import open_source
 from fieldlr.fields.field import Field
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
-from fieldlr.tasks import Task
+from fieldlr.system.process import prepare_process
+from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.tasks import Task
 
 USUAL = "usual"
 

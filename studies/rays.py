@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 
 from fieldlr.data import open_source
-from fieldlr.presets import FitOptions, field_config, make_task
-from fieldlr.process import prepare_process
 from fieldlr.rendering.render import render_rays
-from fieldlr.tasks import RadianceTask
-from fieldlr.tasks.pixels import TrainingPixels
-from fieldlr.tasks.radiance import GRID_EVERY
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.tasks import RadianceTask
+from fieldlr.training.tasks.pixels import TrainingPixels
+from fieldlr.training.tasks.radiance import GRID_EVERY
 
 TILE, BY_ERROR, FADE = (
     64,

@@ -14,12 +14,14 @@ import dataclasses
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
+from fieldlr.metrics.bd import bd_figure
+from fieldlr.metrics.curve import RDCurve, read_curve, write_curve
 from fieldlr.pictures.curves import draw_svg
-from fieldlr.presets import FitOptions
-from fieldlr.process import prepare_process
-from fieldlr.study import RDCurve, Study, Sweep, bd_figure, read_curve, write_curve
+from fieldlr.study import Study, Sweep
 from fieldlr.study.drawing import plot_of
-from fieldlr.training import FitConfig
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitConfig
+from fieldlr.training.presets import FitOptions
 
 # Of two hidden matrices, trained by Muon.
 WIDTHS = (26, 30, 44, 64, 90, 124)

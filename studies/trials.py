@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from fieldlr.fields.config import FieldConfig
-from fieldlr.files import replacing
-from fieldlr.tasks import Task
-from fieldlr.training import FitConfig, FitState, fit
+from fieldlr.system.files import replacing
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.tasks import Task
 
 
 class Trials:

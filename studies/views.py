@@ -15,9 +15,10 @@ import fieldlr
 from fieldlr.data import open_source
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.sheet import Picture, Row, sheet
-from fieldlr.process import prepare_process
-from fieldlr.products import camera_path, views
-from fieldlr.runs import open_run, read_json
+from fieldlr.runs import open_run
+from fieldlr.runs.products import camera_path, views
+from fieldlr.system.json import read_json
+from fieldlr.system.process import prepare_process
 
 COLUMNS = ("low-rank", "sine-low-rank", "narrow-full")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldlr.examples import EXAMPLES
+from fieldlr.data.examples import EXAMPLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "fieldlr", "scenes", "meshes")
@@ -44,7 +44,7 @@ def site(tmp_path_factory) -> Path:
 
 
 def test_every_example_is_found_beside_the_installed_package(site, tmp_path):
-    script = "from fieldlr.examples import *; print(*map(example, EXAMPLES), sep='\\n')"
+    script = "from fieldlr.data.examples import *; print(*map(example, EXAMPLES), sep='\\n')"
     found = run([sys.executable, "-c", script], tmp_path, PYTHONPATH=str(site)).splitlines()
     assert len(found) == len(EXAMPLES)
     for path in map(Path, found):

@@ -15,13 +15,14 @@ import trimesh
 from PIL import Image
 
 from fieldlr import codec, reconstruct
-from fieldlr.activations import Relu
-from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.activations import Relu
+from fieldlr.nn.encodings import DenseGrid, Frequency
+from fieldlr.nn.linears import SineLowRank
 
 Files = dict[str, bytes]
 SIZE, NUM_VIEWS = (24, 16), 4

@@ -16,15 +16,15 @@ import torch
 
 from benchmarks.fuzz import seeds
 from fieldlr import codec
+from fieldlr.app.uploads import unpack
 from fieldlr.batch.manifest import read_manifest
-from fieldlr.checking import check
 from fieldlr.data import open_source
-from fieldlr.geometry import Similarity
+from fieldlr.geometry.frames import Similarity
+from fieldlr.metrics.bd import bd_figure
+from fieldlr.metrics.curve import read_curve
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.runs import open_run
-from fieldlr.study.bd import bd_figure
-from fieldlr.study.curve import read_curve
-from fieldlr.ui.uploads import unpack
+from fieldlr.runs.checking import check
 
 GRID = 24  # voxels along the longest edge: reading is what is tried, not the making of a solid
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fieldlr.linears import Adapter, LowRank, SineLowRank
+from fieldlr.nn import Adapter, LowRank, SineLowRank
 
 POINTS = torch.linspace(-1.0, 1.0, 256)[:, None]
 

@@ -14,7 +14,7 @@ import statistics
 import torch
 from torch import Tensor, nn
 
-from fieldlr.linears import Full, LowRank, SineLowRank, replace
+from fieldlr.nn import Full, LowRank, SineLowRank, replace
 
 PATCH, WIDTH, HIDDEN, HEADS, DEPTH = 2, 64, 256, 4, 3
 HELD_OUT = 450

@@ -1,4 +1,4 @@
-"""Many sources at once: a manifest, checked, carried out and reported."""
+"""A manifest of many sources: checked, carried out, reported."""
 
 from fieldlr.batch.batch import Batch as Batch
 from fieldlr.batch.batch import BatchReport as BatchReport

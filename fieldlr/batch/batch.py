@@ -14,9 +14,8 @@ from fieldlr.batch.item import Item, Record, is_done
 from fieldlr.batch.manifest import Manifest
 from fieldlr.batch.report import write_report
 from fieldlr.errors import FieldlrError
-from fieldlr.files import lock, sweep
-from fieldlr.runs import make_folder
-from fieldlr.workers import Carry, Event, Work
+from fieldlr.jobs.workers import Carry, Event, Work
+from fieldlr.system.files import lock, make_folder, sweep
 
 Status = Literal["done", "failed", "skipped"]
 STOPPED = "stopped before it was done; the same command goes on with it."

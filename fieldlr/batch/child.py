@@ -20,10 +20,10 @@ from fieldlr.batch.item import Item, Record, fingerprint
 from fieldlr.batch.outputs import STEPS, Workbench
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.files import lock, sweep
-from fieldlr.runs import make_folder, open_run
-from fieldlr.workers.fits import fitting
-from fieldlr.workers.work import GRACE_SECONDS, Told, serve
+from fieldlr.jobs.workers.work import GRACE_SECONDS, Told, serve
+from fieldlr.runs import open_run
+from fieldlr.runs.fits import fitting
+from fieldlr.system.files import lock, make_folder, sweep
 
 FIT_SHARE = 0.8  # of an item's progress, where a field is wanted
 POLL_SECONDS = 0.2

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.errors import FieldlrError
-from fieldlr.presets import FitOptions
-from fieldlr.runs import read_json, write_json
+from fieldlr.system.json import read_json, write_json
+from fieldlr.training.presets import FitOptions
 
 # What each output depends on beside the fit itself.
 DEPENDS: dict[str, tuple[str, ...]] = {

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from fieldlr.activations import ACTIVATIONS
 from fieldlr.batch.outputs import OUTPUTS
-from fieldlr.encodings import ENCODINGS
-from fieldlr.linears import LINEARS
-from fieldlr.presets import Preset
+from fieldlr.nn.activations import ACTIVATIONS
+from fieldlr.nn.encodings import ENCODINGS
+from fieldlr.nn.linears import LINEARS
+from fieldlr.training.presets import Preset
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,10 @@ from fieldlr.batch.nodes import (
 from fieldlr.batch.outputs import OUTPUTS
 from fieldlr.data import asked_of, is_source, kind_of
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb, Space
-from fieldlr.presets import FitOptions, field_config, fit_config
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
 from fieldlr.runs import FIELDS
+from fieldlr.training.presets import FitOptions, field_config, fit_config
 
 MOST_MATCHES = 10_000
 LONGEST_NAME = 100

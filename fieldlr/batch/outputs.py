@@ -10,22 +10,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fieldlr import pipeline
 from fieldlr.batch.item import Item
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.export.image import jpeg_bytes
 from fieldlr.export.video import find_ffmpeg
-from fieldlr.filming import film
-from fieldlr.packing import Compression
 from fieldlr.pictures.curves import check_plotting
-from fieldlr.previews import picture
-from fieldlr.products import make_mesh
-from fieldlr.runs import Run, open_run, write_json, write_whole
+from fieldlr.runs import Run, open_run, pipeline
+from fieldlr.runs.compress import Compression
+from fieldlr.runs.filming import film
+from fieldlr.runs.previews import picture
+from fieldlr.runs.products import make_mesh
 from fieldlr.study import Study, Sweep
 from fieldlr.surface import is_watertight
-from fieldlr.tasks import Task
-from fieldlr.training import FitConfig
+from fieldlr.system.json import write_json, write_whole
+from fieldlr.training.loop import FitConfig
+from fieldlr.training.tasks import Task
 
 # Yields how far it is, in [0, 1]; gives the figures for the report.
 Making = Generator[float, None, dict[str, Any]]

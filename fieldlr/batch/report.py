@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from fieldlr.pictures.overview import Card, draw_overview
-from fieldlr.progress import duration
-from fieldlr.runs import write_json
 from fieldlr.runs.history import read_history
+from fieldlr.system.duration import duration
+from fieldlr.system.json import write_json
 
 # Names of files that are worth a link, and what the link says.
 LINKS = {

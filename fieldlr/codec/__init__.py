@@ -1,4 +1,4 @@
-"""A field as a file of its own: quantised, entropy-coded, a few kilobytes (docs/format.md)."""
+"""A field to bytes and back: the .flr file (docs/format.md)."""
 
 from fieldlr.codec.about import About as About
 from fieldlr.codec.about import few as few

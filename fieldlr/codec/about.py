@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from fieldlr.cameras import Cameras
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Vector
+from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.cameras import Cameras
 
 # Cameras that a file keeps at most: enough for an orbit, a spiral and a look at the held-out views.
 MOST_CAMERAS = 8

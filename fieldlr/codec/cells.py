@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from fieldlr.codec.steps import STEPS, nearest_step
-from fieldlr.encodings.interpolation import GridEncoding
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
+from fieldlr.nn.encodings.interpolation import GridEncoding
 
 ALL, ASKED, STORED, ASKED_AT = 0, 1, 2, 3
 LEVELS = GRID_CELLS.bit_length() - 1

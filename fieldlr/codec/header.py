@@ -7,15 +7,17 @@ import math
 import struct
 from typing import Any
 
-from fieldlr.activations import ACTIVATIONS
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.data import Kind
-from fieldlr.encodings import ENCODINGS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig, name_of
-from fieldlr.geometry import Aabb, Similarity, Space
-from fieldlr.linears import LINEARS, SineLowRank
-from fieldlr.linears.sine_low_rank import RADIANS, first_omega, in_radians
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.activations import ACTIVATIONS
+from fieldlr.nn.encodings import ENCODINGS
+from fieldlr.nn.linears import LINEARS, SineLowRank
+from fieldlr.nn.linears.sine_low_rank import RADIANS, first_omega, in_radians
 
 MAGIC, VERSION = b"FLR", 1
 # Places in these tables are what a file says; they never change, new names come behind.

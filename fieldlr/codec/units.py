@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from fieldlr.activations import Activation, Gaussian, Sine
 from fieldlr.fields.field import Field
-from fieldlr.fields.mlp import Mlp
 from fieldlr.fields.radiance import RadianceNerf
+from fieldlr.nn.activations import Activation, Gaussian, Sine
+from fieldlr.nn.mlp import Mlp
 
 Arrays = dict[str, np.ndarray]
 

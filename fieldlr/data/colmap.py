@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.colmap_model import (
     LENSES,
     Shot,
@@ -33,6 +32,7 @@ from fieldlr.data.scene import (
     require_views,
 )
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import Cameras
 
 
 def can_read(path: Path) -> bool:

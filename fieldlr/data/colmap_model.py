@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import CameraModel
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import CameraModel
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.framing import forward_axes, is_forward_facing, meeting_point
 from fieldlr.data.scene import Scene
-from fieldlr.geometry import Aabb, Similarity
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
 
 TINY_PIXELS = 64
 # Faces of a box as pairs of its eight corners, numbered in binary: x + 2 y + 4 z.

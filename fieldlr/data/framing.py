@@ -12,11 +12,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.images import Pictures
 from fieldlr.data.scene import Capture, Photo, Scene
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb, Similarity, Space
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
 
 # Every view of a forward-facing capture looks within acos(0.8) = 37 degrees of the average.
 FORWARD_FACING = 0.8

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fieldlr import memory
-from fieldlr.cameras import Cameras
 from fieldlr.data.scene import Capture, Photo, fit_bytes
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.system import memory
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # What is in a file says what it is, not its name; what starts other programs (EPS) is not here.

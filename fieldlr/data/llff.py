@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.arrays import mapped
 from fieldlr.data.framing import framed
 from fieldlr.data.images import fit_to_sizes, is_photo, picture_size, read_pictures
@@ -26,6 +25,7 @@ from fieldlr.data.scene import (
     require_views,
 )
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import Cameras
 
 # The longest side that photos may have and still be chosen when several sizes lie side by side.
 COMFORTABLE_PIXELS = 1600

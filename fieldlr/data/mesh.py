@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldlr import memory
 from fieldlr.data import glb, voxels
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import MAX_VOXELS, OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh
+from fieldlr.system import memory
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
 RESOLUTIONS = (16, round(MAX_VOXELS ** (1 / 3)))

@@ -27,7 +27,7 @@ from fieldlr.data.structure import find_structure
 from fieldlr.data.transforms_file import write_transforms
 from fieldlr.data.upright import UprightPhoto, copy_upright
 from fieldlr.errors import FieldlrError
-from fieldlr.files import new_folder
+from fieldlr.system.files import new_folder
 
 # Rough seconds for one photo or one pair on one core: they weigh the stages against each other.
 STAGES = {"photos": 0.1, "features": 0.6, "matching": 0.06, "mapping": 0.8}

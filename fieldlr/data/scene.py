@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Similarity, Space
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
 
 FEWEST_VIEWS = 3
 MOST_PIXELS = 1 << 20  # along an edge of a photo

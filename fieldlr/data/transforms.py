@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.framing import framed
 from fieldlr.data.images import picture_size, read_pictures
 from fieldlr.data.scene import (
@@ -26,7 +25,8 @@ from fieldlr.data.scene import (
 )
 from fieldlr.data.transforms_lens import number, read_lens
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Similarity
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".webp")
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.transforms_lens import DISTORTION
-from fieldlr.files import replacing
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.system.files import replacing
 
 CAMERA_MODELS = {"perspective": "OPENCV", "fisheye": "OPENCV_FISHEYE"}
 

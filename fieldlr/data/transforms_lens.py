@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import CameraModel
 from fieldlr.data.scene import MOST_PIXELS
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import CameraModel
 
 LENSES: dict[str, CameraModel] = {
     "SIMPLE_PINHOLE": "perspective",

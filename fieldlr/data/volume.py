@@ -19,12 +19,12 @@ import torch
 from numpy.lib import format as npy_format
 from torch import Tensor
 
-from fieldlr import memory
 from fieldlr.data.arrays import mapped
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh
+from fieldlr.system import memory
 
 Shape = tuple[int, int, int]
 

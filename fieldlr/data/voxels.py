@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from fieldlr import memory
 from fieldlr.data import winding
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb
-from fieldlr.triangles import TriangleMesh, winding_slabs
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh, winding_slabs
+from fieldlr.system import memory
 
 RESOLUTION = 512
 LOOSE_RESOLUTION = 256  # of a surface in pieces, whose winding number is slow to evaluate

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fieldlr.geometry import Aabb
-from fieldlr.triangles import (
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import (
     TriangleMesh,
     column_crossings,
     connected_parts,

@@ -1,4 +1,4 @@
-"""Exports: what a field shows, as files that other tools open. Files appear whole or not at all."""
+"""One writer per kind of file: meshes, images, videos. Files appear whole or not at all."""
 
 from fieldlr.export.image import depth_picture, write_depth, write_image
 from fieldlr.export.mesh import write_mesh

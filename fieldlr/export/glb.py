@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh
 
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 CLAY = (0.55, 0.55, 0.53, 1.0)  # linear light; what a mesh without colours is made of

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldlr.errors import FieldlrError
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 # Turbo (Mikhailov 2019), its published polynomial of degree 5: coefficients of 1, x, ..., x^5 for
 # red, green and blue.

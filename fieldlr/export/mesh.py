@@ -8,8 +8,8 @@ import numpy as np
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export.glb import encode_glb
-from fieldlr.files import replacing
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh
+from fieldlr.system.files import replacing
 
 
 def write_mesh(mesh: TriangleMesh, path: Path | str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export.image import to_bytes
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 
 class Video:

@@ -1,0 +1,1 @@
+"""Functions of space: occupancy and radiance, and what they are made of."""

@@ -6,11 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from fieldlr.activations import ACTIVATIONS, Activation, Gaussian
-from fieldlr.encodings import ENCODINGS, EncodingConfig, Frequency, Identity
 from fieldlr.errors import FieldlrError
-from fieldlr.linears import LINEARS, Full, LinearConfig
-from fieldlr.linears.sine_low_rank import first_omega
+from fieldlr.nn.activations import ACTIVATIONS, Activation, Gaussian
+from fieldlr.nn.encodings import ENCODINGS, EncodingConfig, Frequency, Identity
+from fieldlr.nn.linears import LINEARS, Full, LinearConfig
+from fieldlr.nn.linears.sine_low_rank import first_omega
 
 # A gigabyte: more is a mistake, or a trap.
 MOST_NUMBERS = 1 << 28

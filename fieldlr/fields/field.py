@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from fieldlr.fields.config import FieldConfig
-from fieldlr.geometry import Aabb, Similarity, Space
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
 
 POINTS_AT_ONCE = 1 << 20
 

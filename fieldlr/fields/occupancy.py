@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import Layer, encode
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.fields.mlp import Mlp
-from fieldlr.geometry import Similarity, Space
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.execution import Layer, encode
+from fieldlr.nn.mlp import Mlp
 
 
 class OccupancyField(Field):

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fieldlr.encodings import Frequency, Identity, spherical_harmonics
-from fieldlr.encodings.spherical import NUM_HARMONICS
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import Layer, encode, run_layers
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.fields.mlp import Mlp, engine_layers
-from fieldlr.geometry import Similarity, Space
-from fieldlr.linears import Full
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.encodings import Frequency, Identity, spherical_harmonics
+from fieldlr.nn.encodings.spherical import NUM_HARMONICS
+from fieldlr.nn.execution import Layer, encode, run_layers
+from fieldlr.nn.linears import Full
+from fieldlr.nn.mlp import Mlp, engine_layers
 
 NUM_FEATURES = 16
 COLOR_WIDTH = 64

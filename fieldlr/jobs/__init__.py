@@ -1,4 +1,4 @@
-"""Work that outlives whoever asked for it: a verb in its own process, its state on disk."""
+"""Commands in a queue of processes, with their state on disk: they outlive the caller."""
 
 from fieldlr.jobs.store import Job as Job
 from fieldlr.jobs.store import JobStore as JobStore

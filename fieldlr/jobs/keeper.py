@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.files import lock
 from fieldlr.jobs.store import CLAIMED, Job, JobStore, Lane
-from fieldlr.runs import write_json
+from fieldlr.system.files import lock
+from fieldlr.system.json import write_json
 
 POLL_SECONDS = 0.2
 # A keeper that finds nothing stays this long: a job may be on its way.

@@ -30,7 +30,8 @@ from typing import Any, Literal, get_args
 
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.processes import is_alive, start_time
-from fieldlr.runs import make_folder, read_json, write_json
+from fieldlr.system.files import make_folder
+from fieldlr.system.json import read_json, write_json
 
 # The exit code of a process that found its job to be another's.
 CLAIMED = 75

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh
 
 _NEIGHBOURS = 6  # triangles that compete for the nearest point
 _CHUNK_POINTS = 2**14

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldlr.files import replacing
 from fieldlr.pictures.curves import Plot, plotly_figure
+from fieldlr.system.files import replacing
 
 HEADS = ("anchor", "test", "BD-rate", "95 % interval", "BD-quality", "overlap")
 

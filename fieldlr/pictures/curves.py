@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 # Colours that a colour-blind reader tells apart (Okabe and Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 CURVE_SIZE = (220, 40)  # pixels
 MOST_POINTS = 200

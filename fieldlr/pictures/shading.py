@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldlr.triangles import TriangleMesh, rasterise
+from fieldlr.geometry.triangles import TriangleMesh, rasterise
 
 _CLAY = (0.84, 0.83, 0.81)  # sRGB
 _GAMMA = 2.2

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldlr.errors import FieldlrError
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 PAPER, FRAME = (251, 250, 247), (225, 222, 214)
 INK, FAINT = (34, 36, 42), (122, 120, 114)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldlr.files import replacing
 from fieldlr.pictures.curves import COLORS, GRID
+from fieldlr.system.files import replacing
 
 FLOOR = 1e-8  # a singular value is nothing below this share of the largest
 

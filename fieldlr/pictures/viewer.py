@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldlr.files import replacing
+from fieldlr.system.files import replacing
 
 MOST_POINTS = 60_000
 

@@ -1,0 +1,1 @@
+"""A field to views: samplers, the occupancy grid, compositing, images, camera paths."""

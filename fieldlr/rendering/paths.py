@@ -14,11 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.framing import meeting_point
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Similarity, Vector
+from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
 
 Size = tuple[int, int]
 SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # of a view in a file

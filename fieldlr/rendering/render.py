@@ -9,10 +9,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fieldlr.cameras import Cameras
-from fieldlr.execution import in_parts
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Rays, Vector
+from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rays import Rays
+from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
 from fieldlr.rendering.samplers import sampler_for
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Rays, Space
+from fieldlr.geometry.rays import Rays
+from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.samples import RaySamples, uniform
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fieldlr.files import refused
-from fieldlr.runs.plain import without_nan, write_whole
-from fieldlr.training import FitReport
+from fieldlr.system.files import refused
+from fieldlr.system.json import without_nan, write_whole
+from fieldlr.training.loop import FitReport
 
 
 @contextmanager

@@ -25,17 +25,19 @@ import torch
 from torch import Tensor
 
 from fieldlr import codec
-from fieldlr.cameras import Cameras
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.files import is_empty, link, replacing, sweep
-from fieldlr.geometry import Aabb, Similarity, Space, Vector
-from fieldlr.packed import PackedRun
-from fieldlr.runs.plain import read_json, write_json
+from fieldlr.geometry.boxes import Aabb, Vector
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.runs.packed import PackedRun
 from fieldlr.runs.tensors import read_tensors, write_tensors
+from fieldlr.system.files import is_empty, link, make_folder, replacing, sweep
+from fieldlr.system.json import read_json, write_json
 
 FORMAT = 1
 NEEDED = (
@@ -184,16 +186,6 @@ def check_new(folder: Path) -> None:
         raise FieldlrError(
             f"a run wants a folder of its own; {folder} is there and not empty. Give another --out."
         )
-
-
-def make_folder(folder: Path) -> None:
-    """A folder that exists; FieldlrError where there can be none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FieldlrError(
-            f"the folder {folder} cannot be made ({error.strerror}). Give another --out."
-        ) from None
 
 
 def create_run(folder: Path, config: dict[str, Any]) -> Run:

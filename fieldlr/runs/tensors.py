@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.runs.plain import write_whole
+from fieldlr.system.json import write_whole
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:

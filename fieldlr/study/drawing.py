@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fieldlr.metrics.curve import Rate, RDCurve, Spot
 from fieldlr.pictures.curves import Limit, Mark, Plot, Series, log_levels
-from fieldlr.study.curve import Rate, RDCurve, Spot
 
 AXES = {
     "psnr_db": "PSNR, dB",

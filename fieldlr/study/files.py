@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fieldlr import codec
-from fieldlr.compression import Finetuning
-from fieldlr.runs import Run, read_json, write_json, write_whole
-from fieldlr.tasks import Task
-from fieldlr.training import FitConfig, FitReport
+from fieldlr.runs import Run
+from fieldlr.system.json import read_json, write_json, write_whole
+from fieldlr.training.finetune import Finetuning
+from fieldlr.training.loop import FitConfig, FitReport
+from fieldlr.training.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fieldlr.study.curve import RDCurve, RDPoint
+from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.study.files import Coding, StoredField
 from fieldlr.study.sweep import NARROW, Entry
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
-from fieldlr.linears import Linear
+from fieldlr.nn.linears import Linear
 
 # What one may put in the place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -11,21 +11,23 @@ from typing import Any
 
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs.workers import Carry
+from fieldlr.metrics.bd import bd_table
+from fieldlr.metrics.curve import RDCurve, write_curve
 from fieldlr.pictures.curve_page import write_page
 from fieldlr.pictures.curves import check_plotting, draw_svg
-from fieldlr.pipeline import Reconstruction
-from fieldlr.presets import FitOptions, make_task
-from fieldlr.runs import Run, make_folder, open_run, write_json
-from fieldlr.study.bd import bd_table
-from fieldlr.study.classics import Search, searches
-from fieldlr.study.curve import RDCurve, write_curve
+from fieldlr.runs import Run, open_run
+from fieldlr.runs.fits import fit_work
+from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.study.baselines import Search, searches
 from fieldlr.study.drawing import plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.study.results import Measured, curves_of
 from fieldlr.study.sweep import Entry, Sweep, finished, plan
 from fieldlr.study.sweeps import earlier_sweeps, remember, share_curves
-from fieldlr.workers import Carry
-from fieldlr.workers.fits import fit_work
+from fieldlr.system.files import make_folder
+from fieldlr.system.json import write_json
+from fieldlr.training.presets import FitOptions, make_task
 
 TRAINING = "training"
 TRAINING_SHARE = 0.9  # of a fit; its evaluation and its files are the rest

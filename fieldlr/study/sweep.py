@@ -12,11 +12,11 @@ import torch
 
 from fieldlr import codec
 from fieldlr.errors import FieldlrError
-from fieldlr.linears import LINEARS
-from fieldlr.presets import FitOptions, field_config
+from fieldlr.nn.linears import LINEARS
 from fieldlr.runs import Run, open_run
-from fieldlr.tasks import Task
-from fieldlr.training import FitConfig
+from fieldlr.training.loop import FitConfig
+from fieldlr.training.presets import FitOptions, field_config
+from fieldlr.training.tasks import Task
 
 NARROW = "narrow full"
 

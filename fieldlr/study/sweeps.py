@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.errors import FieldlrError
-from fieldlr.presets import FitOptions
-from fieldlr.runs import read_json, write_json
 from fieldlr.study.sweep import Sweep, another_study
-from fieldlr.training import FitConfig
+from fieldlr.system.json import read_json, write_json
+from fieldlr.training.loop import FitConfig
+from fieldlr.training.presets import FitOptions
 
 FILE = Path("fits", "sweeps.json")  # beside the curves it would look like one
 

@@ -1,4 +1,4 @@
-"""Surfaces: a function of space to the triangles of one of its level sets."""
+"""A field to triangles: level sets, coarse to fine."""
 
 from fieldlr.surface.cleaning import (
     decimate,

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Similarity
-from fieldlr.triangles import TriangleMesh, connected_parts
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.triangles import TriangleMesh, connected_parts
 
 
 def largest_component(mesh: TriangleMesh) -> TriangleMesh:

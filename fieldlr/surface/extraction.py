@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldlr.geometry import Aabb
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.surface.lattice import Lattice, Level, Sampler
 from fieldlr.surface.marching import march
 from fieldlr.surface.refinement import coarsest_stride, dense_slabs, refined_slabs
-from fieldlr.triangles import TriangleMesh
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.execution import in_parts
-from fieldlr.geometry import Aabb, Vector
+from fieldlr.geometry.boxes import Aabb, Vector
+from fieldlr.nn.execution import in_parts
 
 Level = Callable[[Tensor], Tensor]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldlr.batch import Batch, read_manifest
-from fieldlr.workers import carry_out
+from fieldlr.jobs.workers import carry_out
 
 
 def solid(shift: int = 0, size: int = 24) -> np.ndarray:

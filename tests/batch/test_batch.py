@@ -15,8 +15,8 @@ import pytest
 from fieldlr import codec
 from fieldlr.batch import Batch, read_manifest
 from fieldlr.errors import FieldlrError
-from fieldlr.files import lock
 from fieldlr.runs import open_run
+from fieldlr.system.files import lock
 
 PATIENCE_SECONDS = 300.0
 QUICK = "{width: 16, steps: 30, resolution: 24, seed: 1}"
@@ -270,7 +270,7 @@ def test_a_full_disk_loses_nothing_that_was_done(shapes, batch_of, disk, tmp_pat
 
 
 def test_a_lock_is_gone_with_its_process(tmp_path):
-    script = "import sys, time\nfrom pathlib import Path\nfrom fieldlr.files import lock\n"
+    script = "import sys, time\nfrom pathlib import Path\nfrom fieldlr.system.files import lock\n"
     script += "with lock(Path(sys.argv[1])) as held:\n    print(held, flush=True)\n"
     script += "    time.sleep(60)\n"
     words = [sys.executable, "-c", script, str(tmp_path / "lock")]

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs.workers import Work
 from fieldlr.runs import open_run
-from fieldlr.workers import Work
 
 pytest.importorskip("distributed", reason="needs fieldlr[cluster]")
-from fieldlr.workers.cluster import carry_out_on
+from fieldlr.jobs.workers.cluster import carry_out_on
 
 QUICK = "{width: 16, steps: 30, outputs: [compress]}"
 
@@ -108,7 +108,7 @@ def test_three_items_over_two_workers(shapes, batch_of, cluster, tmp_path):
 
 
 def test_no_scheduler_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("fieldlr.workers.cluster.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("fieldlr.jobs.workers.cluster.CONNECT_SECONDS", 1.0)
     works = [Work("x", "fieldlr.batch.child", {})]
     for address in ("tcp://127.0.0.1:9", "not an address"):
         with pytest.raises(FieldlrError, match="no Dask scheduler answers"):

@@ -8,8 +8,8 @@ import pytest
 from fieldlr.batch import read_manifest
 from fieldlr.batch.keys import KEYS
 from fieldlr.batch.outputs import OUTPUTS
+from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.examples import example
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ pytest.importorskip("distributed", reason="needs fieldlr[cluster]")
 pytest.importorskip("dask_jobqueue", reason="needs pip install dask-jobqueue")
 from dask_jobqueue import SLURMCluster
 
-from fieldlr.workers.cluster import carry_out_on
+from fieldlr.jobs.workers.cluster import carry_out_on
 
 
 @pytest.fixture

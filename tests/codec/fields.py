@@ -4,15 +4,17 @@ import math
 
 import torch
 
-from fieldlr.activations import Gaussian, Relu, Sine
-from fieldlr.cameras import Cameras
 from fieldlr.codec import About
-from fieldlr.encodings import DenseGrid, Frequency, HashGrid, Identity
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
-from fieldlr.geometry import Aabb, Similarity, Space
-from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.activations import Gaussian, Relu, Sine
+from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid, Identity
+from fieldlr.nn.linears import Full, LowRank, SineLowRank
 
 FULL, IDENTITY, FREQUENCY, GAUSSIAN = Full(), Identity(), Frequency(2), Gaussian()
 LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5))

@@ -9,12 +9,13 @@ from fieldlr import codec
 from fieldlr.codec import choice, sensitivity, steps
 from fieldlr.codec.cells import EMPTY_DENSITY, ask
 from fieldlr.codec.units import hidden_layers, sort_units
-from fieldlr.encodings import DenseGrid, Frequency, HashGrid
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid
+from fieldlr.nn.linears import SineLowRank
 from tests.codec import fields
 
 

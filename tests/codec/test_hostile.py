@@ -9,9 +9,9 @@ import torch
 
 from fieldlr import codec
 from fieldlr.codec import cells
-from fieldlr.encodings import DenseGrid, Frequency
 from fieldlr.errors import FieldlrError
-from fieldlr.linears import SineLowRank
+from fieldlr.nn.encodings import DenseGrid, Frequency
+from fieldlr.nn.linears import SineLowRank
 from tests.codec import fields
 
 CASES = 400  # of each kind and file

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from fieldlr.cameras import Cameras
 from fieldlr.data.diagnosis import camera_lines, diagnose, drawing
 from fieldlr.data.scene import Scene
-from fieldlr.geometry import Aabb, Similarity, Space
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
 from fieldlr.pictures.viewer import write_viewer
 
 CUBE = Aabb((-1.0,) * 3, (1.0,) * 3)

@@ -19,9 +19,9 @@ from PIL import Image
 
 from benchmarks.fuzz import seeds
 from benchmarks.fuzz.targets import write
-from fieldlr.checking import check
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
+from fieldlr.runs.checking import check
 
 SECONDS = 10.0
 

@@ -11,8 +11,8 @@ from fieldlr.data import winding
 from fieldlr.data.mesh import SUFFIXES, can_read, read, read_triangles
 from fieldlr.data.voxels import grid_around, solid
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.triangles import TriangleMesh, voxelise
 from fieldlr.metrics.shape import iou
-from fieldlr.triangles import TriangleMesh, voxelise
 
 
 @pytest.fixture

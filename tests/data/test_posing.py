@@ -16,14 +16,14 @@ import pytest
 import torch
 from PIL import Image
 
-from fieldlr.cameras import Cameras
 from fieldlr.data import llff, open_source, posing, transforms
+from fieldlr.data.examples import example
 from fieldlr.data.picture_folder import EXHAUSTIVE_PHOTOS
 from fieldlr.data.posing import find_poses
 from fieldlr.data.scene import Capture, Split
 from fieldlr.data.structure import find_structure
 from fieldlr.errors import FieldlrError
-from fieldlr.examples import example
+from fieldlr.geometry.cameras import Cameras
 
 SHELF = example("shelf")
 needs_pycolmap = pytest.mark.skipif(

@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fieldlr.cameras import Cameras
 from fieldlr.data import transforms
 from fieldlr.data.transforms_file import write_transforms
+from fieldlr.geometry.cameras import Cameras
 
 
 def scene(folder, model="perspective", lenses=1):

@@ -9,7 +9,7 @@ import torch
 
 from fieldlr.data.volume import can_read, make_volume, read
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb
+from fieldlr.geometry.boxes import Aabb
 
 
 @pytest.fixture

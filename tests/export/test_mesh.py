@@ -8,7 +8,7 @@ import trimesh
 from fieldlr.errors import FieldlrError
 from fieldlr.export import EXPORTERS, write_mesh
 from fieldlr.export.mesh import vertex_normals
-from fieldlr.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from fieldlr.encodings import Frequency
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
-from fieldlr.fields.mlp import Mlp
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.geometry import Aabb, Space
-from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.encodings import Frequency
+from fieldlr.nn.linears import Full, LowRank, SineLowRank
+from fieldlr.nn.mlp import Mlp
 
 SPACE = Space("box", Aabb((0.0, 0.0, 0.0), (4.0, 2.0, 1.0)))
 

@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from fieldlr.activations import Relu
-from fieldlr.encodings import DenseGrid, Frequency, Identity
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField, RadianceNerf
-from fieldlr.geometry import Aabb, Similarity, Space
-from fieldlr.linears import Full, LowRank, SineLowRank
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.activations import Relu
+from fieldlr.nn.encodings import DenseGrid, Frequency, Identity
+from fieldlr.nn.linears import Full, LowRank, SineLowRank
 
 SPACE = Space("box", Aabb((-1.0, -2.0, -1.0), (1.0, 2.0, 1.0)))
 SMALL = FieldConfig(encoding=DenseGrid(2, 2, 4, 8), activation=Relu(), width=32, depth=1)

@@ -11,7 +11,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.jobs import JobStore
 from fieldlr.jobs.processes import is_alive, start_time
 from fieldlr.jobs.store import CLAIMED
-from fieldlr.runs import write_json
+from fieldlr.system.json import write_json
 
 PATIENCE_SECONDS = 60.0
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 import trimesh
 
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.metrics.shape import closest_on_triangles, iou, surface_distances
-from fieldlr.triangles import TriangleMesh
 
 
 def sphere(radius=1.0, center=(0.0, 0.0, 0.0), turned=False) -> TriangleMesh:

@@ -3,8 +3,8 @@
 import numpy as np
 import trimesh
 
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
-from fieldlr.triangles import TriangleMesh
 
 LOOKING_DOWN = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 5]])  # from z = 5
 

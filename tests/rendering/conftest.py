@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from fieldlr.activations import Relu
-from fieldlr.cameras import Cameras
-from fieldlr.encodings import DenseGrid
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry import Aabb, Rays, Space
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rays import Rays
+from fieldlr.geometry.spaces import Space
+from fieldlr.nn.activations import Relu
+from fieldlr.nn.encodings import DenseGrid
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 SPACES = {

@@ -5,7 +5,7 @@ import torch
 
 from fieldlr.data.framing import meeting_point
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Similarity
+from fieldlr.geometry.frames import Similarity
 from fieldlr.rendering.paths import (
     orbit,
     orbit_of,

@@ -2,7 +2,8 @@
 
 import torch
 
-from fieldlr.geometry import Aabb, Space
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import (
     calmed,

@@ -8,17 +8,18 @@ import pytest
 import torch
 
 from fieldlr.data import open_source
+from fieldlr.data.examples import example
 from fieldlr.data.volume import make_volume
 from fieldlr.errors import FieldlrError
-from fieldlr.examples import example
+from fieldlr.metrics.bd import bd_figure
+from fieldlr.metrics.curve import read_curve
 from fieldlr.metrics.shape import iou
-from fieldlr.study import bd_figure, read_curve
-from fieldlr.study.classics import Search, block_grid, draco_mesh, lossless, photos
-from fieldlr.study.classics.block_grid import BlockGrid, BlockSetting, block_means
-from fieldlr.study.classics.draco_mesh import DracoMesh, DracoSetting, voxel_surface
-from fieldlr.study.classics.photos import PhotoSetting, StoredPhotos
+from fieldlr.study.baselines import Search, block_grid, draco_mesh, lossless, photos
+from fieldlr.study.baselines.block_grid import BlockGrid, BlockSetting, block_means
+from fieldlr.study.baselines.draco_mesh import DracoMesh, DracoSetting, voxel_surface
+from fieldlr.study.baselines.photos import PhotoSetting, StoredPhotos
 from fieldlr.surface.cleaning import decimate, is_watertight
-from fieldlr.tasks import OccupancyTask, RadianceTask
+from fieldlr.training.tasks import OccupancyTask, RadianceTask
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
 

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from fieldlr.metrics.bd import bd_table
+from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.pictures.curve_page import write_page
 from fieldlr.pictures.curves import draw_svg
-from fieldlr.study import RDCurve, RDPoint, bd_table
 from fieldlr.study.drawing import plot_of
 
 POINTS = tuple(

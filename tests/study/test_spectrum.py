@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fieldlr.errors import FieldlrError
-from fieldlr.linears import Full, LowRank, SineLowRank, replace
+from fieldlr.nn.linears import Full, LowRank, SineLowRank, replace
 from fieldlr.study.spectrum import FUNCTIONS, Spectrum, layer_spectra
 
 

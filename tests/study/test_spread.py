@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fieldlr.errors import FieldlrError
-from fieldlr.presets import FitOptions
+from fieldlr.jobs.workers import carry_out
 from fieldlr.study import Study, Sweep
-from fieldlr.workers import carry_out
+from fieldlr.training.presets import FitOptions
 
 BASE = FitOptions(steps=20, width=32)
 

@@ -9,12 +9,13 @@ import torch
 
 from fieldlr import codec
 from fieldlr.data import open_source
+from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.examples import example
-from fieldlr.presets import FitOptions, make_task
-from fieldlr.study import Study, Sweep, read_curve
+from fieldlr.metrics.curve import read_curve
+from fieldlr.study import Study, Sweep
 from fieldlr.study.sweep import narrow_width, plan
-from fieldlr.training import FitConfig
+from fieldlr.training.loop import FitConfig
+from fieldlr.training.presets import FitOptions, make_task
 
 BASE = FitOptions(steps=20, preset="quick")
 SMALL = FitOptions(steps=20, preset="quick", width=24, depth=1)

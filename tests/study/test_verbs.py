@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from fieldlr.cli.verbs import VERBS
 from fieldlr.errors import FieldlrError
-from fieldlr.study import RDCurve, RDPoint, write_curve
-from fieldlr.training import FitConfig
-from fieldlr.verbs import VERBS
+from fieldlr.metrics.curve import RDCurve, RDPoint, write_curve
+from fieldlr.training.loop import FitConfig
 
 
 @pytest.fixture(scope="module")

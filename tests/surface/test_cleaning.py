@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb, Similarity
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.surface import (
     decimate,
     euler_number,
@@ -12,7 +14,6 @@ from fieldlr.surface import (
     largest_component,
     transform,
 )
-from fieldlr.triangles import TriangleMesh
 
 
 @pytest.fixture(scope="module")

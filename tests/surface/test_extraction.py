@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry import Aabb
+from fieldlr.geometry.boxes import Aabb
 from fieldlr.surface import euler_number, extract, is_watertight, refinement
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))

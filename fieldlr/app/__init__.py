@@ -1,0 +1,1 @@
+"""The web app: functions on a workspace, their layout in Gradio, its server."""

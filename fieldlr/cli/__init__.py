@@ -1,0 +1,1 @@
+"""The command line: progress, the demo, the report on the machine."""

@@ -1,0 +1,34 @@
+"""check: is the data all right?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldlr.cli.verbs.verb import Source, Verb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Verb):
+    """Reads a source, says whether it is all right, and trains nothing.
+
+    Example: fieldlr check scenes/windmill --html cameras.html
+    """
+
+    source: Source
+    html: Path | None = None
+    """Draws the cameras, or the shape, in a file for the browser."""
+    downscale: int | None = None
+    """Divides the size of photos."""
+    grid: int | None = None
+    """Voxels along the longest edge of a mesh (512)."""
+
+    def run(self) -> dict[str, Any]:
+        from fieldlr.data import open_source
+        from fieldlr.runs.checking import check, draw
+
+        source = open_source(self.source, self.downscale, self.grid)
+        if self.html is not None:
+            draw(source, self.html)
+        return check(source)

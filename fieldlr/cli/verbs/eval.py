@@ -1,0 +1,30 @@
+"""eval: how good is it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldlr.cli.verbs.verb import RunFolder, Verb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eval(Verb):
+    """Evaluates a run in full against its source.
+
+    Example: fieldlr eval vase-run --json
+    """
+
+    target: RunFolder
+    source: Path | None = None
+    """Where the source is now, if it has moved."""
+    resolution: int = 256
+    """Samples along the longest edge of the mesh that is judged, for shapes."""
+
+    def run(self) -> dict[str, Any]:
+        from fieldlr.runs import open_run
+        from fieldlr.runs.pipeline import evaluate
+
+        self.say("evaluating")
+        return evaluate(open_run(self.target), self.source, self.resolution)

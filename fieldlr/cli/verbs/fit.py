@@ -1,0 +1,65 @@
+"""fit: train a field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fieldlr.cli.verbs.training import Training
+from fieldlr.cli.verbs.verb import Out, Source, Stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Training):
+    """Trains a field on photos, a mesh or a volume.
+
+    Example: fieldlr fit meshes/vase.ply --out vase-run --backbone sine-low-rank --rank 5
+    """
+
+    source: Source
+    out: Out
+    """The run folder to make."""
+    backbone: Literal["full", "low-rank", "sine-low-rank"] | None = None
+    """What the layers store: W (the default), U V^T, or sin(omega U V^T) / g."""
+    rank: int | None = None
+    """Columns of U and V."""
+    seed: int | None = None
+    """Of every random number (0)."""
+    resume: bool = False
+    """Goes on with the run in --out as if it had never stopped."""
+    preview: bool = False
+    """Writes pictures of the field as it grows: preview.png in the run."""
+
+    def run(self) -> dict[str, Any]:
+        from fieldlr.cli.progress import shown
+        from fieldlr.runs.pipeline import Reconstruction
+        from fieldlr.runs.previews import Previews
+        from fieldlr.system.stopping import stop_requests
+
+        with stop_requests() as stop:
+            where = self.surroundings()
+            fit = Reconstruction(self.source, self.out, self.options(), resume=self.resume, **where)
+            for warning in fit.source.content.warnings:
+                self.say(f"note: {warning}")
+            self.say(
+                f"training {fit.state.field.num_parameters:,} parameters on {fit.state.device}"
+            )
+            previews = Previews(fit) if self.preview else None
+            for _ in shown(fit.reports(), fit.task.quality_name, self.quiet):
+                if previews is not None:
+                    previews.look()
+                if stop.requested:
+                    return self._stop(fit)
+            self.say("evaluating")
+            results = fit.finish()
+            if previews is not None:
+                previews.last()
+            return results
+
+    def _stop(self, fit) -> dict[str, Any]:
+        fit.checkpoint()
+        raise Stopped(
+            f"stopped at step {fit.state.step}; what is trained is in {self.out}. Go on with the "
+            "same command and --resume.",
+            {"run": str(self.out), "steps": fit.state.step, "seconds": fit.state.seconds},
+        )

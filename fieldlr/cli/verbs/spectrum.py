@@ -1,0 +1,65 @@
+"""spectrum: how many directions does each layer use?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fieldlr.cli.verbs.verb import RunFolder, Verb
+
+PICTURES = (".svg", ".png", ".pdf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum(Verb):
+    """Singular values, rank and stable rank of every layer of a run.
+
+    Example: fieldlr spectrum vase-run --out spectrum.svg
+    """
+
+    target: RunFolder
+    out: Path | None = None
+    """A picture of them: .svg, .png or .pdf."""
+    fresh: bool = False
+    """Of the same network before its training."""
+    function: Literal["sine", "relu", "sigmoid", "tanh", "identity"] | None = None
+    """Looks at factorised layers with another function in the place of the sine."""
+
+    def run(self) -> dict[str, Any]:
+        from fieldlr.errors import FieldlrError
+        from fieldlr.runs import open_run
+        from fieldlr.study.spectrum import layer_spectra
+
+        if self.out is not None and self.out.suffix not in PICTURES:
+            raise FieldlrError(f"--out is a picture, {' or '.join(PICTURES)}; got {self.out}.")
+        if self.out is not None:
+            from fieldlr.pictures.curves import check_plotting
+
+            check_plotting()
+        run = open_run(self.target)
+        spectra = layer_spectra(
+            run.fresh_field() if self.fresh else run.load_field(), self.function
+        )
+        if self.out is not None:
+            from fieldlr.pictures.spectra import draw_spectra
+
+            layers = [
+                (
+                    f"{s.name.removeprefix('mlp.')} (stable rank {s.stable_rank:.1f})",
+                    s.singular_values.numpy(),
+                    s.weight.numpy(),
+                )
+                for s in spectra
+            ]
+            draw_spectra(layers, self.out, f"spectra of {run.folder.name}")
+        return {"run": str(self.target), "layers": [s.to_json() for s in spectra]}
+
+    def text(self, result: dict[str, Any]) -> str:
+        lines = [f"{'layer':>24}  {'shape':>11}  {'rank':>5}  stable rank"]
+        for layer in result["layers"]:
+            shape = " x ".join(map(str, layer["shape"]))
+            lines.append(
+                f"{layer['layer']:>24}  {shape:>11}  {layer['rank']:>5}  {layer['stable_rank']:.2f}"
+            )
+        return "\n".join(lines)

@@ -1,0 +1,39 @@
+"""Frames: how internal coordinates become the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fieldlr.geometry.boxes import Vector
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x -> scale * rotation @ x + translation; a field's `frame` leads to the user's space."""
+
+    rotation: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    scale: float = 1.0
+    translation: Vector = (0.0, 0.0, 0.0)
+
+    def apply(self, points: Tensor) -> Tensor:
+        """Points (..., 3) to points (..., 3)."""
+        rotation = points.new_tensor(self.rotation)
+        return self.scale * points @ rotation.T + points.new_tensor(self.translation)
+
+    def apply_poses(self, camera_to_world: Tensor) -> Tensor:
+        """Poses (..., 3, 4) to poses (..., 3, 4): positions are mapped, axes only rotated."""
+        rotation = camera_to_world.new_tensor(self.rotation)
+        positions = self.apply(camera_to_world[..., :, 3])
+        return torch.cat([rotation @ camera_to_world[..., :3], positions[..., None]], -1)
+
+    def inverse(self) -> Similarity:
+        rotation = torch.tensor(self.rotation, dtype=torch.float64).T
+        translation = -rotation @ torch.tensor(self.translation, dtype=torch.float64) / self.scale
+        return Similarity(
+            tuple(tuple(row) for row in rotation.tolist()),
+            1.0 / self.scale,
+            tuple(translation.tolist()),
+        )

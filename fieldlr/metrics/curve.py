@@ -1,0 +1,200 @@
+"""Rate-distortion curves: what each stored byte or number buys, and their file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fieldlr.errors import FieldlrError
+from fieldlr.system.files import replacing
+from fieldlr.system.version import __version__
+
+Rate = Literal["bytes", "params"]
+MEASURES = ("psnr_db", "iou")
+
+
+@dataclass(frozen=True)
+class RDPoint:
+    """One fit: what it costs and what it is worth. Fits of one `point` differ in the seed alone."""
+
+    point: str
+    num_bytes: int
+    num_parameters: int | None  # None for what is no network
+    figure: float  # PSNR in dB, or IoU
+    seed: int
+    file: str = ""  # what was decoded for it, seen from the folder of the curve's file
+
+    def rate(self, rate: Rate) -> int | None:
+        return self.num_bytes if rate == "bytes" else self.num_parameters
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The fits of one point, averaged over the seeds."""
+
+    label: str
+    fits: tuple[RDPoint, ...]
+    rate: float  # the geometric mean
+    quality: float  # dB
+
+
+@dataclass(frozen=True)
+class RDCurve:
+    """Fits of one kind at several rates, cheapest first."""
+
+    name: str
+    measure: str  # what `figure` is: psnr_db or iou
+    points: tuple[RDPoint, ...]
+    description: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.measure not in MEASURES:
+            raise FieldlrError(f"a curve measures psnr_db or iou; {self.name} has {self.measure}.")
+        for point in self.points:
+            rates = (point.num_bytes, 1 if point.num_parameters is None else point.num_parameters)
+            sound = all(0 < rate < 1 << 63 for rate in rates)
+            in_range = math.isfinite(point.figure) and (
+                self.measure == "psnr_db" or 0.0 <= point.figure <= 1.0
+            )
+            if not (sound and in_range):
+                raise FieldlrError(
+                    f"{self.name}: {point.point} has {point.num_bytes} bytes, "
+                    f"{point.num_parameters} parameters and {self.measure} {point.figure}. A rate "
+                    "is above 0 and a quality a number. Measure it again."
+                )
+        ordered = sorted(self.points, key=lambda p: (p.num_bytes, p.num_parameters or 0, p.seed))
+        object.__setattr__(self, "points", tuple(ordered))
+
+    @property
+    def file_name(self) -> str:
+        """Of its JSON: the name in small letters, digits and dashes."""
+        words = "".join(c if c.isalnum() or c in "-." else " " for c in self.name.lower())
+        return f"{'-'.join(words.split()) or 'curve'}.json"
+
+    @property
+    def only_bits(self) -> float | None:
+        """The bits of a number, of a curve that is part of one over several."""
+        return self.config.get("only_bits")
+
+    @property
+    def is_context(self) -> bool:
+        """Whether it measures something else, and is shown beside the others, not against them."""
+        return bool(self.config.get("context"))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is lost: it is then above every other curve, at whatever rate."""
+        perfect = all(point.figure == 1.0 for point in self.points)
+        return self.measure == "iou" and bool(self.points) and perfect
+
+    def has(self, rate: Rate) -> bool:
+        """Whether all its points have such a rate."""
+        return all(point.rate(rate) is not None for point in self.points)
+
+    def quality(self, point: RDPoint) -> float:
+        """dB: the PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
+        if self.measure == "psnr_db":
+            return point.figure
+        return -10.0 * math.log10(max(1.0 - point.figure, 1e-9))
+
+    def named(self, label: str) -> str:
+        """A point in words: low-rank k=5; `full`, whose only point is itself, once."""
+        return label if label.startswith(self.name) else f"{self.name} {label}"
+
+    def groups(self) -> Iterator[tuple[str, list[RDPoint]]]:
+        """(label, its fits), cheapest first."""
+        labels = dict.fromkeys(point.point for point in self.points)
+        for label in labels:
+            yield label, [point for point in self.points if point.point == label]
+
+    def front(self, rate: Rate) -> tuple[list[Spot], list[Spot]]:
+        """(its Pareto front, what is not on it), cheapest first, seeds averaged.
+
+        Off the front is what costs more than another point and gives no more.
+        """
+        spots = list(self._spots(rate))
+        rates, qualities = np.array([[s.rate, s.quality] for s in spots]).reshape(-1, 2).T
+        kept = on_front(rates, qualities).tolist()
+        return [spots[i] for i in kept], [s for i, s in enumerate(spots) if i not in kept]
+
+    def _spots(self, rate: Rate) -> Iterator[Spot]:
+        if not self.has(rate):
+            raise FieldlrError(
+                f"{self.name} is no network and has no parameters. Compare it by bytes: "
+                "--rate bytes."
+            )
+        for label, fits in self.groups():
+            mean_log = sum(math.log10(p.rate(rate)) for p in fits) / len(fits)
+            quality = sum(self.quality(p) for p in fits) / len(fits)
+            yield Spot(label, tuple(fits), 10.0**mean_log, quality)
+
+
+def on_front(rates: np.ndarray, qualities: np.ndarray) -> np.ndarray:
+    """Indices of the Pareto front, cheapest first: nothing as cheap is as good, but itself."""
+    order = np.lexsort([-qualities, rates])
+    sorted_qualities = qualities[order]
+    best_before = np.maximum.accumulate(np.append(-np.inf, sorted_qualities))[:-1]
+    return order[sorted_qualities > best_before]
+
+
+def write_curve(curve: RDCurve, path: Path) -> None:
+    """A result in the shape that CompressAI's tools read: lists of equal length."""
+    columns = {
+        "point": [p.point for p in curve.points],
+        "bytes": [p.num_bytes for p in curve.points],
+        "params": [p.num_parameters for p in curve.points],
+        curve.measure: [p.figure for p in curve.points],
+        "seed": [p.seed for p in curve.points],
+    }
+    if any(p.file for p in curve.points):
+        columns["file"] = [p.file for p in curve.points]
+    content = {
+        "name": curve.name,
+        "description": curve.description,
+        "results": columns,
+        "config": curve.config,
+        "version": __version__,
+    }
+    with replacing(path) as place:
+        place.write_text(json.dumps(content, indent=1))
+
+
+def read_curve(path: Path) -> RDCurve:
+    """What `write_curve` wrote; FieldlrError names what is wrong with anything else."""
+    try:
+        content = json.loads(Path(path).read_text())
+        columns = content["results"]
+        (measure,) = [name for name in MEASURES if name in columns]
+        names = ("point", "bytes", "params", measure, "seed")
+        files = columns.get("file", [""] * len(columns["point"]))
+        rows = list(zip(*(columns[name] for name in names), files, strict=True))
+        points = [
+            RDPoint(
+                str(label),
+                int(size),
+                None if numbers is None else int(numbers),
+                float(figure),
+                int(seed),
+                str(file),
+            )
+            for label, size, numbers, figure, seed, file in rows
+        ]
+        about = str(content.get("description", "")), dict(content.get("config") or {})
+        return RDCurve(str(content["name"]), measure, tuple(points), *about)
+    except OSError as error:
+        raise FieldlrError(
+            f"{path} cannot be read: {error.strerror}. Give a curve's .json."
+        ) from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise FieldlrError(
+            f"{path} is not a curve ({type(error).__name__}: {error}). A curve is JSON with `name` "
+            "and `results`: lists of equal length named point, bytes, params, seed, and psnr_db or "
+            "iou."
+        ) from None

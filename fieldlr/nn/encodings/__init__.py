@@ -1,0 +1,19 @@
+"""Encodings: what a point becomes before it enters an MLP.
+
+A value of ENCODINGS is at once the config, the command line's choice, the tag in a file and the
+factory: `Frequency(10).build(3)` is an `nn.Module` from (N, 3) in [-1, 1] to (N, out_features).
+"""
+
+from fieldlr.nn.encodings.dense_grid import DenseGrid as DenseGrid
+from fieldlr.nn.encodings.frequency import Frequency as Frequency
+from fieldlr.nn.encodings.hash_grid import HashGrid as HashGrid
+from fieldlr.nn.encodings.identity import Identity as Identity
+from fieldlr.nn.encodings.spherical import spherical_harmonics as spherical_harmonics
+
+EncodingConfig = Identity | Frequency | DenseGrid | HashGrid
+ENCODINGS = {
+    "identity": Identity,
+    "frequency": Frequency,
+    "hash-grid": HashGrid,
+    "dense-grid": DenseGrid,
+}

@@ -1,0 +1,72 @@
+"""A pyramid of dense grids: the hash grid's counterpart on a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fieldlr.nn.encodings.interpolation import CORNERS, GridEncoding, check_levels, geometric
+
+
+@dataclass(frozen=True)
+class DenseGrid:
+    """Features at the nodes of grids of growing resolution, read trilinearly and put end to end.
+
+    Resolutions (nodes along an edge of the cube) grow geometrically from the coarsest to the
+    finest, as in Müller et al. 2022, equation 2; without hashing there are no collisions, and
+    neighbouring points read neighbouring memory.
+    """
+
+    num_levels: int = 4
+    num_channels: int = 4
+    coarsest: int = 16
+    finest: int = 96
+
+    def __post_init__(self):
+        sizes = self.num_levels, self.num_channels, self.coarsest, self.finest
+        check_levels("dense grid", *sizes)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Nodes along an edge, per level."""
+        return geometric(self.num_levels, self.coarsest, self.finest)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Table rows, per level."""
+        return tuple(nodes**3 for nodes in self.resolutions)
+
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+        return DenseGridEncoding(self, generator)
+
+    def num_parameters(self, in_features: int = 3) -> int:
+        return self.num_channels * sum(self.rows)
+
+
+class DenseGridEncoding(GridEncoding):
+    """One table row per node, x fastest, level after level."""
+
+    def __init__(self, config: DenseGrid, generator: torch.Generator | None):
+        super().__init__(
+            config.num_levels, config.num_channels, sum(config.rows), generator=generator
+        )
+        self.config = config
+        # int32 halves the traffic of the indices; a table stays far below 2^31 rows.
+        nodes = torch.tensor(config.resolutions, dtype=torch.int32)
+        sizes = nodes**3
+        x, y, z = torch.tensor(CORNERS, dtype=torch.int32).T
+        steps = x + nodes[:, None] * (y + nodes[:, None] * z)
+        self.register_buffer("nodes", nodes, persistent=False)
+        self.register_buffer("first_row", sizes.cumsum(0).int() - sizes, persistent=False)
+        self.register_buffer("steps", steps.int(), persistent=False)
+
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        last = (self.nodes - 1).to(points.dtype)
+        unit = (points.T.clamp(-1.0, 1.0) + 1.0).contiguous()
+        position = unit[:, :, None] * (0.5 * last)
+        cell = torch.minimum(position.detach().floor(), last - 1.0)
+        x, y, z = cell.int().unbind(0)
+        corner = self.first_row + x + self.nodes * (y + self.nodes * z)
+        return corner[..., None] + self.steps, self.trilinear(position - cell)

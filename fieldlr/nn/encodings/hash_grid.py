@@ -1,0 +1,84 @@
+"""The multi-resolution hash grid of instant-ngp, in plain torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings.interpolation import CORNERS, GridEncoding, check_levels, geometric
+
+# Müller et al. 2022, equation 4: h(x, y, z) = (x * 1) xor (y * p2) xor (z * p3) mod T.
+PRIMES = (1, 2_654_435_761, 805_459_861)
+
+
+@dataclass(frozen=True)
+class HashGrid:
+    """Grids of growing resolution whose nodes share at most 2^log2_table_size rows a level.
+
+    A level whose nodes all fit stores them one by one, a finer one by their hash (Müller et al.
+    2022, "Instant neural graphics primitives", section 3).
+    """
+
+    num_levels: int = 8
+    num_channels: int = 2
+    coarsest: int = 16
+    finest: int = 256
+    log2_table_size: int = 17
+
+    def __post_init__(self):
+        sizes = self.num_levels, self.num_channels, self.coarsest, self.finest
+        check_levels("hash grid", *sizes)
+        if not 4 <= self.log2_table_size <= 24:
+            raise FieldlrError(
+                "A hash grid's table holds 2^4 to 2^24 rows a level; got "
+                f"2^{self.log2_table_size}. Use a log2_table_size of 14 to 19."
+            )
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Nodes along an edge, per level."""
+        return geometric(self.num_levels, self.coarsest, self.finest)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Table rows, per level."""
+        return tuple(min(nodes**3, 2**self.log2_table_size) for nodes in self.resolutions)
+
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+        return HashGridEncoding(self, generator)
+
+    def num_parameters(self, in_features: int = 3) -> int:
+        return self.num_channels * sum(self.rows)
+
+
+class HashGridEncoding(GridEncoding):
+    """One table row per node where they fit, else per hash, level after level."""
+
+    def __init__(self, config: HashGrid, generator: torch.Generator | None):
+        super().__init__(
+            config.num_levels, config.num_channels, sum(config.rows), generator=generator
+        )
+        self.config = config
+        self.register_buffer("offsets", torch.tensor(CORNERS).T.clone(), persistent=False)
+
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        nodes = torch.tensor(self.config.resolutions, device=points.device)
+        position = (points.T[:, :, None].clamp(-1.0, 1.0) + 1.0) * (0.5 * (nodes - 1))
+        cell = torch.minimum(position.detach().floor(), (nodes - 2).to(position.dtype))
+        corner = cell.long()[..., None] + self.offsets[:, None, None]
+        indices, first = [], 0
+        for level, rows in enumerate(self.config.rows):
+            indices.append(first + _rows_of(corner[:, :, level], int(nodes[level]), rows))
+            first += rows
+        return torch.stack(indices, 1).int(), self.trilinear(position - cell)
+
+
+def _rows_of(corner: Tensor, nodes: int, rows: int) -> Tensor:
+    """Rows (N, 8), below `rows`, of integer nodes (3, N, 8) of one level."""
+    x, y, z = corner
+    if rows == nodes**3:
+        return x + nodes * (y + nodes * z)
+    return (x * PRIMES[0] ^ y * PRIMES[1] ^ z * PRIMES[2]) & (rows - 1)

@@ -1,0 +1,256 @@
+"""How a batch goes through the layers of an MLP: number format, chunks, hand-written passes.
+
+Rows go through all layers in chunks whose activations stay in the caches. Where the processor
+multiplies bfloat16 fast, a training pass runs in it, with float32 masters: weights are rounded on
+the way in, gradients come out in float32. The backward pass is written out, so that element-wise
+work is done in place and a scale never costs a pass of its own (see `activations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from fieldlr.nn.execution import fused
+from fieldlr.nn.execution.layers import (
+    MAX_SPLIT_FEATURES,
+    Layer,
+    LossOfRows,
+    fast_format,
+    with_gradients,
+)
+
+# 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
+CHUNK_ROWS = 4096
+# A GPU wants few and large products: this many rows of 256 bfloat16 numbers are 128 MiB.
+GPU_CHUNK_ROWS = 1 << 18
+
+
+def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """The rows x (N, in) through the layers: (N, out), in x's own format.
+
+    Differentiable in x and in every weight and bias. `dtype` is the format of the products:
+    by default the fast one where gradients are wanted, x's own where they are not, so that what
+    is evaluated is what the stored numbers say.
+    """
+    if dtype is None:
+        fast = torch.is_grad_enabled() and x.dtype == torch.float32
+        dtype = fast_format(x.device.type) if fast else x.dtype
+    if fused.takes(layers, x, dtype):
+        return fused.run(layers, x)
+    # Within a Function neither tells whether a backward pass can follow.
+    return _RunLayers.apply(x, layers, dtype, torch.is_grad_enabled(), *_tensors(layers))
+
+
+def layers_loss(
+    layers: list[Layer],
+    x: Tensor,
+    loss_of_rows: LossOfRows,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """A sum of losses over rows x (N, in), forward and backward a chunk at a time.
+
+    A chunk never leaves the caches between its two passes.
+    """
+    dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
+    if fused.takes(layers, x, dtype):
+        return fused.loss(layers, x, loss_of_rows)
+    with torch.no_grad():
+        stack = _Stack(layers, dtype, _must_split(x, dtype))
+        sums = _Sums(layers)
+        total = x.new_zeros(())
+        for rows in chunks(x):
+            kept = []
+            y = stack.forward(x[rows], kept)
+            loss, grad = loss_of_rows(y.to(x.dtype), rows)
+            total += loss
+            stack.backward(grad.to(dtype, copy=True), kept, x[rows], sums, want_x=False)
+        gradients = sums.finished()
+    return with_gradients(total, _tensors(layers), gradients)
+
+
+@torch.no_grad()
+def layer_passes(
+    layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None
+) -> Iterator[tuple[slice, Tensor, list[tuple[Tensor, Tensor]]]]:
+    """(rows, y, passes) of each chunk of x (N, in), for layers with one output.
+
+    A pass is, for each layer, what goes in (M, in) and the derivatives of y by weight h + bias
+    (M, out), in the format of the products.
+    """
+    dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
+    stack = _Stack(layers, dtype, _must_split(x, dtype))
+    for rows in chunks(x):
+        kept, passes = [], _Passes(layers)
+        y = stack.forward(x[rows], kept)
+        stack.backward(torch.ones_like(y), kept, x[rows], passes, want_x=False)
+        yield rows, y[:, 0].to(x.dtype), passes.layers
+
+
+class _Stack:
+    """The layers in the format of the products, with the scales of the activations folded in."""
+
+    def __init__(self, layers: list[Layer], dtype: torch.dtype, split: bool):
+        self.layers, self.dtype, self.split = layers, dtype, split
+        self.weights, self.biases, self.backward_weights = [], [], []
+        for layer in layers:
+            scale, slope = _scales(layer)
+            weight = layer.weight.detach() * scale
+            bias = None if layer.bias is None else layer.bias.detach() * scale
+            self.weights.append(weight.to(dtype))
+            self.biases.append(None if bias is None else bias.to(dtype))
+            self.backward_weights.append((weight * slope).to(dtype))
+        if split:
+            first = layers[0].weight.detach() * _scales(layers[0])[0]
+            self.weights[0] = _split_weight(first, dtype)
+
+    def forward(self, x: Tensor, keep: list | None) -> Tensor:
+        """Rows (M, in) to (M, out); what the backward pass needs is appended to `keep`."""
+        source = x.to(self.dtype)
+        h = _split_rows(x, self.dtype) if self.split else source
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            u = _affine(h, source if layer.skip else None, weight, bias)
+            activation = layer.activation
+            out = u if activation is None else activation.forward(u)
+            if keep is not None:
+                keep.append((h, u, out))
+            h = out
+        return h
+
+    def backward(self, grad: Tensor, kept: list, x: Tensor, sums: _Sums, want_x: bool):
+        """Adds the gradients of one chunk to `sums`; returns dL/dx (M, in) where wanted."""
+        source = x.to(self.dtype) if any(layer.skip for layer in self.layers) else None
+        grad_x = None
+        for index in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[index]
+            h, u, out = kept[index]
+            if layer.activation is not None:
+                grad = layer.activation.backward(grad, u, out)
+            if index == 0 and self.split:
+                h = x.to(self.dtype)
+            sums.add(index, grad, h, source if layer.skip else None)
+            if index == 0 and not want_x:
+                return None
+            back = grad @ self.backward_weights[index]
+            if layer.skip:
+                width = h.shape[1]
+                grad_x = back[:, width:] if grad_x is None else grad_x + back[:, width:]
+                back = back[:, :width].contiguous()
+            grad = back
+        return grad if grad_x is None else grad + grad_x
+
+
+class _Sums:
+    """Gradients of all weights and biases, summed over chunks in the masters' format."""
+
+    def __init__(self, layers: list[Layer]):
+        self.layers = layers
+        self.weights = [torch.zeros_like(layer.weight) for layer in layers]
+        self.biases = [None if b is None else torch.zeros_like(b) for b in (x.bias for x in layers)]
+
+    def add(self, index: int, grad: Tensor, h: Tensor, source: Tensor | None) -> None:
+        weight = self.weights[index]
+        transposed = grad.t()
+        if source is None:
+            weight += transposed @ h
+        else:
+            weight[:, : h.shape[1]] += transposed @ h
+            weight[:, h.shape[1] :] += transposed @ source
+        if self.biases[index] is not None:
+            # A product with ones: a column sum in bfloat16 would add row by row.
+            self.biases[index] += transposed @ grad.new_ones(len(grad))
+
+    def finished(self) -> list[Tensor | None]:
+        """Weight, bias, weight, bias, ... with the scales put back."""
+        result = []
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            scale, slope = _scales(layer)
+            result += [
+                weight.mul_(scale * slope),
+                None if bias is None else bias.mul_(scale * slope),
+            ]
+        return result
+
+
+class _Passes:
+    """In the place of `_Sums`: keeps what it would have multiplied and summed."""
+
+    def __init__(self, layers: list[Layer]):
+        self.scales = [_scales(layer) for layer in layers]
+        self.layers: list[tuple[Tensor, Tensor]] = [()] * len(layers)
+
+    def add(self, index: int, grad: Tensor, h: Tensor, source: Tensor | None) -> None:
+        scale, slope = self.scales[index]
+        h = h if source is None else torch.cat([h, source], 1)
+        self.layers[index] = (h, grad * (scale * slope))
+
+
+class _RunLayers(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, layers, dtype, with_grad, *tensors):
+        split = _must_split(x, dtype)
+        stack = _Stack(layers, dtype, split)
+        ctx.stack, ctx.x, ctx.kept = stack, x, []
+        needed = with_grad and any(ctx.needs_input_grad)
+        y = x.new_empty(len(x), layers[-1].weight.shape[0])
+        for rows in chunks(x):
+            keep = [] if needed else None
+            y[rows] = stack.forward(x[rows], keep)
+            ctx.kept.append(keep)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        stack, x = ctx.stack, ctx.x
+        want_x = ctx.needs_input_grad[0]
+        sums = _Sums(stack.layers)
+        grad_x = torch.empty_like(x) if want_x else None
+        for rows, kept in zip(chunks(x), ctx.kept, strict=True):
+            chunk = grad[rows].to(stack.dtype, copy=True)
+            result = stack.backward(chunk, kept, x[rows], sums, want_x)
+            if want_x:
+                grad_x[rows] = result
+        ctx.kept = None
+        return (grad_x, None, None, None, *sums.finished())
+
+
+def chunks(x: Tensor) -> list[slice]:
+    """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
+    size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
+    return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
+
+
+def _tensors(layers: list[Layer]) -> list[Tensor | None]:
+    return [t for layer in layers for t in (layer.weight, layer.bias)]
+
+
+def _scales(layer: Layer) -> tuple[float, float]:
+    if layer.activation is None:
+        return 1.0, 1.0
+    return layer.activation.scale, layer.activation.slope
+
+
+def _affine(h: Tensor, source: Tensor | None, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """[h, source] weight^T + bias without joining the two inputs."""
+    width = h.shape[1]
+    main = weight[:, :width].t()
+    u = h @ main if bias is None else torch.addmm(bias, h, main)
+    return u if source is None else u.addmm_(source, weight[:, width:].t())
+
+
+def _must_split(x: Tensor, dtype: torch.dtype) -> bool:
+    return dtype == torch.bfloat16 and x.shape[1] <= MAX_SPLIT_FEATURES
+
+
+def _split_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Coordinates as [high, high, low]: the columns that `_split_weight` multiplies."""
+    high = x.to(dtype)
+    return torch.cat([high, high, (x - high).to(dtype)], 1)
+
+
+def _split_weight(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """[high, low, high]: with `_split_rows` all of the product but the product of the two lows."""
+    high = weight.to(dtype)
+    return torch.cat([high, (weight - high).to(dtype), high], 1)

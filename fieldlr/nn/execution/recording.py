@@ -1,0 +1,73 @@
+"""A training pass recorded once on a GPU and replayed: one launch where there were a hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from fieldlr.nn.execution.layers import with_gradients
+
+WARM_UP = 3  # passes before the recorded one: libraries set themselves up in the first.
+TOLERANCE = 1e-2  # of a norm, between a replay and the pass itself
+
+
+class RecordedLoss:
+    """loss(*inputs), differentiable in `parameters`, for a loss whose launches never change.
+
+    The first call on a GPU records the forward and the backward pass as a CUDA graph; later calls
+    with inputs of the same shapes replay it. Where recording fails, or a replay at other inputs
+    differs from the pass itself, as on a processor, the loss is called as it is.
+    """
+
+    def __init__(self, loss: Callable[..., Tensor], parameters: Iterable[Tensor]):
+        self.loss, self.parameters = loss, list(parameters)
+        self.inputs: list[Tensor] | None = None  # of the recorded pass
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        if not inputs[0].is_cuda:
+            return self.loss(*inputs)
+        if self.inputs is None:
+            self.inputs = [t.clone() for t in inputs]
+            self._record()
+        shapes = [t.shape for t in inputs]
+        if self.graph is None or shapes != [t.shape for t in self.inputs]:
+            return self.loss(*inputs)
+        return with_gradients(*self._replay(inputs))
+
+    def _pass(self, inputs: Iterable[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        value = self.loss(*inputs)
+        return value.detach(), self.parameters, torch.autograd.grad(value, self.parameters)
+
+    def _record(self) -> None:
+        graph = torch.cuda.CUDAGraph()
+        aside, here = torch.cuda.Stream(), torch.cuda.current_stream()
+        aside.wait_stream(here)
+        try:
+            with torch.cuda.stream(aside):
+                for _ in range(WARM_UP):
+                    self._pass(self.inputs)
+            here.wait_stream(aside)
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                self.recorded = self._pass(self.inputs)
+        except RuntimeError:
+            return  # Something in the pass cannot be recorded.
+        self.graph = graph
+        if not self._agrees():
+            self.graph = None
+
+    def _replay(self, inputs: Iterable[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        for own, given in zip(self.inputs, inputs, strict=True):
+            own.copy_(given)
+        self.graph.replay()
+        return self.recorded
+
+    def _agrees(self) -> bool:
+        """Whether a replay gives the pass's loss and gradients, at inputs not seen before."""
+        others = [self.inputs[0].roll(1, 0), *(t.clone() for t in self.inputs[1:])]
+        value, _, gradients = self._pass(others)
+        replayed, _, found = self._replay(others)
+        pairs = zip([value, *gradients], [replayed, *found], strict=True)
+        return all(bool((b - a).norm() <= TOLERANCE * a.norm()) for a, b in pairs)

@@ -1,0 +1,34 @@
+"""Linear layers by what they store: the backbones.
+
+A value of LINEARS is at once the config, the command line's choice, the tag in a file and the
+factory: `SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that stands in for `nn.Linear`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from fieldlr.nn.linears.adapter import Adapter as Adapter
+from fieldlr.nn.linears.adapter import adapt as adapt
+from fieldlr.nn.linears.full import Full as Full
+from fieldlr.nn.linears.linear import Linear as Linear
+from fieldlr.nn.linears.low_rank import LowRank as LowRank
+from fieldlr.nn.linears.sine_low_rank import SineLowRank as SineLowRank
+
+LinearConfig = Full | LowRank | SineLowRank
+LINEARS = {"full": Full, "low-rank": LowRank, "sine-low-rank": SineLowRank}
+
+
+def replace(
+    module: nn.Module, linear: LinearConfig, generator: torch.Generator | None = None
+) -> nn.Module:
+    """Replaces, in place, every `nn.Linear` inside `module` by a fresh layer of this kind."""
+    for name, child in module.named_children():
+        if type(child) is nn.Linear:
+            size = child.in_features, child.out_features
+            layer = linear.build(*size, bias=child.bias is not None, generator=generator)
+            setattr(module, name, layer.to(child.weight.device, child.weight.dtype))
+        else:
+            replace(child, linear, generator)
+    return module

@@ -1,0 +1,98 @@
+"""A frozen layer and a small change to it: W0 + W, W of any kind of linear.
+
+With `SineLowRank` this is the paper's fine-tuning, W0 + sin(omega U V^T) / g (Ji et al. 2024,
+section 4.2), with `LowRank` it is LoRA (Hu et al. 2021).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.linears.low_rank import LowRank
+from fieldlr.nn.linears.sine_low_rank import SineLowRank
+
+
+class Adapter(nn.Module):
+    """y = (W0 + W) x + b; W0 and b are frozen, W starts at zero and is all that learns.
+
+    `merge` makes it as cheap as the layer it adapts; `unmerge` brings the very numbers of W0 back.
+    """
+
+    def __init__(
+        self,
+        base: nn.Linear,
+        linear: LowRank | SineLowRank,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        change = linear.build(base.in_features, base.out_features, bias=False, generator=generator)
+        if not hasattr(change, "U"):
+            raise FieldlrError(
+                f"rank {linear.rank} stores as much as the {base.out_features} x "
+                f"{base.in_features} layer that it would adapt. Use a lower rank."
+            )
+        self.base = base.requires_grad_(False)
+        nn.init.zeros_(change.U)  # sin(0) = 0: the adapted layer begins as the one it adapts.
+        self.change = change.to(base.weight.device, base.weight.dtype)
+        self.original: Tensor | None
+        # W0 while merged. A buffer: what is saved while merged must not be taken for the other.
+        self.register_buffer("original", None)
+
+    @property
+    def is_merged(self) -> bool:
+        return self.original is not None
+
+    def dense_weight(self) -> Tensor:
+        """W0 + W (out, in)."""
+        if self.is_merged:
+            return self.base.weight
+        return self.base.weight + self.change.dense_weight()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.is_merged:
+            return self.base(x)
+        return self.base(x) + functional.linear(x, self.change.dense_weight())
+
+    @torch.no_grad()
+    def merge(self) -> nn.Linear:
+        """Puts W0 + W into the frozen layer, and gives that layer: it stands alone."""
+        if not self.is_merged:
+            merged = self.dense_weight()
+            self.original = self.base.weight.detach().clone()
+            self.base.weight.copy_(merged)
+        return self.base
+
+    @torch.no_grad()
+    def unmerge(self) -> None:
+        """Puts W0 back, bit by bit."""
+        if self.original is not None:
+            self.base.weight.copy_(self.original)
+            self.original = None
+
+
+def adapt(
+    module: nn.Module, linear: LowRank | SineLowRank, generator: torch.Generator | None = None
+) -> nn.Module:
+    """Freezes `module` and puts an adapter, in place, around every `nn.Linear` inside it.
+
+    Gives the module, or where that is itself an `nn.Linear`, its adapter. Nothing is changed where
+    the rank is too large for one of the layers (FieldlrError).
+    """
+    places = [
+        (parent, name, Adapter(child, linear, generator))
+        for parent in module.modules()
+        if not isinstance(parent, Adapter)
+        for name, child in parent.named_children()
+        if type(child) is nn.Linear
+    ]
+    whole = Adapter(module, linear, generator) if type(module) is nn.Linear else module
+    learning = {id(p) for m in module.modules() if isinstance(m, Adapter) for p in m.parameters()}
+    for parameter in module.parameters():
+        if id(parameter) not in learning:
+            parameter.requires_grad_(False)
+    for parent, name, adapter in places:
+        setattr(parent, name, adapter)
+    return whole

@@ -1,0 +1,89 @@
+"""A multilayer perceptron whose layers are of one kind of linear: the backbone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.activations import Activation
+from fieldlr.nn.execution import Layer, run_layers
+from fieldlr.nn.linears import Full, Linear, LinearConfig
+
+
+def engine_layers(
+    linear: Linear, activation: Activation | None = None, skip: bool = False
+) -> list[Layer]:
+    """The engine's view of a linear layer: one product, or two where two factors are cheaper."""
+    *first, last = reversed(linear.factors())
+    layers = [Layer(factor, None, None, skip and i == 0) for i, factor in enumerate(first)]
+    return [*layers, Layer(last, linear.bias, activation, skip and not first)]
+
+
+class Mlp(nn.Module):
+    """in -> width, `depth` times width -> width, width -> out, activations in between.
+
+    The width x width layers are of the kind `linear`; so are the two ends with `factorise_ends`.
+    `skips` are the hidden layers (from 1) that see the input again.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        linear: LinearConfig,
+        activation: Activation,
+        width: int,
+        depth: int,
+        skips: tuple[int, ...] = (),
+        factorise_ends: bool = False,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.activation, self.skips = activation, skips
+        end = linear if factorise_ends else Full()
+        self.linears = nn.ModuleList()
+        for index in range(depth + 2):
+            inputs = in_features if index == 0 else width + in_features * (index in skips)
+            outputs = out_features if index == depth + 1 else width
+            kind = linear if 1 <= index <= depth else end
+            last = index == depth + 1
+            std = None if last else activation.weight_std(inputs, first=index == 0)
+            self.linears.append(kind.build(inputs, outputs, generator=generator, std=std))
+        if not isinstance(linear, Full) and all(is_dense(layer) for layer in self.linears):
+            raise FieldlrError(
+                f"rank {linear.rank} stores as much as the dense layers of a network of width "
+                f"{width} and depth {depth}. Use a lower --rank, or --backbone full."
+            )
+        self._session: tuple[tuple, list[Layer]] | None = None
+
+    def layers(self) -> list[Layer]:
+        """The engine's layers; dense weights are made once a call, without gradients once ever."""
+        if torch.is_grad_enabled():
+            # A fused optimiser changes weights without raising their versions.
+            self._session = None
+            return self._materialise()
+        key = tuple((p.data_ptr(), p._version) for p in self.parameters())
+        if self._session is None or self._session[0] != key:
+            self._session = (key, self._materialise())
+        return self._session[1]
+
+    def _materialise(self) -> list[Layer]:
+        last = len(self.linears) - 1
+        return [
+            layer
+            for index, linear in enumerate(self.linears)
+            for layer in engine_layers(
+                linear, None if index == last else self.activation, index in self.skips
+            )
+        ]
+
+    def forward(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Rows (N, in) to (N, out); `dtype` as in `execution.run_layers`."""
+        return run_layers(self.layers(), x, dtype)
+
+
+def is_dense(layer: Linear) -> bool:
+    """Whether the layer stores its whole matrix."""
+    return hasattr(layer, "weight")

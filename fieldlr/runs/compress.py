@@ -1,0 +1,78 @@
+"""From a run to a .flr file: fine-tune where it is wanted, encode, write, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fieldlr import codec
+from fieldlr.errors import FieldlrError
+from fieldlr.runs import Run
+from fieldlr.runs.packed import PackedRun
+from fieldlr.runs.pipeline import SourceGone, reopen
+from fieldlr.system.json import write_whole
+from fieldlr.system.process import prepare_process
+from fieldlr.training.finetune import Finetuning
+from fieldlr.training.loop import FitConfig, FitReport
+from fieldlr.training.tasks import Task
+
+
+class Compression:
+    """A field on its way to a file: pull `reports` to fine-tune it, then `finish`.
+
+    Nothing is written before `finish`. Without `finetune` the field is rounded as it is, and the
+    source is wanted for measuring alone. A `task` that is open already saves reading it.
+    """
+
+    def __init__(
+        self,
+        run: Run | PackedRun,
+        out: Path,
+        bits: float | None = None,
+        source: Path | None = None,
+        finetune: FitConfig | None = None,
+        task: Task | None = None,
+    ):
+        prepare_process()
+        self.out = Path(out)
+        if self.out.suffix.lower() != ".flr":
+            raise FieldlrError(f"a compressed field is written as .flr; got {self.out.name}.")
+        codec.check_bits(bits)
+        self.bits, self.about, self.field = bits, run.about(), run.load_field()
+        self.task, self.note, self.tuning = None, None, None
+        try:
+            self.task = task or reopen(run, source)
+        except SourceGone as error:
+            if finetune is not None:
+                raise
+            self.note = str(error)
+        if finetune is not None:
+            self.tuning = Finetuning(self.field, self.task, finetune, bits)
+
+    def reports(self) -> Iterator[FitReport]:
+        """Fine-tunes; yields a few reports a second, and none where nothing is to be tuned."""
+        if self.tuning is not None:
+            yield from self.tuning.reports()
+
+    def finish(self) -> dict[str, Any]:
+        """Writes the file; what it costs and, where there is a source, what it is worth."""
+        field, steps = (self.field, None) if self.tuning is None else self.tuning.finish()
+        data = codec.encode(field, self.bits, self.about, steps)
+        write_whole(self.out, data)
+        numbers = self.field.num_parameters
+        result = {"out": str(self.out), "num_bytes": len(data), "num_parameters": numbers}
+        result["bits_per_number"] = 8 * len(data) / numbers
+        if self.task is None:
+            return result | {"quality_before": None, "quality_after": None, "note": self.note}
+        for name, field in (("before", self.field), ("after", codec.decode(data))):
+            result[f"quality_{name}"] = self.task.evaluate(field)[self.task.quality_name]
+        return result
+
+
+def compress(run: Run | PackedRun, out: Path, *how: Any, **more: Any) -> dict[str, Any]:
+    """Writes a run's field as a .flr file, from beginning to end. Arguments as `Compression`."""
+    compression = Compression(run, out, *how, **more)
+    for _ in compression.reports():
+        pass
+    return compression.finish()

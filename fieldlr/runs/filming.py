@@ -1,0 +1,81 @@
+"""`fieldlr render`: views along a path, written as a picture, a video or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldlr.errors import FieldlrError
+from fieldlr.export import open_video, write_depth, write_image
+from fieldlr.export.image import to_bytes
+from fieldlr.runs import Run
+from fieldlr.runs.packed import PackedRun
+from fieldlr.runs.products import View, camera_path, views
+from fieldlr.system.files import make_folder
+from fieldlr.system.process import prepare_process
+
+VIDEO_FRAMES = 60
+
+
+@dataclass(frozen=True)
+class Film:
+    """Views being written: iterate to write them; gives the files of each view."""
+
+    frames: Iterator[list[Path]]
+    total: int
+
+    def __iter__(self) -> Iterator[list[Path]]:
+        return self.frames
+
+
+def film(
+    run: Run | PackedRun,
+    out: Path,
+    path: str | None = None,
+    frames: int | None = None,
+    size: tuple[int, int] | None = None,
+    fps: float = 30.0,
+    depth_map: bool = False,
+) -> Film:
+    """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
+    prepare_process()
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".mp4", ""):
+        raise FieldlrError(f"views are written as .png, .mp4 or into a folder; got {out.name}.")
+    if frames is not None and frames < 1:
+        raise FieldlrError(f"--frames is the number of views, 1 or more; got {frames}.")
+    if depth_map and run.kind != "photos":
+        raise FieldlrError("--depth-map is for runs made from photos; this one is a shape's.")
+    field = run.load_field()
+    count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
+    cameras = camera_path(run, field, path, count, size)
+    if suffix == ".png" or frames is not None:
+        cameras = cameras[:count]  # A path with cameras of its own may have more.
+    if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
+        raise FieldlrError("a video has one size and these views have several. Give --size WxH.")
+    pictures = views(run, field, cameras)
+    size = tuple(cameras.sizes[0].tolist())
+    written = _write(pictures, out, suffix, size, fps, depth_map)
+    return Film(written, len(cameras))
+
+
+def _write(
+    pictures: Iterator[View], out: Path, suffix: str, size, fps: float, depth_map: bool
+) -> Iterator[list[Path]]:
+    if suffix == "":
+        make_folder(out)
+    with open_video(out, fps, size) if suffix == ".mp4" else nullcontext() as video:
+        for number, view in enumerate(pictures):
+            place = out / f"{number:05d}.png" if suffix == "" else out
+            if video is not None:
+                video.add(to_bytes(view.rgb))
+            else:
+                write_image(view.rgb, place)
+            files = [place]
+            if depth_map:
+                stem = place.stem if suffix != ".mp4" else f"{place.stem}_{number:05d}"
+                files.append(place.with_name(f"{stem}_depth.npy"))
+                write_depth(view.depth, files[-1])
+            yield files

@@ -1,0 +1,68 @@
+"""A .flr file in the place of a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fieldlr import codec
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.field import Field
+from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.cameras import Cameras
+
+
+class PackedRun:
+    """A .flr file in the place of a run: all that can be asked of the field and of its source."""
+
+    source, options = None, MappingProxyType({})
+
+    def __init__(self, path: Path):
+        self.folder = path
+        try:
+            with open(path, "rb") as file:
+                self.field, self._about = codec.unpack(file.read(codec.MOST_BYTES + 1))
+        except (OSError, FieldlrError) as error:
+            raise FieldlrError(f"{path}: {error}") from None
+
+    @property
+    def kind(self) -> str:
+        """`photos`, `mesh` or `volume`."""
+        return self._about.kind
+
+    @property
+    def content_hash(self) -> str:
+        return self._about.content_hash
+
+    @property
+    def reading(self) -> dict[str, int | None]:
+        photos = self.kind == "photos"
+        asked = self._about.reading
+        return {"downscale": asked if photos else None, "grid": None if photos else asked}
+
+    @property
+    def background(self) -> Vector | None:
+        return self._about.background
+
+    def about(self) -> codec.About:
+        return self._about
+
+    def add_results(self, results: dict[str, Any]) -> None:
+        """A file keeps no results."""
+
+    def load_field(self) -> Field:
+        return self.field
+
+    def fresh_field(self) -> Field:
+        raise FieldlrError(
+            f"{self.folder} holds a field as it is, not as it was before its training. Give the "
+            "run folder."
+        )
+
+    def load_cameras(self) -> tuple[Cameras, tuple[int, ...]]:
+        """(the few cameras that the file keeps, all of which were held out)."""
+        cameras = self._about.cameras
+        if cameras is None:
+            raise FieldlrError(f"{self.folder} keeps no cameras. Give a camera_path.json.")
+        return cameras, tuple(range(len(cameras)))

@@ -1,0 +1,263 @@
+"""From a source to a run: open, make the task, fit, evaluate, save. Everything calls this."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from fieldlr.data import Source, open_source
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.config import FieldConfig, name_of
+from fieldlr.fields.field import Field
+from fieldlr.nn.linears import LINEARS
+from fieldlr.runs import Run, check_new, create_run, open_run
+from fieldlr.runs.history import history
+from fieldlr.runs.packed import PackedRun
+from fieldlr.system import memory
+from fieldlr.system.json import write_json
+from fieldlr.system.process import prepare_process
+from fieldlr.system.version import __version__
+from fieldlr.training.loop import FitConfig, FitReport, FitState, fit
+from fieldlr.training.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.training.tasks import OccupancyTask, Task
+
+# A checkpoint comes so often that little is lost with the process, and takes at most this share of
+# the time.
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = (5.0, 60.0), 0.02
+
+
+class Reconstruction:
+    """A fit under way, in its run folder: pull `reports` to train, then `finish`.
+
+    Stopping to pull is stopping: `checkpoint` keeps what is trained, and the same call with
+    `resume` goes on as if it had never stopped.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        out: Path,
+        options: FitOptions | None = None,
+        *,
+        downscale: int | None = None,
+        grid: int | None = None,
+        device: str = "auto",
+        memory_gib: float | None = None,
+        resume: bool = False,
+    ):
+        began = perf_counter()
+        prepare_process()
+        options, out = options or FitOptions(), Path(out)
+        chosen = choose_device(device)
+        reading = {"downscale": downscale, "grid": grid}
+        known = open_run(out) if resume and (out / "config.json").exists() else None
+        if known is not None:
+            options, reading = _remembered(known, options, reading)
+        else:
+            options = options.settled()
+            check_new(out)  # before the source is read, which can take half a minute
+        self.source = open_source(source, **reading, memory_gib=memory_gib)
+        check_memory(self.source, memory_gib)
+        self.config: FieldConfig = field_config(options, self.source.kind)
+        self.fit_config: FitConfig = fit_config(options, self.source.kind)
+        self.task: Task = make_task(self.source, options)
+        self.state = FitState(self.task, self.config, options.seed, chosen)
+        self.run = known or create_run(out, self._description(source, out, options, reading))
+        if known is not None:
+            self._restore(options)
+        if self.source.kind == "photos":
+            scene = self.source.content
+            self.run.save_cameras(scene.cameras, scene.test)
+        self.setup_seconds = perf_counter() - began
+
+    def reports(self) -> Iterator[FitReport]:
+        """Trains; yields a few reports a second and saves a checkpoint now and then."""
+        least, most = CHECKPOINT_SECONDS
+        due = perf_counter() + least
+        with history(self.run.folder / "history.jsonl", self.state.step) as add:
+            for report in fit(self.state, self.fit_config):
+                add(report)
+                yield report
+                if (began := perf_counter()) > due:
+                    self.checkpoint()
+                    cost = perf_counter() - began
+                    due = began + min(max(least, cost / CHECKPOINT_SHARE), most)
+
+    def checkpoint(self) -> None:
+        """Keeps everything that is trained: the state to go on from, and the field as it is."""
+        self.run.save_checkpoint(*self.state.save())
+        self.run.save_field(self.state.field)
+
+    def finish(self) -> dict[str, Any]:
+        """Evaluates and saves the field; the results as the command line gives them."""
+        self.checkpoint()
+        field = self.state.field.eval()
+        figures = self.task.evaluate(field)
+        results = {
+            "run": str(self.run.folder),
+            "kind": self.source.kind,
+            "backbone": name_of(self.config.linear, LINEARS),
+            "num_parameters": field.num_parameters,
+            "steps": self.state.step,
+            "samples": self.state.samples,
+            "seconds": round(self.state.seconds, 3),
+            "setup_seconds": round(self.setup_seconds, 3),
+            "restarts": self.state.restarts,
+            "setbacks": self.state.setbacks,
+            "halvings": self.state.halvings,
+            "quality": figures[self.task.quality_name],
+        }
+        self.run.add_results({"fit": results, "eval": figures})
+        self.run.drop_checkpoint_before()
+        return results | {"config": self.run.config}
+
+    def _description(
+        self, source: Path, out: Path, options: FitOptions, reading: dict[str, int | None]
+    ) -> dict[str, Any]:
+        """The run's config.json: plain values, the source as a path relative to the run."""
+        field, content = self.state.field, self.source.content
+        return {
+            "fieldlr": __version__,
+            "kind": self.source.kind,
+            "source": os.path.relpath(Path(source).resolve(), out.resolve()),
+            "source_format": self.source.format,
+            "content_hash": content.content_hash,
+            "options": dataclasses.asdict(options),
+            "reading": reading,
+            "field_kind": "radiance" if self.source.kind == "photos" else "occupancy",
+            "field": self.config.to_json(),
+            "space": dataclasses.asdict(field.space),
+            "frame": dataclasses.asdict(field.frame),
+            "task": dataclasses.asdict(self.task.settings),
+            "background": getattr(self.task, "background", None),
+            "warnings": list(content.warnings),
+        }
+
+    def _restore(self, options: FitOptions) -> None:
+        _check_content(self.run, self.source)
+        saved = self.run.load_checkpoint()
+        if saved is not None:
+            self.state.load(*saved)
+        # Last: a run that cannot go on stays as it was.
+        self.run.config["options"] = dataclasses.asdict(options)
+        write_json(self.run.folder / "config.json", self.run.config)
+
+
+def reconstruct(source: Path, out: Path, options: FitOptions | None = None, **how) -> Run:
+    """Fits a source from beginning to end; the finished run. Arguments as `Reconstruction`."""
+    reconstruction = Reconstruction(source, out, options, **how)
+    for _ in reconstruction.reports():
+        pass
+    reconstruction.finish()
+    return reconstruction.run
+
+
+def load(path: Path) -> Field:
+    """The trained field in a run folder or a .flr file."""
+    prepare_process()
+    return open_run(path).load_field()
+
+
+def evaluate(
+    run: Run | PackedRun,
+    source: Path | None = None,
+    resolution: int = 256,
+    task: Task | None = None,
+) -> dict[str, Any]:
+    """The full evaluation of a run against its source, or against `source` where it is now.
+
+    A shape's mesh is judged at `resolution` samples along the longest edge. A `task` that is open
+    already saves reading the source once more.
+    """
+    prepare_process()
+    task = task or reopen(run, source)
+    field = run.load_field()
+    figures = task.evaluate(field)
+    if isinstance(task, OccupancyTask):
+        figures |= task.evaluate_surface(field, resolution)
+    run.add_results({"eval": figures})
+    return figures
+
+
+class SourceGone(FieldlrError):
+    """The source of a run is not where it was, or not known."""
+
+
+def reopen(run: Run | PackedRun, source: Path | None = None) -> Task:
+    """The task that a run was fitted to, read again from its source or from where that is now."""
+    source = source or run.source
+    if source is None:
+        raise SourceGone(
+            f"{run.folder} does not say where its source is. Say where it is now with --source."
+        )
+    if not Path(source).exists() and source == run.source:
+        raise SourceGone(
+            f"the source of {run.folder} was {source}, which is gone. Say where it is now with "
+            "--source."
+        )
+    data = open_source(source, **run.reading)
+    _check_content(run, data)
+    return make_task(data, FitOptions(**run.options).settled())
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is some, else the CPU."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise FieldlrError(
+            "--device cuda needs an NVIDIA GPU that torch can use; there is none here. "
+            "Use --device auto, or see fieldlr doctor."
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def memory_estimate(source: Source) -> int:
+    """Bytes that a fit of this source will take at most, roughly."""
+    return memory.BASE_BYTES + source.content.fit_bytes
+
+
+def check_memory(source: Source, limit_gib: float | None) -> None:
+    """FieldlrError where a fit would take more memory than is allowed, or than there is."""
+    most_bytes = None if limit_gib is None else int(limit_gib * 2**30)
+    way_out = "Give photos a larger --downscale, a mesh or volume a coarser grid, or allow more."
+    memory.require(memory_estimate(source), most_bytes, way_out)
+
+
+def _check_content(run: Run | PackedRun, source: Source) -> None:
+    # A .flr file knows the first digits alone.
+    if not source.content.content_hash.startswith(run.content_hash):
+        raise FieldlrError(
+            f"{run.folder} was made from other data than {source.content.name} holds now. Give "
+            "the right --source, or train anew with another --out."
+        )
+
+
+def _remembered(
+    run: Run, options: FitOptions, reading: dict[str, int | None]
+) -> tuple[FitOptions, dict[str, int | None]]:
+    """A run's own options; what the user says now must agree, but for the end of the fit."""
+    stored = run.config["options"] | run.config["reading"]
+    ends = {}
+    for name, value in (dataclasses.asdict(options) | reading).items():
+        if value in (None, stored.get(name)):
+            continue
+        if name not in ("seconds", "steps"):
+            before, now = _said(name, stored.get(name)), _said(name, value)
+            raise FieldlrError(
+                f"{run.folder} was begun with {before}; got {now}. Leave it out to go on, or give "
+                "another --out."
+            )
+        ends[name] = value
+    options = dataclasses.replace(FitOptions(**run.config["options"]), **ends)
+    return options, run.config["reading"]
+
+
+def _said(name: str, value: Any) -> str:
+    return f"no --{name}" if value is None else f"--{name} {value}"

@@ -1,0 +1,79 @@
+"""Pictures of a fit as it goes, in its run folder: the first soon, then seldom enough to be cheap.
+
+    preview.png  the first held-out view, or the solid, as the field has it now
+    photo.png    the photo of that view
+
+A preview takes no training time: the clock of a fit counts its steps alone.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from fieldlr.errors import FieldlrError
+from fieldlr.export import write_image
+from fieldlr.fields.field import Field
+from fieldlr.runs import Run
+from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.runs.products import Turn, camera_path, turned, views
+from fieldlr.training.tasks.radiance import shrunk
+
+FIRST_SECONDS = 0.5
+LEAST_SECONDS = 2.0
+SHARE = 0.05  # of the time, at most
+LONGEST_SIDE = 320
+RESOLUTION, FINAL_RESOLUTION = 96, 192  # of the mesh that shows a solid
+
+
+class Previews:
+    """Call `look` after every report; it draws when it is time to."""
+
+    def __init__(self, fit: Reconstruction):
+        self.fit = fit
+        self._photo()
+        self.due = perf_counter() + FIRST_SECONDS
+
+    def look(self) -> None:
+        began = perf_counter()
+        if began < self.due:
+            return
+        draw_preview(self.fit.run, self.fit.state.field, RESOLUTION)
+        cost = perf_counter() - began
+        self.due = began + max(LEAST_SECONDS, cost / SHARE)
+
+    def last(self) -> None:
+        """Draws the field as it is in the end."""
+        draw_preview(self.fit.run, self.fit.state.field)
+
+    def _photo(self) -> None:
+        """Writes the photo that the previews are to be compared with, where there is one."""
+        if self.fit.source.kind != "photos":
+            return
+        scene = self.fit.source.content
+        photo, _ = self.fit.task.photo((scene.test or (0,))[0])
+        photo = shrunk(photo, max(1, max(photo.shape[:2]) // LONGEST_SIDE))
+        write_image(photo.numpy(), self.fit.run.folder / "photo.png")
+
+
+def draw_preview(run: Run, field: Field, resolution: int = FINAL_RESOLUTION) -> None:
+    """Writes preview.png of a run; nothing where the field has no surface to be seen yet."""
+    trains = field.training
+    try:
+        write_image(picture(run, field.eval(), resolution), run.folder / "preview.png")
+    except FieldlrError:
+        return
+    finally:
+        field.train(trains)
+
+
+def picture(run: Run, field: Field, resolution: int) -> np.ndarray:
+    """What stands for a run: its first held-out view, or its solid from the side."""
+    if run.kind == "photos":
+        cameras = camera_path(run, field, "test", 1, None)
+        scale = min(1.0, LONGEST_SIDE / int(cameras.sizes.max()))
+        cameras = cameras.resized((cameras.sizes * scale).round().long().clamp_min(1))
+    else:
+        cameras = turned(run, field, Turn(), (LONGEST_SIDE, LONGEST_SIDE))
+    return next(views(run, field, cameras, resolution)).rgb

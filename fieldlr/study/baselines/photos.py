@@ -1,0 +1,89 @@
+"""The training views themselves as pictures of few bytes: context, and no rival of a field.
+
+A field answers from any side, and its PSNR is that of views which it never saw; these are the very
+pictures that were stored, and their PSNR says how well they were stored.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.metrics.image import psnr_db
+from fieldlr.study.baselines.search import Tries
+from fieldlr.training.tasks import RadianceTask
+
+# What Pillow's `quality` says means something else in each format.
+QUALITIES = {
+    "JPEG": (5, 10, 20, 35, 50, 65, 80, 90),
+    "WebP": (1, 10, 25, 45, 65, 80, 90),
+    "AVIF": (5, 15, 25, 40, 55, 70, 85),
+}
+PERFECT_DB = 60.0  # what a view counts that is stored without a loss, one of a single colour say
+
+
+@dataclass(frozen=True)
+class PhotoSetting:
+    quality: int  # 0 to 100, as Pillow means it
+
+    @property
+    def label(self) -> str:
+        return f"quality {self.quality}"
+
+
+class StoredPhotos:
+    """Bytes are those of all training views, at the size that the study trains on."""
+
+    measure, is_context = "psnr_db", True
+
+    def __init__(self, format_name: str, task: RadianceTask):
+        from PIL import features
+
+        checked = {"JPEG": "jpg"}.get(format_name, format_name.lower())
+        if not features.check(checked):
+            raise FieldlrError(
+                f"no {format_name} pictures among the classics: this Pillow cannot write them. "
+                "Get one that can: pip install 'pillow>=11.3'."
+            )
+        self.format_name, self.task = format_name, task
+        self.name = f"training views as {format_name}"
+        self.words = (
+            f"the {len(task.scene.train)} training views as {format_name} pictures, and the PSNR "
+            "of these very pictures: context, not a rival. A field is judged on views that it "
+            "never saw."
+        )
+
+    def settings(self, known: Tries) -> list[PhotoSetting]:
+        return [PhotoSetting(quality) for quality in QUALITIES[self.format_name]]
+
+    def measured(self, setting: PhotoSetting) -> tuple[int, float]:
+        num_bytes, figures = 0, []
+        for view in self.task.scene.train:
+            photo, _ = self.task.photo(view)
+            data = encode(photo, self.format_name, setting)
+            num_bytes += len(data)
+            figures.append(min(psnr_db(photo, decode(data)), PERFECT_DB))
+        return num_bytes, sum(figures) / len(figures)
+
+
+def encode(photo: Tensor, format_name: str, setting: PhotoSetting) -> bytes:
+    """A picture file of a photo (H, W, 3) in [0, 1]."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    octets = (photo.clamp(0.0, 1.0) * 255.0).round().byte().numpy()
+    Image.fromarray(octets).save(data, format_name, quality=setting.quality)
+    return data.getvalue()
+
+
+def decode(data: bytes) -> Tensor:
+    """The photo (H, W, 3) in [0, 1] of a picture file."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        return torch.from_numpy(np.array(picture.convert("RGB"))).float() / 255.0

@@ -1,0 +1,1 @@
+"""The training loop, presets, the rate term, fine-tuning for the file."""

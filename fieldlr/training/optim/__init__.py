@@ -1,0 +1,1 @@
+"""Optimisers beside Adam: Muon and Gauss-Newton."""

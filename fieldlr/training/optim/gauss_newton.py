@@ -1,0 +1,149 @@
+"""Damped Gauss-Newton steps (Levenberg, Marquardt) for networks of a few thousand numbers.
+
+A factorised network stores so little that the whole matrix of second derivatives fits: J^T H J,
+where J holds the derivatives of the outputs by every stored number and H those of the loss by the
+outputs. A step costs as much as twenty of Adam and goes further than a hundred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.execution import LossOfRows, fast_format, layer_passes, layers_loss
+from fieldlr.nn.mlp import Mlp
+
+# Rows of a batch, evenly picked, that J^T H J is averaged over; all of them make the gradient.
+# A step needs no more of them.
+CURVATURE_ROWS = 8192
+BLOCK = 512  # columns of J that are multiplied at a time
+DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones
+STEP = 0.6  # of the way to the minimum of the damped parabola
+TRUST = 0.3  # the most that a step may change the outputs: rms, weighted by H
+MAX_HALVINGS = 8
+SMALLEST_SHARE = 1e-4  # of the mean diagonal: numbers that nothing depends on stay where they are
+
+
+class Parabola:
+    """The mean loss of rows x (N, in) around the present numbers of a network with one output.
+
+    `curvature(y)` is the loss's second derivative at outputs (M,). Numbers are those of
+    `mlp.parameters()`, one after the other (P,).
+    """
+
+    def __init__(
+        self,
+        mlp: Mlp,
+        x: Tensor,
+        loss_of_rows: LossOfRows,
+        curvature: Callable[[Tensor], Tensor],
+        curvature_rows: int = CURVATURE_ROWS,
+    ):
+        self.mlp, self.x, self.loss_of_rows = mlp, x, loss_of_rows
+        self.parameters = list(mlp.parameters())
+        loss = layers_loss(mlp.layers(), x, loss_of_rows) / len(x)
+        self.loss = loss.item()
+        gradients = torch.autograd.grad(loss, self.parameters)
+        self.gradient = torch.cat([g.flatten() for g in gradients])
+        picked = x[:: -(-len(x) // curvature_rows)]
+        self.matrix = _curvature_of_numbers(mlp, picked, curvature)
+        if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
+            self.loss = math.nan  # There is nothing to go by.
+        self.pulls: Tensor | None = None
+
+    def pull(self, pulls: Tensor) -> None:
+        """Adds the sum over all numbers x of pulls x^2 / 2, pulls (P,), to what is made small."""
+        self.pulls = pulls
+        self.gradient = self.gradient + pulls * self._numbers()
+        self.matrix.diagonal().add_(pulls)
+
+    def _numbers(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.parameters])
+
+    def _pulled(self) -> float:
+        """What `pull` has added."""
+        return 0.0 if self.pulls is None else 0.5 * (self.pulls @ self._numbers().square()).item()
+
+    def descend(self, rate: float, free: Tensor | None = None) -> None:
+        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
+
+        Stands still where the loss or one of its derivatives is no number.
+        """
+        if not math.isfinite(self.loss):
+            return
+        free = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
+        matrix = self.matrix if len(free) == len(self.gradient) else self.matrix[free][:, free]
+        part = _solve(matrix, self.gradient[free])
+        change = (part @ (matrix @ part)).clamp_min(1e-12).sqrt().item()
+        direction = torch.zeros_like(self.gradient).index_copy_(0, free.to(part.device), part)
+        self._go(direction, STEP * rate * min(1.0, TRUST / change))
+
+    @torch.no_grad()
+    def _go(self, direction: Tensor, step: float) -> None:
+        """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
+        start, highest = [p.clone() for p in self.parameters], self.loss + self._pulled()
+        parts = direction.split([p.numel() for p in self.parameters])
+        dtype = fast_format(self.x.device.type) if self.x.dtype == torch.float32 else None
+        for _ in range(MAX_HALVINGS):
+            for parameter, old, part in zip(self.parameters, start, parts, strict=True):
+                parameter.copy_(old - step * part.view_as(old))
+            loss = self.loss_of_rows(self.mlp(self.x, dtype), slice(None))[0].item()
+            if loss / len(self.x) + self._pulled() <= highest:
+                return
+            step *= 0.5
+        for parameter, old in zip(self.parameters, start, strict=True):
+            parameter.copy_(old)
+
+
+@torch.no_grad()
+def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Callable[[Tensor], Tensor]) -> Tensor:
+    """J^T H J (P, P), a mean over rows x (N, in)."""
+    count = sum(p.numel() for p in mlp.parameters())
+    matrix = torch.zeros(count, count, dtype=x.dtype, device=x.device)
+    # Only what is on or below the diagonal is multiplied out: that halves the work.
+    blocks = [slice(a, min(a + BLOCK, count)) for a in range(0, count, BLOCK)]
+    for _, y, passes in layer_passes(mlp.layers(), x):
+        jacobian = _jacobian(mlp, passes)
+        jacobian *= curvature(y).sqrt().to(jacobian.dtype)[:, None]
+        for block in blocks:
+            matrix[block, : block.stop] += jacobian[:, block].T @ jacobian[:, : block.stop]
+    for block in blocks:
+        matrix[: block.start, block] = matrix[block, : block.start].T
+    return matrix.div_(len(x))
+
+
+def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Derivatives of the outputs by every stored number: (M, P), in the order of `parameters`."""
+    columns, rest = {}, iter(passes)
+    for index, linear in enumerate(mlp.linears):
+        own = [next(rest) for _ in linear.factors()]
+        by_name = linear.jacobian(own) | {"bias": own[-1][1]}
+        columns |= {f"linears.{index}.{name}": value for name, value in by_name.items()}
+    return torch.cat([columns[name] for name, _ in mlp.named_parameters()], 1)
+
+
+def damped(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
+
+    The damping is raised until there is such an L; FieldlrError where there never is.
+    """
+    diagonal = matrix.diagonal()
+    scale = (diagonal + SMALLEST_SHARE * diagonal.mean()).clamp_min(1e-20).rsqrt()
+    scaled = matrix * scale[:, None] * scale
+    while math.isfinite(damping):
+        scaled.diagonal().add_(damping)
+        factor, failed = torch.linalg.cholesky_ex(scaled)
+        if not failed:
+            return scale, factor
+        damping *= 4.0  # Products in bfloat16 are not quite positive where factors are redundant.
+    raise FieldlrError("the derivatives of this field are no numbers. Train it anew.")
+
+
+def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:
+    """(matrix + damping)^-1 gradient, with the damping in units of each number's own curvature."""
+    scale, factor = damped(matrix, DAMPING)
+    return scale * torch.cholesky_solve((scale * gradient)[:, None], factor)[:, 0]

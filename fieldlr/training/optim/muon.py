@@ -1,0 +1,58 @@
+"""Muon: steps of equal size in every direction of a matrix.
+
+Jordan et al. 2024, "Muon: an optimizer for hidden layers". The momentum M = P S Q^T is replaced by
+its orthogonal factor P Q^T, found by a quintic Newton-Schulz iteration, so that directions with a
+small gradient are trained as fast as the others. It is for the matrices between hidden layers;
+ends, biases and tables stay with Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fieldlr.nn.execution import fast_format
+
+MOMENTUM = 0.95
+# The quintic of Jordan et al.: five of them bring singular values of 0.003 to 1 near 1.
+QUINTIC = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 5
+# An orthogonal matrix times this and the root of its longer side has the root mean square of one
+# of Adam's steps, so that learning rates mean the same (Liu et al. 2025, "Muon is scalable").
+ADAM_RMS = 0.2
+
+
+class Muon(torch.optim.Optimizer):
+    """Of parameters that are matrices; the learning rate is on Adam's scale."""
+
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float = 1e-3):
+        super().__init__(groups, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                momentum = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
+                ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov's look ahead
+                size = group["lr"] * ADAM_RMS * max(parameter.shape) ** 0.5
+                parameter.sub_(orthogonal_factor(ahead), alpha=size)
+
+
+def orthogonal_factor(matrix: Tensor) -> Tensor:
+    """P Q^T of matrix (m, n) = P S Q^T, nearly: singular values between 0.7 and 1.2."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = (x / x.norm().clamp_min(1e-30)).to(fast_format(matrix.device.type))
+    a, b, c = QUINTIC
+    for _ in range(ITERATIONS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return (x.T if tall else x).to(matrix.dtype)

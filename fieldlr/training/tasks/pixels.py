@@ -1,0 +1,85 @@
+"""The pixels of the training photos as one long list to draw from."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from fieldlr.data.scene import Scene
+from fieldlr.geometry.rays import Rays
+
+
+class TrainingPixels:
+    """Every pixel of the training views that a mask does not hide, as uint8."""
+
+    def __init__(self, scene: Scene):
+        self.cameras = scene.cameras
+        images = [scene.images[view] for view in scene.train]
+        self.has_alpha = any(image.shape[-1] == 4 for image in images)
+        self.values = torch.cat([self._flat(image) for image in images])
+        self.views = torch.tensor(scene.train)
+        self.widths = torch.tensor([image.shape[1] for image in images])
+        counts = torch.tensor([image.shape[0] * image.shape[1] for image in images])
+        self.ends = counts.cumsum(0)
+        self.first = self.ends - counts
+        self.visible = self._visible(scene)
+
+    def __len__(self) -> int:
+        return len(self.values) if self.visible is None else len(self.visible)
+
+    def draw(
+        self, count: int, generator: torch.Generator | None
+    ) -> tuple[Rays, Tensor, Tensor | None]:
+        """Rays, colours (count, 3) in [0, 1] and, where photos have it, alpha (count, 1)."""
+        chosen = self.choose(count, generator)
+        if self.visible is not None:
+            chosen = self.visible[chosen]
+        view = torch.searchsorted(self.ends, chosen, right=True)
+        within = chosen - self.first[view]
+        width = self.widths[view]
+        pixels = torch.stack([within % width, within // width], -1) + 0.5
+        values = self.values[chosen].float().div_(255.0)
+        rays = self.cameras.rays(self.views[view], pixels)
+        return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
+
+    def choose(self, count: int, generator: torch.Generator | None) -> Tensor:
+        """Numbers (count,) of pixels, each as likely as the others."""
+        return torch.randint(len(self), (count,), generator=generator)
+
+    @cached_property
+    def constant_mse(self) -> float:
+        """Mean squared error of a collapsed field: empty, or one colour everywhere.
+
+        With alpha the background b of a ray is random, uniform in [0, 1]. An empty field then
+        errs by alpha (colour - b) and an opaque one, of the best colour, by what is left of the
+        variance; without alpha the best single colour errs by the variance.
+        """
+        values = self.values[:: max(1, len(self.values) // 100_000)].float() / 255.0
+        if not self.has_alpha:
+            return float(values.var(0, unbiased=False).mean())
+        color, alpha = values[:, :3], values[:, 3:]
+        empty = (alpha**2 * ((color - 0.5) ** 2 + 1.0 / 12.0)).mean()
+        seen = alpha * color + (1.0 - alpha) * 0.5
+        opaque = seen.var(0, unbiased=False).mean() + ((1.0 - alpha) ** 2).mean() / 12.0
+        return float(min(empty, opaque))
+
+    def _flat(self, image: Tensor) -> Tensor:
+        pixels = image.reshape(-1, image.shape[-1])
+        if self.has_alpha and image.shape[-1] == 3:
+            pixels = torch.cat([pixels, torch.full_like(pixels[:, :1], 255)], -1)
+        return pixels
+
+    @staticmethod
+    def _visible(scene: Scene) -> Tensor | None:
+        """Numbers of the pixels that count, or None where all do."""
+        if not scene.masks or all(scene.masks[view] is None for view in scene.train):
+            return None
+        flags = [
+            torch.ones(scene.images[view].shape[:2], dtype=torch.bool)
+            if scene.masks[view] is None
+            else scene.masks[view]
+            for view in scene.train
+        ]
+        return torch.cat([flag.flatten() for flag in flags]).nonzero()[:, 0]

@@ -1,0 +1,267 @@
+"""Fitting posed photos: which colours and densities make every pixel?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fieldlr.data.scene import Scene
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.radiance import RadianceField
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rays import Rays
+from fieldlr.metrics.image import (
+    METRIC_VERSION,
+    SSIM_WINDOW,
+    decibels,
+    mean_squared_error,
+    psnr_db,
+    ssim,
+)
+from fieldlr.nn.activations import Relu
+from fieldlr.nn.encodings import DenseGrid, Frequency
+from fieldlr.rendering.occupancy_grid import OccupancyGrid
+from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
+from fieldlr.rendering.samplers import sampler_for
+from fieldlr.training.tasks.pixels import TrainingPixels
+from fieldlr.training.tasks.task import FEWEST_POINTS, parameter_groups, rank_share, warm_cosine
+
+# Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
+GRID_EVERY = 16
+GRID_SHARE = 0.25
+MOST_RAYS = 16384
+# The steps of an attempt between which a collapse is looked for.
+COLLAPSE_STEPS = (200, 500)
+# Random rays scatter a collapsed field's loss; one that learns is far below by then.
+COLLAPSE_SHARE = 0.9
+# A quick look at the quality: this many held-out views, at most this many pixels wide.
+QUICK_VIEWS, QUICK_WIDTH = 3, 100
+
+
+@dataclass(frozen=True)
+class RadianceSettings:
+    """How photos are sampled and how fast a field learns from them (Adam)."""
+
+    samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
+    rays_per_step: int | None = None  # a fixed number of rays instead
+    grid_rate: float = 3e-2
+    dense_rate: float = 4e-3
+    factor_rate: float = 5e-3  # of U and V
+    alone: float = 4.0  # times these two where no grid helps the MLP, and there
+    phase_rate: float = 0.1  # radians a step of U and V under a sine
+    matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
+    final_rate: float = 0.03  # what the cosine ends at
+    decay_steps: int | None = None  # instead: x 0.1 every so many steps
+    density_noise: float = 0.0
+
+
+# name -> (the field's shape, how it is trained).
+PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
+    "quick": (
+        FieldConfig(encoding=DenseGrid(), activation=Relu(), width=64, depth=1),
+        RadianceSettings(),
+    ),
+    "standard": (
+        FieldConfig(
+            encoding=DenseGrid(num_levels=5, finest=128), activation=Relu(), width=64, depth=1
+        ),
+        RadianceSettings(samples_per_step=65536),
+    ),
+    "paper": (
+        FieldConfig(
+            encoding=Frequency(10),
+            activation=Relu(),
+            width=256,
+            depth=7,
+            skips=(5,),
+            network="nerf",
+        ),
+        RadianceSettings(
+            rays_per_step=1024,
+            dense_rate=5e-4,
+            factor_rate=5e-4,
+            matrix_rate=None,
+            decay_steps=250_000,
+            density_noise=1.0,
+        ),
+    ),
+}
+
+
+class RadianceTask:
+    """Mean squared error of the colours of random training pixels.
+
+    Photos with alpha are seen before a random background, another for each ray, so that what is
+    transparent has to become empty; photos of a world without end too, so that every ray has to
+    end on something. Photos with alpha are evaluated before white, others before black.
+    """
+
+    quality_name = "psnr_db"
+
+    def __init__(self, scene: Scene, settings: RadianceSettings | None = None):
+        self.scene = scene
+        self.settings = settings or RadianceSettings()
+        self.pixels = TrainingPixels(scene)
+        self.background = WHITE if self.pixels.has_alpha else BLACK
+
+    def make_field(self, config: FieldConfig, generator: torch.Generator) -> RadianceField:
+        return RadianceField(config, self.scene.space, self.scene.frame, generator)
+
+    def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
+        rates = {
+            "grid": self.settings.grid_rate,
+            "factor": self.settings.factor_rate,
+            "dense": self.settings.dense_rate,
+        }
+        if field.config.alone:
+            rates["factor"] *= self.settings.alone * rank_share(field.config.linear)
+            rates["dense"] *= self.settings.alone
+            rates["phase"] = self.settings.phase_rate
+        muon = self.settings.matrix_rate is not None
+        rates["matrix"] = self.settings.matrix_rate if muon else rates["dense"]
+        return parameter_groups(field, rates, muon)
+
+    def rate(self, field: RadianceField, progress: float, step: int) -> float:
+        if self.settings.decay_steps:
+            return 0.1 ** (step / self.settings.decay_steps)
+        return warm_cosine(progress, step, self.settings.final_rate)
+
+    def loss(
+        self, field: RadianceField, generator: torch.Generator, progress: float
+    ) -> tuple[Tensor, int]:
+        """Mean squared error, summed over the networks, and the samples that it took."""
+        steps, samples_per_ray = field.training_state.tolist()
+        if len(field.networks) == 1 and steps % GRID_EVERY == 0:
+            self._update_grid(field, generator)
+        num_rays = self.settings.rays_per_step or self._rays_for(field, samples_per_ray)
+        rays, target, background = self._draw(num_rays, generator, _device(field))
+        seen, num_samples = render_rays(
+            field, rays, background, generator, self.settings.density_noise
+        )
+        field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
+        return sum(((s.rgb - target) ** 2).mean() for s in seen), num_samples
+
+    def _draw(
+        self, num_rays: int, generator: torch.Generator, device: torch.device
+    ) -> tuple[Rays, Tensor, Tensor]:
+        """Rays, the colours (N, 3) that they should see, and the background behind them."""
+        rays, target, alpha = self.pixels.draw(num_rays, generator)
+        background = target.new_tensor(self.background)
+        if alpha is not None or self.scene.space.kind != "box":
+            background = torch.rand(target.shape, generator=generator)
+        if alpha is not None:
+            target = alpha * target + (1.0 - alpha) * background
+        rays = Rays(rays.origins.to(device), rays.directions.to(device))
+        return rays, target.to(device), background.to(device)
+
+    def newton_suits(self, field: RadianceField) -> bool:
+        return False  # A radiance field stores too much for it.
+
+    def newton_step(self, field, generator, progress, step) -> None:
+        return None
+
+    def parabola(self, field, generator, curvature_rows) -> None:
+        return None
+
+    def smaller(self) -> bool:
+        rays = self.settings.rays_per_step
+        halves = {"samples_per_step": self.settings.samples_per_step // 2}
+        halves["rays_per_step"] = rays and max(1, rays // 2)
+        self.settings = replace(self.settings, **halves)
+        return halves["samples_per_step"] >= FEWEST_POINTS
+
+    def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
+        """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
+        if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
+            return False
+        recent = _mean(losses[-50:]) / len(field.networks)
+        return recent > COLLAPSE_SHARE * self.pixels.constant_mse
+
+    @torch.no_grad()
+    def quality(self, field: RadianceField) -> float:
+        """PSNR, in dB, of a few held-out views made small."""
+        views = self._held_out()
+        figures = []
+        for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
+            photo, _ = self.photo(view)
+            photo = shrunk(photo, max(1, photo.shape[1] // QUICK_WIDTH))
+            size = torch.tensor([[photo.shape[1], photo.shape[0]]])
+            rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
+            figures.append(psnr_db(photo, rendered))
+        return _mean(figures)
+
+    @torch.no_grad()
+    def evaluate(self, field: RadianceField) -> dict[str, Any]:
+        """The figures of `fieldlr eval` over every held-out view at its full size.
+
+        Pixels that a mask hides do not count for PSNR, and for SSIM are taken from the photo.
+        """
+        per_view, errors = [], []
+        for view in self._held_out():
+            photo, mask = self.photo(view)
+            rendered = self._render(field, self.scene.cameras, view)
+            if mask is not None:
+                rendered = torch.where(mask[..., None], rendered, photo)
+            visible = slice(None) if mask is None else mask
+            errors.append(mean_squared_error(photo[visible], rendered[visible]))
+            # SSIM's window is 11 pixels wide: smaller views have none.
+            likeness = ssim(photo, rendered) if min(photo.shape[:2]) >= SSIM_WINDOW else None
+            figures = {"psnr_db": decibels(errors[-1]), "ssim": likeness}
+            per_view.append({"name": self.scene.names[view], **figures})
+        # A view that a mask hides altogether has no PSNR.
+        errors = [error for error in errors if not math.isnan(error)]
+        psnrs = [decibels(error) for error in errors]
+        return {
+            "psnr_db": _mean(psnrs),
+            "psnr_of_mean_mse_db": decibels(_mean(errors)),
+            "psnr_min_db": min(psnrs, default=math.nan),
+            "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
+            "per_view": per_view,
+            "background": "white" if self.background == WHITE else "black",
+            "split": self.scene.split,
+            "metric_version": METRIC_VERSION,
+        }
+
+    def _render(self, field: RadianceField, cameras: Cameras, index: int) -> Tensor:
+        cameras = cameras.to(_device(field))
+        return render_image(field, cameras, index, self.background).rgb.cpu()
+
+    def photo(self, view: int) -> tuple[Tensor, Tensor | None]:
+        """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
+        image = self.scene.images[view].float() / 255.0
+        if image.shape[-1] == 4:
+            alpha = image[..., 3:]
+            image = alpha * image[..., :3] + (1.0 - alpha) * image.new_tensor(self.background)
+        return image, self.scene.masks[view] if self.scene.masks else None
+
+    def _held_out(self) -> tuple[int, ...]:
+        return self.scene.test or self.scene.train
+
+    def _rays_for(self, field: RadianceField, samples_per_ray: float) -> int:
+        """Rays whose samples are about `samples_per_step`."""
+        expected = samples_per_ray or sampler_for(field).most_samples
+        return int(min(max(self.settings.samples_per_step / max(expected, 0.5), 64), MOST_RAYS))
+
+    def _update_grid(self, field: RadianceField, generator: torch.Generator) -> None:
+        network = field.networks[-1]
+        OccupancyGrid.of(field).update(lambda unit: network.density(unit)[0], GRID_SHARE, generator)
+
+
+def _device(field: RadianceField) -> torch.device:
+    return field.cell_density.device
+
+
+def _mean(values: list[float]) -> float:
+    """The mean; not a number where there is nothing."""
+    return sum(values) / len(values) if values else math.nan
+
+
+def shrunk(photo: Tensor, factor: int) -> Tensor:
+    """The means of squares of factor x factor pixels, (H // factor, W // factor, 3)."""
+    height, width = photo.shape[0] // factor, photo.shape[1] // factor
+    squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, 3)
+    return squares.mean((1, 3))

@@ -1,0 +1,74 @@
+"""A workspace, and small runs in it that real processes have trained."""
+
+import importlib.util
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldlr.app import forms
+from fieldlr.app.checks import bring, bring_example
+from fieldlr.app.views import Viewer
+from fieldlr.app.workspace import Workspace
+
+PATIENCE_SECONDS = 120.0
+
+
+def _wait(workspace, job_id, *states):
+    """The state of a job, once it is one of these."""
+    store, until = workspace.store, time.monotonic() + PATIENCE_SECONDS
+    while (state := store.state(store.get(job_id))) not in states:
+        assert time.monotonic() < until, (state, store.log(store.get(job_id)))
+        time.sleep(0.1)
+    return state
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """The module that starts real servers; test folders are no packages, so it is read here."""
+    path = Path(__file__).parent / "serving.py"
+    spec = importlib.util.spec_from_file_location("serving", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def wait():
+    return _wait
+
+
+def block_in(folder):
+    """The file of a small solid, which is trained and measured in no time."""
+    solid = np.zeros((32, 32, 32), bool)
+    solid[8:24, 6:26, 9:22] = True
+    # Dust, so that no field is ever exact: an exact one is a limit of a plot and no curve.
+    solid ^= np.random.default_rng(0).random(solid.shape) < 0.005
+    np.save(folder / "block.npy", solid)
+    return folder / "block.npy"
+
+
+@pytest.fixture(scope="session")
+def block(tmp_path_factory):
+    return block_in(tmp_path_factory.mktemp("block"))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """(viewer, id of a solid's run, id of a scene's run), both trained for a moment."""
+    folder = tmp_path_factory.mktemp("trained")
+    workspace = Workspace(folder / "workspace")
+    block = bring(workspace, [block_in(folder)])
+    quick = {"seconds": 4.0, "width": 32}
+    solid_run = forms.train(workspace, block, forms.Choice(**quick))
+    scene = bring_example(workspace, "windmill")
+    scene_run = forms.train(workspace, scene, forms.Choice(seconds=3.0, downscale=4))
+    for job_id in (solid_run, scene_run):
+        assert _wait(workspace, job_id, "done", "failed") == "done"
+    return Viewer(workspace), solid_run, scene_run

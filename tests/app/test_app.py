@@ -1,0 +1,258 @@
+"""What the page is made of, without a browser: checks, forms, states, views, surfaces, files."""
+
+import dataclasses
+import io
+import itertools
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+import fieldlr
+from fieldlr.app import checks, forms, library, studies, surfaces, takeaway
+from fieldlr.app.live import MOST_POINTS, History, Live, thinned
+from fieldlr.app.workspace import Workspace
+from fieldlr.data.examples import example
+from fieldlr.errors import FieldlrError
+from fieldlr.metrics.shape import distances_to
+from fieldlr.runs import open_run
+from fieldlr.runs.products import Turn
+
+
+def test_a_workspace_is_a_folder_of_its_own(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FieldlrError, match="a folder of its own"):
+        Workspace(tmp_path)
+    Workspace(tmp_path / "new")
+    Workspace(tmp_path / "new")  # opened again
+
+
+def test_an_example_is_a_source_once(workspace):
+    first = checks.bring_example(workspace, "rook")
+    assert checks.bring_example(workspace, "rook") == first
+    assert first.kind == "mesh" and "triangles" in checks.summary(first)
+    assert workspace.drawing(first.id).exists()
+    assert workspace.sources() == [first]
+    with pytest.raises(FieldlrError, match="no example"):
+        checks.bring_example(workspace, "../etc")
+
+
+def test_what_comes_to_nothing_leaves_nothing(workspace, tmp_path):
+    (tmp_path / "broken.obj").write_text("v 0 0 0\n")
+    with pytest.raises(FieldlrError, match="triangle"):
+        checks.bring(workspace, [tmp_path / "broken.obj"])
+    assert list((workspace.folder / "sources").iterdir()) == []
+
+
+@pytest.mark.parametrize("source_id", ["..", "a/b", "", "x" * 20])
+def test_a_source_of_another_name_is_not_looked_for(workspace, source_id):
+    with pytest.raises(FieldlrError):
+        workspace.source(source_id)
+
+
+def test_sizes_are_those_of_the_paper():
+    choice = forms.Choice(rank=1)
+    assert forms.num_parameters("mesh", choice, "full") == 132_865
+    assert forms.num_parameters("mesh", choice, "sine-low-rank") == 2_817
+    assert forms.costs("mesh", choice)["low-rank"] == 4 * 2_817
+    assert forms.size_of(11_268) == "11.3 KB"
+
+
+def test_words_say_what_was_chosen_and_nothing_else(workspace):
+    source = checks.bring_example(workspace, "rook")
+    words = forms.fit_words(source, forms.Choice("sine-low-rank", 2, seconds=5.0, width=64))
+    for flag, value in {"--backbone": "sine-low-rank", "--rank": "2", "--seconds": "5"}.items():
+        assert words[words.index(flag) + 1] == value
+    assert "--omega" not in words and "--downscale" not in words
+    full = forms.fit_words(source, forms.Choice("full", 2))
+    assert "--rank" not in full
+    shown = forms.shown_command(["fit", "x", "--out", "/w/jobs/1/run", "--preview"], "/w/jobs/1")
+    assert shown == "fieldlr fit x --out my-run"
+
+
+def test_points_are_thinned_to_means():
+    points = [(float(i), float(i)) for i in range(10 * MOST_POINTS)]
+    few = thinned(points)
+    assert len(few) <= MOST_POINTS and few[0] == (4.5, 4.5)
+    assert thinned(points[:3]) == points[:3]
+
+
+def test_a_history_is_read_on_and_half_a_line_waits(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    assert history.read() == []
+    path.write_text('{"step": 1}\n{"st')
+    assert history.read() == [{"step": 1}]
+    path.write_text('{"step": 1}\n{"step": 2}\n')
+    assert history.read() == [{"step": 1}, {"step": 2}]
+
+
+def test_what_is_old_is_swept_and_nothing_else(workspace):
+    source = checks.bring_example(workspace, "rook")
+    for name in ("uploads/old", "uploads/new", "sources/nothing"):
+        (workspace.folder / name).mkdir()
+    for name in ("uploads/old", "sources/nothing"):
+        os.utime(workspace.folder / name, (0, 0))
+    workspace.sweep()
+    left = {path.name for path in workspace.folder.glob("uploads/*")}
+    assert left == {"new"} and workspace.sources() == [source]
+    assert not (workspace.folder / "sources" / "nothing").exists()
+
+
+def test_words_of_strangers_are_no_markdown():
+    hostile = "![x](https://example.invalid/p.png) <b>"
+    assert checks.unmarked(hostile).replace("\\", "") == hostile
+    assert "![" not in checks.unmarked(hostile).replace("\\!\\[", "")
+    assert "\\<b" in checks.unmarked(hostile)
+
+
+def test_photos_too_large_for_the_memory_are_read_smaller(monkeypatch):
+    assert checks.downscale_for(example("windmill")) is None
+    monkeypatch.setattr(checks, "machine_bytes", lambda: 4 * 68 * 128 * 128)
+    assert checks.downscale_for(example("windmill")) == 3
+
+
+def test_a_run_is_told_of_with_curves_and_pictures(trained):
+    viewer, solid, scene = trained
+    for job_id, name in ((solid, "iou"), (scene, "psnr_db")):
+        told = Live(viewer.workspace).job(job_id)
+        assert told["state"] == "done" and told["progress"] == 1.0
+        assert told["quality_name"] == name and told["final_quality"] > 0.3
+        assert told["preview"] and told["photo"] == (job_id == scene)
+        seconds = [second for second, _ in told["loss"]]
+        assert seconds == sorted(seconds) and seconds
+
+
+def test_views_come_coarse_then_sharp(trained):
+    viewer, solid, scene = trained
+    for job_id, depth in itertools.product((solid, scene), (False, True)):
+        frames = list(viewer.frames(job_id, Turn(right=30.0, up=10.0), (64, 48), depth))
+        widths = [Image.open(io.BytesIO(frame)).width for frame in frames]
+        assert widths == sorted(set(widths)) and widths[-1] == 64 and len(widths) >= 2
+    with pytest.raises(FieldlrError, match="pixels"):
+        next(viewer.frames(scene, Turn(), (1 << 12, 1 << 12)))
+
+
+def test_a_turn_shows_another_side(trained):
+    viewer, _, scene = trained
+    home, again, turned = (
+        list(viewer.frames(scene, turn, (64, 48)))[-1]
+        for turn in (Turn(), Turn(), Turn(right=90.0))
+    )
+    assert home == again != turned
+
+
+def test_the_level_moves_the_surface(trained, tmp_path):
+    viewer, solid, _ = trained
+    field = viewer.shown(solid).field
+    scale = surfaces.levels(field)
+    assert scale.low < scale.usual < scale.high and scale.counts.sum() > 0
+    made = {
+        level: surfaces.make_surface(
+            viewer, solid, tmp_path, surfaces.threshold_of(field, level), 48, False
+        )
+        and trimesh.load(tmp_path / "surface.glb", force="mesh").volume
+        for level in (0.4, 0.6)
+    }
+    assert made[0.4] > made[0.6] > 0
+
+
+def test_errors_are_coloured_by_distance(trained, tmp_path):
+    viewer, solid, scene = trained
+    truth = surfaces.original(viewer.shown(solid).run)
+    none = surfaces.with_errors(truth, truth).colors
+    assert len(np.unique(none, axis=0)) == 1
+    longest = np.ptp(truth.vertices, axis=0).max()
+    # The side at the greatest x is moved away, the others stay.
+    moved = truth.vertices.copy()
+    far = moved[:, 0] > moved[:, 0].max() - 1e-6
+    moved[far, 0] += 0.5 * longest
+    colors = surfaces.with_errors(dataclasses.replace(truth, vertices=moved), truth).colors
+    assert (colors[~far] == none[0]).all() and (colors[far] != none[0]).any(1).all()
+    assert distances_to(truth, moved)[far].min() > 0.49 * longest
+    with pytest.raises(FieldlrError, match="photos come without"):
+        surfaces.original(viewer.shown(scene).run)
+
+
+def test_what_is_taken_home_opens_elsewhere(trained, tmp_path):
+    viewer, solid, scene = trained
+    workspace = viewer.workspace
+    for suffix in takeaway.MESHES:
+        path = takeaway.take_mesh(viewer, solid, suffix, 48, 0.5, False)
+        assert trimesh.load(path, force="mesh").volume > 0
+    with zipfile.ZipFile(takeaway.take_run(workspace, scene)) as packed:
+        packed.extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    assert open_run(folder).load_field().num_parameters > 0
+    whole, small = takeaway.take_field(workspace, solid), takeaway.take_small(viewer, solid)
+    assert small.stat().st_size < whole.stat().st_size / 2
+    assert fieldlr.load(small).num_parameters == viewer.shown(solid).field.num_parameters
+    assert takeaway.commands(workspace, solid).splitlines()[0].startswith("fieldlr fit ")
+
+
+def test_a_film_is_a_job_of_its_own_lane(trained, wait):
+    viewer, solid, _ = trained
+    workspace = viewer.workspace
+    job_id = takeaway.film(workspace, solid, "orbit", 2)
+    assert workspace.store.get(job_id).lane == "make"
+    assert wait(workspace, job_id, "done", "failed") == "done"
+    (video,) = takeaway.videos_of(workspace, solid)
+    assert video.stat().st_size > 0
+    with pytest.raises(FieldlrError, match="filmed along"):
+        takeaway.film(workspace, solid, "spiral", 2)
+
+
+def test_the_library_renames_deletes_and_brings_back(trained):
+    viewer, _, scene = trained
+    workspace = viewer.workspace
+    library.rename(workspace, scene, "  my \n mill ")
+    (listed,) = [run for run in library.runs(workspace) if run["id"] == scene]
+    assert listed["title"] == "my mill" and "dB" in listed["quality"]
+    with pytest.raises(FieldlrError, match="a name has"):
+        library.rename(workspace, scene, " ")
+    workspace.store.delete(scene)
+    assert scene not in [run["id"] for run in library.runs(workspace)]
+    assert library.undo(workspace) == scene
+    assert viewer.shown(scene).field.num_parameters > 0
+    with pytest.raises(FieldlrError, match="nothing was deleted"):
+        library.undo(workspace)
+
+
+def test_runs_make_curves_that_can_be_exported(trained, tmp_path):
+    viewer, solid, scene = trained
+    workspace = viewer.workspace
+    curves = studies.runs_curves(workspace, [workspace.store.get(solid)])
+    drawn = studies.drawn(curves, "bytes")
+    (mark,) = drawn["series"][0]["marks"]
+    _, small = studies.fit_files(viewer, mark["fits"][0])
+    assert small.suffix == ".flr" and small.stat().st_size == round(mark["x"])
+    assert fieldlr.load(small).num_parameters == round(
+        studies.drawn(curves, "params")["series"][0]["marks"][0]["x"]
+    )
+    assert studies.runs_curves(workspace, [workspace.store.get(solid)]) == curves
+    names = {path.name for path in studies.export_curves(curves, tmp_path, "bytes")}
+    assert names == {"curves.csv", "full.json", "curves.svg"}
+    with pytest.raises(FieldlrError, match="different sources"):
+        studies.runs_curves(workspace, [workspace.store.get(j) for j in (solid, scene)])
+
+
+@pytest.mark.parametrize("inside", ["none.flr", "../job.json", "../../x.flr", "config.json", ""])
+def test_a_file_elsewhere_is_not_fetched(trained, inside):
+    viewer, solid, _ = trained
+    with pytest.raises(FieldlrError, match="no longer here"):
+        studies.fit_files(viewer, f"{solid}/{inside}")
+
+
+def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
+    plan = studies.Plan(("full", "low-rank"), (1, 2), 3, 5.0, narrow=True)
+    assert plan.num_fits == 3 * (1 + 2 + 2)
+    assert "15 fits" in plan.cost("mesh")
+    source = checks.bring_example(workspace, "rook")
+    plan = studies.Plan(("low-rank",), (1,), 1, 5.0, narrow=False, bits=(4, 8), classic=True)
+    words = studies.study_words(source, plan, forms.Choice())
+    assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
+    with pytest.raises(FieldlrError, match="needs a backbone"):
+        studies.begin(workspace, source, studies.Plan((), (), 1, 5.0, False), forms.Choice())

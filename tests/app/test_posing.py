@@ -1,0 +1,38 @@
+"""Photos without poses in the app: found to be such, posed by a job, and then a source."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fieldlr.app import checks
+from fieldlr.app.live import Live
+from fieldlr.app.poses import find_poses, gather_posed
+
+pytest.importorskip("pycolmap", reason="needs fieldlr[poses]")
+
+
+def test_photos_that_do_not_fit_together_say_so(workspace, wait, tmp_path):
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    source = checks.bring(workspace, sorted(tmp_path.glob("*.png")))
+    assert source.kind == "unposed" and "3 photos without poses" in checks.summary(source)
+    job_id = find_poses(workspace, source)
+    assert wait(workspace, job_id, "failed", "done") == "failed"
+    (told,) = Live(workspace).jobs()
+    assert told["reason"] and "Traceback" not in told["reason"]
+    assert gather_posed(workspace, pytest.fail) == []
+
+
+@pytest.mark.slow
+def test_fox_without_its_poses_becomes_a_source(workspace, wait, data_dir, tmp_path):
+    for file in sorted((data_dir / "scenes/fox/images").iterdir())[::4]:
+        with Image.open(file) as photo:
+            photo.reduce(4).save(tmp_path / f"{file.stem}.jpg", quality=95)
+    photos = sorted(tmp_path.glob("*.jpg"))
+    job_id = find_poses(workspace, checks.bring(workspace, photos))
+    assert wait(workspace, job_id, "failed", "done") == "done"
+    (posed,) = gather_posed(workspace, pytest.fail)
+    assert posed.kind == "photos" and posed.facts["views"] >= 10
+    assert f"of {len(photos)} posed" in posed.name
+    assert gather_posed(workspace, pytest.fail) == []

@@ -1,0 +1,184 @@
+"""A real server: its routes, its named endpoints, and who may come in."""
+
+import asyncio
+import base64
+import struct
+import time
+
+import numpy as np
+import pytest
+import trimesh
+
+pytest.importorskip("gradio", reason="needs fieldlr[app]")
+import httpx
+from gradio_client import Client, handle_file
+
+from fieldlr.app.server import Gate
+from fieldlr.app.serving import LOOPBACK, check_address
+from fieldlr.data.examples import example
+from fieldlr.errors import FieldlrError
+
+
+@pytest.fixture(scope="module")
+def address(trained, servers):
+    """Of the app on the workspace that has two runs."""
+    with servers.serving(trained[0].workspace.folder) as own:
+        yield own
+
+
+def test_states_are_sent_once(address, trained):
+    answer = httpx.get(f"{address}/fieldlr/jobs/{trained[1]}")
+    assert answer.json()["state"] == "done"
+    seen = {"If-None-Match": answer.headers["ETag"]}
+    assert httpx.get(f"{address}/fieldlr/jobs/{trained[1]}", headers=seen).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/fieldlr/jobs/nothere",
+        "/fieldlr/jobs/..%2f..%2fetc",
+        "/fieldlr/jobs/{solid}/picture/config.json",
+        "/fieldlr/jobs/{solid}/picture/..%2fjob.json",
+        "/fieldlr/sources/nothere/drawing",
+        "/fieldlr/static/..%2fserver.py",
+        "/gradio_api/file={workspace}/jobs/{solid}/job.json",
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=http://example.invalid/x.png",
+    ],
+)
+def test_nothing_else_is_served(address, trained, path):
+    known = {"solid": trained[1], "workspace": trained[0].workspace.folder}
+    answer = httpx.get(address + path.format(**known))
+    assert answer.status_code in (403, 404)
+
+
+def test_a_view_is_parcels_of_pictures(address, trained):
+    path = f"{address}/fieldlr/jobs/{trained[2]}/view?width=32&height=24&right=20"
+    body, pictures = httpx.get(path, timeout=60).content, []
+    while body:
+        (size,) = struct.unpack(">I", body[:4])
+        pictures.append(body[4 : 4 + size])
+        body = body[4 + size :]
+    assert len(pictures) > 1 and all(p.startswith(b"\xff\xd8") for p in pictures)
+
+
+def test_a_view_of_nothing_says_why(address):
+    answer = httpx.get(f"{address}/fieldlr/jobs/nothere/view?width=8&height=8")
+    assert "no job" in answer.json()["error"]
+
+
+def test_the_page_is_there_and_careful(address):
+    answer = httpx.get(address)
+    assert answer.status_code == 200 and "fieldlr" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, servers, tmp_path):
+    client = Client(address, verbose=False)
+    solid = np.zeros((24, 24, 24), bool)
+    solid[5:19, 4:20, 6:18] = True
+    np.save(tmp_path / "box.npy", solid)
+    found = client.predict([handle_file(tmp_path / "box.npy")], api_name="/check")
+    assert found["kind"] == "volume" and found["facts"]["warnings"] == []
+    run = client.predict(found["id"], "sine-low-rank", 2, 600.0, api_name="/train")
+
+    def until(*states, also=lambda job: True):
+        limit = time.monotonic() + servers.PATIENCE_SECONDS
+        while True:
+            job = client.predict(run, api_name="/job")
+            if job["state"] in states and also(job):
+                return job
+            assert time.monotonic() < limit, job
+            time.sleep(0.3)
+
+    until("running", also=lambda job: job["step"] > 5)
+    client.predict(run, api_name="/stop")
+    stopped = until("stopped")
+    assert stopped["trained"] and "Go on" in stopped["reason"]
+    client.predict(run, api_name="/resume")
+    until("running", also=lambda job: job["step"] > stopped["step"])
+    client.predict(run, api_name="/stop")
+    until("stopped")
+    path = client.predict(run, ".glb", 32, 0.5, api_name="/mesh")
+    assert trimesh.load(path, force="mesh").volume > 0
+    client.close()
+
+
+def test_a_program_is_told_its_mistake_in_a_sentence(address):
+    client = Client(address, verbose=False)
+    with pytest.raises(Exception, match="no example"):
+        client.predict("../../etc", api_name="/example")
+    rook = client.predict("rook", api_name="/example")
+    assert rook["name"] == "rook" and example("rook").exists()
+    with pytest.raises(Exception, match="was not sent here"):
+        client.predict([{"path": str(example("rook"))}], api_name="/check")
+    with pytest.raises(Exception, match="a backbone is"):
+        client.predict(rook["id"], "dense", 5, 5.0, api_name="/train")
+    client.close()
+
+
+async def _plain(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"in"})
+
+
+def status(gate, method="GET", **headers):
+    """What a gate answers to a request with these headers; underscores stand for dashes."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        sent.append(message)
+
+    names = [name.lower().replace("_", "-") for name in headers]
+    raw = [(n.encode(), v.encode()) for n, v in zip(names, headers.values(), strict=True)]
+    asked = {"type": "http", "method": method, "path": "/", "headers": raw}
+    asyncio.run(gate(asked, receive, send))
+    return sent[0]["status"]
+
+
+def basic(words):
+    return "Basic " + base64.b64encode(words.encode()).decode()
+
+
+def test_the_gate_asks_for_name_and_password():
+    gate = Gate(_plain, "ada:secret", None)
+    assert status(gate) == 401
+    for words in ("ada:wrong", "bob:secret", "ada:secret "):
+        assert status(gate, Authorization=basic(words)) == 401
+    assert status(gate, Authorization=basic("ada:secret")) == 200
+
+
+def test_the_gate_answers_to_its_own_names_alone():
+    gate = Gate(_plain, None, LOOPBACK)
+    for host in ("localhost:7860", "127.0.0.1:7860", "[::1]:7860", "localhost"):
+        assert status(gate, Host=host) == 200
+    assert status(gate, Host="evil.example:7860") == 421
+
+
+def test_the_gate_takes_no_orders_from_other_sites():
+    gate = Gate(_plain, None, None)
+    assert status(gate, "POST", Sec_Fetch_Site="cross-site") == 403
+    assert status(gate, "POST", Sec_Fetch_Site="same-origin") == 200
+    own = {"Host": "localhost:7860", "Origin": "http://localhost:7860"}
+    assert status(gate, "POST", **own) == 200
+    assert status(gate, "POST", **own | {"Origin": "http://localhost:3000"}) == 403
+    assert status(gate, "POST", **own | {"Origin": "null"}) == 403
+    link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    assert status(gate, **link) == 200
+    assert status(gate, Sec_Fetch_Site="cross-site") == 403
+    assert status(gate, "POST") == 200  # not a browser
+
+
+def test_an_open_address_needs_a_password():
+    with pytest.raises(FieldlrError, match="Give --auth"):
+        check_address("0.0.0.0", None)
+    with pytest.raises(FieldlrError, match="a name and a password"):
+        check_address("127.0.0.1", "nocolon")
+    check_address("0.0.0.0", "ada:secret")
+    check_address("127.0.0.1", None)

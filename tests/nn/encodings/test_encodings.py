@@ -1,0 +1,135 @@
+"""Every encoding of the table: size, count, gradients; the grids also by what they must read."""
+
+import math
+
+import pytest
+import torch
+
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings import (
+    ENCODINGS,
+    DenseGrid,
+    Frequency,
+    HashGrid,
+    Identity,
+    spherical_harmonics,
+)
+
+SMALL = {
+    "identity": Identity(),
+    "frequency": Frequency(3),
+    "dense-grid": DenseGrid(num_levels=2, num_channels=2, coarsest=3, finest=5),
+    "hash-grid": HashGrid(num_levels=3, coarsest=3, finest=17, log2_table_size=8),
+}
+
+
+def points(count: int, generator) -> torch.Tensor:
+    return 2.0 * torch.rand(count, 3, generator=generator) - 1.0
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_size_and_closed_form_count(name, generator):
+    for config in (ENCODINGS[name](), SMALL[name]):
+        encoding = config.build(3, generator)
+        assert encoding(points(7, generator)).shape == (7, encoding.out_features)
+        assert sum(p.numel() for p in encoding.parameters()) == config.num_parameters(3)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_same_seed_same_encoding(name, generator):
+    x = points(5, generator)
+    a, b = (SMALL[name].build(3, torch.Generator().manual_seed(3))(x) for _ in range(2))
+    assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gradient_in_points_and_table(name, generator):
+    encoding = SMALL[name].build(3, generator).double()
+    x = points(6, generator).double().requires_grad_()
+    tables = [p.detach().clone().requires_grad_() for p in encoding.parameters()]
+    names = [name for name, _ in encoding.named_parameters()]
+
+    def encode(x, *tables):
+        named = dict(zip(names, tables, strict=True))
+        return torch.func.functional_call(encoding, named, (x,))
+
+    assert torch.autograd.gradcheck(encode, (x, *tables))
+
+
+def test_odd_number_of_channels_has_the_right_gradient(generator):
+    encoding = DenseGrid(2, 3, 3, 4).build(3, generator).double()
+    table = encoding.table.detach().clone().requires_grad_()
+    x = points(6, generator).double()
+    assert torch.autograd.gradcheck(
+        lambda table: torch.func.functional_call(encoding, {"table": table}, (x,)), table
+    )
+
+
+def test_frequency_is_the_reference_order(generator):
+    x = points(4, generator)
+    expected = torch.cat(
+        [x] + [f(2.0**i * x) for i in range(10) for f in (torch.sin, torch.cos)], -1
+    )
+    assert torch.allclose(Frequency(10).build(3)(x), expected, atol=1e-6)
+    assert Frequency(10).build(3).out_features == 63
+    assert Frequency(4).build(3).out_features == 27
+
+
+@pytest.mark.parametrize("config", [DenseGrid(2, 2, 4, 7), HashGrid(2, 2, 4, 7)])
+def test_grid_reads_back_a_linear_function(config, generator):
+    """Trilinear reading is exact for a function that is linear along each axis."""
+    encoding = config.build(3, generator)
+    first = 0
+    with torch.no_grad():
+        for nodes in config.resolutions:
+            axis = torch.linspace(-1.0, 1.0, nodes)
+            z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
+            values = torch.stack([x + 10.0 * y + 100.0 * z, x * y * z], -1).view(-1, 2)
+            encoding.table[first : first + nodes**3] = values
+            first += nodes**3
+    p = points(50, generator)
+    x, y, z = p.unbind(-1)
+    expected = torch.stack([x + 10.0 * y + 100.0 * z, x * y * z], -1).repeat(1, 2)
+    assert torch.allclose(encoding(p), expected, atol=1e-4)
+
+
+def test_dense_grid_equals_grid_sample(generator):
+    encoding = DenseGrid(1, 2, 9, 9).build(3, generator)
+    p = 1.5 * points(64, generator)  # some outside: both read the nearest face
+    volume = encoding.table.T.view(1, 2, 9, 9, 9)
+    expected = torch.nn.functional.grid_sample(
+        volume, p.view(1, -1, 1, 1, 3), align_corners=True, padding_mode="border"
+    )
+    assert torch.allclose(encoding(p), expected.view(2, -1).T, atol=1e-6)
+
+
+def test_chunks_change_nothing(generator):
+    encoding = DenseGrid(2, 2, 4, 8).build(3, generator)
+    p = points(10_000, generator)
+    encoding(p).sum().backward()
+    assert torch.equal(encoding(p)[5000:5010], encoding(p[5000:5010]))
+    # Trilinear weights add up to 1, so each level and channel hands on one unit a point.
+    assert math.isclose(encoding.table.grad.sum().item(), 4 * 10_000, rel_tol=1e-4)
+
+
+def test_spherical_harmonics_are_orthonormal():
+    generator = torch.Generator().manual_seed(0)
+    d = torch.nn.functional.normalize(torch.randn(400_000, 3, generator=generator), dim=-1)
+    values = spherical_harmonics(d)
+    gram = 4.0 * math.pi * values.T @ values / len(d)
+    assert (gram - torch.eye(16)).abs().max() < 0.03
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Frequency(-1),
+        lambda: Frequency(0, include_input=False),
+        lambda: DenseGrid(num_levels=0),
+        lambda: DenseGrid(coarsest=32, finest=16),
+        lambda: HashGrid(log2_table_size=40),
+    ],
+)
+def test_what_cannot_be_built_is_said(make):
+    with pytest.raises(FieldlrError, match="got"):
+        make()

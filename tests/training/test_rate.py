@@ -1,0 +1,70 @@
+"""The rate term: its slope is that of Laplace's law, and its price that of rounding."""
+
+import copy
+
+import pytest
+import torch
+
+from fieldlr.codec.choice import steps_for
+from fieldlr.codec.numbers import num_bits
+from fieldlr.codec.steps import STEPS
+from fieldlr.data import open_source
+from fieldlr.data.examples import example
+from fieldlr.fields.config import FieldConfig
+from fieldlr.nn.linears import SineLowRank
+from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.rate import RateTerm, price_of_a_nat
+from fieldlr.training.tasks import OccupancyTask
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    task = OccupancyTask(open_source(example("rook"), grid=32).content)
+    config = FieldConfig(linear=SineLowRank(2), width=32, depth=1)
+    state = FitState(task, config, 0, torch.device("cpu"))
+    for _ in fit(state, FitConfig(steps=100)):
+        pass
+    return task, state.field.eval()
+
+
+def test_its_slope_is_that_of_laplace(generator):
+    numbers = torch.nn.Parameter(torch.randn(1000, generator=generator))
+    RateTerm([numbers], [1e-3], price=0.5)().backward()
+    far = numbers.detach().abs() > 1e-2
+    expected = 0.5 * numbers.detach().sign() / numbers.detach().abs().mean()
+    torch.testing.assert_close(numbers.grad[far], expected[far], rtol=1e-2, atol=0.0)
+    # What would be rounded to 0 is pulled there by a slope that ends at 0.
+    assert numbers.grad.abs().max() <= 1.001 * expected.abs().max()
+
+
+def test_the_price_is_what_rounding_costs(fitted):
+    task, field = fitted
+    steps = steps_for(field, 6.0)
+    sizes = [float(STEPS[step]) for step in steps.values()]
+    price = price_of_a_nat(task, field, sizes, seed=0)
+    assert price > 0.0
+    # Half the steps, a quarter of the loss.
+    half = price_of_a_nat(task, field, [0.5 * size for size in sizes], seed=0)
+    assert half == pytest.approx(price / 4.0, rel=0.3)
+
+
+def test_the_field_that_is_priced_stays_as_it_was(fitted):
+    task, field = fitted
+    before = copy.deepcopy(field.state_dict())
+    price_of_a_nat(task, field, [1e-2] * len(before), seed=0)
+    assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
+
+
+def test_numbers_that_are_pulled_take_fewer_bits(fitted):
+    _, field = fitted
+    field = copy.deepcopy(field)
+    steps = steps_for(field, 5.0)
+    before = num_bits(field, steps)
+    term = RateTerm(list(field.parameters()), [float(STEPS[s]) for s in steps.values()], 1.0)
+    for _ in range(5):
+        term().backward()
+        with torch.no_grad():
+            for parameter in field.parameters():
+                parameter.sub_(0.02 * parameter.abs().mean() ** 2 * parameter.grad)
+                parameter.grad = None
+    assert num_bits(field, steps) < before
