@@ -20,6 +20,7 @@ from fieldlr.app import checks, forms, takeaway
 from fieldlr.app.live import History
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
+from fieldlr.training.options import FitOptions
 
 PORT = 7893
 CLIENTS, POLL_SECONDS = 10, 1.0
@@ -71,7 +72,7 @@ class Clients:
 def slowdown(workspace: Workspace) -> list[float]:
     """Percent that polling takes of the speed, round by round: with and without alternate."""
     source = checks.bring_example(workspace, "rook")
-    job_id = forms.train(workspace, source, forms.Choice(seconds=600.0))
+    job_id = forms.train(workspace, source, FitOptions.of(seconds=600.0))
     run = workspace.run_folder(workspace.store.get(job_id))
     wait_for(lambda: len(History(run / "history.jsonl").read()) > 10)
     losses = []
@@ -91,7 +92,7 @@ def first_results(workspace: Workspace) -> tuple[float, float, float]:
     """
     began = time.perf_counter()
     source = checks.bring_example(workspace, "vase")
-    job_id = forms.train(workspace, source, forms.Choice())
+    job_id = forms.train(workspace, source, FitOptions())
     run = workspace.run_folder(workspace.store.get(job_id))
     wait_for(lambda: (run / "history.jsonl").exists())
     stepping = time.perf_counter()

@@ -25,14 +25,15 @@ from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.encodings import DenseGrid, HashGrid
 from fieldlr.system.process import prepare_process
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.tasks import OccupancyTask
 
 POINTS = 16384
 
 
-def shape(options: FitOptions, kind: str) -> FieldConfig:
-    return field_config(options.settled(), kind)
+def shape(kind: str, **options) -> FieldConfig:
+    return field_config(FitOptions.of(**options), kind)
 
 
 def useful_flops(backbone: str, rank: int = 1, width: int = 256) -> float:
@@ -51,7 +52,9 @@ def training(report: Report) -> None:
     task = OccupancyTask(volume)
     backbones = {"full": None, "sine-low-rank": 1, "low-rank": 1, "low-rank-20": 20}
     ours = {
-        name: Steps(task, shape(FitOptions(backbone=name.removesuffix("-20"), rank=rank), "mesh"))
+        name: Steps(
+            task, shape(FitOptions.of(backbone=name.removesuffix("-20"), rank=rank), "mesh")
+        )
         for name, rank in backbones.items()
     }
     solid = torch.from_numpy(volume.dense())
@@ -86,7 +89,7 @@ def photos(report: Report) -> None:
     task = make_task(open_source(example("windmill")), FitOptions().settled())
     names = {"full": None, "sine-low-rank": 5, "low-rank": 5}
     ours = {
-        name: Steps(task, shape(FitOptions(name, rank, encoding="frequency"), "photos"))
+        name: Steps(task, shape("photos", backbone=name, rank=rank, encoding="frequency"))
         for name, rank in names.items()
     }
     rates: dict[str, list[float]] = {name: [] for name in ours}

@@ -9,8 +9,10 @@ from benchmarks.measure import Report, peak_memory
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.surface import extract
-from fieldlr.training.loop import FitConfig, FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
 
 TRAINING_SECONDS = 20.0
 
@@ -20,7 +22,7 @@ def extraction(report: Report) -> None:
     source = open_source(example("rook"), grid=256)
     options = FitOptions().settled()
     task = make_task(source, options)
-    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    state = start_fit(task, field_config(options, source.kind), 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):
         pass
     field = state.field.eval()

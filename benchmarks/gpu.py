@@ -31,8 +31,10 @@ from fieldlr.nn.encodings import HashGrid
 from fieldlr.nn.execution import RecordedLoss, encode, run_layers, tinycudann
 from fieldlr.nn.trial import relu_layers
 from fieldlr.system.process import prepare_process
-from fieldlr.training.loop import FitConfig, FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import FitState, start_fit
 from fieldlr.training.tasks.occupancy import mean_cross_entropy
 
 ROWS, WIDTH, REPEATS, ROUNDS = 1 << 18, 256, 50, 7
@@ -67,7 +69,7 @@ def training_rate(folder: Path) -> list[float]:
     A sample costs every weight two operations forward and four backward.
     """
     source = open_source(folder / "scenes/fern")
-    options = FitOptions(preset="paper").settled()
+    options = FitOptions.of(preset="paper").settled()
     steps = Steps(make_task(source, options), field_config(options, source.kind), device=CUDA)
     field = steps.state.field
     # The coarse network sees a third of the samples and has the size of the fine one.
@@ -85,9 +87,9 @@ def sweep_states(path: Path, sweep=SWEEP, device=CUDA) -> list[FitState]:
     """A fresh fit of a shape for each backbone and rank."""
     source, states = open_source(path), []
     for backbone, rank in sweep:
-        options = FitOptions(backbone=backbone, rank=rank).settled()
+        options = FitOptions.of(backbone=backbone, rank=rank).settled()
         task, config = make_task(source, options), field_config(options, source.kind)
-        states.append(FitState(task, config, 0, device))
+        states.append(start_fit(task, config, 0, device))
     return states
 
 
@@ -185,7 +187,7 @@ def main() -> int:
     product, spread = summary(product_rate())
     report.add("gpu_bf16_product", "TFLOP/s", product * 1e-12, spread * 1e-12)
     rate, spread = summary(training_rate(folder))
-    lego = Case("scenes/lego", FitOptions(seconds=60.0))
+    lego = Case("scenes/lego", FitOptions.of(seconds=60.0))
     figures = {
         "gpu_nerf_8x256_of_product": lambda: (100.0 * rate / product, 100.0 * spread / product),
         "gpu_lego_400_60s": lambda: (run(lego, folder, CUDA),),

@@ -26,7 +26,7 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.runs.checking import check
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.options import FitOptions
 
 # Relative to FIELDLR_DATA, with what the source is read by.
 REAL = {
@@ -74,7 +74,7 @@ def measured(source: Path, reading: dict, steps: int) -> dict:
     said = check(open_source(source, **reading))["memory_bytes"] / 2**30
     read = {"said": said, "check_peak": peak_memory(), "check_seconds": time.perf_counter() - began}
     with tempfile.TemporaryDirectory() as out:
-        fit = Reconstruction(source, Path(out) / "run", FitOptions(steps=steps), **reading)
+        fit = Reconstruction(source, Path(out) / "run", FitOptions.of(steps=steps), **reading)
         for _ in fit.reports():
             pass
         fit.checkpoint()

@@ -11,8 +11,9 @@ from benchmarks.measure import Report, ratio, seconds, summary
 from benchmarks.steps import Steps
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
-from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, Parabola
-from fieldlr.training.presets import FitOptions, field_config
+from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, QuadraticModel
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config
 from fieldlr.training.tasks import OccupancyTask
 from fieldlr.training.tasks.occupancy import cross_entropy, curvature
 
@@ -35,13 +36,13 @@ def plain_matrix(network: nn.Module, x: Tensor) -> Tensor:
 def newton(report: Report) -> None:
     """What Gauss-Newton sees of a batch: 2,817 numbers, 8,192 rows for the matrix."""
     task = OccupancyTask(open_source(example("rook"), grid=256).content)
-    adam = Steps(task, field_config(FitOptions("sine-low-rank", 1).settled(), "mesh"))
+    adam = Steps(task, field_config(FitOptions.of(backbone="sine-low-rank", rank=1), "mesh"))
     field, network = adam.state.field, plain.shape_network("sine-low-rank")
     points, target = task.batch(field, torch.Generator().manual_seed(0), CURVATURE_ROWS)
     x, steps = field.encoded(points), []
 
     def ours() -> None:
-        Parabola(field.mlp, x, cross_entropy(target), curvature)
+        QuadraticModel(field.mlp, x, cross_entropy(target), curvature)
 
     def theirs() -> None:
         plain_matrix(network, x[:PLAIN_ROWS])

@@ -16,8 +16,10 @@ from benchmarks.measure import Report, machine, peak_memory
 from benchmarks.steps import CPU
 from fieldlr.data import open_source
 from fieldlr.system.process import prepare_process
-from fieldlr.training.loop import FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.training.loop import fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, fit_config, make_task
+from fieldlr.training.state import start_fit
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Case:
 
 
 def shape(seconds: float, backbone: str = "full", rank: int | None = None) -> FitOptions:
-    return FitOptions(backbone=backbone, rank=rank, seconds=seconds)
+    return FitOptions.of(backbone=backbone, rank=rank, seconds=seconds)
 
 
 STATUE, LEGO = "volumes/thai_statue.npz", "scenes/lego"
@@ -41,21 +43,24 @@ CASES = {
     "statue_full_20s": Case(STATUE, shape(20.0)),
     "statue_full_35s": Case(STATUE, shape(35.0), 0.972),
     "statue_full_120s": Case(STATUE, shape(120.0), 0.985),
-    "lego_60s": Case(LEGO, FitOptions(seconds=60.0), 22.0, 2),
-    "lego_180s": Case(LEGO, FitOptions(seconds=180.0), 25.0, 2),
-    "lego_600s": Case(LEGO, FitOptions(seconds=600.0), 27.0, 2),
-    "lego_4x128_full_180s": Case(LEGO, FitOptions(seconds=180.0, encoding="frequency"), 23.0, 2),
+    "lego_60s": Case(LEGO, FitOptions.of(seconds=60.0), 22.0, 2),
+    "lego_180s": Case(LEGO, FitOptions.of(seconds=180.0), 25.0, 2),
+    "lego_600s": Case(LEGO, FitOptions.of(seconds=600.0), 27.0, 2),
+    "lego_4x128_full_180s": Case(LEGO, FitOptions.of(seconds=180.0, encoding="frequency"), 23.0, 2),
     "lego_4x128_sine_5_180s": Case(
         LEGO,
-        FitOptions(seconds=180.0, encoding="frequency", backbone="sine-low-rank", rank=5),
+        FitOptions.of(seconds=180.0, encoding="frequency", backbone="sine-low-rank", rank=5),
         None,
         2,
     ),
     "lego_4x128_low_5_180s": Case(
-        LEGO, FitOptions(seconds=180.0, encoding="frequency", backbone="low-rank", rank=5), None, 2
+        LEGO,
+        FitOptions.of(seconds=180.0, encoding="frequency", backbone="low-rank", rank=5),
+        None,
+        2,
     ),
-    "fox_180s": Case("scenes/fox", FitOptions(seconds=180.0), None, 8),
-    "fern_180s": Case("scenes/fern", FitOptions(seconds=180.0), None, 2),
+    "fox_180s": Case("scenes/fox", FitOptions.of(seconds=180.0), None, 8),
+    "fern_180s": Case("scenes/fern", FitOptions.of(seconds=180.0), None, 2),
 }
 
 
@@ -65,7 +70,7 @@ def run(case: Case, folder: Path, device: torch.device = CPU) -> float:
     options = case.options.settled()
     task = make_task(source, options)
     config = field_config(options, source.kind)
-    state = FitState(task, config, options.seed, device)
+    state = start_fit(task, config, options.seed, device)
     for _ in fit(state, fit_config(options, source.kind)):
         pass
     return task.evaluate(state.field.eval())[task.quality_name]

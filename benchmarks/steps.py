@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from fieldlr.fields.config import FieldConfig
-from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import Task
 
 CPU = torch.device("cpu")
@@ -15,7 +16,7 @@ class Steps:
     """A call takes some training steps of a fit that has no end; evaluations do not count."""
 
     def __init__(self, task: Task, config: FieldConfig, count: int = 20, device=CPU):
-        self.state = FitState(task, config, 0, device)
+        self.state = start_fit(task, config, 0, device)
         self.count = count
         self.reports = fit(self.state, FitConfig(steps=1_000_000_000))
 

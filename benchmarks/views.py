@@ -9,8 +9,10 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.rendering.render import render_image
-from fieldlr.training.loop import FitConfig, FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
 
 TRAINING_SECONDS = 20.0
 
@@ -20,7 +22,7 @@ def quick_field() -> tuple[RadianceField, object]:
     source = open_source(example("windmill"))
     options = FitOptions().settled()
     task = make_task(source, options)
-    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    state = start_fit(task, field_config(options, source.kind), 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(seconds=TRAINING_SECONDS)):
         pass
     return state.field.eval(), source.content.cameras

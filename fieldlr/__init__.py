@@ -18,15 +18,12 @@ def load(path):
     return pipeline.load(path)
 
 
-def reconstruct(source, out, **options):
+def reconstruct(source, out, resume=False, **options):
     """Fits photos, a mesh or a volume and returns the finished run (`pipeline.reconstruct`).
 
-    `options` are those of `presets.FitOptions` (backbone, rank, seconds, ...) and `downscale`,
-    `grid`, `device`, `memory_gib`, `resume`.
+    `options` are the leaves of `training.options.FitOptions`: backbone, rank, seconds, grid, ...
     """
     from fieldlr.runs import pipeline
-    from fieldlr.training import presets
+    from fieldlr.training.options import FitOptions
 
-    names = ("downscale", "grid", "device", "memory_gib", "resume")
-    how = {name: options.pop(name) for name in names if name in options}
-    return pipeline.reconstruct(source, out, presets.FitOptions(**options), **how)
+    return pipeline.reconstruct(source, out, FitOptions.of(**options), resume)

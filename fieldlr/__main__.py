@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import tyro
 
 from fieldlr.cli.verbs import VERBS as VERBS
+from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
@@ -17,29 +18,31 @@ DONE, MISTAKE, STOPPED = 0, 2, 3
 
 
 def parse(argv: Sequence[str]) -> Verb:
-    """The verb that the words ask for; ends the process with 2 where they make no sense."""
+    """The verb that the words ask for; ends the process with 2 where they are invalid."""
     return tyro.extras.subcommand_cli_from_dict(
         VERBS,
         args=list(argv),
         prog="fieldlr",
         description="Neural fields from photos and meshes, with low-rank backbones.",
-        config=(tyro.conf.FlagCreatePairsOff,),
+        config=(tyro.conf.OmitArgPrefixes,),
+        registry=CONSTRUCTORS,
     )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
-    verb = parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
+        verb = parse(words)
         result, code = verb.run(), DONE
     except FieldlrError as error:
-        print(f"fieldlr: {error}", file=sys.stderr)
+        print(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", file=sys.stderr)
         sys.exit(MISTAKE)
     except Stopped as stop:
         print(f"fieldlr: {stop}", file=sys.stderr)
         result, code = stop.result, stop.code
     except KeyboardInterrupt:
-        print("fieldlr: stopped. A fit that had begun goes on with --resume.", file=sys.stderr)
+        print("fieldlr: stopped. Rerun a fit with --resume to resume it.", file=sys.stderr)
         sys.exit(STOPPED)
     if verb.json:
         print(json.dumps(without_nan(result)))

@@ -16,7 +16,8 @@ from fieldlr.data import open_source
 from fieldlr.metrics.curve import write_curve
 from fieldlr.study.baselines import searches
 from fieldlr.system.process import prepare_process
-from fieldlr.training.presets import FitOptions, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import make_task
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ from fieldlr.data import open_source
 from fieldlr.nn.linears import Linear, SineLowRank
 from fieldlr.nn.linears.sine_low_rank import SineLowRankLinear
 from fieldlr.system.process import prepare_process
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
 
 # What is learned starts at 0 and is divided by this: a step of Adam then moves it by 0.5 %.
 CALM = 10.0
@@ -73,8 +74,13 @@ def measure(source, kind: str, rank: int, seed: int, steps: int) -> dict:
     wider = "wider" in kind
     width = round(WIDTH * (1.0 + 2.0 / (4 * rank + 7))) if wider else WIDTH
     encoding = "frequency" if source.kind == "photos" else None
-    options = FitOptions(
-        "sine-low-rank", rank, width=width, encoding=encoding, optimizer="adam", seed=seed
+    options = FitOptions.of(
+        backbone="sine-low-rank",
+        rank=rank,
+        width=width,
+        encoding=encoding,
+        optimizer="adam",
+        seed=seed,
     ).settled()
     linear = KINDS["fixed" if wider else kind](rank)
     config = dataclasses.replace(field_config(options, source.kind), linear=linear)

@@ -22,9 +22,11 @@ import torch
 from trials import Trials, trained
 
 from fieldlr.data import open_source
+from fieldlr.nn import PhaseSpread
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
 from fieldlr.system.process import prepare_process
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 NEWTON_STEPS = 260
@@ -38,16 +40,20 @@ def try_out(source, words: dict, trials: Trials) -> None:
     """One fit, as `words` say, unless it is known; spread None stands for `--omega auto`."""
     rank, width, spread = words["rank"], words["width"], words["spread"]
     encoding = "frequency" if source.kind == "photos" else None
-    omega = "auto" if spread is None else spread * 3.0 * width**0.5
-    options = FitOptions(
-        "sine-low-rank", rank, omega, width, encoding=encoding, seed=words["seed"]
+    options = FitOptions.of(
+        backbone="sine-low-rank",
+        rank=rank,
+        omega="auto" if spread is None else PhaseSpread(spread),
+        width=width,
+        encoding=encoding,
+        seed=words["seed"],
     ).settled()
     task = make_task(source, options)
     task.settings = dataclasses.replace(task.settings, phase_rate=words["rate"])
     config = field_config(options, source.kind)
-    if task.newton_suits(task.make_field(config, torch.Generator())):
+    if task.uses_gauss_newton(task.make_field(config, torch.Generator())):
         words = words | {"steps": NEWTON_STEPS}
-    words = words | {"spread": spread or config.linear.spread}
+    words = words | {"spread": spread or config.linear.omega.radians}
     if not trials.has(words):
         state = trained(task, config, words["seed"], words["steps"])
         quality = task.quality(state.field)

@@ -17,9 +17,11 @@ from torch import Tensor
 
 from fieldlr.data import open_source
 from fieldlr.system.process import prepare_process
-from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.optim.muon import Muon
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
 
 
 class Soap(torch.optim.Optimizer):
@@ -74,7 +76,7 @@ OPTIMISERS = {"muon": Muon, "soap": Soap}
 def measure(source, options: FitOptions, by: str, on: str, rate: float, seconds: float):
     """(IoU, steps) of one fit."""
     task = make_task(source, options)
-    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    state = start_fit(task, field_config(options, source.kind), 0, torch.device("cpu"))
     if by != "adam":
         chosen = [
             p
@@ -107,7 +109,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source)
-    options = FitOptions(words.backbone, words.rank, optimizer="adam").settled()
+    options = FitOptions.of(words.backbone, words.rank, optimizer="adam").settled()
     for by in words.by.split(","):
         quality, steps = measure(source, options, by, words.on, words.rate, words.seconds)
         what = f"{words.backbone}, {words.on} by {by}"

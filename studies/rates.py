@@ -22,7 +22,8 @@ from trials import Trials, trained
 from fieldlr.data import open_source
 from fieldlr.fields.field import Field
 from fieldlr.system.process import prepare_process
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.tasks import Task
 
 USUAL = "usual"
@@ -63,7 +64,7 @@ class RatedTask:
 def measure(source, words: dict[str, Any]) -> dict[str, Any]:
     """One fit."""
     names = ("backbone", "rank", "width", "activation", "optimizer", "seed")
-    options = FitOptions(
+    options = FitOptions.of(
         **{name: words[name] for name in names if name in words},
         encoding="frequency" if source.kind == "photos" else None,
     ).settled()

@@ -17,8 +17,10 @@ import torch
 from fieldlr.data import open_source
 from fieldlr.rendering.render import render_rays
 from fieldlr.system.process import prepare_process
-from fieldlr.training.loop import FitConfig, FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import RadianceTask
 from fieldlr.training.tasks.pixels import TrainingPixels
 from fieldlr.training.tasks.radiance import GRID_EVERY
@@ -91,7 +93,7 @@ def main() -> None:
         "a third of the steps on small photos": (task, make_task(small, options)),
     }
     for name, (own, first) in ways.items():
-        state = FitState(own, field_config(options, source.kind), 0, torch.device("cpu"))
+        state = start_fit(own, field_config(options, source.kind), 0, torch.device("cpu"))
         for report in fit(state, FitConfig(steps=words.steps)):
             state.task = first if first is not None and report.progress < 1 / 3 else own
         print(

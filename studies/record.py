@@ -17,24 +17,24 @@ from fieldlr.errors import FieldlrError
 from fieldlr.metrics.bd import bd_figure
 from fieldlr.metrics.curve import RDCurve, read_curve, write_curve
 from fieldlr.pictures.curves import draw_svg
-from fieldlr.study import Study, Sweep
 from fieldlr.study.drawing import plot_of
+from fieldlr.study.study import Study
+from fieldlr.study.sweep import Sweep
 from fieldlr.system.process import prepare_process
-from fieldlr.training.loop import FitConfig
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.options import FitOptions
 
 # Of two hidden matrices, trained by Muon.
 WIDTHS = (26, 30, 44, 64, 90, 124)
-FIT = FitOptions("full", activation="sine", steps=1000)
-FINETUNING = FitConfig(steps=12000)
-BITS = (4.0,)
+FIT = FitOptions.of(backbone="full", activation="sine", steps=1000)
+FINETUNING_STEPS, BITS = 12000, (4.0,)
 NAME = "record"
 
 
 def study_of(width: int, source: Path, folder: Path, seeds: int) -> Study:
-    base = dataclasses.replace(FIT, width=width)
-    sweep = Sweep([base.backbone], [], seeds, False, BITS, FINETUNING)
-    return Study(source, folder / f"full-{width}", base, sweep)
+    sweep = Sweep(
+        backbones=("full",), seeds=seeds, narrow=False, bits=BITS, finetune=FINETUNING_STEPS
+    )
+    return Study(source, folder / f"full-{width}", FIT.replaced(width=width), sweep)
 
 
 def whole_curve(folder: Path) -> RDCurve:

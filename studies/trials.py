@@ -10,7 +10,8 @@ import torch
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.system.files import replacing
-from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.state import FitState, start_fit
 from fieldlr.training.tasks import Task
 
 
@@ -35,7 +36,7 @@ class Trials:
 
 def trained(task: Task, config: FieldConfig, seed: int, steps: int) -> FitState:
     """A fit of so many steps."""
-    state = FitState(task, config, seed, torch.device("cpu"))
+    state = start_fit(task, config, seed, torch.device("cpu"))
     for _ in fit(state, FitConfig(steps=steps)):
         pass
     return state

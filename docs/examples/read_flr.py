@@ -137,6 +137,9 @@ class Shape:
         self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
         if first & 3 == 0 or first & 0b11001100 or self.encoding not in ENCODINGS:
             raise SystemExit("this reader knows shapes in a box, without a frame or a table")
+        if self.linear not in LINEARS or self.activation not in ACTIVATIONS:
+            names = f"linear {self.linear} or activation {self.activation}"
+            raise SystemExit(f"this reader does not know {names}: it reads the first ones alone")
         self.linear_options = file.options(LINEARS[self.linear])
         self.encoding_options = file.options(ENCODINGS[self.encoding])
         self.activation_options = file.options(ACTIVATIONS[self.activation])

@@ -14,6 +14,7 @@ from fieldlr.app.surfaces import threshold_of
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.training.options import FitOptions
 
 
 def offer(workspace: Workspace, viewer: Viewer) -> None:
@@ -33,8 +34,8 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
     @told
     def train(source: str, backbone: str, rank: int, seconds: float) -> str:
         """Queues a training of so many seconds; the run's id."""
-        choice = forms.Choice(backbone, int(rank), seconds=seconds)
-        return forms.train(workspace, workspace.source(source), choice)
+        options = FitOptions.of(rank=int(rank), seconds=seconds).with_backbone(backbone)
+        return forms.train(workspace, workspace.source(source), options)
 
     @told
     def job(run: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.runs.checking import check, draw
 from fieldlr.system.duration import duration
 from fieldlr.system.memory import machine_bytes
-from fieldlr.training.presets import SECONDS
+from fieldlr.training.tasks import task_for
 
 # Fine enough to look right, and four times as soon as the 512 of the command line.
 GRID = 256
@@ -87,10 +87,10 @@ def summary(source: BroughtSource) -> str:
         lines.append(f"A {source.kind}: {faces}{size} voxels, {filled}.")
     if facts.get("downscale"):
         lines.append(f"They are read at 1 / {facts['downscale']} of their size, to fit in memory.")
-    seconds = SECONDS["photos" if source.kind == "photos" else "shape"]
+    presets = task_for(source.kind).presets
     lines.append(
-        f"Training takes {duration(seconds['quick'])} at the preset quick and "
-        f"{duration(seconds['standard'])} at standard, and up to "
+        f"Training takes {duration(presets['quick'].seconds)} at the preset quick and "
+        f"{duration(presets['standard'].seconds)} at standard, and up to "
         f"{facts['memory_bytes'] / 2**30:.1f} of this machine's {machine_bytes() / 2**30:.0f} GiB."
     )
     lines += [f"- ⚠ {unmarked(warning)}" for warning in facts["warnings"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fieldlr.app.forms import BYTES_PER_NUMBER, size_of
+from fieldlr.app.forms import BYTES_PER_PARAMETER, size_of
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 
@@ -24,7 +24,7 @@ def runs(workspace: Workspace) -> list[dict[str, Any]]:
                 "title": job.title,
                 "state": workspace.store.state(job),
                 "quality": _quality(job.about.get("kind", ""), result.get("quality")),
-                "size": size_of(BYTES_PER_NUMBER * numbers),
+                "size": size_of(BYTES_PER_PARAMETER * numbers),
                 "preview": preview.stat().st_mtime_ns if preview.exists() else None,
             }
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from fieldlr.app.forms import with_labels
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
@@ -43,7 +44,7 @@ def told(handler: Callable) -> Callable:
         try:
             return handler(*words, **more)
         except FieldlrError as error:
-            raise gr.Error(str(error), duration=20, print_exception=False) from None
+            raise gr.Error(with_labels(str(error)), duration=20, print_exception=False) from None
 
     return telling
 

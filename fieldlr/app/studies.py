@@ -8,11 +8,10 @@ import io
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldlr.app.forms import Choice, reading_words
+from fieldlr.app.forms import option_words, reading_words
 from fieldlr.app.takeaway import export_folder, file_name
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import BroughtSource, Workspace
@@ -27,8 +26,12 @@ from fieldlr.runs.pipeline import reopen
 from fieldlr.runs.previews import draw_preview
 from fieldlr.study.drawing import AXES, RATES, limit_of, mark_of, plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
+from fieldlr.study.sweep import Sweep, has_rank
 from fieldlr.system.duration import duration
 from fieldlr.system.files import replacing
+from fieldlr.system.kinds import Switch
+from fieldlr.system.options import leaves
+from fieldlr.training.options import FitOptions
 
 # What a fit of a study takes beside its training: reading and saving; and what each of its files.
 OVERHEAD_SECONDS = {"photos": 15.0, "mesh": 20.0, "volume": 20.0}
@@ -37,51 +40,40 @@ FILE_SECONDS = 15.0
 MEASURING = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A study that somebody has in mind."""
-
-    backbones: Sequence[str]
-    ranks: Sequence[int]
-    seeds: int
-    seconds: float  # of training, for each fit
-    narrow: bool
-    bits: Sequence[int] = ()  # of a number; none: as many as the quality hardly shows
-    classic: bool = False
-
-    @property
-    def num_fits(self) -> int:
-        dense = "full" in self.backbones
-        factorised = len(self.backbones) - dense + self.narrow
-        return self.seeds * (dense + factorised * len(self.ranks))
-
-    def cost(self, kind: str) -> str:
-        """What it will take, in a sentence."""
-        each = self.seconds + OVERHEAD_SECONDS.get(kind, 20.0)
-        whole = self.num_fits * (each + FILE_SECONDS * max(1, len(self.bits)))
-        return f"{self.num_fits} fits of {duration(self.seconds)}: about {duration(whole)} in all."
+def num_fits(sweep: Sweep) -> int:
+    """How many fits a study makes."""
+    ranks = len(sweep.ranks)
+    points = sum(ranks if has_rank(name) else 1 for name in sweep.backbones)
+    return sweep.seeds * (points + ranks * sweep.narrow)
 
 
-def begin(workspace: Workspace, source: BroughtSource, plan: Plan, choice: Choice) -> str:
+def cost(sweep: Sweep, seconds: float, kind: str) -> str:
+    """What a study will take, in a sentence."""
+    fits, files = num_fits(sweep), len(sweep.all_bits)
+    whole = fits * (seconds + OVERHEAD_SECONDS.get(kind, 20.0) + FILE_SECONDS * files)
+    return f"{fits} fits of {duration(seconds)}: about {duration(whole)} in all."
+
+
+def begin(workspace: Workspace, source: BroughtSource, sweep: Sweep, base: FitOptions) -> str:
     """Queues a study; the job's id."""
     about = {"purpose": "study", "source": source.id, "source_name": source.name}
-    about |= {"kind": source.kind, "num_fits": plan.num_fits}
-    words = study_words(source, plan, choice)
+    about |= {"kind": source.kind, "num_fits": num_fits(sweep)}
+    words = study_words(source, sweep, base)
     return workspace.store.submit(words, f"{source.name}, study", about).id
 
 
-def study_words(source: BroughtSource, plan: Plan, choice: Choice) -> list[str]:
-    """The words of `fieldlr study` that do what is planned."""
+def study_words(source: BroughtSource, sweep: Sweep, base: FitOptions) -> list[str]:
+    """The words of `fieldlr study` that go over a sweep."""
     if source.kind == "unposed":
         raise FieldlrError("these photos have no poses yet. Find poses first, on the Start tab.")
-    if plan.num_fits == 0:
-        raise FieldlrError("a study needs a backbone, and ranks where the backbone has one.")
     words = ["study", str(source.path), "--out", "{job}/run"]
-    words += ["--backbones", ",".join(plan.backbones), "--ranks", ",".join(map(str, plan.ranks))]
-    words += ["--seeds", str(plan.seeds), "--seconds", f"{plan.seconds:g}"]
-    words += ["--bits", ",".join(map(str, plan.bits))] if plan.bits else []
-    words += ["--no-narrow"] * (not plan.narrow) + ["--classic"] * plan.classic
-    return words + reading_words(source, choice)
+    for name, own in leaves(Sweep).items():
+        value = getattr(sweep, name)
+        if isinstance(own.kind, Switch):
+            words += [] if value == own.default else [f"--{'' if value else 'no-'}{name}"]
+        elif value is not None:
+            words += [f"--{name}", own.kind.show(value)]
+    return words + option_words(base) + reading_words(source, base)
 
 
 def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:

@@ -19,7 +19,7 @@ from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs.products import make_mesh
-from fieldlr.surface import decimate, is_watertight
+from fieldlr.surface import decimate
 from fieldlr.training.tasks.occupancy import surface_of
 
 VIEW_FACES = 120_000
@@ -100,7 +100,7 @@ def make_surface(
         full,
         view,
         len(mesh.faces),
-        is_watertight(mesh),
+        mesh.is_watertight,
         extraction.seconds,
         extraction.evaluations,
     )

@@ -7,12 +7,15 @@ import json
 import gradio as gr
 
 from fieldlr.app import studies
-from fieldlr.app.forms import BACKBONES, Choice
 from fieldlr.app.page import PRIVATE, Page, follow, moving, packed, told
 from fieldlr.app.takeaway import export_folder
 from fieldlr.errors import FieldlrError
+from fieldlr.nn.linears import LINEARS
 from fieldlr.pictures.curve_page import HEADS
 from fieldlr.study.drawing import RATES
+from fieldlr.study.sweep import Sweep
+from fieldlr.system.options import leaves
+from fieldlr.training.options import FitOptions
 
 WIDTHS = ["105px", "110px", "210px", "105px", "100px", "90px"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
@@ -73,7 +76,7 @@ def build(page: Page) -> None:
         if not source_id:
             raise FieldlrError("choose a source first, on the Start tab.")
         source = workspace.source(source_id)
-        job_id = studies.begin(workspace, source, _plan(*values), Choice())
+        job_id = studies.begin(workspace, source, _sweep(*values), _base(*values))
         return studies_now(page, job_id)
 
     def pick(event: gr.EventData):
@@ -93,7 +96,7 @@ def build(page: Page) -> None:
 
     def told_cost(source_id, *values):
         kind = workspace.source(source_id).kind if source_id else "mesh"
-        return _plan(*values).cost(kind)
+        return studies.cost(_sweep(*values), _base(*values).schedule.seconds, kind)
 
     which = [study, runs, rate]
     # A dropdown of many says `change` over and over: what the user puts in is enough.
@@ -134,10 +137,13 @@ def finished_now(page: Page, chosen: list[str] | None) -> gr.Dropdown:
 
 
 def _start_form():
+    known = leaves(Sweep)
     backbones = gr.CheckboxGroup(
-        list(BACKBONES), value=["full", "low-rank", "sine-low-rank"], label="Backbones"
+        list(LINEARS), value=list(known["backbones"].default), label="Backbones"
     )
-    ranks = gr.CheckboxGroup([1, 2, 5, 10, 20, 40], value=[1, 2, 5, 20], label="Ranks")
+    ranks = gr.CheckboxGroup(
+        [1, 2, 5, 10, 20, 40], value=list(known["ranks"].default), label="Ranks"
+    )
     narrow = gr.Checkbox(True, label="Dense networks that are as small, to compare with")
     seeds = gr.Slider(1, 5, 1, step=1, label="Seeds: fits of each point")
     seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, each fit")
@@ -151,12 +157,22 @@ def _start_form():
         label="The classics: Draco meshes and block grids of a shape, the photos as pictures",
     )
     plan = [backbones, ranks, narrow, seeds, seconds, bits, classic]
-    cost = gr.Markdown(_plan(*(part.value for part in plan)).cost("mesh"))
+    values = [part.value for part in plan]
+    cost = gr.Markdown(studies.cost(_sweep(*values), _base(*values).schedule.seconds, "mesh"))
     start = gr.Button("Start the study", variant="primary", elem_id="start-study")
     return start, plan, cost
 
 
-def _plan(backbones, ranks, narrow, seeds, seconds, bits, classic) -> studies.Plan:
-    ranks, bits = (tuple(sorted(int(number) for number in many)) for many in (ranks, bits))
-    spent = int(seeds), float(seconds)
-    return studies.Plan(tuple(backbones), ranks, *spent, bool(narrow), bits, bool(classic))
+def _sweep(backbones, ranks, narrow, seeds, seconds, bits, classic) -> Sweep:
+    return Sweep(
+        backbones=backbones,
+        ranks=tuple(sorted(int(rank) for rank in ranks)) or (1,),
+        seeds=int(seeds),
+        narrow=bool(narrow and ranks),
+        classic=bool(classic),
+        bits=tuple(sorted(bits)) or None,
+    )
+
+
+def _base(backbones, ranks, narrow, seeds, seconds, bits, classic) -> FitOptions:
+    return FitOptions.of(seconds=float(seconds))

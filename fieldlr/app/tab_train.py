@@ -6,10 +6,14 @@ import gradio as gr
 
 from fieldlr.app import forms
 from fieldlr.app.page import PRIVATE, Page, follow, moving, renamed, runs_now, told
-from fieldlr.nn.activations import ACTIVATIONS
-from fieldlr.nn.encodings import ENCODINGS
+from fieldlr.nn.linears import LINEARS
+from fieldlr.system.kinds import Choice
+from fieldlr.system.options import Option
+from fieldlr.training.options import FitOptions
+from fieldlr.training.tasks.task import PRESETS
 
-PRESETS = [(f"{name}: {words}", name) for name, words in forms.PRESETS.items()]
+CHOICES = [(f"{name}: {words}", name) for name, words in PRESETS.items()]
+AUTOMATIC = "as the preset has it"
 
 
 def build(page: Page) -> None:
@@ -17,7 +21,7 @@ def build(page: Page) -> None:
     with gr.Row():
         with gr.Column(min_width=320):
             backbone = gr.Radio(
-                _labelled("mesh", forms.Choice()),
+                _labelled("mesh", FitOptions()),
                 value="full",
                 label="Backbone: what the network stores",
                 elem_id="backbone",
@@ -25,7 +29,7 @@ def build(page: Page) -> None:
             rank = gr.Slider(
                 1, forms.MAX_RANK, 5, step=1, label="Rank: columns of the thin matrices"
             )
-            preset = gr.Radio(PRESETS, value="quick", label="Preset", elem_id="preset")
+            preset = gr.Radio(CHOICES, value="quick", label="Preset", elem_id="preset")
             with gr.Accordion("More settings", open=False):
                 more = _more_settings()
             cost = gr.Markdown(elem_id="cost")
@@ -39,24 +43,24 @@ def build(page: Page) -> None:
 
     def costs(source_id, *values):
         kind = workspace.source(source_id).kind if source_id else "mesh"
-        choice = _choice(*values)
-        size = forms.costs(kind, choice)[choice.backbone]
-        numbers = size // forms.BYTES_PER_NUMBER
+        options = _options(*values)
+        count = forms.num_parameters(kind, options)
+        size = forms.size_of(forms.BYTES_PER_PARAMETER * count)
         told_cost = (
-            f"**{numbers:,} parameters, {forms.size_of(size)}** as 32-bit numbers; "
-            f"{forms.estimate(kind, choice)} of training."
+            f"**{count:,} parameters, {size}** as 32-bit numbers; "
+            f"{forms.estimate(kind, options)} of training."
         )
-        if forms.grid_dominates(kind, choice):
+        if forms.grid_dominates(kind, options):
             told_cost += (
                 " Nearly all of it is the grid of the encoding, whatever the backbone. For a small "
                 "file choose the encoding `frequency`."
             )
-        return gr.Radio(choices=_labelled(kind, choice)), told_cost
+        return gr.Radio(choices=_labelled(kind, options)), told_cost
 
     def begin(source_id, *values):
         if not source_id:
             raise gr.Error("Choose a source first, on the Start tab.", print_exception=False)
-        job_id = forms.train(workspace, workspace.source(source_id), _choice(*values))
+        job_id = forms.train(workspace, workspace.source(source_id), _options(*values))
         return runs_now(workspace, job_id)
 
     def buttons(job_id):
@@ -93,30 +97,30 @@ def resumed(page: Page, job_id: str) -> gr.Button:
 
 
 def _more_settings() -> list[gr.components.Component]:
-    """Inputs of the rest of a Choice; 0, and the first of a list, for what the preset says."""
-    whole = {"value": 0, "precision": 0}
-    gr.Markdown("0 stands for what the preset has.")
-    return [
-        gr.Number(0, label="Seconds of training"),
-        gr.Number(0, label="Omega, the sine's frequency (0: by width and rank)"),
-        gr.Number(label="Width, neurons of a layer", **whole),
-        gr.Number(label="Depth, layers of width x width", **whole),
-        gr.Dropdown([("as the preset has it", ""), *ACTIVATIONS], value="", label="Activation"),
-        gr.Dropdown([("as the preset has it", ""), *ENCODINGS], value="", label="Encoding"),
-        gr.Number(label="Seed of every random number", **whole),
-        gr.Number(label="Grid: voxels along a mesh's longest edge (0: 256)", **whole),
-        gr.Number(label="Downscale: divides the size of photos", **whole),
-    ]
+    """Inputs of `forms.more_settings`; empty ones stand for what the preset has."""
+    gr.Markdown("Empty: as the preset has it.")
+    return [_input(own) for own in forms.more_settings().values()]
 
 
-def _choice(backbone, rank, preset, *more) -> forms.Choice:
-    return forms.Choice(backbone, int(rank), preset, *(value or None for value in more))
+def _input(own: Option) -> gr.components.Component:
+    kind, name = own.kind, forms.label(own)
+    if isinstance(kind, Choice):
+        return gr.Dropdown([(AUTOMATIC, ""), *kind.names], value="", label=name)
+    return gr.Textbox("", label=name, placeholder=own.shown_default, max_lines=1)
 
 
-def _labelled(kind: str, choice: forms.Choice) -> list[tuple[str, str]]:
+def _options(backbone: str, rank: float, preset: str, *more: str) -> FitOptions:
+    chosen = {}
+    for (name, own), value in zip(forms.more_settings().items(), more, strict=True):
+        if value:
+            chosen[name] = own.parse(value)
+    return FitOptions.of(preset=preset, rank=int(rank), **chosen).with_backbone(backbone)
+
+
+def _labelled(kind: str, options: FitOptions) -> list[tuple[str, str]]:
     """The backbones, each with its size and a line."""
-    costs = forms.costs(kind, choice)
+    costs = forms.costs(kind, options)
     return [
-        (f"{name} · {forms.size_of(costs[name])}\n{line}", name)
-        for name, line in forms.BACKBONES.items()
+        (f"{name} · {forms.size_of(costs[name])}\n{linear.summary}", name)
+        for name, linear in LINEARS.items()
     ]

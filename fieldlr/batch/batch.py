@@ -72,7 +72,7 @@ class Batch:
         if not self._stack.enter_context(lock(self.out / ".lock")):
             self.close()
             raise FieldlrError(
-                f"another batch works in {self.out}. Wait for its end, or give another --out."
+                f"another batch works in {self.out}. Wait for its end, or give another `out`."
             )
         sweep(self.out)
         self.states = {item.name: State(item) for item in manifest.items}

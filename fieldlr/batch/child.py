@@ -77,7 +77,7 @@ class _Steps:
         now = fingerprint(Path(self.item.source))
         same = self.record.begun == self.item.fit_asked
         if same and self.record.source != now and (self.folder / "run" / "config.json").exists():
-            reading = self.item.reading
+            reading = self.item.fit_options.reading.flat()
             content = open_source(Path(self.item.source), **reading).content
             same = open_run(self.folder / "run").content_hash == content.content_hash
         if not same:
@@ -107,9 +107,8 @@ class _Steps:
         # From here on the run changes, and nothing that was made of it before is true any more.
         self.record.done = {}
         self.record.write(self.folder)
-        where = {**item.reading, "device": item.device, "memory_gib": item.memory}
         source, run = Path(item.source), self.folder / "run"
-        with closing(fitting(source, run, item.fit_options, **where)) as steps:
+        with closing(fitting(source, run, item.fit_options)) as steps:
             made = []
             for told in _pulled(steps, made):
                 yield told | {"share": FIT_SHARE * told["share"]}

@@ -11,14 +11,15 @@ from typing import Any
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import read_json, write_json
-from fieldlr.training.presets import FitOptions
+from fieldlr.system.options import leaves
+from fieldlr.training.options import FitOptions, MachineOptions
 
 # What each output depends on beside the fit itself.
 DEPENDS: dict[str, tuple[str, ...]] = {
     "eval": ("resolution",),
     "mesh": ("resolution",),
     "render": ("size",),
-    "video": ("size", "frames"),
+    "video": ("size", "frames", "fps"),
     "compress": ("bits", "finetune"),
     "study": ("backbones", "ranks", "seeds", "narrow", "classic", "bits", "finetune"),
     "thumbnail": (),
@@ -31,16 +32,13 @@ class Item:
 
     name: str
     source: str  # an absolute path
-    options: dict[str, Any]  # of `FitOptions`
-    reading: dict[str, int | None]  # downscale, grid
-    device: str = "auto"
-    memory: float | None = None  # GiB
+    options: dict[str, Any]  # of `FitOptions`, those that are said
     outputs: tuple[str, ...] = ("eval",)
     making: dict[str, Any] = dataclasses.field(default_factory=dict)  # how outputs are made
 
     @property
     def fit_options(self) -> FitOptions:
-        return FitOptions(**self.options)
+        return FitOptions.from_plain(self.options)
 
     @property
     def fits(self) -> bool:
@@ -50,7 +48,8 @@ class Item:
     @property
     def fit_asked(self) -> str:
         """A fingerprint of what the fit is asked to be."""
-        return _digest({"options": self.options, "reading": self.reading})
+        where = leaves(MachineOptions)
+        return _digest({name: v for name, v in self.options.items() if name not in where})
 
     def asked(self) -> dict[str, str]:
         """A fingerprint of what each step is asked to do: the fit, then every output."""

@@ -12,16 +12,13 @@ for; what stands at an item itself must make sense there.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fieldlr.batch.item import Item
-from fieldlr.batch.keys import GROUPS, KEYS
+from fieldlr.batch.keys import MAKING, keys
 from fieldlr.batch.nodes import (
     Mistakes,
     line_of,
@@ -32,12 +29,12 @@ from fieldlr.batch.nodes import (
     sequence_of,
 )
 from fieldlr.batch.outputs import OUTPUTS
-from fieldlr.data import asked_of, is_source, kind_of
+from fieldlr.data import Reader, asked_of, is_source, reader_of
+from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb
-from fieldlr.geometry.spaces import Space
-from fieldlr.runs import FIELDS
-from fieldlr.training.presets import FitOptions, field_config, fit_config
+from fieldlr.system.options import Option, leaves
+from fieldlr.training.options import FitOptions, foreign_options
+from fieldlr.training.presets import count_parameters, fit_config
 
 MOST_MATCHES = 10_000
 LONGEST_NAME = 100
@@ -56,14 +53,14 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     """The items of a manifest; FieldlrError with every mistake that is in it."""
     mistakes, notes = Mistakes(path), []
-    root = mapping_of(read_nodes(path), ("defaults", "items"), mistakes)
+    root, known = mapping_of(read_nodes(path), ("defaults", "items"), mistakes), keys()
     defaults: dict[str, Any] = {}
     if "defaults" in root:
-        common = [key for key in KEYS if key not in GROUPS["source"]]
+        common = {name: key for name, key in known.items() if name not in ("source", "name")}
         defaults = _values(root["defaults"], common, mistakes)
     found: list[tuple[int, Item]] = []
     for node in sequence_of(root["items"], mistakes) if "items" in root else ():
-        own, line = _values(node, KEYS, mistakes), line_of(node)
+        own, line = _values(node, known, mistakes), line_of(node)
         for source in _sources(own, path.parent, line, mistakes, notes):
             with mistakes.noted(line):
                 found.append((line, _item(source, defaults, own)))
@@ -76,15 +73,20 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest(tuple(item for _, item in found), tuple(notes))
 
 
-def _values(node, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]:
+def _values(node, known: Mapping[str, Option], mistakes: Mistakes) -> dict[str, Any]:
     """The checked values of a mapping."""
     values = {}
     for name, own in mapping_of(node, known, mistakes).items():
         with mistakes.noted(line_of(own)):
             value = plain_of(own)
-            if not KEYS[name].accepts(value):
-                raise FieldlrError(f"`{name}` is {KEYS[name].wants}; got {said(own)}.")
-            values[name] = value
+            if value == [] and name == "outputs":  # An item that is only to be fitted.
+                values[name] = ()
+                continue
+            try:
+                values[name] = known[name].kind.read(value)
+            except (ValueError, TypeError):
+                wants = known[name].kind.wants
+                raise FieldlrError(f"`{name}` is {wants}; got {said(own)}.") from None
     return values
 
 
@@ -121,51 +123,33 @@ def _why_not(path: Path) -> str:
 
 
 def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
-    kind = kind_of(source)
-    values = {k: v for k, v in defaults.items() if k not in _unfit(kind, {**defaults, **own})} | own
-    groups = {
-        group: {name: values[name] for name in keys if name in values}
-        for group, keys in GROUPS.items()
-    }
-    reading = {name: values.get(name) for name in GROUPS["reading"]}
-    asked_of(kind, **reading)
+    reader = reader_of(source)
+    assert reader is not None  # `_sources` gives nothing else.
+    unfit = _unfit(reader, {**defaults, **own})
+    values = {k: v for k, v in defaults.items() if k not in unfit} | own
+    fit = FitOptions.of(**{name: values[name] for name in leaves(FitOptions) if name in values})
+    asked_of(reader, fit.reading)
     item = Item(
         name=values.get("name", "{stem}").replace("{stem}", _stem(source)),
         source=str(source),
-        options=groups["options"],
-        reading=reading,
+        options={name: value for name, value in fit.plain().items() if value is not None},
         outputs=tuple(name for name in OUTPUTS if name in values.get("outputs", ("eval",))),
-        making=groups["making"],
-        **groups["where"],
+        making={name: values[name] for name in MAKING if name in values},
     )
     if item.fits:
-        _try(item.fit_options, kind)
+        fit_config(fit, reader.kind)
+        count_parameters(fit, reader.kind)  # Refused here, not when its turn comes.
     return item
 
 
-def _unfit(kind: str, values: dict[str, Any]) -> set[str]:
+def _unfit(reader: Reader, values: dict[str, Any]) -> set[str]:
     """Keys of the defaults that mean nothing for an item."""
-    backbone = values.get("backbone", "full")
-    unfit = {"rank", "omega"} if backbone == "full" else set()
-    unfit |= {"omega"} if backbone == "low-rank" else set()
-    unfit |= {"downscale"} if kind != "photos" else set()
-    return unfit | ({"grid"} if kind != "mesh" else set())
+    foreign = foreign_options(values.get("backbone", "full"))
+    return foreign | {name for name in leaves(ReadingOptions) if name != reader.takes}
 
 
 def _stem(source: Path) -> str:
     return source.name if source.is_dir() else source.stem
-
-
-@lru_cache(maxsize=4096)
-def _try(options: FitOptions, kind: str) -> None:
-    """Builds the field that is asked for, without its numbers; FieldlrError where it cannot be."""
-    options = options.settled()
-    fit_config(options, kind)
-    field = FIELDS["radiance" if kind == "photos" else "occupancy"]
-    space = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
-    config = field_config(options, kind)
-    with torch.device("meta"):
-        field(config, space)
 
 
 def _check_names(found: list[tuple[int, Item]], mistakes: Mistakes) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fieldlr.errors import FieldlrError
+from fieldlr.system.registry import nearest
 
 MOST_BYTES = 1 << 18  # thousands of items
 MOST_TOLD = 20
@@ -83,7 +83,7 @@ def mapping_of(node, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]
     for key, value in node.value:
         name, line = said(key), line_of(key)
         if key.id != "scalar" or name not in known:
-            mistakes.add(line, f"there is no key `{name}` here. {_nearest(name, known)}")
+            mistakes.add(line, f"there is no key `{name}` here. {nearest(name, known)}")
         elif name in found:
             mistakes.add(line, f"`{name}` stands here twice. Leave one out.")
         else:
@@ -118,8 +118,3 @@ def said(node) -> str:
     if node.id != "scalar":
         return f"a {'list' if node.id == 'sequence' else node.id}"
     return node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"Is it `{near[0]}`?" if near else f"There are {', '.join(sorted(known))}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from fieldlr.runs.compress import Compression
 from fieldlr.runs.filming import film
 from fieldlr.runs.previews import picture
 from fieldlr.runs.products import make_mesh
-from fieldlr.study import Study, Sweep
-from fieldlr.surface import is_watertight
+from fieldlr.study.study import Study
+from fieldlr.study.sweep import Sweep
 from fieldlr.system.json import write_json, write_whole
+from fieldlr.system.options import leaves
 from fieldlr.training.loop import FitConfig
 from fieldlr.training.tasks import Task
 
@@ -71,7 +71,7 @@ def make_surface(bench: Workbench) -> Making:
     mesh = extraction.mesh
     write_mesh(mesh, bench.folder / "mesh.glb")
     counts = {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}
-    return {**counts, "watertight": is_watertight(mesh)}
+    return {**counts, "watertight": mesh.is_watertight}
 
 
 def make_render(bench: Workbench) -> Making:
@@ -85,8 +85,8 @@ def make_video(bench: Workbench) -> Making:
 
 
 def _film(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
-    size = size_of(bench.asked("size"))
-    filming = film(bench.run, bench.folder / name, frames=frames, size=size)
+    how = {"size": bench.asked("size"), "fps": bench.asked("fps", 30.0)}
+    filming = film(bench.run, bench.folder / name, frames=frames, **how)
     # What is half done when this generator is closed must be closed too, and leaves no file.
     with closing(filming.frames) as pictures:
         for number, _ in enumerate(pictures):
@@ -106,25 +106,11 @@ def make_file(bench: Workbench) -> Making:
 
 def make_study(bench: Workbench) -> Making:
     item = bench.item
-    seconds = bench.asked("finetune")
-    sweep = Sweep(
-        bench.asked("backbones", ["full", "low-rank", "sine-low-rank"]),
-        bench.asked("ranks", [1, 2, 5, 20]),
-        bench.asked("seeds", 1),
-        bench.asked("narrow", True),
-        (bench.asked("bits"),),
-        None if seconds is None else FitConfig(seconds=seconds),
-    )
-    study = Study(
-        Path(item.source),
-        bench.folder / "study",
-        dataclasses.replace(item.fit_options, backbone=None, rank=None),
-        sweep,
-        bench.asked("classic", False),
-        **item.reading,
-        device=item.device,
-        memory_gib=item.memory,
-    )
+    asked = {name: item.making[name] for name in leaves(Sweep) if name in item.making}
+    if "bits" in asked:
+        asked["bits"] = (asked["bits"],)
+    base = item.fit_options.replaced(backbone=None, rank=None)
+    study = Study(Path(item.source), bench.folder / "study", base, Sweep.of(**asked))
     try:
         for report in study.reports():
             yield report.progress
@@ -144,14 +130,6 @@ def make_thumbnail(bench: Workbench) -> Making:
         return {}
     write_whole(bench.folder / "thumbnail.jpg", jpeg_bytes(image))
     return {}
-
-
-def size_of(text: str | None) -> tuple[int, int] | None:
-    """WIDTHxHEIGHT as two numbers."""
-    if text is None:
-        return None
-    width, _, height = text.partition("x")
-    return int(width), int(height)
 
 
 def _nothing() -> None:

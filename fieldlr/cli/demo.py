@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from fieldlr import codec
 from fieldlr.cli.progress import shown
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
@@ -22,20 +21,19 @@ from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run
+from fieldlr.runs.compress import write_file
 from fieldlr.runs.filming import film
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.runs.products import camera_path, make_mesh, views
-from fieldlr.surface import is_watertight
 from fieldlr.system.files import make_folder
-from fieldlr.system.json import write_whole
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.options import FitOptions
 
-SCENE, SCENE_OPTIONS = "windmill", FitOptions(seconds=25.0)
-MESH, GRID = "rook", 192
+SCENE, SCENE_OPTIONS = "windmill", FitOptions.of(seconds=25.0)
+MESH = "rook"
 # The same shape as two fields, of 133 and of 7 thousand parameters.
 SHAPES = {
-    "full": FitOptions(seconds=12.0),
-    "sine-low-rank": FitOptions(backbone="sine-low-rank", rank=5, seconds=12.0),
+    "full": FitOptions.of(seconds=12.0, grid=192),
+    "sine-low-rank": FitOptions.of(backbone="sine-low-rank", rank=5, seconds=12.0, grid=192),
 }
 RESOLUTION, PORTRAIT = 192, (240, 240)
 VIEWPOINTS, BEHIND = 12, 5
@@ -51,11 +49,11 @@ class Demo:
     say: Callable[[str], None]
     quiet: bool
 
-    def fit(self, name: str, source: Path, options: FitOptions, grid: int | None = None):
+    def fit(self, name: str, source: Path, options: FitOptions):
         """(fit, results) of a run in this folder, new or from an earlier demo."""
-        self.say(f"{name}: training for {options.seconds:g} s")
-        how = {"device": "cpu", "resume": True}
-        fit = Reconstruction(source, self.out / name, options, grid=grid, **how)
+        self.say(f"{name}: training for {options.schedule.seconds:g} s")
+        options = options.replaced(device="cpu")
+        fit = Reconstruction(source, self.out / name, options, resume=True)
         for _ in shown(fit.reports(), fit.task.quality_name, self.quiet):
             pass
         return fit, fit.finish()
@@ -98,7 +96,7 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
     """A mesh to occupancy fields: the given mesh, what the field makes of it, a slice."""
     rows, figures = [], {}
     for backbone, options in SHAPES.items():
-        fit, results = journey.fit(f"{backbone}-run", example(MESH), options, GRID)
+        fit, results = journey.fit(f"{backbone}-run", example(MESH), options)
         mesh = make_mesh(fit.state.field, RESOLUTION).mesh
         cameras = camera_path(fit.run, fit.state.field, "orbit", VIEWPOINTS, PORTRAIT)
         given = fit.source.content.mesh
@@ -114,11 +112,10 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
         path = journey.out / ("mesh.glb" if backbone == "full" else f"mesh-{backbone}.glb")
         write_mesh(mesh, path)
         if backbone == "full":
-            figures |= {"mesh": str(path), "watertight": is_watertight(mesh)}
+            figures |= {"mesh": str(path), "watertight": mesh.is_watertight}
         else:
-            data = codec.encode(fit.state.field, about=fit.run.about())
-            write_whole(journey.out / "shape.flr", data)
-            figures |= {"shape": str(journey.out / "shape.flr"), "shape_bytes": len(data)}
+            size = write_file(fit.state.field, fit.run, journey.out / "shape.flr")
+            figures |= {"shape": str(journey.out / "shape.flr"), "shape_bytes": size}
     return rows, figures
 
 

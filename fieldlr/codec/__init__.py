@@ -2,6 +2,8 @@
 
 from fieldlr.codec.about import About as About
 from fieldlr.codec.about import few as few
+from fieldlr.codec.bitstream import FEWEST_BITS as FEWEST_BITS
+from fieldlr.codec.bitstream import MOST_BITS as MOST_BITS
 from fieldlr.codec.bitstream import MOST_BYTES as MOST_BYTES
 from fieldlr.codec.bitstream import check_bits as check_bits
 from fieldlr.codec.bitstream import decode as decode

@@ -19,9 +19,10 @@ from fieldlr.codec.steps import STEPS
 from fieldlr.codec.tensors import Model, modelled, read_model, read_whole, write_model
 from fieldlr.codec.units import Order
 from fieldlr.errors import FieldlrError
+from fieldlr.fields import field_for
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.fields.networks import NETWORKS
 from fieldlr.fields.radiance import RadianceField
 
 CHECKSUM_BYTES = 4
@@ -74,7 +75,7 @@ def check_bits(bits: float | None) -> None:
     """FieldlrError where numbers cannot take so many bits each; None is the codec's own choice."""
     if bits is not None and not FEWEST_BITS <= bits <= MOST_BITS:
         raise FieldlrError(
-            f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use --bits 8."
+            f"a number takes {FEWEST_BITS:g} to {MOST_BITS:g} bits; got {bits:g}. Use `bits` 8."
         )
 
 
@@ -156,7 +157,7 @@ def _read_field(reader: Reader, num_bytes: int) -> tuple[Field, About]:
             f"a .flr file holds at most {MOST_NUMBERS:,} numbers and {NUMBERS_PER_BYTE:,} a byte; "
             f"this one of {num_bytes:,} bytes speaks of more. Use a smaller network."
         )
-    make = RadianceField if kind == "photos" else OccupancyField
+    make = field_for(kind)
     # A generator of its own: who decodes a file does not want other random numbers after it.
     return make(config, space, frame, torch.Generator()), about
 
@@ -167,7 +168,7 @@ def _most_numbers(config: FieldConfig) -> int:
         inputs = config.encoding.build(3).out_features
     wide = config.width + inputs + 64
     layer = max(config.linear.num_weights(wide, wide), 64 * wide) + wide
-    stages = 2 if config.network == "nerf" else 1
+    stages = NETWORKS[config.network].stages
     network = (config.depth + 6) * layer + (inputs + 64) * wide
     return config.encoding.num_parameters(3) + stages * network
 

@@ -15,7 +15,7 @@ import torch
 from fieldlr.codec.steps import STEPS, nearest_step
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
-from fieldlr.nn.encodings.interpolation import GridEncoding
+from fieldlr.nn.encodings import Encoding
 
 ALL, ASKED, STORED, ASKED_AT = 0, 1, 2, 3
 LEVELS = GRID_CELLS.bit_length() - 1
@@ -32,7 +32,7 @@ def way_of(field: RadianceField) -> int:
     """How the occupied cells of a field are kept."""
     if field.cell_occupied.all() or not field.cell_occupied.any():
         return ALL
-    return ASKED_AT if may_be_asked(field.config) and not tables_of(field) else STORED
+    return ASKED_AT if may_be_asked(field.config) and not encodings_of(field) else STORED
 
 
 def may_be_asked(config: FieldConfig) -> bool:
@@ -40,9 +40,10 @@ def may_be_asked(config: FieldConfig) -> bool:
     return config.width**2 * (config.depth + 6) <= MOST_ASKED
 
 
-def tables_of(field: RadianceField) -> list[GridEncoding]:
-    """The encodings that read a table."""
-    return [module for module in field.modules() if isinstance(module, GridEncoding)]
+def encodings_of(field: RadianceField) -> list[Encoding]:
+    """The encodings that read tables."""
+    own = [module for module in field.modules() if hasattr(module, "rows_read")]
+    return [encoding for encoding in own if any(True for _ in encoding.parameters())]
 
 
 def to_octree(occupied: np.ndarray) -> list[np.ndarray]:
@@ -100,14 +101,16 @@ def _densities(field: RadianceField) -> torch.Tensor:
 @torch.no_grad()
 def clear_unread(field: RadianceField) -> None:
     """Sets the rows of tables to 0 that no point of an occupied cell reads."""
-    for encoding in tables_of(field):
-        read = torch.zeros(len(encoding.table), dtype=torch.bool)
-        finest = max(field.config.encoding.resolutions)
+    for encoding in encodings_of(field):
+        tables = dict(encoding.named_parameters())
+        read = {name: torch.zeros(len(t), dtype=torch.bool) for name, t in tables.items()}
         # Points no farther apart than the finest nodes, both ends of the cell included.
-        ticks = torch.linspace(0.0, 1.0, -(-finest // GRID_CELLS) + 1)
+        ticks = torch.linspace(0.0, 1.0, -(-encoding.finest_nodes // GRID_CELLS) + 1)
         within = torch.cartesian_prod(ticks, ticks, ticks)
         corners = field.cell_occupied.nonzero().flip(-1)
         for part in corners.split(max(1, CHUNK // len(within))):
             unit = (part[:, None] + within) * (2.0 / GRID_CELLS) - 1.0
-            read[encoding.corners(unit.flatten(0, 1))[0].flatten().long()] = True
-        encoding.table[~read] = 0.0
+            for name, rows in encoding.rows_read(unit.flatten(0, 1)).items():
+                read[name][rows] = True
+        for name, table in tables.items():
+            table[~read[name]] = 0.0

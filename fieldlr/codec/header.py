@@ -10,28 +10,31 @@ from typing import Any
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
-from fieldlr.fields.config import FieldConfig, name_of
+from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.networks import NETWORKS
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.nn.activations import ACTIVATIONS
 from fieldlr.nn.encodings import ENCODINGS
-from fieldlr.nn.linears import LINEARS, SineLowRank
-from fieldlr.nn.linears.sine_low_rank import RADIANS, first_omega, in_radians
+from fieldlr.nn.linears import LINEARS
+from fieldlr.system.entries import Entry, Stored
+from fieldlr.system.registry import Registry
 
 MAGIC, VERSION = b"FLR", 1
-# Places in these tables are what a file says; they never change, new names come behind.
+# The places in these are what a file says; they never change.
 KINDS = ("photos", "mesh", "volume")
 SPACES = ("box", "ndc", "contracted")
-NETWORKS = ("mlp", "nerf")
 # How places are stored: a box of whole numbers from 0, or all in float32, or all in float64.
 WHOLE, SINGLE, DOUBLE = 0, 1, 2
 CODES = {WHOLE: "single", SINGLE: "single", DOUBLE: "double"}
 # What float32 may move a place by, as a part of the box's shortest edge.
 TOLERANCE = 1e-6
 MOST_WIDTH, MOST_DEPTH, MOST_SKIPS, MOST_OPTION = 4096, 64, 15, 4096
-
-Option = int | float | bool | str
+# Half a byte names an entry of a registry; where it is this, a whole number of its own does.
+ESCAPE = 15
+# What the halves of those bytes name, in their order.
+REGISTRIES: tuple[Registry, ...] = (LINEARS, ENCODINGS, ACTIVATIONS)
 
 
 def write_header(
@@ -45,7 +48,7 @@ def write_header(
         | SPACES.index(space.kind) << 2
         | form << 4
         | framed << 6
-        | NETWORKS.index(config.network) << 7
+        | NETWORKS[config.network].number << 7
     )
     _write_config(writer, config)
     if form == WHOLE:
@@ -66,7 +69,7 @@ def read_header(reader: Reader) -> tuple[FieldConfig, Space, Similarity, Kind]:
     kind, shape, form = first & 3, first >> 2 & 3, first >> 4 & 3
     if max(kind, shape, form) > 2:
         raise broken("its first byte makes no sense")
-    config = _read_config(reader, NETWORKS[first >> 7])
+    config = _read_config(reader, NETWORKS.numbered(first >> 7).name)
     if form == WHOLE:
         box = (0.0,) * 3 + tuple(float(reader.varint()) for _ in range(3))
     else:
@@ -116,21 +119,20 @@ def _single(number: float) -> float:
 
 
 def _write_config(writer: Writer, config: FieldConfig) -> None:
-    places = (
-        list(LINEARS).index(name_of(config.linear, LINEARS)),
-        list(ENCODINGS).index(name_of(config.encoding, ENCODINGS)),
-        list(ACTIVATIONS).index(name_of(config.activation, ACTIVATIONS)),
-    )
-    writer.byte(places[0] | places[1] << 4)
+    entries = (config.linear, config.encoding, config.activation)
+    linear, encoding, activation = (min(entry.number, ESCAPE) for entry in entries)
     _check_size(config.width, config.depth, config.skips)
-    writer.byte(places[2] | len(config.skips) << 4)
+    writer.byte(linear | encoding << 4)
+    writer.byte(activation | len(config.skips) << 4)
+    for entry in entries:
+        if entry.number >= ESCAPE:
+            writer.varint(entry.number)
     writer.varint(config.width)
     writer.varint(config.depth)
     for skip in config.skips:
         writer.varint(skip)
-    for entry in (config.linear, config.encoding, config.activation):
-        for option in dataclasses.fields(entry):
-            _write_option(writer, getattr(entry, option.name), option.default)
+    for entry in entries:
+        _write_options(writer, entry)
 
 
 def _check_size(width: int, depth: int, skips: tuple[int, ...]) -> None:
@@ -155,57 +157,34 @@ def _check_option(value: int) -> int:
 
 def _read_config(reader: Reader, network: str) -> FieldConfig:
     tables, last = reader.byte(), reader.byte()
+    numbers = [tables & 15, tables >> 4, last & 15]
+    numbers = [reader.varint() if number == ESCAPE else number for number in numbers]
+    kinds = [r.numbered(n) for r, n in zip(REGISTRIES, numbers, strict=True)]
     width, depth = reader.varint(), reader.varint()
     skips = tuple(reader.varint() for _ in range(last >> 4))
     _check_size(width, depth, skips)
-    return FieldConfig(
-        linear=_read_entry(reader, LINEARS, tables & 15),
-        encoding=_read_entry(reader, ENCODINGS, tables >> 4),
-        activation=_read_entry(reader, ACTIVATIONS, last & 15),
-        width=width,
-        depth=depth,
-        skips=skips,
-        network=network,
-    )
+    linear, encoding, activation = (_read_options(reader, kind) for kind in kinds)
+    return FieldConfig(linear, encoding, activation, width, depth, skips, network)
 
 
-def _read_entry(reader: Reader, table: dict[str, type], place: int) -> Any:
-    """An entry of a table with its options in the order of their definition."""
-    if place >= len(table):
-        raise FieldlrError(
-            f"this .flr file names entry {place} of {', '.join(table)}, which this version does "
-            "not have. A newer fieldlr made it: update yours."
-        )
-    kind = list(table.values())[place]
-    options = [_read_option(reader, option.default) for option in dataclasses.fields(kind)]
-    if kind is SineLowRank:
-        options[1] = _omega(*options)
-    return kind(*options)
+def _write_options(writer: Writer, entry: Entry) -> None:
+    """A whole number for an option whose default is one, else a decimal."""
+    for option, value in zip(dataclasses.fields(entry), entry.stored(), strict=True):
+        if isinstance(option.default, int):
+            writer.varint(_check_option(int(value)))
+        else:
+            writer.decimal(value)
 
 
-def _omega(rank: int, number: float) -> float | str:
-    """omega, from what a file says: below 0 it is a spread, and 0 is the spread of the first."""
-    if number > 0.0:
-        return number
-    if rank == 0:
-        raise broken("its rank is 0")
-    return in_radians(-number) if number else first_omega(rank)
-
-
-def _write_option(writer: Writer, value: Option, default: Option) -> None:
-    """A whole number where the default is one, else a decimal, below 0 for radians."""
-    if isinstance(default, int):
-        writer.varint(_check_option(int(value)))
-    else:
-        radians = isinstance(value, str)
-        writer.decimal(-float(value.removesuffix(RADIANS)) if radians else value)
-
-
-def _read_option(reader: Reader, default: Option) -> int | float | bool:
-    """An option of the type of its default, else a decimal."""
-    if isinstance(default, int):
-        return type(default)(_check_option(reader.varint()))
-    value = reader.decimal()
-    if value == 0.0 and default != "auto":
-        raise broken("an option of its network is 0")
-    return value
+def _read_options(reader: Reader, kind: type[Entry]) -> Any:
+    """The entry of this kind whose options come next."""
+    options: list[Stored] = []
+    for option in dataclasses.fields(kind):
+        if isinstance(option.default, int):
+            options.append(type(option.default)(_check_option(reader.varint())))
+        else:
+            options.append(reader.decimal())
+    try:
+        return kind.from_stored(options)
+    except ValueError as error:
+        raise broken(str(error)) from None

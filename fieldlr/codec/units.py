@@ -2,114 +2,83 @@
 
 A hidden unit is a row of its layer and a column of the next. Units may change places, and where
 the activation is even or odd they may change their sign, without changing the function. Of the
-256! * 2^256 equal layers the file holds the one whose units rise: by their key, the first number of
+256! * 2^256 equal layers the file holds the one whose units rise: by their key, the first entry of
 their row, and where that is equal by their bias. So their order, worth log2(256!) / 8 = 210 bytes,
-and their signs, worth 32, are not stored.
+and their signs, worth 32, are not stored. A layer says itself which axes its units are (`Units`);
+where one has none, the layers beside it keep their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fieldlr.fields.field import Field
-from fieldlr.fields.radiance import RadianceNerf
-from fieldlr.nn.activations import Activation, Gaussian, Sine
-from fieldlr.nn.mlp import Mlp
+from fieldlr.nn.mlp import Hidden
 
 Arrays = dict[str, np.ndarray]
 
-# activation(-z) = sign * activation(z), for those that have such a sign.
-SIGNS = {Gaussian: 1, Sine: -1}
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """A hidden layer by the names of the linear layers before it and after it."""
-
-    before: str
-    after: tuple[str, ...]
-    activation: Activation
-
-    @property
-    def bias(self) -> str:
-        return f"{self.before}.bias"
-
-    def key(self, names: Collection[str]) -> str:
-        """The tensor, of those there are, whose first column is the key."""
-        factor = f"{self.before}.U"
-        return factor if factor in names else f"{self.before}.weight"
-
 
 def hidden_layers(field: Field) -> list[Hidden]:
-    """The hidden layers of a field, in an order in which they can be sorted one by one."""
-    return [
+    """The hidden layers whose units can be sorted, in an order in which they can, one by one."""
+    found = [
         hidden
         for name, module in field.named_modules()
-        for kind, layers in KINDS.items()
-        if isinstance(module, kind)
-        for hidden in layers(name, module)
+        if hasattr(module, "hidden_layers")
+        for hidden in module.hidden_layers(name)
     ]
+    return [h for h in found if h.before.units.outputs and all(a.units.inputs for _, a in h.after)]
+
+
+def key_of(hidden: Hidden) -> str:
+    """The tensor whose first column is the key of the units."""
+    return f"{hidden.name}.{next(iter(hidden.before.units.outputs))}"
+
+
+def bias_of(hidden: Hidden) -> str:
+    """The tensor with the biases of the units."""
+    return f"{hidden.name}.bias"
 
 
 def sort_units(hidden: Hidden, arrays: Arrays) -> None:
     """Gives the units of one hidden layer their order and signs, in place."""
-    sign = SIGNS.get(type(hidden.activation))
-    key, bias = arrays[hidden.key(arrays)][:, 0], arrays[hidden.bias]
+    parity = hidden.activation.parity
+    outputs = {f"{hidden.name}.{k}": axis for k, axis in hidden.before.units.outputs.items()}
+    key, bias = arrays[key_of(hidden)][:, 0], arrays[bias_of(hidden)]
     negative = (key < 0) | ((key == 0) & (bias < 0))
-    flip = np.where(negative & (sign is not None), -1, 1)
+    flip = np.where(negative & (parity is not None), -1, 1)
     order = np.lexsort((bias * flip, key * flip))
-    for name in (hidden.key(arrays), hidden.bias):
-        arrays[name] = (arrays[name].T * flip).T[order]
-    for after in hidden.after:
-        factor = f"{after}.V" in arrays
-        rows = arrays[f"{after}.V"] if factor else arrays[f"{after}.weight"].T
-        # Behind the units there may be inputs that skip the layer.
-        units, others = rows[: len(order)], rows[len(order) :]
-        if sign == -1:
-            units = (units.T * flip).T
-        rows = np.concatenate([units[order], others])
-        arrays[f"{after}.V" if factor else f"{after}.weight"] = rows if factor else rows.T
-
-
-def _of_mlp(name: str, mlp: Mlp) -> Iterator[Hidden]:
-    layers = [f"{name}.linears.{index}" for index in range(len(mlp.linears))]
-    for before, after in pairwise(layers):
-        yield Hidden(before, (after,), mlp.activation)
-
-
-def _of_nerf(name: str, nerf: RadianceNerf) -> Iterator[Hidden]:
-    trunk = [f"{name}.trunk.{index}" for index in range(len(nerf.trunk))]
-    after = [*((layer,) for layer in trunk[1:]), (f"{name}.sigma", f"{name}.features")]
-    for before, following in zip(trunk, after, strict=True):
-        yield Hidden(before, following, nerf.config.activation)
-    yield Hidden(f"{name}.view", (f"{name}.rgb",), nerf.config.activation)
-
-
-KINDS = {Mlp: _of_mlp, RadianceNerf: _of_nerf}
+    for name, axis in {**outputs, bias_of(hidden): 0}.items():
+        signs = flip if name in (key_of(hidden), bias_of(hidden)) else 1
+        units = np.moveaxis(arrays[name], axis, 0)
+        arrays[name] = np.moveaxis((units.T * signs).T[order], 0, axis)
+    for after, layer in hidden.after:
+        for index, (name, axis) in enumerate(layer.units.inputs.items()):
+            signs = flip if parity == -1 and index == 0 else np.ones_like(flip)
+            rows = np.moveaxis(arrays[f"{after}.{name}"], axis, 0)
+            # Behind the units there may be inputs that skip the layer.
+            units, others = (rows[: len(order)].T * signs).T, rows[len(order) :]
+            moved = np.concatenate([units[order], others])
+            arrays[f"{after}.{name}"] = np.moveaxis(moved, 0, axis)
 
 
 class Order:
-    """Which numbers of which tensors rise, and where they begin anew."""
+    """Which entries of which tensors rise, and where they begin anew."""
 
     def __init__(self, field: Field):
-        names = [name for name, _ in field.named_parameters()]
         layers = hidden_layers(field)
-        self.keys = {layer.key(names) for layer in layers}
-        self.key_of = {layer.bias: layer.key(names) for layer in layers}
+        self.keys = {key_of(layer) for layer in layers}
+        self.key_of = {bias_of(layer): key_of(layer) for layer in layers}
 
     def parts(self, name: str, shape: tuple[int, ...]) -> list[tuple[Any, bool]]:
-        """The parts of a tensor that are stored one by one: (index, whether its numbers rise)."""
+        """The parts of a tensor that are stored one by one: (index, whether its entries rise)."""
         if name in self.keys:
             return [(np.s_[:, :1], True), (np.s_[:, 1:], False)][: shape[1]]
         return [(np.s_[...], name in self.key_of)]
 
     def fresh(self, name: str, arrays: Arrays) -> np.ndarray:
-        """Booleans (N,): the numbers of a rising part that need not be above the one before."""
+        """Booleans (N,): the entries of a rising part that need not be above the one before."""
         fresh = np.arange(len(arrays[name])) == 0
         if name in self.key_of:
             key = arrays[self.key_of[name]][:, 0]

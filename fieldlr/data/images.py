@@ -115,7 +115,7 @@ def _require_memory(capture: Capture, downscale: int, most_bytes: int | None) ->
     room = (most_bytes or memory.machine_bytes()) - memory.BASE_BYTES
     enough = math.ceil(math.sqrt(whole / max(room, 1)))
     needed = memory.BASE_BYTES + whole / downscale**2
-    memory.require(needed, most_bytes, f"Give --downscale {enough}, or fewer photos.")
+    memory.require(needed, most_bytes, f"Give `downscale` {enough}, or fewer photos.")
     return max(pixels)
 
 

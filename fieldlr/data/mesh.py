@@ -14,13 +14,12 @@ import numpy as np
 
 from fieldlr.data import glb, voxels
 from fieldlr.data.scene import FARTHEST
-from fieldlr.data.volume import MAX_VOXELS, OccupancyVolume, make_volume
+from fieldlr.data.volume import OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
-RESOLUTIONS = (16, round(MAX_VOXELS ** (1 / 3)))
 _GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
@@ -32,22 +31,14 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def read(
-    path: Path, resolution: int | None = None, most_bytes: int | None = None
-) -> OccupancyVolume:
-    """The solid inside a mesh file, `resolution` cubic voxels along its longest (padded) edge.
+def read(path: Path, grid: int | None = None, most_bytes: int | None = None) -> OccupancyVolume:
+    """The solid inside a mesh file, `grid` cubic voxels along its longest (padded) edge.
 
     By default 512; 256 for a heap of loose triangles, which takes longer.
     """
-    low, high = RESOLUTIONS
-    if resolution is not None and not low <= resolution <= high:
-        raise FieldlrError(
-            f"A mesh is voxelised with {low} to {high} voxels along its longest edge; got "
-            f"{resolution}. 256 to 512 suit most shapes."
-        )
     mesh, notes = read_triangles(path, most_bytes)
-    grid, aabb, mesh, more = voxels.solid(mesh, resolution, most_bytes)
-    return make_volume(path.stem, grid, aabb, mesh, (*notes, *more))
+    cells, aabb, mesh, more = voxels.solid(mesh, grid, most_bytes)
+    return make_volume(path.stem, cells, aabb, mesh, (*notes, *more))
 
 
 def read_triangles(

@@ -52,7 +52,7 @@ def solid(
     notes += more
     aabb, shape = grid_around(mesh, resolution)
     num_bytes = memory.BASE_BYTES + BYTES_PER_VOXEL[edges.closed] * np.prod(shape, dtype=float)
-    memory.require(num_bytes, most_bytes, "Give a coarser --grid.")
+    memory.require(num_bytes, most_bytes, "Give a coarser `grid`.")
     if edges.closed:
         grid, overlap = _closed_solid(mesh, aabb, shape)
         if overlap:
@@ -80,7 +80,7 @@ def _affordable(
     if asked is not None and asked > most:
         raise FieldlrError(
             f"Triangles that lie in more than a hundred layers would take hours at {asked} voxels. "
-            f"Give --grid {most}, or remove what is inside in an editor."
+            f"Give `grid` {most}, or remove what is inside in an editor."
         )
     if wanted > most:
         return most, [f"Its triangles lie in very many layers: {most} voxels, the longest edge."]

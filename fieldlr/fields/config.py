@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
 
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.activations import ACTIVATIONS, Activation, Gaussian
-from fieldlr.nn.encodings import ENCODINGS, EncodingConfig, Frequency, Identity
+from fieldlr.nn.encodings import ENCODINGS, EncodingConfig, Identity
 from fieldlr.nn.linears import LINEARS, Full, LinearConfig
-from fieldlr.nn.linears.sine_low_rank import first_omega
+from fieldlr.system.registry import Registry
 
 # A gigabyte: more is a mistake, or a trap.
 MOST_NUMBERS = 1 << 28
@@ -31,18 +30,13 @@ class FieldConfig:
     width: int = 256
     depth: int = 2
     skips: tuple[int, ...] = ()
-    network: Literal["mlp", "nerf"] = "mlp"
+    network: str = "mlp"
 
     def __post_init__(self):
         if self.width < 1 or self.depth < 0:
             raise FieldlrError(
-                f"a network needs width >= 1 and depth >= 0; got width {self.width} and depth "
-                f"{self.depth}. The shape network of the paper has --width 256 --depth 2."
-            )
-        if self.network == "nerf" and self.width < 2:
-            raise FieldlrError(
-                "the original NeRF ends in a layer of half its width, which is at least 2; got "
-                f"width {self.width}. Say --width 256."
+                f"a network needs `width` 1 or more and `depth` 0 or more; got {self.width} and "
+                f"{self.depth}. The paper's network for shapes has 256 and 2."
             )
         numbers = self.width**2 * (self.depth + 1) + self.encoding.num_parameters(3)
         if numbers > MOST_NUMBERS:
@@ -54,15 +48,13 @@ class FieldConfig:
     @property
     def alone(self) -> bool:
         """Whether one MLP holds all of a scene, with no grid to help it."""
-        return self.network == "mlp" and isinstance(self.encoding, Frequency | Identity)
+        return self.network == "mlp" and not self.encoding.learns
 
     def to_json(self) -> dict:
         """Plain values; table entries carry their name as `kind`."""
-        plain = dataclasses.asdict(self)
-        for key, table in _TABLES.items():
-            value = getattr(self, key)
-            plain[key] = {"kind": name_of(value, table), **dataclasses.asdict(value)}
-        return plain
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        entries = {key: plain[key] for key in _TABLES}
+        return plain | {key: {"kind": e.name, **e.plain()} for key, e in entries.items()}
 
     @staticmethod
     def from_json(plain: dict) -> FieldConfig:
@@ -71,9 +63,7 @@ class FieldConfig:
             values = dict(plain)
             for key, table in _TABLES.items():
                 entry = dict(values[key])
-                if entry.get("omega") == "auto":  # What is written now says how many radians.
-                    entry["omega"] = first_omega(entry["rank"])
-                values[key] = table[entry.pop("kind")](**entry)
+                values[key] = table[entry.pop("kind")].from_plain(entry)
             values["skips"] = tuple(values["skips"])
             return FieldConfig(**values)
         except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
@@ -83,9 +73,8 @@ class FieldConfig:
             ) from None
 
 
-_TABLES = {"linear": LINEARS, "encoding": ENCODINGS, "activation": ACTIVATIONS}
-
-
-def name_of(value, table: dict[str, type]) -> str:
-    """The name under which a table holds the class of a value."""
-    return next(name for name, kind in table.items() if type(value) is kind)
+_TABLES: dict[str, Registry] = {
+    "linear": LINEARS,
+    "encoding": ENCODINGS,
+    "activation": ACTIVATIONS,
+}

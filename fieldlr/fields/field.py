@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +22,18 @@ class Field(nn.Module):
     the user's. For shapes the two frames are the same.
     """
 
-    def __init__(self, config: FieldConfig, space: Space, frame: Similarity):
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __init__(
+        self,
+        config: FieldConfig,
+        space: Space,
+        frame: Similarity | None = None,
+        generator: torch.Generator | None = None,
+    ):
         super().__init__()
-        self.config, self.space, self.frame = config, space, frame
+        self.config, self.space, self.frame = config, space, frame or Similarity()
 
     @property
     def aabb(self) -> Aabb:

@@ -19,6 +19,9 @@ from fieldlr.nn.mlp import Mlp
 class OccupancyField(Field):
     """Points to the logit of being inside (Mescheder et al. 2019, section 3.1)."""
 
+    name = "occupancy"
+    summary = "a solid: inside or outside at every point"
+
     def __init__(
         self,
         config: FieldConfig,
@@ -26,7 +29,7 @@ class OccupancyField(Field):
         frame: Similarity | None = None,
         generator: torch.Generator | None = None,
     ):
-        super().__init__(config, space, frame or Similarity())
+        super().__init__(config, space, frame)
         if config.network != "mlp":
             raise FieldlrError(
                 f"a shape is fitted by the network `mlp`; got `{config.network}`, which is for "
@@ -61,6 +64,6 @@ class OccupancyField(Field):
         if not 0.0 < probability < 1.0:
             raise FieldlrError(
                 f"the threshold of a shape is a probability between 0 and 1; got {threshold}. "
-                "Leave --threshold out for 0.5."
+                "Leave `threshold` out for 0.5."
             )
         return math.log(probability / (1.0 - probability))

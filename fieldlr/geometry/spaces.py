@@ -82,3 +82,7 @@ class Space:
         if self.kind == "box":
             return (t_ends - t_starts) * (2.0 / self.aabb.longest_edge)
         return (self.warp(rays.at(t_ends)) - self.warp(rays.at(t_starts))).norm(dim=-1)
+
+
+# A space for fields that are built to be counted, not to be fitted.
+UNIT_BOX = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))

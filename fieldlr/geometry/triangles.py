@@ -27,6 +27,26 @@ class TriangleMesh:
     faces: np.ndarray
     colors: np.ndarray | None = None  # (V, 3) uint8, sRGB
 
+    @property
+    def is_watertight(self) -> bool:
+        """Whether each edge is walked as often one way as the other: no border, no flipped face."""
+        if not len(self.faces):
+            return False
+        starts, stops = self.faces.ravel(), np.roll(self.faces, -1, axis=1).ravel()
+        count = len(self.vertices)
+        return bool(
+            np.array_equal(np.sort(starts * count + stops), np.sort(stops * count + starts))
+            and (starts != stops).all()
+        )
+
+    @property
+    def euler_number(self) -> int:
+        """Vertices - edges + faces: 2 for each body without handles. Only used vertices count."""
+        ends = np.stack([self.faces, np.roll(self.faces, -1, axis=1)], -1).reshape(-1, 2)
+        edges = np.sort(ends, 1)
+        num_edges = len(np.unique(edges[:, 0] * max(len(self.vertices), 1) + edges[:, 1]))
+        return len(np.unique(self.faces)) - num_edges + len(self.faces)
+
 
 @dataclass(frozen=True)
 class Samples:

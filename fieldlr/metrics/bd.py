@@ -151,7 +151,7 @@ def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -
     if overlap < MIN_OVERLAP and not force:
         raise FieldlrError(
             f"the curves overlap by {100 * overlap:.0f} % and a BD figure of less than "
-            f"{100 * MIN_OVERLAP:.0f} % says little. Add points, or use --force."
+            f"{100 * MIN_OVERLAP:.0f} % says little. Add points, or use `force`."
         )
     dropped = (*anchor.dropped, *test.dropped)
     rate_percent = _rate_percent(anchor.line, test.line, method)

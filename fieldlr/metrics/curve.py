@@ -128,7 +128,7 @@ class RDCurve:
         if not self.has(rate):
             raise FieldlrError(
                 f"{self.name} is no network and has no parameters. Compare it by bytes: "
-                "--rate bytes."
+                "`rate` bytes."
             )
         for label, fits in self.groups():
             mean_log = sum(math.log10(p.rate(rate)) for p in fits) / len(fits)

@@ -1,26 +1,59 @@
-"""Activations of a field's MLP, each with the initialisation and the hand-written passes it needs.
-
-An activation is h = f(scale z). The engine folds `scale` into the weights, so that the passes here
-see u = scale z: `forward` turns u into h, and `backward` turns dL/dh into dL/du / slope in its own
-buffer; `slope` is folded into the weights of the backward pass in its turn.
-"""
+"""Activations of an MLP, each with the initialisation and the hand-written passes it needs."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from fieldlr.system.entries import Entry
+from fieldlr.system.registry import Registry
+
 
 @dataclass(frozen=True)
-class Relu:
+class Activation(Entry):
+    """h = f(scale z), as an entry of ACTIVATIONS.
+
+    The engine folds `scale` into the weights, so that `forward` and `backward` see u = scale z.
+    """
+
+    tinycudann: ClassVar[str | None] = None  # its name there, where `fused` can run it
+    parity: ClassVar[int | None] = None  # 1 where f is even, -1 where it is odd
+    slope: ClassVar[float] = 1.0
+    scales_frequencies: ClassVar[bool] = False  # a sine of many times z, as SIREN's
+
+    @property
+    def scale(self) -> float:
+        return 1.0
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """f(scale z), differentiable."""
+        raise NotImplementedError
+
+    def forward(self, u: Tensor) -> Tensor:
+        """u to h, in place where that helps."""
+        raise NotImplementedError
+
+    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+        """dL/dh to dL/du / slope, in its own buffer; `slope` is folded into the weights."""
+        raise NotImplementedError
+
+    def weight_std(self, in_features: int, first: bool) -> float | None:
+        """The standard deviation of the weights before it; None for that of a dense layer."""
+        return None
+
+
+@dataclass(frozen=True)
+class Relu(Activation):
     """max(z, 0)."""
 
+    name = "relu"
+    number = 0
+    summary = "max(z, 0)"
     tinycudann = "ReLU"
-    scale = 1.0
-    slope = 1.0
 
     def __call__(self, z: Tensor) -> Tensor:
         return torch.relu(z)
@@ -37,12 +70,16 @@ class Relu:
 
 
 @dataclass(frozen=True)
-class Sine:
+class Sine(Activation):
     """sin(omega_0 z) (SIREN, Sitzmann et al. 2020)."""
 
+    name = "sine"
+    number = 1
+    summary = "sin(ω₀ z)"
+    parity = -1
+    scales_frequencies = True
+
     omega_0: float = 30.0
-    tinycudann = None
-    slope = 1.0
 
     @property
     def scale(self) -> float:
@@ -64,12 +101,16 @@ class Sine:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Activation):
     """exp(-z^2 / (2 sigma^2)) (Ramasinghe and Lucey 2022)."""
 
-    sigma: float = 0.1
-    tinycudann = None
+    name = "gaussian"
+    number = 2
+    summary = "exp(-z² / 2σ²)"
+    parity = 1
     slope = -2.0
+
+    sigma: float = 0.1
 
     @property
     def scale(self) -> float:
@@ -84,10 +125,5 @@ class Gaussian:
     def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
         return grad.mul_(h).mul_(u)
 
-    def weight_std(self, in_features: int, first: bool) -> None:
-        """The default of a dense layer."""
-        return None
 
-
-Activation = Relu | Sine | Gaussian
-ACTIVATIONS = {"relu": Relu, "sine": Sine, "gaussian": Gaussian}
+ACTIVATIONS: Registry[type[Activation]] = Registry("activation", Relu, Sine, Gaussian)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +22,16 @@ def engine_layers(
     *first, last = reversed(linear.factors())
     layers = [Layer(factor, None, None, skip and i == 0) for i, factor in enumerate(first)]
     return [*layers, Layer(last, linear.bias, activation, skip and not first)]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A hidden layer: the linear layer before it, those after it, and its activation."""
+
+    name: str  # of the layer before it, in the field
+    before: Linear
+    after: tuple[tuple[str, Linear], ...]
+    activation: Activation
 
 
 class Mlp(nn.Module):
@@ -51,10 +65,10 @@ class Mlp(nn.Module):
             last = index == depth + 1
             std = None if last else activation.weight_std(inputs, first=index == 0)
             self.linears.append(kind.build(inputs, outputs, generator=generator, std=std))
-        if not isinstance(linear, Full) and all(is_dense(layer) for layer in self.linears):
+        if not linear.is_dense and all(layer.is_dense for layer in self.linears):
             raise FieldlrError(
-                f"rank {linear.rank} stores as much as the dense layers of a network of width "
-                f"{width} and depth {depth}. Use a lower --rank, or --backbone full."
+                f"{linear} stores as much as the dense layers of a network of width {width} and "
+                f"depth {depth}. Use a lower `rank`, or the backbone full."
             )
         self._session: tuple[tuple, list[Layer]] | None = None
 
@@ -83,7 +97,8 @@ class Mlp(nn.Module):
         """Rows (N, in) to (N, out); `dtype` as in `execution.run_layers`."""
         return run_layers(self.layers(), x, dtype)
 
-
-def is_dense(layer: Linear) -> bool:
-    """Whether the layer stores its whole matrix."""
-    return hasattr(layer, "weight")
+    def hidden_layers(self, name: str) -> Iterator[Hidden]:
+        """Its hidden layers, `name` being what a field calls this network."""
+        names = [f"{name}.linears.{index}" for index in range(len(self.linears))]
+        for (before, layer), (after, following) in pairwise(zip(names, self.linears, strict=True)):
+            yield Hidden(before, layer, ((after, following),), self.activation)

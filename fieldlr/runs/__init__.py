@@ -1,6 +1,5 @@
 """The run folder, and what one does with a run: fit, evaluate, mesh, render, compress."""
 
-from fieldlr.runs.run import FIELDS as FIELDS
 from fieldlr.runs.run import Run as Run
 from fieldlr.runs.run import check_new as check_new
 from fieldlr.runs.run import create_run as create_run

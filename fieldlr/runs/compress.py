@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldlr import codec
 from fieldlr.errors import FieldlrError
+from fieldlr.fields import Field
 from fieldlr.runs import Run
 from fieldlr.runs.packed import PackedRun
 from fieldlr.runs.pipeline import SourceGone, reopen
@@ -68,6 +69,13 @@ class Compression:
         for name, field in (("before", self.field), ("after", codec.decode(data))):
             result[f"quality_{name}"] = self.task.evaluate(field)[self.task.quality_name]
         return result
+
+
+def write_file(field: Field, run: Run | PackedRun, out: Path, bits: float | None = None) -> int:
+    """Writes the field of a run as a .flr file; its bytes."""
+    data = codec.encode(field, bits, run.about())
+    write_whole(out, data)
+    return len(data)
 
 
 def compress(run: Run | PackedRun, out: Path, *how: Any, **more: Any) -> dict[str, Any]:

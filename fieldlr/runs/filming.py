@@ -45,16 +45,16 @@ def film(
     if suffix not in (".png", ".mp4", ""):
         raise FieldlrError(f"views are written as .png, .mp4 or into a folder; got {out.name}.")
     if frames is not None and frames < 1:
-        raise FieldlrError(f"--frames is the number of views, 1 or more; got {frames}.")
+        raise FieldlrError(f"`frames` is the number of views, 1 or more; got {frames}.")
     if depth_map and run.kind != "photos":
-        raise FieldlrError("--depth-map is for runs made from photos; this one is a shape's.")
+        raise FieldlrError("`depth_map` is for runs made from photos; this one is a shape's.")
     field = run.load_field()
     count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
     cameras = camera_path(run, field, path, count, size)
     if suffix == ".png" or frames is not None:
         cameras = cameras[:count]  # A path with cameras of its own may have more.
     if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
-        raise FieldlrError("a video has one size and these views have several. Give --size WxH.")
+        raise FieldlrError("a video has one size and these views have several. Give `size` WxH.")
     pictures = views(run, field, cameras)
     size = tuple(cameras.sizes[0].tolist())
     written = _write(pictures, out, suffix, size, fps, depth_map)

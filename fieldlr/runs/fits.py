@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from fieldlr.jobs.workers.work import Told, Work, serve
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.options import FitOptions
 
 
-def fit_work(name: str, source: Path, out: Path, options: FitOptions, **how: Any) -> Work:
-    """The work of fitting a source in the run folder `out`; `how` as for `Reconstruction`."""
+def fit_work(name: str, source: Path, out: Path, options: FitOptions) -> Work:
+    """The work of fitting a source in the run folder `out`."""
     paths = {"source": str(Path(source).resolve()), "out": str(Path(out).resolve())}
-    settings = {**paths, "options": dataclasses.asdict(options), "how": how}
+    settings = {**paths, "options": options.plain()}
     return Work(name, "fieldlr.runs.fits", settings)
 
 
 def fitting(
-    source: Path, out: Path, options: FitOptions, **how: Any
+    source: Path, out: Path, options: FitOptions
 ) -> Generator[Told, None, tuple[Reconstruction, dict[str, Any]]]:
     """Fits, or goes on with it: yields how far it is, returns the fit and its results.
 
     Closed in the middle, it keeps what is trained.
     """
     yield {"step": "open", "share": 0.0}
-    fit = Reconstruction(source, out, options, **how, resume=True)
+    fit = Reconstruction(source, out, options, resume=True)
     try:
         for report in fit.reports():
             yield {"step": "fit", "share": report.progress, "quality": report.quality}
@@ -40,9 +39,9 @@ def fitting(
 
 def work(settings: Told) -> Generator[Told, None, Told]:
     """A fit by what `fit_work` says; gives its results."""
-    options = FitOptions(**settings["options"])
+    options = FitOptions.from_plain(settings["options"])
     source, out = Path(settings["source"]), Path(settings["out"])
-    _, results = yield from fitting(source, out, options, **settings["how"])
+    _, results = yield from fitting(source, out, options)
     return results
 
 

@@ -13,9 +13,8 @@ import torch
 
 from fieldlr.data import Source, open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.fields.config import FieldConfig, name_of
+from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.nn.linears import LINEARS
 from fieldlr.runs import Run, check_new, create_run, open_run
 from fieldlr.runs.history import history
 from fieldlr.runs.packed import PackedRun
@@ -23,8 +22,10 @@ from fieldlr.system import memory
 from fieldlr.system.json import write_json
 from fieldlr.system.process import prepare_process
 from fieldlr.system.version import __version__
-from fieldlr.training.loop import FitConfig, FitReport, FitState, fit
-from fieldlr.training.presets import FitOptions, field_config, fit_config, make_task
+from fieldlr.training.loop import FitConfig, FitReport, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, fit_config, make_task
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import OccupancyTask, Task
 
 # A checkpoint comes so often that little is lost with the process, and takes at most this share of
@@ -45,30 +46,26 @@ class Reconstruction:
         out: Path,
         options: FitOptions | None = None,
         *,
-        downscale: int | None = None,
-        grid: int | None = None,
-        device: str = "auto",
-        memory_gib: float | None = None,
         resume: bool = False,
     ):
         began = perf_counter()
         prepare_process()
         options, out = options or FitOptions(), Path(out)
-        chosen = choose_device(device)
-        reading = {"downscale": downscale, "grid": grid}
+        device = choose_device(options.machine.device)
         known = open_run(out) if resume and (out / "config.json").exists() else None
-        if known is not None:
-            options, reading = _remembered(known, options, reading)
-        else:
+        if known is None:
             options = options.settled()
             check_new(out)  # before the source is read, which can take half a minute
-        self.source = open_source(source, **reading, memory_gib=memory_gib)
+        else:
+            options = _remembered(known, options)
+        memory_gib = options.machine.memory
+        self.source = open_source(source, **options.reading.flat(), memory=memory_gib)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
         self.task: Task = make_task(self.source, options)
-        self.state = FitState(self.task, self.config, options.seed, chosen)
-        self.run = known or create_run(out, self._description(source, out, options, reading))
+        self.state = start_fit(self.task, self.config, self.fit_config.seed, device)
+        self.run = known or create_run(out, self._description(source, out, options))
         if known is not None:
             self._restore(options)
         if self.source.kind == "photos":
@@ -102,7 +99,7 @@ class Reconstruction:
         results = {
             "run": str(self.run.folder),
             "kind": self.source.kind,
-            "backbone": name_of(self.config.linear, LINEARS),
+            "backbone": self.config.linear.name,
             "num_parameters": field.num_parameters,
             "steps": self.state.step,
             "samples": self.state.samples,
@@ -117,9 +114,7 @@ class Reconstruction:
         self.run.drop_checkpoint_before()
         return results | {"config": self.run.config}
 
-    def _description(
-        self, source: Path, out: Path, options: FitOptions, reading: dict[str, int | None]
-    ) -> dict[str, Any]:
+    def _description(self, source: Path, out: Path, options: FitOptions) -> dict[str, Any]:
         """The run's config.json: plain values, the source as a path relative to the run."""
         field, content = self.state.field, self.source.content
         return {
@@ -128,9 +123,9 @@ class Reconstruction:
             "source": os.path.relpath(Path(source).resolve(), out.resolve()),
             "source_format": self.source.format,
             "content_hash": content.content_hash,
-            "options": dataclasses.asdict(options),
-            "reading": reading,
-            "field_kind": "radiance" if self.source.kind == "photos" else "occupancy",
+            "options": options.plain_fit(),
+            "reading": options.reading.plain(),
+            "field_kind": self.task.name,
             "field": self.config.to_json(),
             "space": dataclasses.asdict(field.space),
             "frame": dataclasses.asdict(field.frame),
@@ -145,13 +140,15 @@ class Reconstruction:
         if saved is not None:
             self.state.load(*saved)
         # Last: a run that cannot go on stays as it was.
-        self.run.config["options"] = dataclasses.asdict(options)
+        self.run.config["options"] = options.plain_fit()
         write_json(self.run.folder / "config.json", self.run.config)
 
 
-def reconstruct(source: Path, out: Path, options: FitOptions | None = None, **how) -> Run:
+def reconstruct(
+    source: Path, out: Path, options: FitOptions | None = None, resume: bool = False
+) -> Run:
     """Fits a source from beginning to end; the finished run. Arguments as `Reconstruction`."""
-    reconstruction = Reconstruction(source, out, options, **how)
+    reconstruction = Reconstruction(source, out, options, resume=resume)
     for _ in reconstruction.reports():
         pass
     reconstruction.finish()
@@ -194,24 +191,24 @@ def reopen(run: Run | PackedRun, source: Path | None = None) -> Task:
     source = source or run.source
     if source is None:
         raise SourceGone(
-            f"{run.folder} does not say where its source is. Say where it is now with --source."
+            f"{run.folder} does not say where its source is. Say where it is now: `source`."
         )
     if not Path(source).exists() and source == run.source:
         raise SourceGone(
-            f"the source of {run.folder} was {source}, which is gone. Say where it is now with "
-            "--source."
+            f"the source of {run.folder} was {source}, which is gone. Say where it is now: "
+            "`source`."
         )
     data = open_source(source, **run.reading)
     _check_content(run, data)
-    return make_task(data, FitOptions(**run.options).settled())
+    return make_task(data, options_of(run))
 
 
 def choose_device(name: str) -> torch.device:
     """`auto` is CUDA where there is some, else the CPU."""
     if name == "cuda" and not torch.cuda.is_available():
         raise FieldlrError(
-            "--device cuda needs an NVIDIA GPU that torch can use; there is none here. "
-            "Use --device auto, or see fieldlr doctor."
+            "the `device` cuda needs an NVIDIA GPU that torch can use; there is none here. "
+            "Use auto, or see fieldlr doctor."
         )
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -226,7 +223,7 @@ def memory_estimate(source: Source) -> int:
 def check_memory(source: Source, limit_gib: float | None) -> None:
     """FieldlrError where a fit would take more memory than is allowed, or than there is."""
     most_bytes = None if limit_gib is None else int(limit_gib * 2**30)
-    way_out = "Give photos a larger --downscale, a mesh or volume a coarser grid, or allow more."
+    way_out = "Give photos a larger `downscale`, a mesh or volume a coarser grid, or allow more."
     memory.require(memory_estimate(source), most_bytes, way_out)
 
 
@@ -235,29 +232,31 @@ def _check_content(run: Run | PackedRun, source: Source) -> None:
     if not source.content.content_hash.startswith(run.content_hash):
         raise FieldlrError(
             f"{run.folder} was made from other data than {source.content.name} holds now. Give "
-            "the right --source, or train anew with another --out."
+            "the right `source`, or train anew with another `out`."
         )
 
 
-def _remembered(
-    run: Run, options: FitOptions, reading: dict[str, int | None]
-) -> tuple[FitOptions, dict[str, int | None]]:
+def options_of(run: Run | PackedRun) -> FitOptions:
+    """The options that a run was fitted with."""
+    return FitOptions.from_plain({**run.options, **run.reading})
+
+
+def _remembered(run: Run, options: FitOptions) -> FitOptions:
     """A run's own options; what the user says now must agree, but for the end of the fit."""
-    stored = run.config["options"] | run.config["reading"]
-    ends = {}
-    for name, value in (dataclasses.asdict(options) | reading).items():
-        if value in (None, stored.get(name)):
+    stored, ends = options_of(run), {}
+    was = stored.of_the_fit() | stored.reading.flat()
+    for name, value in (options.of_the_fit() | options.reading.flat()).items():
+        if value in (None, was[name]):
             continue
         if name not in ("seconds", "steps"):
-            before, now = _said(name, stored.get(name)), _said(name, value)
+            before, now = _said(name, was[name]), _said(name, value)
             raise FieldlrError(
-                f"{run.folder} was begun with {before}; got {now}. Leave it out to go on, or give "
-                "another --out."
+                f"{run.folder} was begun with {before}; got {now}. Leave it out to resume, or give "
+                "another `out`."
             )
         ends[name] = value
-    options = dataclasses.replace(FitOptions(**run.config["options"]), **ends)
-    return options, run.config["reading"]
+    return dataclasses.replace(stored.replaced(**ends), machine=options.machine)
 
 
 def _said(name: str, value: Any) -> str:
-    return f"no --{name}" if value is None else f"--{name} {value}"
+    return f"no `{name}`" if value is None else f"`{name}` {value}"

@@ -30,9 +30,8 @@ from fieldlr.rendering.paths import (
 from fieldlr.rendering.render import render_image
 from fieldlr.runs import Run
 from fieldlr.runs.packed import PackedRun
-from fieldlr.surface import Extraction, extract, largest_component, transform
+from fieldlr.surface import Extraction, decimate, extract, largest_component, transform
 
-FINEST_RESOLUTION = 2048
 # A view of a shape: an orbit that sees all of it, from a little above.
 SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
 SHAPE_AZIMUTH = 300.0  # where one that turns it by hand begins
@@ -57,25 +56,25 @@ def make_mesh(
     threshold: float | None = None,
     largest: bool = False,
     dense: bool = False,
+    faces: int | None = None,
 ) -> Extraction:
-    """The field's surface, in the user's frame; with vertex colours where the field has them."""
-    if not 4 <= resolution <= FINEST_RESOLUTION:
-        raise FieldlrError(
-            f"--resolution is the number of samples along the longest edge, 4 to "
-            f"{FINEST_RESOLUTION}; got {resolution}."
-        )
+    """The field's surface, in the user's frame; with vertex colours where the field has them.
+
+    It is simplified to at most `faces` triangles.
+    """
     offset = field.level_of(threshold)
     extraction = extract(field.level, field.aabb, resolution, offset, dense)
     mesh = extraction.mesh
     if len(mesh.faces) == 0:
         raise FieldlrError(
             "the field has no surface at this threshold: it is all inside or all outside. Give "
-            "another --threshold, or train longer."
+            "another `threshold`, or train longer."
         )
     mesh = largest_component(mesh) if largest else mesh
     if isinstance(field, RadianceField):
         mesh = dataclasses.replace(mesh, colors=_vertex_colors(field, mesh))
-    return dataclasses.replace(extraction, mesh=transform(mesh, field.frame))
+    mesh = transform(mesh, field.frame)
+    return dataclasses.replace(extraction, mesh=mesh if faces is None else decimate(mesh, faces))
 
 
 def _vertex_colors(field: RadianceField, mesh: TriangleMesh) -> np.ndarray:
@@ -97,8 +96,8 @@ def camera_path(
     if not is_photos:
         if path in ("spiral", "test"):
             raise FieldlrError(
-                f"--path {path} follows the photos' cameras; this run was made from a "
-                f"{run.kind}. Use --path orbit, or a camera_path.json."
+                f"`path` {path} follows the photos' cameras; this run was made from a "
+                f"{run.kind}. Use `path` orbit, or a camera_path.json."
             )
         return _shape_orbit(field.aabb, frames, size or SHAPE_SIZE)
     cameras, test = run.load_cameras()
@@ -111,7 +110,7 @@ def camera_path(
     if path == "orbit" and forward:
         raise FieldlrError(
             "photos that all look one way cannot be orbited: behind them nothing is known. Use "
-            "--path spiral."
+            "`path` spiral."
         )
     if path == "spiral" or (path is None and forward):
         return spiral(cameras, frames, size or own)

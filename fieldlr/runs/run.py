@@ -26,10 +26,9 @@ from torch import Tensor
 
 from fieldlr import codec
 from fieldlr.errors import FieldlrError
+from fieldlr.fields import FIELDS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
@@ -50,7 +49,6 @@ NEEDED = (
     "field",
     "background",
 )
-FIELDS = {"occupancy": OccupancyField, "radiance": RadianceField}
 
 
 @dataclass(frozen=True)
@@ -180,11 +178,11 @@ def check_new(folder: Path) -> None:
     sweep(folder)  # A fit that was killed before it had anything to keep is in nobody's way.
     if (folder / "config.json").exists():
         raise FieldlrError(
-            f"{folder} already holds a run. Give --resume to go on with it, or another --out."
+            f"{folder} already holds a run. Give `resume` to go on with it, or another `out`."
         )
     if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         raise FieldlrError(
-            f"a run wants a folder of its own; {folder} is there and not empty. Give another --out."
+            f"a run wants a folder of its own; {folder} is there and not empty. Give another `out`."
         )
 
 

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fieldlr.metrics.curve import RDCurve, RDPoint
+from fieldlr.nn.linears import LINEARS
 from fieldlr.study.files import Coding, StoredField
 from fieldlr.study.sweep import NARROW, Entry
 
-# What a curve is, for people who do not know the words.
-WORDS = {
-    "full": "the dense network, every weight stored.",
-    "low-rank": "its large matrices stored as two thin ones each, W = U Vᵀ.",
-    "sine-low-rank": "the same two thin ones under a sine, W = sin(ω U Vᵀ) / g.",
-    NARROW: "dense networks so narrow that they store as many numbers as those of each rank.",
-}
+NARROW_SUMMARY = "dense networks as small as those of each rank"
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Measured:
             stored.num_bytes,
             stored.num_parameters,
             stored.quality,
-            self.entry.options.seed,
+            self.entry.seed,
             f"fits/{self.entry.name}/{stored.file}",
         )
 
@@ -65,9 +60,10 @@ def _curve(
     name: str, own: Sequence[Measured], several: bool, measure: str, source: str, **more: Any
 ) -> RDCurve:
     first = own[0]
-    words = WORDS.get(first.entry.curve, first.entry.curve)
-    same = dict.fromkeys(("rank", "seed", *(["width"] if first.entry.curve == NARROW else [])))
-    config = dataclasses.asdict(dataclasses.replace(first.entry.options, **same))
+    curve = first.entry.curve
+    words = NARROW_SUMMARY if curve == NARROW else LINEARS[curve].summary
+    varies = ("rank", "seed", *(["width"] if first.entry.curve == NARROW else []))
+    config = first.entry.options.plain_fit() | dict.fromkeys(varies)
     config["bits"] = list(dict.fromkeys(one.coding.bits for one in own))
     config["finetune"] = first.coding.finetune and dataclasses.asdict(first.coding.finetune)
     points = tuple(one.point(several) for one in own)

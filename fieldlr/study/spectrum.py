@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.linears import Linear
+from fieldlr.nn.linears import linear_layers
 
 # What one may put in the place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -64,18 +64,10 @@ def layer_spectra(module: nn.Module, function: str | None = None) -> list[Spectr
     With `function`, factorised layers are looked at as function(omega U V^T) / g instead, omega
     and g being 1 where a layer has none; dense layers stay as they are.
     """
-    spectra = []
-    for name, layer in module.named_modules():
-        if isinstance(layer, Linear):
-            weight = layer.dense_weight() if function is None else _bent(layer, function)
-            spectra.append(Spectrum(name, weight.double()))
+    if function is not None and function not in FUNCTIONS:
+        raise FieldlrError(f"`function` is one of {', '.join(FUNCTIONS)}; got {function}.")
+    spectra, chosen = [], FUNCTIONS.get(function, torch.sin)
+    for name, layer in linear_layers(module):
+        weight = layer.dense_weight() if function is None else layer.weight_under(chosen)
+        spectra.append(Spectrum(name, weight.double()))
     return spectra
-
-
-def _bent(layer: Linear, function: str) -> Tensor:
-    if function not in FUNCTIONS:
-        raise FieldlrError(f"--function is one of {', '.join(FUNCTIONS)}; got {function}.")
-    if not hasattr(layer, "U"):
-        return layer.dense_weight()
-    product = getattr(layer, "omega", 1.0) * (layer.U.double() @ layer.V.double().T)
-    return FUNCTIONS[function](product) / getattr(layer, "gain", 1.0)

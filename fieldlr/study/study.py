@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ from fieldlr.study.sweep import Entry, Sweep, finished, plan
 from fieldlr.study.sweeps import earlier_sweeps, remember, share_curves
 from fieldlr.system.files import make_folder
 from fieldlr.system.json import write_json
-from fieldlr.training.presets import FitOptions, make_task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import make_task
 
 TRAINING = "training"
 TRAINING_SHARE = 0.9  # of a fit; its evaluation and its files are the rest
@@ -60,40 +60,38 @@ class Study:
         out: Path,
         base: FitOptions,
         sweep: Sweep,
-        classic: bool = False,
-        **reading,
     ):
         check_plotting()
-        opened = open_source(source, reading.get("downscale"), reading.get("grid"))
-        if opened.kind == "photos" and base.encoding is None:
+        opened = open_source(source, **base.reading.flat(), memory=base.machine.memory)
+        if opened.kind == "photos" and base.network.encoding is None:
             # A grid would hold the scene whatever the rank of the small network behind it.
-            base = dataclasses.replace(base, encoding="frequency")
+            base = base.replaced(encoding="frequency")
         base = base.settled()
         self.task = make_task(opened, base)
-        self.source, self.out, self.reading = source, Path(out), reading
+        self.source, self.out = source, Path(out)
         self.measure, self.name = self.task.quality_name, opened.content.name
-        self.entries = plan(self.task, opened.kind, base, sweep)
-        self.codings = [Coding(bits, sweep.finetune) for bits in sweep.bits]
+        self.entries = plan(opened.kind, base, sweep)
+        self.codings = [Coding(bits, sweep.finetuning(base)) for bits in sweep.all_bits]
         make_folder(self.out)
         self.base, self.sweeps = base, [sweep, *earlier_sweeps(self.out, base, sweep)]
         shown = [one for one in self.sweeps if share_curves(one, sweep)]
         # The files on the curves: those of earlier sweeps too, which are not made if they are gone.
         self.files = dict.fromkeys(
-            (entry, Coding(bits, one.finetune))
+            (entry, Coding(bits, one.finetuning(base)))
             for one in shown
-            for entry in plan(self.task, opened.kind, base, one)
-            for bits in one.bits
+            for entry in plan(opened.kind, base, one)
+            for bits in one.all_bits
         )
-        about = {"content_hash": opened.content.content_hash}
-        about |= {name: reading.get(name) for name in ("downscale", "grid")}
+        content_hash = opened.content.content_hash
         self.under_way: Reconstruction | None = None
         self.runs: dict[Entry, Run] = {}
         self.stored: dict[tuple[Entry, Coding], StoredField] = {}
         for entry in dict.fromkeys(entry for entry, _ in self.files):
-            self._look_for(entry, about)
+            self._look_for(entry, content_hash)
         self.classics: list[Search] = []
         self.warnings: list[str] = []
-        if classic:
+        if sweep.classic:
+            about = {"content_hash": content_hash, **base.reading.flat()}
             self.classics, self.warnings = searches(self.task, self.out / "classics", about)
 
     def folder(self, entry: Entry) -> Path:
@@ -155,9 +153,9 @@ class Study:
         write_page(plot, figures, self.out / "rd.html")
         return {"curves": [c.name for c in curves], "bd": figures}
 
-    def _look_for(self, entry: Entry, about: dict[str, Any]) -> None:
+    def _look_for(self, entry: Entry, content_hash: str) -> None:
         """Finds what an earlier process has done of a fit."""
-        run = finished(entry, self.folder(entry), about)
+        run = finished(entry, self.folder(entry), content_hash)
         if run is None:
             return
         self.runs[entry] = run
@@ -165,9 +163,7 @@ class Study:
         self.stored |= {(entry, coding): file for coding, file in known.items() if file}
 
     def _train(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:
-        self.under_way = Reconstruction(
-            self.source, self.folder(entry), entry.options, resume=True, **self.reading
-        )
+        self.under_way = Reconstruction(self.source, self.folder(entry), entry.options, resume=True)
         for report in self.under_way.reports():
             left = self._seconds_left(entry, report.seconds, report.seconds_left)
             share = TRAINING_SHARE * report.progress
@@ -179,7 +175,7 @@ class Study:
         """Makes all fits by works, and of each, once it is there, its files."""
         missing = {entry.name: entry for entry in self.entries if entry not in self.runs}
         works = [
-            fit_work(entry.name, self.source, self.folder(entry), entry.options, **self.reading)
+            fit_work(entry.name, self.source, self.folder(entry), entry.options)
             for entry in missing.values()
         ]
         total = len(self.classics) + len(self.entries)
@@ -206,7 +202,7 @@ class Study:
         for number, coding in enumerate(missing):
             share = TRAINING_SHARE + (1.0 - TRAINING_SHARE) * number / len(missing)
             yield StudyReport(title, coding.name, *place, share)
-            for report in make_file(run, self.task, coding, entry.options.seed):
+            for report in make_file(run, self.task, coding, entry.seed):
                 yield StudyReport(title, coding.name, *place, share, report.quality)
             self.stored[entry, coding] = known_file(run, coding)
         yield StudyReport(title, "measured", *place, 1.0)

@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from fieldlr import codec
+from fieldlr.codec import FEWEST_BITS, MOST_BITS
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
 from fieldlr.runs import Run, open_run
+from fieldlr.runs.pipeline import options_of
+from fieldlr.system.kinds import Choice, ListOf, Number, Switch, Whole
+from fieldlr.system.options import Options, option, own_options
 from fieldlr.training.loop import FitConfig
-from fieldlr.training.presets import FitOptions, field_config
-from fieldlr.training.tasks import Task
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import count_parameters, field_config
 
 NARROW = "narrow full"
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Options):
     """What a study goes over: each backbone at each rank, each fit with each seed, as files."""
 
-    backbones: Sequence[str]
-    ranks: Sequence[int]
-    seeds: int = 1
-    narrow: bool = True  # for each rank a dense network that stores as many numbers
-    bits: Sequence[float | None] = (None,)  # of a number in a file; None: the codec's own choice
-    finetune: FitConfig | None = None  # of each file
+    backbones: tuple[str, ...] = option(
+        ListOf(Choice(LINEARS), "full,low-rank"),
+        "Backbones to compare",
+        ("full", "low-rank", "sine-low-rank"),
+    )
+    ranks: tuple[int, ...] = option(
+        ListOf(Whole(1), "1,2,5"), "Ranks of each factorised backbone", (1, 2, 5, 20)
+    )
+    seeds: int = option(Whole(1), "Fits of each point", 1)
+    narrow: bool = option(
+        Switch(), "Adds dense networks as small as the factorised ones of each rank", True
+    )
+    classic: bool = option(
+        Switch(),
+        "Adds conventional codecs of shapes and pictures: Draco, block grids, ...",
+        False,
+    )
+    bits: tuple[float, ...] | None = option(
+        ListOf(Number(FEWEST_BITS, MOST_BITS, above=False, unit="B"), "4,6,8"),
+        "Bits that a parameter takes in a file, a file of each",
+        shown_default="as many as the quality hardly shows",
+    )
+    finetune: float | None = option(
+        Number(unit="S"),
+        "Seconds (with `steps`: steps) of training for few bits, for each file",
+        shown_default="none",
+    )
 
-    def __post_init__(self):
-        if not self.backbones or len(set(self.backbones)) < len(self.backbones):
-            raise FieldlrError("name each backbone of a study once: --backbones full,low-rank.")
-        for name in self.backbones:
-            if name not in LINEARS:
-                raise FieldlrError(f"a backbone is {', '.join(LINEARS)}; got {name!r}.")
-        if self.seeds < 1:
-            raise FieldlrError(f"a study needs at least one seed; got --seeds {self.seeds}.")
-        if set(self.backbones) != {"full"} and not self.ranks:
-            raise FieldlrError("factorised backbones need ranks: --ranks 1,2,5,20.")
-        if len(set(self.ranks)) < len(self.ranks) or any(rank < 1 for rank in self.ranks):
-            raise FieldlrError(f"ranks are different whole numbers from 1; got {list(self.ranks)}.")
-        given = [f"{bits:g}" for bits in self.bits if bits is not None]  # As files are named.
-        if len(set(given)) < len(given):
-            raise FieldlrError(f"--bits are different numbers, as 4,6,8; got {','.join(given)}.")
-        for bits in self.bits:
-            codec.check_bits(bits)
+    @property
+    def all_bits(self) -> tuple[float | None, ...]:
+        """The bits of each file; None stands for the codec's own choice."""
+        return self.bits or (None,)
+
+    def finetuning(self, base: FitOptions) -> FitConfig | None:
+        """The end of the fine-tuning: in steps where the fits have steps alone."""
+        if self.finetune is None:
+            return None
+        if base.schedule.steps is not None and base.schedule.seconds is None:
+            return FitConfig(steps=math.ceil(self.finetune))
+        return FitConfig(seconds=self.finetune)
 
 
 @dataclass(frozen=True)
@@ -60,83 +76,81 @@ class Entry:
     options: FitOptions
 
     @property
+    def seed(self) -> int:
+        return self.options.schedule.seed or 0
+
+    @property
     def title(self) -> str:
         """For people; `full` is one point and says so once."""
         point = self.point if self.point == self.curve else f"{self.curve} {self.point}"
-        return f"{point} seed {self.options.seed}"
+        return f"{point} seed {self.seed}"
 
     @property
     def name(self) -> str:
         """Its folder's name."""
-        words = f"{self.curve} {self.point} seed {self.options.seed}"
+        words = f"{self.curve} {self.point} seed {self.seed}"
         return words.replace("=", "").replace(" ", "-")
 
 
-def plan(task: Task, kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
+def has_rank(backbone: str) -> bool:
+    """Whether it has several ranks to go over."""
+    return "rank" in {own.name for own in own_options(LINEARS[backbone])}
+
+
+def plan(kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
     """Every fit, all points with the first seed before any with the second."""
-    dense = dataclasses.replace(base, backbone="full", omega=None)
     points = []
     for backbone in sweep.backbones:
-        if backbone == "full":
-            points.append((backbone, "full", dense))
+        if not has_rank(backbone):
+            points.append((backbone, backbone, base.with_backbone(backbone)))
             continue
-        omega = base.omega if backbone == "sine-low-rank" else None
-        for rank in sweep.ranks:
-            options = dataclasses.replace(base, backbone=backbone, rank=rank, omega=omega)
-            points.append((backbone, f"k={rank}", options))
+        points += [(backbone, f"k={k}", base.with_backbone(backbone, rank=k)) for k in sweep.ranks]
     for rank in sweep.ranks if sweep.narrow else ():
-        factorised = dataclasses.replace(dense, backbone="low-rank", rank=rank)
-        width = narrow_width(task, kind, factorised)
-        points.append((NARROW, f"width={width}", dataclasses.replace(dense, width=width)))
+        width = narrow_width(kind, base.with_backbone("low-rank", rank=rank))
+        dense = base.with_backbone("full").replaced(width=width)
+        points.append((NARROW, f"width={width}", dense))
     points = list({point[:2]: point for point in points}.values())  # Widths may coincide.
     for _, _, options in points:
-        _num_parameters(task, kind, options)  # A network that cannot be is refused here, not later.
+        count_parameters(options, kind)  # A network that cannot be is refused here, not later.
     return [
-        Entry(curve, label, dataclasses.replace(options, seed=seed))
+        Entry(curve, label, options.replaced(seed=seed))
         for seed in range(sweep.seeds)
         for curve, label, options in points
     ]
 
 
-def narrow_width(task: Task, kind: str, factorised: FitOptions) -> int:
-    """The width of the dense network that stores most nearly as many numbers."""
-    goal = _num_parameters(task, kind, factorised)
-    dense = dataclasses.replace(factorised, backbone="full", rank=None)
+def narrow_width(kind: str, factorised: FitOptions) -> int:
+    """The width of the dense network that stores most nearly as many parameters."""
+    goal = count_parameters(factorised, kind)
+    dense = factorised.with_backbone("full")
 
     def count(width: int) -> int:
-        return _num_parameters(task, kind, dataclasses.replace(dense, width=width))
+        return count_parameters(dense.replaced(width=width), kind)
 
-    low, high = 1, field_config(factorised.settled(), kind).width
+    low, high = 1, field_config(factorised, kind).width
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) <= goal else (low, middle)
     return min((low, high), key=lambda width: abs(count(width) - goal))
 
 
-def finished(entry: Entry, folder: Path, about: dict[str, Any]) -> Run | None:
-    """The run in `folder`, if it is done; FieldlrError where it is not this fit.
-
-    `about` holds what else a run's config and reading must say: the hash of the source, its size.
-    """
+def finished(entry: Entry, folder: Path, content_hash: str) -> Run | None:
+    """The run in `folder`, if it is done; FieldlrError where it is not this fit of this source."""
     if not (folder / "config.json").exists():
         return None
     run = open_run(folder)
-    stored = run.config["options"] | run.config["reading"]
-    stored["content_hash"] = run.config["content_hash"]
-    for name, value in (dataclasses.asdict(entry.options.settled()) | about).items():
-        if stored.get(name) != value:
-            raise another_study(folder, name, stored.get(name), value)
+    stored, wanted = options_of(run), entry.options.settled()
+    held = stored.of_the_fit() | stored.reading.flat() | {"content_hash": run.content_hash}
+    asked = wanted.of_the_fit() | wanted.reading.flat() | {"content_hash": content_hash}
+    for name, value in asked.items():
+        if held[name] != value:
+            raise another_study(folder, name, held[name], value)
     return run if "fit" in run.results else None
 
 
 def another_study(folder: Path, name: str, held: Any, wanted: Any) -> FieldlrError:
     """What to say where a folder holds other fits than a study makes."""
     return FieldlrError(
-        f"{folder} holds fits with {name} {held} and this study wants {wanted}. Repeat the study "
-        "as it was begun, or give another --out."
+        f"{folder} holds fits with `{name}` {held} and this study wants {wanted}. Repeat the study "
+        "as it was begun, or give another `out`."
     )
-
-
-def _num_parameters(task: Task, kind: str, options: FitOptions) -> int:
-    config = field_config(options.settled(), kind)
-    return task.make_field(config, torch.Generator()).num_parameters

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ from typing import Any
 from fieldlr.errors import FieldlrError
 from fieldlr.study.sweep import Sweep, another_study
 from fieldlr.system.json import read_json, write_json
-from fieldlr.training.loop import FitConfig
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.options import FitOptions
 
 FILE = Path("fits", "sweeps.json")  # beside the curves it would look like one
 
@@ -27,21 +24,21 @@ def earlier_sweeps(folder: Path, base: FitOptions, sweep: Sweep) -> list[Sweep]:
         return []
     known = read_json(path)
     try:
-        for name, value in dataclasses.asdict(base).items():
+        for name, value in base.plain_fit().items():
             if known["base"][name] != value:
                 raise another_study(folder, name, known["base"][name], value)
-        sweeps = [_sweep(**one) for one in known["sweeps"]]
+        sweeps = [Sweep.from_plain(one) for one in known["sweeps"]]
     except (KeyError, TypeError) as error:
         raise FieldlrError(
             f"{path} cannot be read by this version ({error!r}). Remove it: the study then shows "
             "what it is asked for, and loses nothing."
         ) from None
-    return [one for one in sweeps if _plain(one) != _plain(sweep)]
+    return [one for one in sweeps if _goes_over(one) != _goes_over(sweep)]
 
 
 def remember(folder: Path, base: FitOptions, sweeps: Sequence[Sweep]) -> None:
     """Writes what `earlier_sweeps` reads."""
-    plain = {"base": dataclasses.asdict(base), "sweeps": [_plain(sweep) for sweep in sweeps]}
+    plain = {"base": base.plain_fit(), "sweeps": [sweep.plain() for sweep in sweeps]}
     write_json(folder / FILE, plain)
 
 
@@ -50,12 +47,9 @@ def share_curves(one: Sweep, other: Sweep) -> bool:
 
     A curve names its points by rank and bits alone.
     """
-    return one.finetune == other.finetune and (None in one.bits) == (None in other.bits)
+    return one.finetune == other.finetune and (one.bits is None) == (other.bits is None)
 
 
-def _plain(sweep: Sweep) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(sweep)))
-
-
-def _sweep(finetune: dict[str, Any] | None, **others: Any) -> Sweep:
-    return Sweep(finetune=finetune and FitConfig(**finetune), **others)
+def _goes_over(sweep: Sweep) -> dict[str, Any]:
+    """What makes a sweep another one: its fits and their files."""
+    return {name: value for name, value in sweep.flat().items() if name != "classic"}

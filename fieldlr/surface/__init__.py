@@ -2,8 +2,6 @@
 
 from fieldlr.surface.cleaning import (
     decimate,
-    euler_number,
-    is_watertight,
     largest_component,
     transform,
 )
@@ -12,9 +10,7 @@ from fieldlr.surface.extraction import Extraction, extract
 __all__ = [
     "Extraction",
     "decimate",
-    "euler_number",
     "extract",
-    "is_watertight",
     "largest_component",
     "transform",
 ]

@@ -1,4 +1,4 @@
-"""What is done to a mesh after it was extracted: components, decimation, checks, frames."""
+"""What is done to a mesh after it was extracted: components, decimation, frames."""
 
 from __future__ import annotations
 
@@ -45,25 +45,6 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
 
         colors = colors[cKDTree(mesh.vertices).query(vertices)[1]]
     return TriangleMesh(vertices.astype(np.float64), faces.astype(np.int64), colors)
-
-
-def is_watertight(mesh: TriangleMesh) -> bool:
-    """Whether each edge is walked as often one way as the other: no border, no flipped face."""
-    if not len(mesh.faces):
-        return False
-    starts, stops = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
-    count = len(mesh.vertices)
-    return bool(
-        np.array_equal(np.sort(starts * count + stops), np.sort(stops * count + starts))
-        and (starts != stops).all()
-    )
-
-
-def euler_number(mesh: TriangleMesh) -> int:
-    """Vertices - edges + faces: 2 for each body without handles. Unused vertices do not count."""
-    edges = np.sort(np.stack([mesh.faces, np.roll(mesh.faces, -1, axis=1)], -1).reshape(-1, 2), 1)
-    num_edges = len(np.unique(edges[:, 0] * max(len(mesh.vertices), 1) + edges[:, 1]))
-    return len(np.unique(mesh.faces)) - num_edges + len(mesh.faces)
 
 
 def transform(mesh: TriangleMesh, similarity: Similarity) -> TriangleMesh:

@@ -1,1 +1,1 @@
-"""The machine: files that appear whole, memory, processes, probing, stopping, durations."""
+"""What all stands on: files that appear whole, memory, processes; options and registries."""

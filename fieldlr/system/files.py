@@ -169,5 +169,5 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FieldlrError(
-            f"the folder {folder} cannot be made ({error.strerror}). Give another --out."
+            f"the folder {folder} cannot be made ({error.strerror}). Give another `out`."
         ) from None

@@ -29,7 +29,7 @@ def require(num_bytes: float, most_bytes: int | None, way_out: str) -> None:
     """FieldlrError where a fit would take more than `most_bytes`, by default all that there is."""
     allowed = machine_bytes() if most_bytes is None else most_bytes
     if num_bytes > allowed:
-        source = "this machine has" if most_bytes is None else "--memory allows"
+        source = "this machine has" if most_bytes is None else "`memory` allows"
         raise FieldlrError(
             f"this takes about {num_bytes / 2**30:.1f} GiB of memory and {source} "
             f"{allowed / 2**30:.3g} GiB. {way_out}"

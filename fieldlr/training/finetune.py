@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,10 +23,10 @@ from fieldlr.codec.choice import steps_for
 from fieldlr.codec.steps import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.nn.linears import Full
-from fieldlr.training.loop import FitConfig, FitReport, FitState, fit
-from fieldlr.training.optim.gauss_newton import Parabola, damped
-from fieldlr.training.rate import RateTerm, price_of_a_nat
+from fieldlr.training.loop import FitConfig, FitReport, fit
+from fieldlr.training.optim.gauss_newton import QuadraticModel, damped
+from fieldlr.training.rate import RateTerm, rate_multiplier
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import Task
 
 # By this progress numbers begin to be rounded; before, steps are chosen so many times.
@@ -55,8 +54,8 @@ class Finetuning:
         self.config = config
         self.task = RoundingTask(task, field, bits, config.seed)
         device = next(field.parameters()).device
-        self.state = FitState(self.task, field.config, config.seed, device)
-        for optimizer in self.state.optimizers:
+        self.state = start_fit(self.task, field.config, config.seed, device)
+        for optimizer in self.state.attempt.optimizers:
             optimizer.register_step_post_hook(lambda *_: self.task.rounding.hold())
 
     def reports(self) -> Iterator[FitReport]:
@@ -98,12 +97,12 @@ class Rounding:
         return ~torch.cat([r.flatten() for r in self.rounded])
 
     @torch.no_grad()
-    def round(self, progress: float, parabola: Parabola | None = None) -> None:
-        """Rounds those whose turn has come; by `parabola` the others make up for it."""
+    def round(self, progress: float, model: QuadraticModel | None = None) -> None:
+        """Rounds those whose turn has come; by `model` the others make up for it."""
         share = 1.0 - (1.0 - progress) ** FREEING
         due = [(t <= share) & ~r for t, r in zip(self.turns, self.rounded, strict=True)]
-        if parabola is not None:
-            self._make_up(parabola.matrix, torch.cat([d.flatten() for d in due]))
+        if model is not None:
+            self._make_up(model.matrix, torch.cat([d.flatten() for d in due]))
         for parameter, size, now, rounded, value in zip(
             self.parameters, self.sizes, due, self.rounded, self.values, strict=True
         ):
@@ -161,7 +160,12 @@ class RoundingTask:
 
     def __init__(self, task: Task, field: Field, bits: float | None, seed: int):
         self.task, self.start, self.bits, self.seed = task, field, bits, seed
-        self.quality_name = task.quality_name
+        self.quality_name, self.optimizer = task.quality_name, task.optimizer
+        # What does not change while the field is rounded.
+        self.parameter_groups, self.quality = task.parameter_groups, task.quality
+        self.halve_batch = task.halve_batch
+        # Steps by second derivatives make up for what is rounded, where there are any.
+        self.second_order = None if task.second_order is None else self
 
     def copy(self) -> Field:
         """Of the field to begin with."""
@@ -181,7 +185,7 @@ class RoundingTask:
         field: Field,
         generator: torch.Generator,
         progress: float,
-        parabola: Parabola | None = None,
+        model: QuadraticModel | None = None,
     ) -> None:
         """Chooses steps anew, or rounds, as is due."""
         if progress < ROUNDING:
@@ -196,26 +200,23 @@ class RoundingTask:
         if done < self.next_share or not self.rounding.free.any():
             return
         ahead = 0.0
-        if parabola is None:
-            parabola = self.parabola(field, generator, CURVATURE_ROWS)
-            if parabola is not None:
+        if model is None:
+            model = self.quadratic_model(field, generator, CURVATURE_ROWS)
+            if model is not None:
                 self.share_began, ahead = done, 1.0 / SHARES
-        self.rounding.round(min(done + ahead, 1.0), parabola)
+        self.rounding.round(min(done + ahead, 1.0), model)
 
     def _choose(self, field: Field, progress: float) -> None:
         """Steps, and the price of the rate, by what the field is now."""
         self.next_choice = progress + ROUNDING / CHOICES
         self.rounding.steps = steps_for(field, self.bits)
         sizes = self.rounding.sizes
-        price = price_of_a_nat(self.task, field, sizes, self.seed)
-        self.rate_term = RateTerm(self.rounding.parameters, sizes, price)
-
-    def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
-        return self.task.parameter_groups(field)
+        multiplier = rate_multiplier(self.task, field, sizes, self.seed)
+        self.rate_term = RateTerm(self.rounding.parameters, sizes, multiplier)
 
     def rate(self, field: Field, progress: float, step: int) -> float:
         if progress < ROUNDING:
-            first = DENSE_RATE if isinstance(field.config.linear, Full) else FACTOR_RATE
+            first = DENSE_RATE if field.config.linear.is_dense else FACTOR_RATE
             return cosine(first, ROUNDING_RATE, progress / ROUNDING)
         return cosine(ROUNDING_RATE, FINAL_RATE, rounding_progress(progress))
 
@@ -224,41 +225,35 @@ class RoundingTask:
         loss, samples = self.task.loss(field, generator, progress)
         return loss + self.rate_term(), samples
 
-    def newton_step(
+    def gauss_newton_step(
         self, field: Field, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        if not self.newton_suits(field):
+        if not self.uses_gauss_newton(field):
             return None
-        parabola = self.parabola(field, generator, CURVATURE_ROWS)
-        if parabola is None:
+        model = self.quadratic_model(field, generator, CURVATURE_ROWS)
+        if model is None:
             return None
-        parabola.pull(torch.cat([pull.flatten() for pull in self.rate_term.pulls()]))
-        parabola.descend(NEWTON_RATE, self.rounding.free)
-        self._proceed(field, generator, progress, parabola)
-        return parabola.loss, len(parabola.x)
+        weights = self.rate_term.penalty_weights()
+        model.add_penalty(torch.cat([weight.flatten() for weight in weights]))
+        model.descend(NEWTON_RATE, self.rounding.free)
+        self._proceed(field, generator, progress, model)
+        return model.loss, len(model.x)
 
-    def parabola(
+    def quadratic_model(
         self, field: Field, generator: torch.Generator, curvature_rows: int
-    ) -> Parabola | None:
-        if field.num_parameters > MOST:
+    ) -> QuadraticModel | None:
+        below = self.task.second_order
+        if below is None or field.num_parameters > MOST:
             return None
-        parabola = self.task.parabola(field, generator, curvature_rows)
-        return parabola if parabola is None or math.isfinite(parabola.loss) else None
+        model = below.quadratic_model(field, generator, curvature_rows)
+        return model if model is None or math.isfinite(model.loss) else None
 
-    def newton_suits(self, field: Field) -> bool:
-        return self.task.newton_suits(field)
-
-    def smaller(self) -> bool:
-        return self.task.smaller()
+    def uses_gauss_newton(self, field: Field) -> bool:
+        below = self.task.second_order
+        return below is not None and below.uses_gauss_newton(field)
 
     def collapsed(self, field: Field, losses: list[float]) -> bool:
         return False
-
-    def quality(self, field: Field) -> float:
-        return self.task.quality(field)
-
-    def evaluate(self, field: Field) -> dict[str, Any]:
-        return self.task.evaluate(field)
 
 
 def rounding_progress(progress: float) -> float:

@@ -1,115 +1,85 @@
-"""From a user's few words (a backbone, a rank, a preset) to a field's config and a task."""
+"""From what a user has chosen to a field's config, a task and the end of its fit."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+
+import torch
 
 from fieldlr.data import Source
 from fieldlr.errors import FieldlrError
+from fieldlr.fields import field_for
 from fieldlr.fields.config import FieldConfig
+from fieldlr.geometry.spaces import UNIT_BOX
 from fieldlr.nn.activations import ACTIVATIONS
 from fieldlr.nn.encodings import ENCODINGS
 from fieldlr.nn.linears import LINEARS, LinearConfig
+from fieldlr.system.options import own_options
 from fieldlr.training.loop import FitConfig
-from fieldlr.training.tasks import OccupancyTask, RadianceTask, Task
-from fieldlr.training.tasks.occupancy import OccupancySettings
-from fieldlr.training.tasks.radiance import PRESETS as PHOTO_PRESETS
+from fieldlr.training.optim import OPTIMIZERS
+from fieldlr.training.options import FitOptions, NetworkOptions
+from fieldlr.training.tasks import Task, task_for
+from fieldlr.training.tasks.task import Preset
 
-Preset = Literal["quick", "standard", "paper"]
-
-# Shapes have one network, the paper's; presets differ in how long and on what it is trained.
-# `paper` draws voxels uniformly, 200,000 a step, for 200 passes over the Thai statue's grid.
-SHAPE_PRESETS = {
-    "quick": OccupancySettings(),
-    "standard": OccupancySettings(),
-    "paper": OccupancySettings(
-        points_per_step=200_000, near_fraction=0.0, newton_after=None, matrix_rate=None
-    ),
-}
-SECONDS = {
-    "photos": {"quick": 300.0, "standard": 1200.0},
-    "shape": {"quick": 60.0, "standard": 240.0},
-}
-PAPER_STEPS = {"photos": 200_000, "shape": 40_400}
+# Of a field of photos whose MLP has no grid beside it, and needs the size for the scene.
+ALONE_WIDTH, ALONE_DEPTH = 128, 3
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """What a user may say about a fit; None stands for the preset's choice."""
-
-    backbone: str | None = None
-    rank: int | None = None
-    omega: float | Literal["auto"] | None = None
-    width: int | None = None
-    depth: int | None = None
-    activation: str | None = None
-    encoding: str | None = None
-    preset: Preset | None = None
-    optimizer: Literal["auto", "adam"] | None = None
-    seconds: float | None = None
-    steps: int | None = None
-    seed: int | None = None
-
-    def settled(self) -> FitOptions:
-        """The same with what every fit has: a preset, an optimiser and a seed."""
-        return dataclasses.replace(
-            self,
-            preset=self.preset or "quick",
-            optimizer=self.optimizer or "auto",
-            seed=self.seed or 0,
-        )
+def preset_of(options: FitOptions, kind: str) -> Preset:
+    """The preset for a kind of source, quick by default."""
+    return task_for(kind).presets[options.schedule.preset or "quick"]
 
 
 def field_config(options: FitOptions, kind: str) -> FieldConfig:
-    """The shape of the field that the options ask for."""
-    base = PHOTO_PRESETS[options.preset][0] if kind == "photos" else FieldConfig()
-    kinds: dict[str, Any] = {"linear": linear_config(options)}
-    if options.activation is not None:
-        kinds["activation"] = ACTIVATIONS[options.activation]()
-    if options.encoding is not None:
-        kinds["encoding"] = ENCODINGS[options.encoding]()
-    sizes = {k: v for k in ("width", "depth") if (v := getattr(options, k)) is not None}
-    if kind == "photos" and dataclasses.replace(base, **kinds).alone:
-        # Without a grid the MLP needs the size for the scene.
-        sizes = {"width": 128, "depth": 3} | sizes
-    return dataclasses.replace(base, **kinds, **sizes)
+    """The shape of the field that the options ask for, the preset's where they do not say."""
+    base, network = preset_of(options, kind).config, options.network
+    config = dataclasses.replace(base, linear=linear_config(network))
+    if network.activation is not None:
+        config = dataclasses.replace(config, activation=ACTIVATIONS[network.activation]())
+    if network.encoding is not None:
+        config = dataclasses.replace(config, encoding=ENCODINGS[network.encoding]())
+    sizes = {"width": config.width, "depth": config.depth}
+    if config.alone and base.encoding.learns:
+        sizes = {"width": ALONE_WIDTH, "depth": ALONE_DEPTH}
+    chosen = {"width": network.width, "depth": network.depth}
+    sizes |= {name: size for name, size in chosen.items() if size is not None}
+    return dataclasses.replace(config, **sizes)
 
 
-def linear_config(options: FitOptions) -> LinearConfig:
-    """The kind of linear: `full` unless a backbone is named."""
-    name = options.backbone or "full"
-    given = {k: v for k in ("rank", "omega") if (v := getattr(options, k)) is not None}
-    known = {f.name for f in dataclasses.fields(LINEARS[name])}
-    for key in given.keys() - known:
-        raise FieldlrError(
-            f"--{key} has no meaning for the backbone {name}. Leave it out, or choose "
-            f"--backbone {'sine-low-rank' if key == 'omega' else 'low-rank or sine-low-rank'}."
-        )
-    return LINEARS[name](**given)
+def linear_config(network: NetworkOptions) -> LinearConfig:
+    """The backbone with its options: `full` unless one is named."""
+    kind = LINEARS[network.backbone or "full"]
+    known = [own.name for own in own_options(kind)]
+    for name in network.linear:
+        if name not in known:
+            others = [k for k, v in LINEARS.items() if name in {o.name for o in own_options(v)}]
+            raise FieldlrError(
+                f"`{name}` has no meaning for the backbone {kind.name}. Leave it out, or choose "
+                f"the `backbone` {' or '.join(others)}."
+            )
+    return kind(**network.linear)
 
 
 def fit_config(options: FitOptions, kind: str) -> FitConfig:
-    """When the fit ends: the user's word, else the preset's."""
-    seconds, steps = options.seconds, options.steps
+    """When the fit ends: what the user says, else the preset's."""
+    seconds, steps = options.schedule.seconds, options.schedule.steps
     if seconds is None and steps is None:
-        group = "photos" if kind == "photos" else "shape"
-        if options.preset == "paper":
-            steps = PAPER_STEPS[group]
-        else:
-            seconds = SECONDS[group][options.preset]
-    return FitConfig(steps, seconds, options.seed)
+        preset = preset_of(options, kind)
+        seconds, steps = preset.seconds, preset.steps
+    return FitConfig(steps, seconds, options.schedule.seed or 0)
 
 
-def make_task(source: Source, options: FitOptions) -> Task:
-    """The task of a source, with the way of training that settled options ask for."""
-    if source.kind == "photos":
-        settings = PHOTO_PRESETS[options.preset][1]
-        if options.optimizer == "adam":
-            settings = dataclasses.replace(settings, matrix_rate=None)
-        return RadianceTask(source.content, settings)
-    settings = SHAPE_PRESETS[options.preset]
-    if options.optimizer == "adam":
-        settings = dataclasses.replace(settings, matrix_rate=None, newton_after=None)
-    return OccupancyTask(source.content, settings)
+def make_task(source: Source, options: FitOptions | None = None) -> Task:
+    """The task of a source, trained as the options say."""
+    options = options or FitOptions()
+    optimizer = OPTIMIZERS[options.schedule.optimizer or "auto"]
+    settings = preset_of(options, source.kind).settings
+    return task_for(source.kind)(source.content, settings, optimizer)
+
+
+@lru_cache(maxsize=4096)
+def count_parameters(options: FitOptions, kind: str) -> int:
+    """Parameters of the field that is asked for; FieldlrError where there can be none."""
+    with torch.device("meta"):
+        return field_for(kind)(field_config(options, kind), UNIT_BOX).num_parameters

@@ -15,36 +15,36 @@ from torch.nn import Parameter
 from fieldlr.fields.field import Field
 from fieldlr.training.tasks import Task
 
-# A field is disturbed by this part of its steps, where its loss is a parabola still.
+# A field is disturbed by this part of its steps, where its loss is a model still.
 DISTURBANCE = 0.5
 
 
 class RateTerm:
-    """`price` times the nats that numbers take: sum of pulls w^2 / 2, pulls being those of now.
+    """`multiplier` times the nats that parameters take: the sum of weight w^2 / 2.
 
     |w| is taken as w^2 / (2 |w|), with its slope, and with no infinite one within half a step of 0.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], steps: Sequence[float], price: float):
-        self.parameters, self.steps, self.price = parameters, steps, price
+    def __init__(self, parameters: Sequence[Parameter], steps: Sequence[float], multiplier: float):
+        self.parameters, self.steps, self.multiplier = parameters, steps, multiplier
 
     @torch.no_grad()
-    def pulls(self) -> list[Tensor]:
-        """A pull for every number of every tensor."""
-        pulls = []
+    def penalty_weights(self) -> list[Tensor]:
+        """A weight for every entry of every tensor."""
+        weights = []
         for parameter, step in zip(self.parameters, self.steps, strict=True):
             size = parameter.abs().clamp_min(0.5 * step)
-            pulls.append(self.price / (size.mean() * size))
-        return pulls
+            weights.append(self.multiplier / (size.mean() * size))
+        return weights
 
     def __call__(self) -> Tensor:
         """What is added to a loss."""
-        pairs = zip(self.pulls(), self.parameters, strict=True)
-        return sum(0.5 * (pull * parameter.square()).sum() for pull, parameter in pairs)
+        pairs = zip(self.penalty_weights(), self.parameters, strict=True)
+        return sum(0.5 * (weight * parameter.square()).sum() for weight, parameter in pairs)
 
 
 @torch.no_grad()
-def price_of_a_nat(task: Task, field: Field, steps: Sequence[float], seed: int) -> float:
+def rate_multiplier(task: Task, field: Field, steps: Sequence[float], seed: int) -> float:
     """By how much a loss falls where the numbers of a field take a nat more each, for each of them.
 
     Rounding to steps raises it by D in all, which is in proportion to their squares, so that a

@@ -11,6 +11,7 @@ from fieldlr.app import forms
 from fieldlr.app.checks import bring, bring_example
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
+from fieldlr.training.options import FitOptions
 
 PATIENCE_SECONDS = 120.0
 
@@ -66,9 +67,9 @@ def trained(tmp_path_factory):
     workspace = Workspace(folder / "workspace")
     block = bring(workspace, [block_in(folder)])
     quick = {"seconds": 4.0, "width": 32}
-    solid_run = forms.train(workspace, block, forms.Choice(**quick))
+    solid_run = forms.train(workspace, block, FitOptions.of(**quick))
     scene = bring_example(workspace, "windmill")
-    scene_run = forms.train(workspace, scene, forms.Choice(seconds=3.0, downscale=4))
+    scene_run = forms.train(workspace, scene, FitOptions.of(seconds=3.0, downscale=4))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
     return Viewer(workspace), solid_run, scene_run

@@ -12,6 +12,7 @@ import trimesh
 from PIL import Image
 
 import fieldlr
+from fieldlr.__main__ import parse
 from fieldlr.app import checks, forms, library, studies, surfaces, takeaway
 from fieldlr.app.live import MOST_POINTS, History, Live, thinned
 from fieldlr.app.workspace import Workspace
@@ -20,6 +21,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import open_run
 from fieldlr.runs.products import Turn
+from fieldlr.study.sweep import Sweep
+from fieldlr.training.options import FitOptions
 
 
 def test_a_workspace_is_a_folder_of_its_own(tmp_path):
@@ -54,20 +57,21 @@ def test_a_source_of_another_name_is_not_looked_for(workspace, source_id):
 
 
 def test_sizes_are_those_of_the_paper():
-    choice = forms.Choice(rank=1)
-    assert forms.num_parameters("mesh", choice, "full") == 132_865
-    assert forms.num_parameters("mesh", choice, "sine-low-rank") == 2_817
-    assert forms.costs("mesh", choice)["low-rank"] == 4 * 2_817
+    options = FitOptions.of(rank=1)
+    assert forms.num_parameters("mesh", FitOptions()) == 132_865
+    assert forms.costs("mesh", options)["full"] == 4 * 132_865
+    assert forms.costs("mesh", options)["low-rank"] == 4 * 2_817
     assert forms.size_of(11_268) == "11.3 KB"
 
 
 def test_words_say_what_was_chosen_and_nothing_else(workspace):
     source = checks.bring_example(workspace, "rook")
-    words = forms.fit_words(source, forms.Choice("sine-low-rank", 2, seconds=5.0, width=64))
+    small = FitOptions.of(backbone="sine-low-rank", rank=2, seconds=5.0, width=64)
+    words = forms.fit_words(source, small)
     for flag, value in {"--backbone": "sine-low-rank", "--rank": "2", "--seconds": "5"}.items():
         assert words[words.index(flag) + 1] == value
     assert "--omega" not in words and "--downscale" not in words
-    full = forms.fit_words(source, forms.Choice("full", 2))
+    full = forms.fit_words(source, FitOptions.of(rank=2).with_backbone("full"))
     assert "--rank" not in full
     shown = forms.shown_command(["fit", "x", "--out", "/w/jobs/1/run", "--preview"], "/w/jobs/1")
     assert shown == "fieldlr fit x --out my-run"
@@ -247,12 +251,12 @@ def test_a_file_elsewhere_is_not_fetched(trained, inside):
 
 
 def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
-    plan = studies.Plan(("full", "low-rank"), (1, 2), 3, 5.0, narrow=True)
-    assert plan.num_fits == 3 * (1 + 2 + 2)
-    assert "15 fits" in plan.cost("mesh")
+    sweep = Sweep(backbones=("full", "low-rank"), ranks=(1, 2), seeds=3)
+    assert studies.num_fits(sweep) == 3 * (1 + 2 + 2)
+    assert "15 fits" in studies.cost(sweep, 5.0, "mesh")
     source = checks.bring_example(workspace, "rook")
-    plan = studies.Plan(("low-rank",), (1,), 1, 5.0, narrow=False, bits=(4, 8), classic=True)
-    words = studies.study_words(source, plan, forms.Choice())
+    sweep = Sweep(backbones=("low-rank",), ranks=(1,), narrow=False, bits=(4.0, 8.0), classic=True)
+    words = studies.study_words(source, sweep, FitOptions.of(seconds=5.0))
     assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
-    with pytest.raises(FieldlrError, match="needs a backbone"):
-        studies.begin(workspace, source, studies.Plan((), (), 1, 5.0, False), forms.Choice())
+    assert words[words.index("--seconds") + 1] == "5"
+    parse([word.replace("{job}", "job") for word in words])

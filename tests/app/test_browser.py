@@ -166,7 +166,7 @@ def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page, block):
     other.wait_for_selector("#queue .fl-chip:has-text('block')")
     page.click("#stop:not([disabled])")
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
-    assert "Go on" in page.text_content("#live .fl-head")
+    assert "to resume" in page.text_content("#live .fl-head")
     page.click("#resume:not([disabled])")
     page.wait_for_selector("#live .fl-head[data-state='running']")
     page.wait_for_selector("#stop:not([disabled])")

@@ -12,6 +12,7 @@ import pytest
 from fieldlr.app import checks, forms
 from fieldlr.app.workspace import Workspace
 from fieldlr.runs import open_run
+from fieldlr.training.options import FitOptions
 
 pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
@@ -31,7 +32,7 @@ def test_twenty_kills_lose_no_finished_work(servers, tmp_path):
     finished = {}
     for number in range(TRIES):
         # Every other training would be over before most kills; the rest go on beyond all of them.
-        choice = forms.Choice(seconds=1.0 if number % 2 else 60.0, width=32)
+        choice = FitOptions.of(seconds=1.0 if number % 2 else 60.0, width=32)
         job_id = forms.train(workspace, source, choice)
         time.sleep(moments.uniform(0.0, 12.0))
         job = workspace.store.get(job_id)

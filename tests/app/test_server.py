@@ -97,7 +97,7 @@ def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, serve
     until("running", also=lambda job: job["step"] > 5)
     client.predict(run, api_name="/stop")
     stopped = until("stopped")
-    assert stopped["trained"] and "Go on" in stopped["reason"]
+    assert stopped["trained"] and "to resume" in stopped["reason"]
     client.predict(run, api_name="/resume")
     until("running", also=lambda job: job["step"] > stopped["step"])
     client.predict(run, api_name="/stop")
@@ -115,7 +115,7 @@ def test_a_program_is_told_its_mistake_in_a_sentence(address):
     assert rook["name"] == "rook" and example("rook").exists()
     with pytest.raises(Exception, match="was not sent here"):
         client.predict([{"path": str(example("rook"))}], api_name="/check")
-    with pytest.raises(Exception, match="a backbone is"):
+    with pytest.raises(Exception, match="there is no backbone"):
         client.predict(rook["id"], "dense", 5, 5.0, api_name="/train")
     client.close()
 

@@ -326,7 +326,7 @@ REFUSED = {
     "photo that is no picture": (photo(b"nothing of the kind"), "not a readable photo"),
     "PostScript as a photo": (photo(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "photo"),
     "decompression bomb": (photo(bomb), "decompression bomb"),
-    "three thousand views of 100 megapixels": (ten_thousand_views_of_a_large_photo, "--downscale"),
+    "three thousand views of 100 megapixels": (ten_thousand_views_of_a_large_photo, "`downscale`"),
     "COLMAP counts that lie": (colmap("images.bin", struct.pack("<Q", 1 << 62)), "ends before"),
     "COLMAP sizes of 2^63": (
         colmap("cameras.bin", struct.pack("<QiiQQ8d", 1, 1, 4, 1 << 63, 16, *([9.0] * 8))),

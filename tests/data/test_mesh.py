@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from fieldlr.data import winding
+from fieldlr.data import open_source, winding
 from fieldlr.data.mesh import SUFFIXES, can_read, read, read_triangles
 from fieldlr.data.voxels import grid_around, solid
 from fieldlr.errors import FieldlrError
@@ -199,5 +199,5 @@ def test_a_glb_cannot_reach_a_file_beside_it(tmp_path):
 
 def test_a_resolution_out_of_range_is_refused(tmp_path, knot):
     knot.export(tmp_path / "knot.ply")
-    with pytest.raises(FieldlrError, match="16 to 1290"):
-        read(tmp_path / "knot.ply", 5000)
+    with pytest.raises(FieldlrError, match="`grid` is a whole number from 16 to 1024"):
+        open_source(tmp_path / "knot.ply", grid=5000)

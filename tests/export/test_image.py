@@ -10,7 +10,7 @@ from fieldlr.export.image import turbo
 def test_bytes_come_back_and_floats_are_rounded(tmp_path):
     image = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
     for given in (image, image / 255.0, image.astype(np.float32) / 255):
-        EXPORTERS[".png"][1](given, tmp_path / "a.png")
+        EXPORTERS[".png"].write(given, tmp_path / "a.png")
         assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), image)
     write_image(np.array([[-1.0, 2.0, np.nan]]), tmp_path / "b.png")
     assert np.asarray(Image.open(tmp_path / "b.png")).tolist() == [[0, 255, 0]]

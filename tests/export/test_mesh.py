@@ -23,9 +23,9 @@ def mesh() -> TriangleMesh:
 
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".stl"])
 def test_meshes_come_back_in_their_own_frame(mesh, tmp_path, suffix):
-    kind, write = EXPORTERS[suffix]
-    assert kind == "mesh"
-    write(mesh, tmp_path / f"new folder/ball{suffix}")
+    entry = EXPORTERS[suffix]
+    assert entry.content == "mesh"
+    entry.write(mesh, tmp_path / f"new folder/ball{suffix}")
     back = trimesh.load(tmp_path / f"new folder/ball{suffix}", process=False)
     assert np.allclose(back.triangles, mesh.vertices[mesh.faces], atol=1e-5)
     assert [file.name for file in (tmp_path / "new folder").iterdir()] == [f"ball{suffix}"]

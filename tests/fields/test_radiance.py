@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fieldlr.fields.config import FieldConfig
-from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField, RadianceNerf
+from fieldlr.fields.networks import RadianceNerf
+from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space

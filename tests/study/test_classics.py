@@ -18,7 +18,7 @@ from fieldlr.study.baselines import Search, block_grid, draco_mesh, lossless, ph
 from fieldlr.study.baselines.block_grid import BlockGrid, BlockSetting, block_means
 from fieldlr.study.baselines.draco_mesh import DracoMesh, DracoSetting, voxel_surface
 from fieldlr.study.baselines.photos import PhotoSetting, StoredPhotos
-from fieldlr.surface.cleaning import decimate, is_watertight
+from fieldlr.surface.cleaning import decimate
 from fieldlr.training.tasks import OccupancyTask, RadianceTask
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
@@ -37,7 +37,7 @@ def task():
 
 def test_the_surface_of_voxels_gives_the_voxels_back():
     mesh = voxel_surface(make_volume("ball", ball()))
-    assert is_watertight(mesh)
+    assert mesh.is_watertight
     data = draco_mesh.encode(mesh, 16)
     assert (draco_mesh.decode(data, ball().shape) == ball()).all()
 
@@ -59,13 +59,13 @@ def test_the_surface_is_closed_where_the_solid_touches_the_border(monkeypatch):
     solid = np.ones((7, 5, 6), bool)
     solid[0, 0, 0] = False
     mesh = voxel_surface(make_volume("block", solid))
-    assert is_watertight(mesh)
+    assert mesh.is_watertight
     assert (draco_mesh.decode(draco_mesh.encode(mesh, 16), solid.shape) == solid).all()
 
 
 def test_a_smoothed_surface_is_the_same_however_it_is_cut(monkeypatch):
     whole = voxel_surface(make_volume("ball", ball()), 1.0)
-    assert is_watertight(whole)
+    assert whole.is_watertight
     assert 0.97 < iou(ball(), draco_mesh.decode(draco_mesh.encode(whole, 16), ball().shape)) < 1.0
     monkeypatch.setattr(draco_mesh, "SLAB_LAYERS", 9)
     cut = voxel_surface(make_volume("ball", ball()), 1.0)

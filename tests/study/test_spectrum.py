@@ -52,7 +52,7 @@ def test_other_functions_lift_less():
     lifted = {name: layer_spectra(model, name)[0].stable_rank for name in FUNCTIONS}
     assert lifted["sine"] == pytest.approx(layer_spectra(model)[0].stable_rank, rel=1e-4)
     assert all(lifted["sine"] > 2 * lifted[name] for name in FUNCTIONS if name != "sine")
-    with pytest.raises(FieldlrError, match="--function is one of"):
+    with pytest.raises(FieldlrError, match="`function` is one of"):
         layer_spectra(model, "cosine")
 
 

@@ -7,18 +7,18 @@ import pytest
 
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.workers import carry_out
-from fieldlr.study import Study, Sweep
-from fieldlr.training.presets import FitOptions
+from fieldlr.study.study import Study
+from fieldlr.study.sweep import Sweep
+from fieldlr.training.options import FitOptions
 
-BASE = FitOptions(steps=20, width=32)
+BASE = FitOptions.of(steps=20, width=32)
 
 
 def study_of(folder, name):
     axes = np.meshgrid(*[np.linspace(-1, 1, 24)] * 3, indexing="ij")
     np.save(folder / "ball.npy", sum(a * a for a in axes) < 0.5)
-    return Study(
-        folder / "ball.npy", folder / name, BASE, Sweep(["low-rank"], [1, 2], narrow=False)
-    )
+    sweep = Sweep(backbones=("low-rank",), ranks=(1, 2), narrow=False)
+    return Study(folder / "ball.npy", folder / name, BASE, sweep)
 
 
 @pytest.mark.slow

@@ -12,13 +12,13 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import read_curve
-from fieldlr.study import Study, Sweep
-from fieldlr.study.sweep import narrow_width, plan
-from fieldlr.training.loop import FitConfig
-from fieldlr.training.presets import FitOptions, make_task
+from fieldlr.study.study import Study
+from fieldlr.study.sweep import Sweep, narrow_width, plan
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import make_task
 
-BASE = FitOptions(steps=20, preset="quick")
-SMALL = FitOptions(steps=20, preset="quick", width=24, depth=1)
+BASE = FitOptions.of(steps=20, preset="quick")
+SMALL = FitOptions.of(steps=20, preset="quick", width=24, depth=1)
 
 
 @pytest.fixture
@@ -32,60 +32,66 @@ def ball(tmp_path):
 
 @pytest.fixture
 def task(ball):
-    return make_task(open_source(ball), BASE.settled())
+    return make_task(open_source(ball), BASE)
 
 
 @pytest.mark.parametrize(("rank", "width"), [(1, 36), (2, 42), (5, 57), (20, 104)])
 def test_the_narrow_rivals_of_the_papers_ranks(task, rank, width):
-    assert narrow_width(task, "volume", FitOptions(backbone="low-rank", rank=rank)) == width
+    assert narrow_width("volume", FitOptions.of(backbone="low-rank", rank=rank)) == width
 
 
 def test_a_plan_takes_one_seed_after_the_other(task):
-    entries = plan(task, "volume", BASE, Sweep(["full", "sine-low-rank"], [1, 5], 2))
-    assert [(e.curve, e.point, e.options.seed) for e in entries[:5]] == [
+    sweep = Sweep(backbones=("full", "sine-low-rank"), ranks=(1, 5), seeds=2)
+    entries = plan("volume", BASE, sweep)
+    assert [(e.curve, e.point, e.seed) for e in entries[:5]] == [
         ("full", "full", 0),
         ("sine-low-rank", "k=1", 0),
         ("sine-low-rank", "k=5", 0),
         ("narrow full", "width=36", 0),
         ("narrow full", "width=57", 0),
     ]
-    assert len(entries) == 10 and entries[5].options.seed == 1
+    assert len(entries) == 10 and entries[5].seed == 1
     assert len({e.name for e in entries}) == 10
 
 
 def test_omega_is_of_the_sine_alone(task):
-    base = FitOptions(steps=20, omega=100.0)
-    for entry in plan(task, "volume", base, Sweep(["full", "low-rank", "sine-low-rank"], [1])):
-        assert entry.options.omega == (100.0 if entry.curve == "sine-low-rank" else None)
+    base = FitOptions.of(steps=20, omega=100.0)
+    for entry in plan("volume", base, Sweep(ranks=(1,))):
+        sine = entry.curve == "sine-low-rank"
+        assert entry.options.network.linear.get("omega") == (100.0 if sine else None)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "options",
     [
-        ([], [1]),
-        (["full", "full"], [1]),
-        (["low-rank"], []),
-        (["full", "low-rnak"], [1]),
-        (["low-rank"], [0]),
-        (["low-rank"], [1, 1]),
-        (["low-rank"], [1], 0),
-        (["low-rank"], [1], 1, True, [1.0]),
-        (["low-rank"], [1], 1, True, [6.0, 6.0]),
+        {"backbones": ()},
+        {"backbones": ("full", "full")},
+        {"backbones": ("full", "low-rnak")},
+        {"ranks": ()},
+        {"ranks": (0,)},
+        {"ranks": (1, 1)},
+        {"seeds": 0},
+        {"bits": (1.0,)},
+        {"bits": (6.0, 6.0)},
+        {"finetune": 0.0},
     ],
+    ids=str,
 )
-def test_a_sweep_without_sense_is_refused(words):
-    with pytest.raises(FieldlrError):
-        Sweep(*words)
+def test_a_sweep_without_sense_is_refused(options):
+    (name,) = options
+    with pytest.raises(FieldlrError, match=f"`{name}` is"):
+        Sweep(**options)
 
 
 def alone(*ranks, **more):
     """low-rank and nothing beside it."""
-    return Sweep(["low-rank"], ranks, narrow=False, **more)
+    return Sweep(backbones=("low-rank",), ranks=ranks, narrow=False, **more)
 
 
 def test_a_study_from_beginning_to_end(ball, tmp_path):
     out = tmp_path / "study"
-    words = ball, out, SMALL, Sweep(["low-rank", "sine-low-rank"], [1, 2], seeds=2, narrow=False)
+    sweep = Sweep(backbones=("low-rank", "sine-low-rank"), ranks=(1, 2), seeds=2, narrow=False)
+    words = ball, out, SMALL, sweep
     first = Study(*words)
     for report in first.reports():
         if report.index == 2:
@@ -144,7 +150,7 @@ def test_a_file_may_be_trained_for(ball, tmp_path):
     out = tmp_path / "study"
     sweep = alone(1, bits=(4.0,))
     list(Study(ball, out, SMALL, sweep).reports())
-    tuned = dataclasses.replace(sweep, finetune=FitConfig(steps=10))
+    tuned = dataclasses.replace(sweep, finetune=10)
     study = Study(ball, out, SMALL, tuned)
     doings = {report.doing for report in study.reports()}
     assert doings == {"4bits-finetuned-10steps.flr", "measured"}
@@ -185,7 +191,7 @@ def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
 
 
 def test_the_classics_are_on_the_plot(ball, tmp_path):
-    words = ball, tmp_path / "s", SMALL, alone(1), True
+    words = ball, tmp_path / "s", SMALL, alone(1, classic=True)
     study = Study(*words)
     first = next(study.reports())
     assert first.title == "Draco mesh" and study.warnings == []
@@ -201,8 +207,8 @@ def test_the_classics_are_on_the_plot(ball, tmp_path):
 @pytest.mark.parametrize("rank", [1, 2])
 def test_another_study_in_the_same_folder_is_refused(ball, tmp_path, rank):
     list(Study(ball, tmp_path / "s", SMALL, alone(1)).reports())
-    other = dataclasses.replace(SMALL, steps=30)
-    with pytest.raises(FieldlrError, match="steps 20 and this study wants 30"):
+    other = SMALL.replaced(steps=30)
+    with pytest.raises(FieldlrError, match="`steps` 20 and this study wants 30"):
         Study(ball, tmp_path / "s", other, alone(rank))
 
 
@@ -215,8 +221,8 @@ def test_another_source_in_the_same_folder_is_refused(ball, tmp_path):
 
 
 def test_a_rank_that_fits_no_layer_is_refused_before_any_fit(ball, tmp_path):
-    small = FitOptions(steps=20, width=16)
-    with pytest.raises(FieldlrError, match="rank 500"):
+    small = FitOptions.of(steps=20, width=16)
+    with pytest.raises(FieldlrError, match="rank=500"):
         Study(ball, tmp_path / "s", small, alone(1, 500))
 
 
@@ -230,7 +236,7 @@ def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
 
 
 def test_photos_are_studied_without_a_grid(tmp_path):
-    sweep = Sweep(["sine-low-rank"], [5])
-    study = Study(example("windmill"), tmp_path, SMALL, sweep, downscale=4)
-    assert {entry.options.encoding for entry in study.entries} == {"frequency"}
+    sweep = Sweep(backbones=("sine-low-rank",), ranks=(5,))
+    study = Study(example("windmill"), tmp_path, SMALL.replaced(downscale=4), sweep)
+    assert {entry.options.network.encoding for entry in study.entries} == {"frequency"}
     assert study.measure == "psnr_db"

@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from fieldlr.__main__ import main, parse
 from fieldlr.cli.verbs import VERBS
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint, write_curve
+from fieldlr.study.sweep import Sweep
 from fieldlr.training.loop import FitConfig
+from fieldlr.training.options import FitOptions
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +26,8 @@ def cube(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study(cube):
     out = cube.parent / "study"
-    words = {"source": cube, "out": out, "ranks": "1,2,5", "steps": 10, "width": 24, "quiet": True}
-    result = VERBS["study"](**words, backbones="low-rank,sine-low-rank", seeds=2, narrow=True).run()
+    words = f"study {cube} --out {out} --ranks 1,2,5 --steps 10 --width 24 --quiet --seeds 2"
+    result = parse([*words.split(), "--backbones", "low-rank,sine-low-rank"]).run()
     return out, result
 
 
@@ -85,30 +88,27 @@ def test_spectrum_of_a_run(study, tmp_path):
 
 def test_pictures_have_a_known_suffix(study):
     folder = study[0] / "fits" / "sine-low-rank-k1-seed-0"
-    with pytest.raises(FieldlrError, match="--out is a picture"):
+    with pytest.raises(FieldlrError, match="`out` is a picture"):
         VERBS["spectrum"](target=folder, out=folder / "x.txt").run()
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ({"bits": "6,x"}, "--bits are numbers"),
-        ({"bits": "1"}, "a number takes 2 to 16 bits; got 1"),
-        ({"finetune": -1.0}, "--finetune"),
-        ({"narrow": True, "no_narrow": True}, "contradict"),
+        ("--bits 6,x", "--bits is a list of different values"),
+        ("--bits 1", "--bits is a list of different values, each a number from 2 to 16"),
+        ("--finetune -1", "--finetune is a number above 0; got -1."),
+        ("--ranks 1,two", "--ranks is a list of different values, each a whole number"),
+        ("--backbones full,fll", "--backbones is a list of different values, each one of full"),
     ],
 )
-def test_a_study_without_sense_is_refused(cube, tmp_path, words, complaint):
-    with pytest.raises(FieldlrError, match=complaint):
-        VERBS["study"](source=cube, out=tmp_path, **words).run()
+def test_a_study_without_sense_is_refused(cube, tmp_path, words, complaint, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["study", str(cube), "--out", str(tmp_path), *words.split()])
+    assert end.value.code == 2 and complaint in capsys.readouterr().err
 
 
-def test_finetuning_is_as_long_as_a_fit_is_counted(cube, tmp_path):
-    words = {"source": cube, "out": tmp_path, "finetune": 30.0}
-    assert VERBS["study"](**words).sweep().finetune == FitConfig(seconds=30.0)
-    assert VERBS["study"](**words, steps=20).sweep().finetune == FitConfig(steps=30)
-
-
-def test_ranks_are_whole_numbers(cube, tmp_path):
-    with pytest.raises(FieldlrError, match="--ranks are whole numbers"):
-        VERBS["study"](source=cube, out=tmp_path, ranks="1,two").run()
+def test_finetuning_is_as_long_as_a_fit_is_counted():
+    sweep = Sweep(finetune=30.0)
+    assert sweep.finetuning(FitOptions()) == FitConfig(seconds=30.0)
+    assert sweep.finetuning(FitOptions.of(steps=20)) == FitConfig(steps=30)

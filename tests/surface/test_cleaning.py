@@ -8,9 +8,7 @@ from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.surface import (
     decimate,
-    euler_number,
     extract,
-    is_watertight,
     largest_component,
     transform,
 )
@@ -29,23 +27,23 @@ def two_spheres() -> TriangleMesh:
 
 def test_components(two_spheres):
     large = largest_component(two_spheres)
-    assert euler_number(two_spheres) == 4 and euler_number(large) == 2
+    assert two_spheres.euler_number == 4 and large.euler_number == 2
     assert large.vertices[:, 0].max() < 0 and (large.colors == [255, 0, 0]).all()
 
 
 def test_a_hole_or_a_flipped_face_is_not_watertight(two_spheres):
     faces = two_spheres.faces.copy()
     faces[0] = faces[0, ::-1]
-    assert is_watertight(two_spheres)
-    assert not is_watertight(TriangleMesh(two_spheres.vertices, faces))
-    assert not is_watertight(TriangleMesh(two_spheres.vertices, faces[1:]))
+    assert two_spheres.is_watertight
+    assert not TriangleMesh(two_spheres.vertices, faces).is_watertight
+    assert not TriangleMesh(two_spheres.vertices, faces[1:]).is_watertight
 
 
 def test_decimation_keeps_shape_and_colour(two_spheres):
     pytest.importorskip("fast_simplification", reason="needs the extra mesh")
     few = decimate(two_spheres, 600)
     assert abs(len(few.faces) - 600) <= 6
-    assert is_watertight(few) and euler_number(few) == 4
+    assert few.is_watertight and few.euler_number == 4
     left = few.vertices[:, 0] < 0.1
     radii = np.linalg.norm(few.vertices[left] - [-0.45, 0, 0], axis=1)
     assert abs(radii - 0.4).max() < 0.01

@@ -6,7 +6,7 @@ import torch
 
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Aabb
-from fieldlr.surface import euler_number, extract, is_watertight, refinement
+from fieldlr.surface import extract, refinement
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 
@@ -39,8 +39,8 @@ def signed_volume(mesh):
 
 def test_sphere_is_watertight_outward_and_in_place():
     mesh = extract(sphere, BOX, 100).mesh
-    assert is_watertight(mesh)
-    assert euler_number(mesh) == 2
+    assert mesh.is_watertight
+    assert mesh.euler_number == 2
     assert signed_volume(mesh) == pytest.approx(4 / 3 * np.pi * 0.7**3, rel=2e-3)
     radii = np.linalg.norm(mesh.vertices, axis=1)
     assert abs(radii - 0.7).max() < 0.01 * (2 / 99)
@@ -55,13 +55,13 @@ def test_coarse_to_fine_equals_dense_triangle_for_triangle(monkeypatch, level):
     assert fine.evaluations < 0.6 * dense.evaluations
     assert np.array_equal(fine.mesh.vertices, dense.mesh.vertices)
     assert np.array_equal(fine.mesh.faces, dense.mesh.faces)
-    assert is_watertight(fine.mesh)
+    assert fine.mesh.is_watertight
 
 
 def test_three_strides_stay_under_an_eighth():
     result = extract(sphere, BOX, 260)
     assert result.evaluations < 260**3 / 8
-    assert is_watertight(result.mesh) and euler_number(result.mesh) == 2
+    assert result.mesh.is_watertight and result.mesh.euler_number == 2
 
 
 @pytest.mark.parametrize("dense", [True, False])
@@ -70,8 +70,8 @@ def test_slabs_are_welded(monkeypatch, dense):
     whole = extract(gyroid, BOX, 70, dense=dense).mesh
     monkeypatch.setattr(refinement, "SLAB_SAMPLES", 70 * 70 * 5)
     slabs = extract(gyroid, BOX, 70, dense=dense).mesh
-    assert is_watertight(slabs)
-    assert euler_number(slabs) == euler_number(whole)
+    assert slabs.is_watertight
+    assert slabs.euler_number == whole.euler_number
     assert len(np.unique(slabs.vertices, axis=0)) == len(slabs.vertices) == len(whole.vertices)
     corners = [np.sort(m.vertices[m.faces].sum(1).round(9), axis=0) for m in (slabs, whole)]
     assert np.allclose(*corners)
@@ -86,13 +86,13 @@ def test_noise_closes_and_welds(monkeypatch, generator):
 
     mesh = extract(noise, BOX, 20).mesh
     assert len(mesh.faces) > 5000
-    assert is_watertight(mesh)
+    assert mesh.is_watertight
 
 
 def test_a_shape_that_the_box_cuts_closes_on_its_faces():
     box = Aabb((-0.5, -1.0, -0.6), (0.5, 1.0, 1.0))
     mesh = extract(sphere, box, 101).mesh
-    assert is_watertight(mesh) and euler_number(mesh) == 2
+    assert mesh.is_watertight and mesh.euler_number == 2
     assert mesh.vertices[:, 0].min() == pytest.approx(-0.5, abs=1e-9)
     assert mesh.vertices[:, 0].max() == pytest.approx(0.5, abs=1e-9)
     assert mesh.vertices[:, 2].min() == pytest.approx(-0.6, abs=1e-9)
@@ -106,13 +106,13 @@ def test_offset_moves_the_surface():
 def test_infinite_levels_and_a_full_box():
     """log(density) of empty space is minus infinity; a field may be full everywhere."""
     mesh = extract(lambda p: torch.where(p[:, 0] > 0.3, -torch.inf, torch.inf), BOX, 40).mesh
-    assert is_watertight(mesh) and signed_volume(mesh) == pytest.approx(4 * 1.3, rel=0.03)
+    assert mesh.is_watertight and signed_volume(mesh) == pytest.approx(4 * 1.3, rel=0.03)
 
 
 def test_nothing_gives_an_empty_mesh():
     result = extract(lambda p: -torch.ones(len(p)), BOX, 150)
     assert result.mesh.vertices.shape == (0, 3) and result.mesh.faces.shape == (0, 3)
-    assert not is_watertight(result.mesh) and euler_number(result.mesh) == 0
+    assert not result.mesh.is_watertight and result.mesh.euler_number == 0
 
 
 def test_errors_say_what_to_do():

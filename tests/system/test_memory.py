@@ -37,7 +37,7 @@ def test_the_sentence_says_who_limits():
     memory.require(2**20, None, "")
     with pytest.raises(FieldlrError, match=r"this machine has .* Buy more"):
         memory.require(2**60, None, "Buy more.")
-    with pytest.raises(FieldlrError, match="--memory allows 2 GiB"):
+    with pytest.raises(FieldlrError, match="`memory` allows 2 GiB"):
         memory.require(3 * 2**30, 2 * 2**30, "")
 
 
@@ -45,8 +45,8 @@ def test_photos_are_refused_before_one_is_decoded_and_told_the_way_out(tmp_path)
     files = seeds.transforms()
     broken = {name: data[:-150] for name, data in files.items() if name.endswith(".jpg")}
     write(tmp_path, files | broken)
-    with pytest.raises(FieldlrError, match="--downscale"):
-        open_source(tmp_path, memory_gib=BASE_GIB + 1e-6)
+    with pytest.raises(FieldlrError, match="`downscale`"):
+        open_source(tmp_path, memory=BASE_GIB + 1e-6)
     with pytest.raises(FieldlrError, match="not a readable photo"):
         open_source(tmp_path)
 
@@ -54,13 +54,13 @@ def test_photos_are_refused_before_one_is_decoded_and_told_the_way_out(tmp_path)
 def test_the_downscale_that_is_named_is_enough():
     scene = example("windmill")
     tight = BASE_GIB + 0.005
-    with pytest.raises(FieldlrError, match="--downscale") as refusal:
-        open_source(scene, memory_gib=tight)
-    factor = int(str(refusal.value).split("--downscale ")[1].split(",")[0])
-    source = open_source(scene, downscale=factor, memory_gib=tight)
+    with pytest.raises(FieldlrError, match="`downscale`") as refusal:
+        open_source(scene, memory=tight)
+    factor = int(str(refusal.value).split("`downscale` ")[1].split(",")[0])
+    source = open_source(scene, downscale=factor, memory=tight)
     check_memory(source, tight)
     with pytest.raises(FieldlrError):
-        open_source(scene, downscale=factor - 1, memory_gib=tight)
+        open_source(scene, downscale=factor - 1, memory=tight)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
@@ -73,9 +73,9 @@ def test_a_volume_is_refused_by_its_header(tmp_path, suffix):
     else:
         np.lib.format.open_memmap(tmp_path / "v.npy", "w+", bool, shape)  # a hole, no disk
     with pytest.raises(FieldlrError, match="coarser"):
-        open_source(tmp_path / f"v{suffix}", memory_gib=BASE_GIB + 1.0)
+        open_source(tmp_path / f"v{suffix}", memory=BASE_GIB + 1.0)
 
 
 def test_a_mesh_is_refused_at_a_grid_that_is_too_fine():
-    with pytest.raises(FieldlrError, match="--grid"):
-        open_source(example("rook"), grid=1024, memory_gib=BASE_GIB + 0.2)
+    with pytest.raises(FieldlrError, match="`grid`"):
+        open_source(example("rook"), grid=1024, memory=BASE_GIB + 0.2)

@@ -11,7 +11,8 @@ from fieldlr.data import open_source
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.training.finetune import Finetuning, rounded_in_turn
-from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
 
 BITS = 4.0
@@ -33,7 +34,7 @@ def task(tmp_path_factory):
 def field(request, task):
     width = 16 if isinstance(request.param, Full) else 32
     config = FieldConfig(linear=request.param, width=width, depth=2)
-    state = FitState(task, config, 0, torch.device("cpu"))
+    state = start_fit(task, config, 0, torch.device("cpu"))
     # Four bits are too few for a sine-low-rank field that is fitted to the last voxel.
     steps = 120 if isinstance(request.param, SineLowRank) else 400
     for _ in fit(state, FitConfig(steps=steps)):

@@ -20,8 +20,9 @@ from fieldlr.nn.linears import SineLowRank
 from fieldlr.runs import open_run
 from fieldlr.runs.pipeline import Reconstruction, evaluate
 from fieldlr.runs.tensors import read_tensors
-from fieldlr.training.loop import MAX_SETBACKS, FitConfig, FitState, fit
-from fieldlr.training.presets import FitOptions
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.state import MAX_SETBACKS, FitState, start_fit
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
 
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ def run_to_end(state, steps):
 
 
 def test_same_seed_same_weights(task):
-    states = [FitState(task, SMALL, seed, CPU) for seed in (3, 3, 4)]
+    states = [start_fit(task, SMALL, seed, CPU) for seed in (3, 3, 4)]
     for state in states:
         run_to_end(state, 10)
     assert torch.equal(weights(states[0]), weights(states[1]))
@@ -64,13 +65,13 @@ def test_same_seed_same_weights(task):
 
 
 def test_two_halves_with_a_resume_are_the_whole(task):
-    whole = FitState(task, SMALL, 0, CPU)
+    whole = start_fit(task, SMALL, 0, CPU)
     run_to_end(whole, 30)
-    first = FitState(task, SMALL, 0, CPU)
+    first = start_fit(task, SMALL, 0, CPU)
     for report in fit(first, FitConfig(steps=30)):
         if report.step >= 1:
             break
-    second = FitState(task, SMALL, 0, CPU)
+    second = start_fit(task, SMALL, 0, CPU)
     second.load(*first.save())
     assert 1 <= second.step < 30
     run_to_end(second, 30)
@@ -79,27 +80,20 @@ def test_two_halves_with_a_resume_are_the_whole(task):
 
 
 def test_moments_go_by_name_and_not_by_the_order_of_the_groups(task):
-    state = FitState(task, SMALL, 0, CPU)
+    state = start_fit(task, SMALL, 0, CPU)
     run_to_end(state, 5)
     task.parameter_groups = lambda field: OccupancyTask.parameter_groups(task, field)[::-1]
-    other = FitState(task, SMALL, 0, CPU)
+    other = start_fit(task, SMALL, 0, CPU)
     other.load(*state.save())
     run_to_end(state, 9)
     run_to_end(other, 9)
     assert torch.equal(weights(other), weights(state))
 
 
-def test_a_checkpoint_with_moments_by_place_is_refused(task):
-    state = FitState(task, SMALL, 0, CPU)
-    tensors, plain = state.save()
-    with pytest.raises(FieldlrError, match="older fieldlr"):
-        state.load(tensors | {"optimizer0.0.exp_avg": torch.zeros(3)}, plain)
-
-
 def test_training_learns_a_ball():
     by_adam_alone = OccupancySettings(points_per_step=512, newton_after=None)
     task = OccupancyTask(ball(), by_adam_alone)
-    state = FitState(task, FieldConfig(width=32), 0, CPU)
+    state = start_fit(task, FieldConfig(width=32), 0, CPU)
     reports = run_to_end(state, 300)
     assert task.iou(state.field) > 0.9
     assert reports[-1].loss < reports[0].loss
@@ -107,7 +101,7 @@ def test_training_learns_a_ball():
 
 
 def test_a_clock_ends_a_fit(task):
-    state = FitState(task, SMALL, 0, CPU)
+    state = start_fit(task, SMALL, 0, CPU)
     reports = list(fit(state, FitConfig(seconds=0.3)))
     assert reports[-1].progress == 1.0
     assert 0.3 <= state.seconds < 3.0
@@ -116,7 +110,7 @@ def test_a_clock_ends_a_fit(task):
 def exploding(rate: float) -> FitState:
     """A fit whose learning rates take its weights beyond float32 in the first steps."""
     settings = OccupancySettings(512, dense_rate=rate, matrix_rate=None, newton_after=None)
-    return FitState(
+    return start_fit(
         OccupancyTask(ball(), settings), FieldConfig(activation=Relu(), width=32), 0, CPU
     )
 
@@ -129,7 +123,7 @@ def test_a_step_beyond_all_numbers_is_undone_and_the_rate_lowered():
 
 
 def test_a_gradient_that_is_no_number_is_not_followed(task):
-    state = FitState(task, SMALL, 0, CPU)
+    state = start_fit(task, SMALL, 0, CPU)
     run_to_end(state, 3)
     before = weights(state)
     state.field.mlp.linears[0].bias.data[0] = torch.nan
@@ -141,7 +135,7 @@ def test_a_gradient_that_is_no_number_is_not_followed(task):
 def test_setbacks_survive_a_resume():
     state = exploding(1e20)
     run_to_end(state, 50)
-    resumed = FitState(state.task, state.config, 0, CPU)
+    resumed = start_fit(state.task, state.config, 0, CPU)
     resumed.load(*state.save())
     assert resumed.setbacks == state.setbacks
     run_to_end(state, 60), run_to_end(resumed, 60)
@@ -154,9 +148,9 @@ def test_a_loss_that_stays_no_number_ends_in_a_sentence():
 
 
 def test_gauss_newton_stands_still_where_nothing_is_a_number(task):
-    state = FitState(task, SMALL, 0, CPU)
+    state = start_fit(task, SMALL, 0, CPU)
     state.field.mlp.linears[0].bias.data.fill_(torch.nan)
-    loss, _ = task.newton_step(state.field, state.generator, 0.5, 1000)
+    loss, _ = task.gauss_newton_step(state.field, state.generator, 0.5, 1000)
     assert math.isnan(loss)
 
 
@@ -194,7 +188,7 @@ def test_a_run_folder_holds_no_code_and_plain_json(ball_file, tmp_path):
 
 
 def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
-    options = FitOptions(steps=40, width=64, backbone="sine-low-rank", rank=2)
+    options = FitOptions.of(steps=40, width=64, backbone="sine-low-rank", rank=2)
     whole = Reconstruction(ball_file, tmp_path / "whole", options)
     for _ in whole.reports():
         pass
@@ -211,10 +205,11 @@ def test_resume_on_disk_gives_the_same_weights(ball_file, tmp_path):
 def test_a_run_that_cannot_go_on_stays_as_it_was(ball_file, tmp_path):
     run = fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
     tensors, plain = run.load_checkpoint()
-    run.save_checkpoint(tensors | {"optimizer0.0.step": torch.zeros(())}, plain)
+    del tensors["generator"]
+    run.save_checkpoint(tensors, plain)
     config = (run.folder / "config.json").read_bytes()
-    with pytest.raises(FieldlrError, match="older fieldlr"):
-        Reconstruction(ball_file, run.folder, FitOptions(steps=9), resume=True)
+    with pytest.raises(FieldlrError, match="does not fit the network"):
+        Reconstruction(ball_file, run.folder, FitOptions.of(steps=9), resume=True)
     assert (run.folder / "config.json").read_bytes() == config
 
 
@@ -228,10 +223,10 @@ def test_the_same_seed_and_steps_give_the_same_file(ball_file, tmp_path):
 
 def test_a_run_is_not_overwritten_nor_continued_as_another(ball_file, tmp_path):
     fieldlr.reconstruct(ball_file, tmp_path / "run", steps=2, width=16)
-    with pytest.raises(FieldlrError, match="--resume"):
-        Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=2))
-    with pytest.raises(FieldlrError, match="--backbone"):
-        options = FitOptions(steps=2, backbone="low-rank", rank=3)
+    with pytest.raises(FieldlrError, match="`resume`"):
+        Reconstruction(ball_file, tmp_path / "run", FitOptions.of(steps=2))
+    with pytest.raises(FieldlrError, match="`backbone`"):
+        options = FitOptions.of(steps=2, backbone="low-rank", rank=3)
         Reconstruction(ball_file, tmp_path / "run", options, resume=True)
 
 
@@ -255,7 +250,7 @@ def test_a_broken_run_ends_in_a_sentence(ball_file, tmp_path, name):
 
 
 def test_a_broken_checkpoint_gives_way_to_the_one_before(ball_file, tmp_path):
-    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=40, width=16))
+    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions.of(steps=40, width=16))
     for report in fit.reports():
         fit.checkpoint()
         if report.step >= 2:
@@ -280,7 +275,7 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(ball_file, tmp_path):
 
 
 def test_the_history_of_a_fit_that_was_killed_has_no_step_twice(ball_file, tmp_path):
-    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions(steps=40, width=16))
+    fit = Reconstruction(ball_file, tmp_path / "run", FitOptions.of(steps=40, width=16))
     next(iter(fit.reports()))
     fit.checkpoint()
     path = tmp_path / "run" / "history.jsonl"

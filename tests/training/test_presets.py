@@ -5,20 +5,24 @@ import torch
 
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
-from fieldlr.nn.linears import LowRank, SineLowRank
-from fieldlr.training.loop import FitState
-from fieldlr.training.presets import FitOptions, field_config, make_task
+from fieldlr.nn.linears import LowRank, PhaseSpread, SineLowRank
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
 
 
-@pytest.mark.parametrize("kind", ["photos", "shape"])
-@pytest.mark.parametrize(("omega", "expected"), [(None, "4 rad"), ("auto", "4 rad"), (100.0,) * 2])
+@pytest.mark.parametrize("kind", ["photos", "mesh"])
+@pytest.mark.parametrize(
+    ("omega", "expected"),
+    [(None, PhaseSpread(4.0)), ("auto", PhaseSpread(4.0)), (100.0, 100.0)],
+)
 def test_the_automatic_omega_is_that_of_the_rank(kind, omega, expected):
-    options = FitOptions("sine-low-rank", 5, omega).settled()
+    options = FitOptions.of(backbone="sine-low-rank", rank=5, omega=omega)
     assert field_config(options, kind).linear == SineLowRank(5, expected)
 
 
 def test_low_rank_has_no_omega():
-    options = FitOptions("low-rank", 5).settled()
+    options = FitOptions.of(backbone="low-rank", rank=5)
     assert field_config(options, "photos").linear == LowRank(5)
 
 
@@ -26,12 +30,12 @@ def rates_of_factors(name, **words):
     """{"U": rates, "V": rates} of a fit of an example."""
     small = {"downscale": 4} if name == "windmill" else {"grid": 64}
     source = open_source(example(name), **small)
-    options = FitOptions(**words, encoding="frequency" if name == "windmill" else None).settled()
+    options = FitOptions.of(**words, encoding="frequency" if name == "windmill" else None).settled()
     task = make_task(source, options)
-    state = FitState(task, field_config(options, source.kind), 0, torch.device("cpu"))
+    state = start_fit(task, field_config(options, source.kind), 0, torch.device("cpu"))
     names = {id(p): n for n, p in state.field.named_parameters()}
     rates = {"U": set(), "V": set()}
-    for group in state.groups:
+    for group in state.attempt.groups:
         for parameter in group["params"]:
             if names[id(parameter)].endswith((".U", ".V")):
                 rates[names[id(parameter)][-1]].add(group["lr"])
@@ -60,14 +64,14 @@ def test_an_mlp_that_holds_a_scene_alone_learns_faster_than_beside_a_grid():
     source = open_source(example("windmill"), 4)
     fastest = {}
     for encoding in ("frequency", "dense-grid"):
-        options = FitOptions(encoding=encoding, optimizer="adam").settled()
-        state = FitState(
+        options = FitOptions.of(encoding=encoding, optimizer="adam").settled()
+        state = start_fit(
             make_task(source, options), field_config(options, "photos"), 0, torch.device("cpu")
         )
         names = {id(p): n for n, p in state.field.named_parameters()}
         fastest[encoding] = {
             group["lr"]
-            for group in state.groups
+            for group in state.attempt.groups
             if not any(names[id(p)].endswith("table") for p in group["params"])
         }
     assert min(fastest["frequency"]) > max(fastest["dense-grid"])

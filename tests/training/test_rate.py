@@ -12,8 +12,9 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.linears import SineLowRank
-from fieldlr.training.loop import FitConfig, FitState, fit
-from fieldlr.training.rate import RateTerm, price_of_a_nat
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.rate import RateTerm, rate_multiplier
+from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import OccupancyTask
 
 
@@ -21,7 +22,7 @@ from fieldlr.training.tasks import OccupancyTask
 def fitted():
     task = OccupancyTask(open_source(example("rook"), grid=32).content)
     config = FieldConfig(linear=SineLowRank(2), width=32, depth=1)
-    state = FitState(task, config, 0, torch.device("cpu"))
+    state = start_fit(task, config, 0, torch.device("cpu"))
     for _ in fit(state, FitConfig(steps=100)):
         pass
     return task, state.field.eval()
@@ -29,7 +30,7 @@ def fitted():
 
 def test_its_slope_is_that_of_laplace(generator):
     numbers = torch.nn.Parameter(torch.randn(1000, generator=generator))
-    RateTerm([numbers], [1e-3], price=0.5)().backward()
+    RateTerm([numbers], [1e-3], multiplier=0.5)().backward()
     far = numbers.detach().abs() > 1e-2
     expected = 0.5 * numbers.detach().sign() / numbers.detach().abs().mean()
     torch.testing.assert_close(numbers.grad[far], expected[far], rtol=1e-2, atol=0.0)
@@ -41,17 +42,17 @@ def test_the_price_is_what_rounding_costs(fitted):
     task, field = fitted
     steps = steps_for(field, 6.0)
     sizes = [float(STEPS[step]) for step in steps.values()]
-    price = price_of_a_nat(task, field, sizes, seed=0)
+    price = rate_multiplier(task, field, sizes, seed=0)
     assert price > 0.0
     # Half the steps, a quarter of the loss.
-    half = price_of_a_nat(task, field, [0.5 * size for size in sizes], seed=0)
+    half = rate_multiplier(task, field, [0.5 * size for size in sizes], seed=0)
     assert half == pytest.approx(price / 4.0, rel=0.3)
 
 
 def test_the_field_that_is_priced_stays_as_it_was(fitted):
     task, field = fitted
     before = copy.deepcopy(field.state_dict())
-    price_of_a_nat(task, field, [1e-2] * len(before), seed=0)
+    rate_multiplier(task, field, [1e-2] * len(before), seed=0)
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
 
 

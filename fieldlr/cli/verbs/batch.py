@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import tyro
 
 from fieldlr.cli.verbs.spread import Spread
-from fieldlr.cli.verbs.verb import Out, PartlyFailed, Stopped
+from fieldlr.cli.verbs.verb import Out, PartlyFailed, Stopped, Verb
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Spread):
+class Batch(Verb):
     """Fits all that a manifest lists, and makes what it asks for. Given again, it goes on.
 
     Example: fieldlr batch tonight.yaml --out tonight
@@ -24,6 +24,7 @@ class Batch(Spread):
     manifest: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="MANIFEST")]]
     out: Out
     """The folder of the batch: report.html, and a folder for each item."""
+    spread: Spread
 
     def run(self) -> dict[str, Any]:
         from fieldlr.batch import Batch as WholeBatch
@@ -31,7 +32,7 @@ class Batch(Spread):
         from fieldlr.cli.progress import printed
         from fieldlr.system.stopping import stop_requests
 
-        carry = self.carry(self.out)
+        carry = self.spread.carry(self.out)
         with stop_requests() as stop:
             manifest = read_manifest(self.manifest)
             for note in manifest.notes:
@@ -62,7 +63,7 @@ class Batch(Spread):
         if stopped and result["skipped"]:
             raise Stopped(
                 f"stopped with {result['done']} of {len(result['items'])} items done, kept in "
-                f"{self.out}. Go on with the same command.",
+                f"{self.out}. Rerun the same command to resume.",
                 result,
             )
         if result["failed"]:

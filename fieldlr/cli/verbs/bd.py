@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from fieldlr.cli.verbs.flags import Flag
 from fieldlr.cli.verbs.verb import Verb
 
 Curve = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="CURVE.json")]]
@@ -25,7 +26,7 @@ class Bd(Verb):
     test: Curve
     rate: Literal["bytes", "params"] = "bytes"
     method: Literal["akima", "pchip", "cubic"] = "akima"
-    force: bool = False
+    force: Flag[bool] = False
     """Compute it under 75 % overlap too."""
 
     def run(self) -> dict[str, Any]:

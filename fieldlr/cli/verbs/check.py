@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.cli.verbs.verb import Source, Verb
+from fieldlr.data.options import ReadingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +20,13 @@ class Check(Verb):
     source: Source
     html: Path | None = None
     """Draws the cameras, or the shape, in a file for the browser."""
-    downscale: int | None = None
-    """Divides the size of photos."""
-    grid: int | None = None
-    """Voxels along the longest edge of a mesh (512)."""
+    reading: ReadingOptions
 
     def run(self) -> dict[str, Any]:
         from fieldlr.data import open_source
         from fieldlr.runs.checking import check, draw
 
-        source = open_source(self.source, self.downscale, self.grid)
+        source = open_source(self.source, **self.reading.flat())
         if self.html is not None:
             draw(source, self.html)
         return check(source)

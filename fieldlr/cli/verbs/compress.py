@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fieldlr.cli.verbs.flags import with_flags
 from fieldlr.cli.verbs.verb import Out, RunFolder, Stopped, Verb
+from fieldlr.runs.options import FileOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,31 +21,29 @@ class Compress(Verb):
     target: RunFolder
     out: Out
     """x.flr"""
-    bits: float | None = None
-    """Bits that a number takes on average, 2 to 16 (as many as the quality hardly shows)."""
-    finetune: float | None = None
-    """Seconds of training for few bits before that (none); needs the source."""
     source: Path | None = None
-    """Where the source is now, if it has moved: it is needed to measure the quality."""
+    """Where the source is now, if it has moved: it is needed to fine-tune and to measure."""
+    file: FileOptions
 
     def run(self) -> dict[str, Any]:
         from fieldlr.cli.progress import shown
-        from fieldlr.errors import FieldlrError
         from fieldlr.runs import open_run
         from fieldlr.runs.compress import Compression
         from fieldlr.system.stopping import stop_requests
         from fieldlr.training.loop import FitConfig
 
-        if self.finetune is not None and not 0.0 < self.finetune < math.inf:
-            raise FieldlrError(
-                f"--finetune is a number of seconds above 0; got {self.finetune:g}. Say 30."
-            )
-        end = None if self.finetune is None else FitConfig(seconds=self.finetune)
+        seconds = self.file.finetune
+        end = None if seconds is None else FitConfig(seconds=seconds)
         with stop_requests() as stop:
-            compression = Compression(open_run(self.target), self.out, self.bits, self.source, end)
+            compression = Compression(
+                open_run(self.target), self.out, self.file.bits, self.source, end
+            )
             quality_name = compression.task.quality_name if compression.task else ""
             for _ in shown(compression.reports(), quality_name, self.quiet):
                 if stop.requested:
                     raise Stopped("stopped; no file is written.", {"out": None})
         self.say("encoding and evaluating")
-        return compression.finish()
+        result = compression.finish()
+        if result.get("note"):
+            result["note"] = with_flags(result["note"], type(self))
+        return result

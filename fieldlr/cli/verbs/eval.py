@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.cli.verbs.verb import RunFolder, Verb
+from fieldlr.runs.options import EvaluationOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +20,11 @@ class Eval(Verb):
     target: RunFolder
     source: Path | None = None
     """Where the source is now, if it has moved."""
-    resolution: int = 256
-    """Samples along the longest edge of the mesh that is judged, for shapes."""
+    evaluation: EvaluationOptions
 
     def run(self) -> dict[str, Any]:
         from fieldlr.runs import open_run
         from fieldlr.runs.pipeline import evaluate
 
         self.say("evaluating")
-        return evaluate(open_run(self.target), self.source, self.resolution)
+        return evaluate(open_run(self.target), self.source, self.evaluation.resolution)

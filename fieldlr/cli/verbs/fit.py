@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from fieldlr.cli.verbs.training import Training
-from fieldlr.cli.verbs.verb import Out, Source, Stopped
+from fieldlr.cli.verbs.flags import Flag
+from fieldlr.cli.verbs.verb import Out, Source, Stopped, Verb
+from fieldlr.training.options import FitOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit(Training):
+class Fit(Verb):
     """Trains a field on photos, a mesh or a volume.
 
     Example: fieldlr fit meshes/vase.ply --out vase-run --backbone sine-low-rank --rank 5
@@ -19,16 +20,11 @@ class Fit(Training):
     source: Source
     out: Out
     """The run folder to make."""
-    backbone: Literal["full", "low-rank", "sine-low-rank"] | None = None
-    """What the layers store: W (the default), U V^T, or sin(omega U V^T) / g."""
-    rank: int | None = None
-    """Columns of U and V."""
-    seed: int | None = None
-    """Of every random number (0)."""
-    resume: bool = False
-    """Goes on with the run in --out as if it had never stopped."""
-    preview: bool = False
+    resume: Flag[bool] = False
+    """Resumes the run in --out."""
+    preview: Flag[bool] = False
     """Writes pictures of the field as it grows: preview.png in the run."""
+    training: FitOptions
 
     def run(self) -> dict[str, Any]:
         from fieldlr.cli.progress import shown
@@ -37,8 +33,7 @@ class Fit(Training):
         from fieldlr.system.stopping import stop_requests
 
         with stop_requests() as stop:
-            where = self.surroundings()
-            fit = Reconstruction(self.source, self.out, self.options(), resume=self.resume, **where)
+            fit = Reconstruction(self.source, self.out, self.training, resume=self.resume)
             for warning in fit.source.content.warnings:
                 self.say(f"note: {warning}")
             self.say(
@@ -59,7 +54,7 @@ class Fit(Training):
     def _stop(self, fit) -> dict[str, Any]:
         fit.checkpoint()
         raise Stopped(
-            f"stopped at step {fit.state.step}; what is trained is in {self.out}. Go on with the "
-            "same command and --resume.",
+            f"stopped at step {fit.state.step}; what is trained is in {self.out}. Rerun the same "
+            "command with --resume to resume.",
             {"run": str(self.out), "steps": fit.state.step, "seconds": fit.state.seconds},
         )

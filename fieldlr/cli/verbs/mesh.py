@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fieldlr.cli.verbs.verb import Out, RunFolder, Verb
-from fieldlr.errors import FieldlrError
+from fieldlr.runs.options import MeshOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,41 +19,22 @@ class Mesh(Verb):
     target: RunFolder
     out: Out
     """x.glb, x.ply, x.obj or x.stl."""
-    resolution: int = 256
-    """Samples along the longest edge."""
-    threshold: float | None = None
-    """Where the surface is: a probability for shapes (0.5), a density for photos."""
-    largest: bool = False
-    """Keeps the largest component alone."""
-    faces: int | None = None
-    """Simplifies the mesh to at most so many triangles."""
-    dense: bool = False
-    """Asks the field everywhere, not coarse to fine: the reference."""
+    surface: MeshOptions
 
     def run(self) -> dict[str, Any]:
-        from fieldlr.export import EXPORTERS
+        from fieldlr.export import exporter
         from fieldlr.runs.pipeline import load
         from fieldlr.runs.products import make_mesh
-        from fieldlr.surface import decimate, is_watertight
 
-        if self.faces is not None and self.faces < 4:
-            raise FieldlrError(f"--faces is the number of triangles, 4 or more; got {self.faces}.")
-        kind, write = EXPORTERS.get(self.out.suffix.lower(), (None, None))
-        if kind != "mesh":
-            known = " ".join(suffix for suffix, (kind, _) in EXPORTERS.items() if kind == "mesh")
-            raise FieldlrError(f"a mesh is written as {known}; got {self.out.name}.")
-        extraction = make_mesh(
-            load(self.target), self.resolution, self.threshold, self.largest, self.dense
-        )
+        write = exporter(self.out, "mesh").write
+        extraction = make_mesh(load(self.target), **self.surface.flat())
         mesh = extraction.mesh
-        if self.faces is not None and self.faces < len(mesh.faces):
-            mesh = decimate(mesh, self.faces)
         write(mesh, self.out)
         return {
             "out": str(self.out),
             "vertices": len(mesh.vertices),
             "faces": len(mesh.faces),
-            "watertight": is_watertight(mesh),
+            "watertight": mesh.is_watertight,
             "evaluations": extraction.evaluations,
             "seconds": round(extraction.seconds, 3),
             "marching_seconds": round(extraction.marching_seconds, 3),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fieldlr.cli.verbs.flags import Flag
 from fieldlr.cli.verbs.verb import RunFolder, Verb
 
 PICTURES = (".svg", ".png", ".pdf")
@@ -21,7 +22,7 @@ class Spectrum(Verb):
     target: RunFolder
     out: Path | None = None
     """A picture of them: .svg, .png or .pdf."""
-    fresh: bool = False
+    fresh: Flag[bool] = False
     """Of the same network before its training."""
     function: Literal["sine", "relu", "sigmoid", "tanh", "identity"] | None = None
     """Looks at factorised layers with another function in the place of the sine."""
@@ -32,7 +33,7 @@ class Spectrum(Verb):
         from fieldlr.study.spectrum import layer_spectra
 
         if self.out is not None and self.out.suffix not in PICTURES:
-            raise FieldlrError(f"--out is a picture, {' or '.join(PICTURES)}; got {self.out}.")
+            raise FieldlrError(f"`out` is a picture, {' or '.join(PICTURES)}; got {self.out}.")
         if self.out is not None:
             from fieldlr.pictures.curves import check_plotting
 

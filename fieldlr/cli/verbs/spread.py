@@ -6,29 +6,35 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fieldlr.cli.verbs.verb import Verb
+from fieldlr.errors import FieldlrError
+from fieldlr.jobs.workers import Carry, carry_out
+from fieldlr.system.kinds import Text, Whole
+from fieldlr.system.options import Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spread(Verb):
-    workers: int | None = None
-    """Fits at a time, which share the cores of this machine (1)."""
-    dask: str | None = None
-    """Address of a Dask scheduler, such as tcp://host:8786, whose workers do the fits."""
+class Spread(Options):
+    """Where the fits are made: in this process, in others of this machine, or on a cluster."""
 
-    def carry(self, folder: Path):
-        """What carries out works whose files go into `folder`: this machine, or a cluster."""
-        from fieldlr.errors import FieldlrError
-        from fieldlr.jobs.workers import carry_out
+    workers: int | None = option(
+        Whole(1), "Fits at a time, which share the cores of this machine", shown_default="1"
+    )
+    dask: str | None = option(
+        Text("ADDRESS"), "A Dask scheduler, such as tcp://host:8786, whose workers do the fits"
+    )
 
+    @property
+    def is_asked(self) -> bool:
+        return self.workers is not None or self.dask is not None
+
+    def carry(self, folder: Path) -> Carry:
+        """What carries out tasks whose files go into `folder`: this machine, or a cluster."""
         if self.dask is None:
-            if self.workers is not None and self.workers < 1:
-                raise FieldlrError(f"--workers is 1 or more; got {self.workers}.")
             return partial(carry_out, workers=self.workers or 1)
         if self.workers is not None:
             raise FieldlrError(
-                "--workers is for this machine; a cluster has the workers that it has. Leave out "
-                "--workers or --dask."
+                "`workers` is for this machine; a cluster has the workers that it has. Leave out "
+                "`workers` or `dask`."
             )
         from fieldlr.jobs.workers.cluster import carry_out_on
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from fieldlr.cli.verbs.flags import Flag
+
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
 Source = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
 RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
@@ -32,9 +34,9 @@ class PartlyFailed(Stopped):
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    json: bool = False
+    json: Flag[bool] = False
     """Print one JSON object on standard output at the end."""
-    quiet: bool = False
+    quiet: Flag[bool] = False
     """No progress on standard error."""
 
     def say(self, text: str) -> None:

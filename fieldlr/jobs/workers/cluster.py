@@ -202,5 +202,5 @@ def _check_installed() -> None:
         import distributed  # noqa: F401
     except ImportError:
         raise FieldlrError(
-            "--dask needs dask.distributed. Get it: pip install 'fieldlr[cluster]'."
+            "`dask` needs dask.distributed. Get it: pip install 'fieldlr[cluster]'."
         ) from None

@@ -5,15 +5,14 @@ factory: `Frequency(10).build(3)` is an `nn.Module` from (N, 3) in [-1, 1] to (N
 """
 
 from fieldlr.nn.encodings.dense_grid import DenseGrid as DenseGrid
+from fieldlr.nn.encodings.encoding import Encoding as Encoding
+from fieldlr.nn.encodings.encoding import EncodingConfig as EncodingConfig
 from fieldlr.nn.encodings.frequency import Frequency as Frequency
 from fieldlr.nn.encodings.hash_grid import HashGrid as HashGrid
 from fieldlr.nn.encodings.identity import Identity as Identity
 from fieldlr.nn.encodings.spherical import spherical_harmonics as spherical_harmonics
+from fieldlr.system.registry import Registry
 
-EncodingConfig = Identity | Frequency | DenseGrid | HashGrid
-ENCODINGS = {
-    "identity": Identity,
-    "frequency": Frequency,
-    "hash-grid": HashGrid,
-    "dense-grid": DenseGrid,
-}
+ENCODINGS: Registry[type[EncodingConfig]] = Registry(
+    "encoding", Identity, Frequency, HashGrid, DenseGrid
+)

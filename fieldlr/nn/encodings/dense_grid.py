@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fieldlr.nn.encodings.interpolation import CORNERS, GridEncoding, check_levels, geometric
+from fieldlr.nn.encodings.interpolation import CORNERS, GridConfig, GridEncoding
 
 
 @dataclass(frozen=True)
-class DenseGrid:
+class DenseGrid(GridConfig):
     """Features at the nodes of grids of growing resolution, read trilinearly and put end to end.
 
     Resolutions (nodes along an edge of the cube) grow geometrically from the coarsest to the
@@ -19,40 +19,29 @@ class DenseGrid:
     neighbouring points read neighbouring memory.
     """
 
+    name = "dense-grid"
+    number = 3
+    summary = "features at the nodes of grids of growing resolution"
+
     num_levels: int = 4
     num_channels: int = 4
     coarsest: int = 16
     finest: int = 96
-
-    def __post_init__(self):
-        sizes = self.num_levels, self.num_channels, self.coarsest, self.finest
-        check_levels("dense grid", *sizes)
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Nodes along an edge, per level."""
-        return geometric(self.num_levels, self.coarsest, self.finest)
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Table rows, per level."""
         return tuple(nodes**3 for nodes in self.resolutions)
 
-    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> GridEncoding:
         return DenseGridEncoding(self, generator)
-
-    def num_parameters(self, in_features: int = 3) -> int:
-        return self.num_channels * sum(self.rows)
 
 
 class DenseGridEncoding(GridEncoding):
     """One table row per node, x fastest, level after level."""
 
     def __init__(self, config: DenseGrid, generator: torch.Generator | None):
-        super().__init__(
-            config.num_levels, config.num_channels, sum(config.rows), generator=generator
-        )
-        self.config = config
+        super().__init__(config, generator)
         # int32 halves the traffic of the indices; a table stays far below 2^31 rows.
         nodes = torch.tensor(config.resolutions, dtype=torch.int32)
         sizes = nodes**3

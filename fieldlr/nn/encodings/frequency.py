@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
 
 
 @dataclass(frozen=True)
-class Frequency:
+class Frequency(EncodingConfig):
     """x, sin(2^i x), cos(2^i x) for i < num_frequencies (Mildenhall et al. 2020, equation 4).
 
     As in the authors' code, and unlike their equation, without the factor pi.
     """
+
+    name = "frequency"
+    number = 1
+    summary = "sines and cosines at doubling frequencies"
 
     num_frequencies: int = 10
     include_input: bool = True
@@ -27,20 +32,19 @@ class Frequency:
                 f"{self.num_frequencies} without the input. Use 4 to 10 frequencies."
             )
 
-    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> Encoding:
         return FrequencyEncoding(self, in_features)
 
     def num_parameters(self, in_features: int = 3) -> int:
         return 0
 
 
-class FrequencyEncoding(nn.Module):
+class FrequencyEncoding(Encoding):
     """(N, F) to (N, F (2 num_frequencies + 1)): the input, then sine and cosine by frequency."""
 
     def __init__(self, config: Frequency, in_features: int):
-        super().__init__()
+        super().__init__(in_features * (2 * config.num_frequencies + config.include_input))
         self.config = config
-        self.out_features = in_features * (2 * config.num_frequencies + config.include_input)
 
     def forward(self, points: Tensor) -> Tensor:
         scales = 2.0 ** torch.arange(

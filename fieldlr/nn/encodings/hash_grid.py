@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.encodings.interpolation import CORNERS, GridEncoding, check_levels, geometric
+from fieldlr.nn.encodings.interpolation import CORNERS, GridConfig, GridEncoding
 
 # Müller et al. 2022, equation 4: h(x, y, z) = (x * 1) xor (y * p2) xor (z * p3) mod T.
 PRIMES = (1, 2_654_435_761, 805_459_861)
 
 
 @dataclass(frozen=True)
-class HashGrid:
+class HashGrid(GridConfig):
     """Grids of growing resolution whose nodes share at most 2^log2_table_size rows a level.
 
     A level whose nodes all fit stores them one by one, a finer one by their hash (Müller et al.
     2022, "Instant neural graphics primitives", section 3).
     """
+
+    name = "hash-grid"
+    number = 2
+    summary = "the same with rows that nodes share by a hash"
 
     num_levels: int = 8
     num_channels: int = 2
@@ -29,8 +33,7 @@ class HashGrid:
     log2_table_size: int = 17
 
     def __post_init__(self):
-        sizes = self.num_levels, self.num_channels, self.coarsest, self.finest
-        check_levels("hash grid", *sizes)
+        super().__post_init__()
         if not 4 <= self.log2_table_size <= 24:
             raise FieldlrError(
                 "A hash grid's table holds 2^4 to 2^24 rows a level; got "
@@ -38,30 +41,19 @@ class HashGrid:
             )
 
     @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Nodes along an edge, per level."""
-        return geometric(self.num_levels, self.coarsest, self.finest)
-
-    @property
     def rows(self) -> tuple[int, ...]:
         """Table rows, per level."""
         return tuple(min(nodes**3, 2**self.log2_table_size) for nodes in self.resolutions)
 
-    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> GridEncoding:
         return HashGridEncoding(self, generator)
-
-    def num_parameters(self, in_features: int = 3) -> int:
-        return self.num_channels * sum(self.rows)
 
 
 class HashGridEncoding(GridEncoding):
     """One table row per node where they fit, else per hash, level after level."""
 
     def __init__(self, config: HashGrid, generator: torch.Generator | None):
-        super().__init__(
-            config.num_levels, config.num_channels, sum(config.rows), generator=generator
-        )
-        self.config = config
+        super().__init__(config, generator)
         self.register_buffer("offsets", torch.tensor(CORNERS).T.clone(), persistent=False)
 
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,26 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(EncodingConfig):
     """Hands the point on as it is."""
 
-    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> nn.Module:
+    name = "identity"
+    number = 0
+    summary = "the coordinates themselves"
+
+    def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> Encoding:
         return IdentityEncoding(in_features)
 
     def num_parameters(self, in_features: int = 3) -> int:
         return 0
 
 
-class IdentityEncoding(nn.Module):
+class IdentityEncoding(Encoding):
     """(N, F) to the same (N, F)."""
 
     def __init__(self, in_features: int):
-        super().__init__()
-        self.out_features = in_features
+        super().__init__(in_features)
 
     def forward(self, points: Tensor) -> Tensor:
         return points

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
+from fieldlr.system.entries import Role
 
 # The corners of a cell, x + 2 y + 4 z.
 CORNERS = tuple((i & 1, (i >> 1) & 1, i >> 2) for i in range(8))
@@ -22,26 +26,47 @@ def geometric(count: int, first: int, last: int) -> tuple[int, ...]:
     return tuple(round(first * (last / first) ** (i / (count - 1))) for i in range(count))
 
 
-def check_levels(name: str, levels: int, channels: int, coarsest: int, finest: int) -> None:
-    """Raises FieldlrError unless the pyramid can be built."""
-    if levels < 1 or channels < 1 or not 2 <= coarsest <= finest:
-        raise FieldlrError(
-            f"A {name} needs at least one level, one channel and 2 <= coarsest <= finest nodes; "
-            f"got {levels} levels of {channels} channels from {coarsest} to {finest} nodes. "
-            "Leave them out to use the defaults."
-        )
+@dataclass(frozen=True)
+class GridConfig(EncodingConfig):
+    """Tables over grids of growing resolution."""
+
+    num_levels: int
+    num_channels: int
+    coarsest: int  # nodes along an edge of the cube
+    finest: int
+
+    def __post_init__(self):
+        levels, channels = self.num_levels, self.num_channels
+        if levels < 1 or channels < 1 or not 2 <= self.coarsest <= self.finest:
+            raise FieldlrError(
+                f"a {self.name} needs at least one level, one channel and 2 <= coarsest <= finest "
+                f"nodes; got {levels} levels of {channels} channels from {self.coarsest} to "
+                f"{self.finest} nodes. Leave them out to use the defaults."
+            )
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Nodes along an edge, per level."""
+        return geometric(self.num_levels, self.coarsest, self.finest)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Table rows, per level."""
+        raise NotImplementedError
+
+    def num_parameters(self, in_features: int = 3) -> int:
+        return self.num_channels * sum(self.rows)
 
 
-class GridEncoding(nn.Module):
+class GridEncoding(Encoding):
     """(N, 3) in [-1, 1] to (N, levels x channels); points outside read the nearest face."""
 
-    def __init__(
-        self, levels: int, channels: int, rows: int, generator: torch.Generator | None = None
-    ):
-        super().__init__()
-        self.out_features = levels * channels
+    def __init__(self, config: GridConfig, generator: torch.Generator | None = None):
+        super().__init__(config.num_levels * config.num_channels)
+        self.config = config
         # A small start keeps the first colours grey; Müller et al. 2022 use 1e-4, which is slower.
-        start = 2.0 * torch.rand(rows, channels, generator=generator) - 1.0
+        rows = sum(config.rows)
+        start = 2.0 * torch.rand(rows, config.num_channels, generator=generator) - 1.0
         self.table = nn.Parameter(0.01 * start)
         corners = torch.tensor(CORNERS, dtype=torch.float32)
         self.register_buffer("slopes", (2.0 * corners - 1.0).T.clone(), persistent=False)
@@ -50,6 +75,20 @@ class GridEncoding(nn.Module):
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Table rows (N, levels, 8) and trilinear weights (N, levels, 8)."""
         raise NotImplementedError
+
+    def roles(self) -> dict[str, Role]:
+        return {"table": Role("table")}
+
+    def rows_read(self, points: Tensor) -> dict[str, Tensor]:
+        return {"table": self.corners(points)[0].flatten().long()}
+
+    @property
+    def levels(self) -> list[tuple[int, int]]:
+        return list(zip(self.config.resolutions, self.config.rows, strict=True))
+
+    @property
+    def finest_nodes(self) -> int:
+        return max(self.config.resolutions)
 
     def trilinear(self, fractions: Tensor) -> Tensor:
         """Weights (N, levels, 8) of the corners for positions (3, N, levels) within a cell."""

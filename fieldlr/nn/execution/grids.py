@@ -6,41 +6,54 @@ call of its own, with the shift taken off the points before it.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fieldlr.nn.encodings.interpolation import GridEncoding
 from fieldlr.nn.execution import tinycudann
 
 CHANNELS = (1, 2, 4, 8)  # a level may have
 ROW_GRANULE = 8  # Tables come in multiples of it.
 
 
-def encode(encoding: nn.Module, points: Tensor) -> Tensor:
+class Grid(Protocol):
+    """A grid encoding, as far as it matters here."""
+
+    table: nn.Parameter
+
+    @property
+    def levels(self) -> list[tuple[int, int]]:
+        """(nodes along an edge, rows of the table) of each level; none where it is no grid."""
+        ...
+
+    def __call__(self, points: Tensor) -> Tensor: ...
+
+
+def encode(encoding: Any, points: Tensor) -> Tensor:
     """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest way there is here."""
     if points.is_cuda and takes(encoding, points) and tinycudann.reason_against() is None:
         return read(encoding, points)
     return encoding(points)
 
 
-def takes(encoding: nn.Module, points: Tensor) -> bool:
+def takes(encoding: Any, points: Tensor) -> bool:
     """Whether `read` can stand in for the encoding."""
-    is_grid = isinstance(encoding, GridEncoding) and points.dtype == torch.float32
+    is_grid = bool(encoding.levels) and points.dtype == torch.float32
     return is_grid and encoding.table.shape[1] in CHANNELS and len(points) > 0
 
 
-def read(encoding: GridEncoding, points: Tensor) -> Tensor:
+def read(encoding: Grid, points: Tensor) -> Tensor:
     """Features (N, levels x channels) at points (N, 3), differentiable in both."""
-    config = encoding.config
     unit = (points.clamp(-1.0, 1.0) + 1.0) * 0.5
-    tables = encoding.table.split(config.rows)
+    tables = encoding.table.split([rows for _, rows in encoding.levels])
     features = [
         tinycudann.call(
             tinycudann.level(nodes, len(table), table.shape[1]),
             functional.pad(table, (0, 0, 0, -len(table) % ROW_GRANULE)).flatten(),
             unit - 0.5 / (nodes - 1),
         )
-        for nodes, table in zip(config.resolutions, tables, strict=True)
+        for (nodes, _), table in zip(encoding.levels, tables, strict=True)
     ]
     return torch.cat(features, 1)

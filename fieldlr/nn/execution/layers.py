@@ -21,11 +21,16 @@ class LayerActivation(Protocol):
     dL/du / slope in its own buffer, and `slope` is folded into the backward weights in its turn.
     """
 
-    tinycudann: str | None  # its name in tiny-cuda-nn, where it is one that `fused` may run
-    slope: float
+    @property
+    def tinycudann(self) -> str | None:
+        """Its name in tiny-cuda-nn, where `fused` can run it."""
+        ...
 
     @property
     def scale(self) -> float: ...
+
+    @property
+    def slope(self) -> float: ...
 
     def forward(self, u: Tensor) -> Tensor: ...
 

@@ -6,6 +6,8 @@ factory: `SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that stands in 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -13,11 +15,21 @@ from fieldlr.nn.linears.adapter import Adapter as Adapter
 from fieldlr.nn.linears.adapter import adapt as adapt
 from fieldlr.nn.linears.full import Full as Full
 from fieldlr.nn.linears.linear import Linear as Linear
+from fieldlr.nn.linears.linear import LinearConfig as LinearConfig
+from fieldlr.nn.linears.linear import Units as Units
 from fieldlr.nn.linears.low_rank import LowRank as LowRank
+from fieldlr.nn.linears.sine_low_rank import PhaseSpread as PhaseSpread
 from fieldlr.nn.linears.sine_low_rank import SineLowRank as SineLowRank
+from fieldlr.system.registry import Registry
 
-LinearConfig = Full | LowRank | SineLowRank
-LINEARS = {"full": Full, "low-rank": LowRank, "sine-low-rank": SineLowRank}
+LINEARS: Registry[type[LinearConfig]] = Registry("backbone", Full, LowRank, SineLowRank)
+
+
+def linear_layers(module: nn.Module) -> Iterator[tuple[str, Linear]]:
+    """(name, layer) of every layer of a backbone inside `module`, in the order of their use."""
+    for name, layer in module.named_modules():
+        if isinstance(layer, Linear):
+            yield name, layer
 
 
 def replace(

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.linears.low_rank import LowRank
-from fieldlr.nn.linears.sine_low_rank import SineLowRank
+from fieldlr.nn.linears.linear import LinearConfig
 
 
 class Adapter(nn.Module):
@@ -24,18 +23,19 @@ class Adapter(nn.Module):
     def __init__(
         self,
         base: nn.Linear,
-        linear: LowRank | SineLowRank,
+        linear: LinearConfig,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
         change = linear.build(base.in_features, base.out_features, bias=False, generator=generator)
-        if not hasattr(change, "U"):
+        if change.start_at_zero is None:
             raise FieldlrError(
-                f"rank {linear.rank} stores as much as the {base.out_features} x "
-                f"{base.in_features} layer that it would adapt. Use a lower rank."
+                f"{linear} stores as much as the {base.out_features} x {base.in_features} layer "
+                "that it would adapt, or cannot start at zero. Use a factorised backbone of a "
+                "lower rank."
             )
         self.base = base.requires_grad_(False)
-        nn.init.zeros_(change.U)  # sin(0) = 0: the adapted layer begins as the one it adapts.
+        nn.init.zeros_(change.get_parameter(change.start_at_zero))
         self.change = change.to(base.weight.device, base.weight.dtype)
         self.original: Tensor | None
         # W0 while merged. A buffer: what is saved while merged must not be taken for the other.
@@ -74,7 +74,7 @@ class Adapter(nn.Module):
 
 
 def adapt(
-    module: nn.Module, linear: LowRank | SineLowRank, generator: torch.Generator | None = None
+    module: nn.Module, linear: LinearConfig, generator: torch.Generator | None = None
 ) -> nn.Module:
     """Freezes `module` and puts an adapter, in place, around every `nn.Linear` inside it.
 

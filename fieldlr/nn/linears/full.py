@@ -7,12 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fieldlr.nn.linears.linear import Linear, default_std, draw_bias, outer, uniform_
+from fieldlr.nn.linears.linear import (
+    Linear,
+    LinearConfig,
+    Units,
+    default_std,
+    draw_bias,
+    outer,
+    uniform_,
+)
+from fieldlr.system.entries import Role
 
 
 @dataclass(frozen=True)
-class Full:
-    """Stores W: out * in numbers."""
+class Full(LinearConfig):
+    """Stores W: out * in parameters."""
+
+    name = "full"
+    number = 0
+    summary = "every weight is stored: the best quality, the largest file"
+    is_dense = True
+    has_jacobian = True
 
     def build(
         self,
@@ -26,14 +41,23 @@ class Full:
         return FullLinear(in_features, out_features, bias, generator, std)
 
     def num_weights(self, in_features: int, out_features: int) -> int:
-        """Numbers stored for W."""
         return in_features * out_features
 
 
 class FullLinear(Linear):
     """A dense layer."""
 
-    def __init__(self, in_features, out_features, bias=True, generator=None, std=None):
+    units = Units({"weight": 0}, {"weight": 1})
+    is_dense = True
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        generator: torch.Generator | None = None,
+        std: float | None = None,
+    ):
         super().__init__(in_features, out_features)
         bound = 3.0**0.5 * (std or default_std(in_features))
         self.weight = uniform_((out_features, in_features), bound, generator)
@@ -41,6 +65,10 @@ class FullLinear(Linear):
 
     def dense_weight(self) -> Tensor:
         return self.weight
+
+    def roles(self) -> dict[str, Role]:
+        square = self.in_features == self.out_features
+        return {**super().roles(), "weight": Role("matrix" if square else "dense")}
 
     def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         ((inputs, deltas),) = passes

@@ -1,14 +1,62 @@
-"""What every linear layer of the package promises, whatever it stores."""
+"""What every backbone declares, and what every linear layer promises, whatever it stores."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fieldlr.errors import FieldlrError
+from fieldlr.system.entries import Entry, Role
+from fieldlr.system.kinds import Whole
+from fieldlr.system.options import option
+
+
+@dataclass(frozen=True)
+class Units:
+    """Which axes of a layer's tensors run over its output units and over its input units.
+
+    Hidden units may change places; where the activation is even or odd they may change signs,
+    which then changes the sign of the first tensor on each side. The codec uses both. A layer
+    whose units cannot be moved one by one has none of these.
+    """
+
+    outputs: dict[str, int] = field(default_factory=dict)
+    inputs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LinearConfig(Entry):
+    """A backbone: what a layer stores for W, as an entry of LINEARS.
+
+    A new one is a frozen dataclass of its options, each with a default, and a subclass of
+    `Linear`; everything that the rest of the package knows of it is declared here and there.
+    """
+
+    is_dense: ClassVar[bool] = False  # stores W itself
+    # Whether small networks end better by second-order steps. Muon is better for dense networks;
+    # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
+    uses_gauss_newton: ClassVar[bool] = False
+    has_jacobian: ClassVar[bool] = False  # its layers know the derivatives of an output
+
+    def build(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        generator: torch.Generator | None = None,
+        std: float | None = None,
+    ) -> Linear:
+        """A layer; `std` is the standard deviation of W at the start (default 1/sqrt(3 in))."""
+        raise NotImplementedError
+
+    def num_weights(self, in_features: int, out_features: int) -> int:
+        """Parameters that are stored for W (out, in)."""
+        raise NotImplementedError
 
 
 class Linear(nn.Module):
@@ -18,14 +66,21 @@ class Linear(nn.Module):
     """
 
     bias: nn.Parameter | None
+    units: ClassVar[Units] = Units()
+    is_dense: ClassVar[bool] = False  # stores its whole matrix
+    start_at_zero: ClassVar[str | None] = None  # the tensor that makes W zero where it is zero
 
     def __init__(self, in_features: int, out_features: int):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
 
     def dense_weight(self) -> Tensor:
-        """W (out, in), differentiable in the stored numbers."""
+        """W (out, in), differentiable in the stored parameters."""
         raise NotImplementedError
+
+    def weight_under(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """W in float64, with another function in the place of the sine over factors, or of none."""
+        return self.dense_weight().double()
 
     def factors(self) -> tuple[Tensor, ...]:
         """Matrices whose product, applied right to left, is W: the cheapest way to multiply."""
@@ -37,11 +92,17 @@ class Linear(nn.Module):
             x = functional.linear(x, factor)
         return functional.linear(x, last, self.bias)
 
-    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        """Derivatives of a number by what is stored for W, a row a sample: name to (N, numel).
+    def roles(self) -> dict[str, Role]:
+        """How each of its own tensors learns; by default all but the bias as a factor."""
+        names = [name for name, _ in self.named_parameters(recurse=False)]
+        return {name: Role("dense" if name == "bias" else "factor") for name in names}
 
-        `passes` has for each of `factors()`, in the order in which they are applied, what goes in
-        (N, in) and the derivatives of the number by what comes out (N, out).
+    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """Derivatives of one output by what is stored for W, a row a sample: name to (N, numel).
+
+        `passes` has, for each of `factors()` in the order in which they are applied, its input
+        (N, in) and the derivatives of the output by what it puts out (N, out). A backbone that
+        `has_jacobian` has it; fine-tuning and Gauss-Newton do without where there is none.
         """
         raise NotImplementedError
 
@@ -75,12 +136,9 @@ def default_std(in_features: int) -> float:
     return 1.0 / math.sqrt(3.0 * in_features)
 
 
-def check_rank(name: str, rank: int) -> None:
-    """Raises FieldlrError unless rank is a whole number >= 1."""
-    if not isinstance(rank, int) or rank < 1:
-        raise FieldlrError(
-            f"{name} needs a whole rank >= 1; got {rank}. Use --rank 1 or more, or --backbone full."
-        )
+def rank_option(default: int = 5) -> Any:
+    """The option `rank` of a factorised backbone."""
+    return option(Whole(1), "Columns of U and V: higher is sharper, and a larger file", default)
 
 
 def stays_dense(rank: int, in_features: int, out_features: int) -> bool:

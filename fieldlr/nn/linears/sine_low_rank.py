@@ -3,66 +3,105 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears.full import FullLinear
 from fieldlr.nn.linears.linear import (
     Linear,
-    check_rank,
+    LinearConfig,
+    Units,
     default_std,
     draw_bias,
+    rank_option,
     stays_dense,
     uniform_,
 )
-
-RADIANS = " rad"
+from fieldlr.system.entries import Role, Stored
+from fieldlr.system.kinds import Kind, Number
+from fieldlr.system.options import option
 
 
 @dataclass(frozen=True)
-class SineLowRank:
-    """Stores U (out, rank) and V (in, rank); omega and the gain g are fixed, not learned.
+class PhaseSpread:
+    """A choice of omega: the standard deviation of the phase omega U V^T at the start.
 
-    `omega` is a number, the same in every layer, or the spread of the phase omega U V^T at the
-    start, as "4 rad", which every layer has by an omega of its own. "auto" becomes such a spread.
+    Each layer gets the omega of its own that gives it this spread.
     """
 
-    rank: int = 5
-    omega: float | str = "auto"
+    radians: float
 
-    def __post_init__(self):
-        check_rank("sine-low-rank", self.rank)
-        if self.omega == "auto":
-            object.__setattr__(self, "omega", in_radians(automatic_spread(self.rank)))
-        number = self.omega if self.spread is None else self.spread
-        if not isinstance(number, int | float) or not 0.0 < number < math.inf:
-            raise FieldlrError(
-                f"omega must be a number above 0; got {self.omega}. "
-                "Use --omega auto, or a number such as 100."
-            )
-
-    @property
-    def spread(self) -> float | None:
-        """The standard deviation of the phase at the start, in radians; None where omega is."""
-        if not (isinstance(self.omega, str) and self.omega.endswith(RADIANS)):
-            return None
-        try:
-            return float(self.omega.removesuffix(RADIANS))
-        except ValueError:
-            return math.nan
-
-    def omega_for(self, in_features: int) -> float:
+    def omega(self, in_features: int) -> float:
         """omega in a layer of this many inputs.
 
         At the start every entry of U V^T has a standard deviation of 1 / (3 sqrt(in)) at every
         rank, so 3 sqrt(in) is one radian of phase.
         """
-        if self.spread is not None:
-            return 3.0 * math.sqrt(in_features) * self.spread
-        return float(self.omega)
+        return 3.0 * math.sqrt(in_features) * self.radians
+
+    def __str__(self) -> str:
+        return repr(float(self.radians)).removesuffix(".0") + " rad"
+
+
+@dataclass(frozen=True)
+class Frequency(Kind):
+    """omega: a number, a spread of the phase (as text, 4rad), or `auto`."""
+
+    @property
+    def wants(self) -> str:
+        return "a number above 0, a phase in radians such as 4rad, or auto"
+
+    @property
+    def metavar(self) -> str:
+        return "W|auto"
+
+    def read(self, value: Any) -> float | PhaseSpread | str:
+        if isinstance(value, PhaseSpread):
+            return PhaseSpread(Number().read(value.radians))
+        return value if value == "auto" else Number().read(value)
+
+    def parse(self, text: str) -> float | PhaseSpread | str:
+        number = text.removesuffix("rad")
+        if number != text:
+            return self.read(PhaseSpread(float(number)))
+        return text if text == "auto" else self.read(float(text))
+
+    def show(self, value: Any) -> str:
+        return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
+
+
+@dataclass(frozen=True)
+class SineLowRank(LinearConfig):
+    """Stores U (out, rank) and V (in, rank); omega and the gain g are fixed, not learned.
+
+    `omega` is a number, the same in every layer, or a `PhaseSpread`; "auto" becomes the spread
+    that suits the rank.
+    """
+
+    name = "sine-low-rank"
+    number = 2
+    summary = "W = sin(ω U Vᵀ) / g, two thin matrices under a sine: small and sharp"
+    uses_gauss_newton = True
+    has_jacobian = True
+
+    rank: int = rank_option()
+    omega: float | PhaseSpread | Literal["auto"] = option(
+        Frequency(), "Frequency of the sine", "auto", shown_default="by the rank"
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.omega == "auto":
+            object.__setattr__(self, "omega", automatic_spread(self.rank))
+
+    def omega_for(self, in_features: int) -> float:
+        """omega in a layer of this many inputs."""
+        spread = isinstance(self.omega, PhaseSpread)
+        return self.omega.omega(in_features) if spread else float(self.omega)
 
     def build(
         self,
@@ -80,34 +119,57 @@ class SineLowRank:
         return SineLowRankLinear(in_features, out_features, self.rank, omega, gain, bias, generator)
 
     def num_weights(self, in_features: int, out_features: int) -> int:
-        """Numbers stored for W."""
         return min(self.rank * (in_features + out_features), in_features * out_features)
 
+    def plain(self) -> dict[str, Any]:
+        spread = isinstance(self.omega, PhaseSpread)
+        return {"rank": self.rank, "omega": str(self.omega) if spread else self.omega}
 
-def automatic_spread(rank: int) -> float:
-    """The rule for omega, in radians: from 8 for rank 1 down to 3 (measured, docs/paper.md).
+    @classmethod
+    def from_plain(cls, options: Mapping[str, Any]) -> SineLowRank:
+        omega = options["omega"]
+        omega = Frequency().parse(omega) if isinstance(omega, str) else omega
+        return cls(**{**options, "omega": omega})
+
+    def stored(self) -> list[Stored]:
+        """The rank, and omega or minus the spread of its phase."""
+        spread = isinstance(self.omega, PhaseSpread)
+        return [self.rank, -self.omega.radians if spread else float(self.omega)]
+
+    @classmethod
+    def from_stored(cls, options: list[Stored]) -> SineLowRank:
+        rank, omega = int(options[0]), options[1]
+        if rank == 0:
+            raise ValueError("its rank is 0")
+        if omega == 0.0:  # Files of the first days name no omega: they have the first rule's.
+            return cls(rank, PhaseSpread(1.0 + 7.0 / rank))
+        return cls(rank, omega if omega > 0.0 else PhaseSpread(-omega))
+
+
+def automatic_spread(rank: int) -> PhaseSpread:
+    """The rule for omega: from 8 radians for rank 1 down to 3 (measured, docs/paper.md).
 
     The sine of a phase of rank 1 is nearly of rank 1 until it has gone round more than once; the
     larger the rank, the sooner sin(omega U V^T) is as good as a random matrix.
     """
-    return float(f"{3.0 + 5.0 / rank:.4g}")
-
-
-def first_omega(rank: int) -> str:
-    """What "auto" stood for before `automatic_spread`: in files, and in runs that say so."""
-    return in_radians(1.0 + 7.0 / rank)
-
-
-def in_radians(spread: float) -> str:
-    """The text that `SineLowRank.omega` has for a spread."""
-    return repr(float(spread)).removesuffix(".0") + RADIANS
+    return PhaseSpread(float(f"{3.0 + 5.0 / rank:.4g}"))
 
 
 class SineLowRankLinear(Linear):
     """W = sin(omega U V^T) / gain, element by element."""
 
+    units = Units({"U": 0}, {"V": 0})
+    start_at_zero = "U"
+
     def __init__(
-        self, in_features, out_features, rank, omega, gain=None, bias=True, generator=None
+        self,
+        in_features: int,
+        out_features: int,
+        rank: int,
+        omega: float,
+        gain: float | None = None,
+        bias: bool = True,
+        generator: torch.Generator | None = None,
     ):
         super().__init__(in_features, out_features)
         self.omega = omega
@@ -120,15 +182,19 @@ class SineLowRankLinear(Linear):
     def dense_weight(self) -> Tensor:
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
 
-    def phase_rates(self, radians: float) -> dict[str, float]:
+    def weight_under(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        return function(self.omega * (self.U.double() @ self.V.double().T)) / self.gain
+
+    def roles(self) -> dict[str, Role]:
         """Adam's rates of U and V by which a step of either moves every phase so far at the start.
 
-        A step changes each number by the rate. A phase is omega times the sum of rank products of
-        a number of U, 1 / sqrt(3 rank) large, and one of V, 1 / sqrt(3 in): with one rate for both
-        V, whose numbers are smaller, would move it sqrt(in / rank) times as far as U.
+        A step changes each entry by the rate. A phase is omega times the sum of rank products of
+        an entry of U, 1 / sqrt(3 rank) large, and one of V, 1 / sqrt(3 in): with one rate for both
+        V, whose entries are smaller, would move it sqrt(in / rank) times as far as U.
         """
-        rate = radians * math.sqrt(3.0) / self.omega
-        return {"U": rate * math.sqrt(self.in_features / self.U.shape[1]), "V": rate}
+        rate = math.sqrt(3.0) / self.omega
+        wider = math.sqrt(self.in_features / self.U.shape[1])
+        return {**super().roles(), "U": Role("phase", rate * wider), "V": Role("phase", rate)}
 
     def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir: both are sums over a row

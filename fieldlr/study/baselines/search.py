@@ -51,7 +51,7 @@ class Search:
             if {name: known.get(name) for name in self.about} != self.about:
                 raise FieldlrError(
                     f"{self.path} was measured on another source or by another fieldlr. Remove "
-                    "it, or give another --out."
+                    "it, or give another `out`."
                 )
             self.tries = known["tries"]
 

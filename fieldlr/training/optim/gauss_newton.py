@@ -22,13 +22,13 @@ from fieldlr.nn.mlp import Mlp
 CURVATURE_ROWS = 8192
 BLOCK = 512  # columns of J that are multiplied at a time
 DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones
-STEP = 0.6  # of the way to the minimum of the damped parabola
+STEP = 0.6  # of the way to the minimum of the damped model
 TRUST = 0.3  # the most that a step may change the outputs: rms, weighted by H
 MAX_HALVINGS = 8
 SMALLEST_SHARE = 1e-4  # of the mean diagonal: numbers that nothing depends on stay where they are
 
 
-class Parabola:
+class QuadraticModel:
     """The mean loss of rows x (N, in) around the present numbers of a network with one output.
 
     `curvature(y)` is the loss's second derivative at outputs (M,). Numbers are those of
@@ -53,20 +53,22 @@ class Parabola:
         self.matrix = _curvature_of_numbers(mlp, picked, curvature)
         if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
             self.loss = math.nan  # There is nothing to go by.
-        self.pulls: Tensor | None = None
+        self.penalty: Tensor | None = None
 
-    def pull(self, pulls: Tensor) -> None:
-        """Adds the sum over all numbers x of pulls x^2 / 2, pulls (P,), to what is made small."""
-        self.pulls = pulls
-        self.gradient = self.gradient + pulls * self._numbers()
-        self.matrix.diagonal().add_(pulls)
+    def add_penalty(self, weights: Tensor) -> None:
+        """Adds the sum over all parameters x of weight x^2 / 2, weights (P,), to the loss."""
+        self.penalty = weights
+        self.gradient = self.gradient + weights * self._parameters()
+        self.matrix.diagonal().add_(weights)
 
-    def _numbers(self) -> Tensor:
+    def _parameters(self) -> Tensor:
         return torch.cat([p.detach().flatten() for p in self.parameters])
 
-    def _pulled(self) -> float:
-        """What `pull` has added."""
-        return 0.0 if self.pulls is None else 0.5 * (self.pulls @ self._numbers().square()).item()
+    def _penalty_now(self) -> float:
+        """The term that `add_penalty` has added."""
+        if self.penalty is None:
+            return 0.0
+        return 0.5 * (self.penalty @ self._parameters().square()).item()
 
     def descend(self, rate: float, free: Tensor | None = None) -> None:
         """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
@@ -85,14 +87,14 @@ class Parabola:
     @torch.no_grad()
     def _go(self, direction: Tensor, step: float) -> None:
         """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
-        start, highest = [p.clone() for p in self.parameters], self.loss + self._pulled()
+        start, highest = [p.clone() for p in self.parameters], self.loss + self._penalty_now()
         parts = direction.split([p.numel() for p in self.parameters])
         dtype = fast_format(self.x.device.type) if self.x.dtype == torch.float32 else None
         for _ in range(MAX_HALVINGS):
             for parameter, old, part in zip(self.parameters, start, parts, strict=True):
                 parameter.copy_(old - step * part.view_as(old))
             loss = self.loss_of_rows(self.mlp(self.x, dtype), slice(None))[0].item()
-            if loss / len(self.x) + self._pulled() <= highest:
+            if loss / len(self.x) + self._penalty_now() <= highest:
                 return
             step *= 0.5
         for parameter, old in zip(self.parameters, start, strict=True):

@@ -8,22 +8,27 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
-from fieldlr.geometry.triangles import TriangleMesh, voxelise
+from fieldlr.geometry.triangles import voxelise
 from fieldlr.metrics import shape
-from fieldlr.nn.activations import Sine
-from fieldlr.nn.execution import LossOfRows, RecordedLoss, fast_format, in_parts, layers_loss
-from fieldlr.nn.linears import Full, LowRank, SineLowRank
+from fieldlr.nn.execution import LossOfRows, RecordedLoss, in_parts, layers_loss
 from fieldlr.surface import extract
-from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, Parabola
-from fieldlr.training.tasks.task import FEWEST_POINTS, parameter_groups, rank_share, warm_cosine
+from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
+from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, QuadraticModel
+from fieldlr.training.tasks.solids import field_signs, surface_of
+from fieldlr.training.tasks.task import (
+    FEWEST_POINTS,
+    Preset,
+    SecondOrder,
+    parameter_groups,
+    warm_cosine,
+)
 
 METRIC_VERSION = 1
 # Voxels a call when every voxel is asked for.
@@ -35,8 +40,6 @@ FULL_RATE_WIDTH = 128
 # By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
 RATE_AT_NEWTON = 0.1
 NEWTON_FINAL_RATE = 0.02
-# A logit this near to the threshold in the fast number format is computed again in float32.
-UNSURE_LOGIT = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,20 @@ class OccupancySettings:
     newton_points: int = 32768  # on so many points each
 
 
+# `paper` draws voxels uniformly, 200,000 a step, for 200 passes over the Thai statue's grid.
+PRESETS = {
+    "quick": Preset(FieldConfig(), OccupancySettings(), seconds=60.0),
+    "standard": Preset(FieldConfig(), OccupancySettings(), seconds=240.0),
+    "paper": Preset(
+        FieldConfig(),
+        OccupancySettings(
+            points_per_step=200_000, near_fraction=0.0, newton_after=None, matrix_rate=None
+        ),
+        steps=40_400,
+    ),
+}
+
+
 class OccupancyTask:
     """Binary cross-entropy at voxel centres, with a stated bias.
 
@@ -67,39 +84,56 @@ class OccupancyTask:
     voxel, is that of the unbiased loss, but an erring field errs less near the surface.
     """
 
+    name = "occupancy"
+    summary = "a solid: which side of its surface is every voxel on?"
+    kinds = ("mesh", "volume")
+    presets = PRESETS
     quality_name = "iou"
 
-    def __init__(self, volume: OccupancyVolume, settings: OccupancySettings | None = None):
-        self.volume = volume
+    def __init__(
+        self,
+        volume: OccupancyVolume,
+        settings: OccupancySettings | None = None,
+        optimizer: OptimizerChoice = OPTIMIZERS["auto"],
+    ):
+        self.volume, self.optimizer = volume, optimizer
         self.settings = settings or OccupancySettings()
         self.near = volume.near_surface(self.settings.near_voxels)
         self.recorded: tuple[OccupancyField, RecordedLoss] | None = None
+
+    @property
+    def second_order(self) -> SecondOrder:
+        return self
+
+    @property
+    def _uses_muon(self) -> bool:
+        return self.optimizer.uses_muon and self.settings.matrix_rate is not None
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> OccupancyField:
         return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
-        linear = field.config.linear
-        slower = min(1.0, FULL_RATE_WIDTH / field.config.width)
-        dense = isinstance(linear, Full)
-        beside = self.settings.dense_rate * slower if dense else self.settings.end_rate
-        rates = {"dense": beside, "grid": beside}
-        if isinstance(linear, SineLowRank):
-            rates["phase"] = self.settings.phase_rate
-        elif isinstance(linear, LowRank):
-            rates["factor"] = self.settings.factor_rate * rank_share(linear)
-        muon = self.settings.matrix_rate is not None
-        by_sine = isinstance(field.config.activation, Sine)
-        matrix = self.settings.sine_matrix_rate if by_sine else self.settings.matrix_rate
-        rates["matrix"] = matrix if muon else beside
-        return parameter_groups(field, rates, muon)
+        config, settings = field.config, self.settings
+        slower = min(1.0, FULL_RATE_WIDTH / config.width)
+        beside = settings.dense_rate * slower if config.linear.is_dense else settings.end_rate
+        matrix = settings.matrix_rate if self._uses_muon else None
+        if matrix is not None and config.activation.scales_frequencies:
+            matrix = settings.sine_matrix_rate
+        rates = {
+            "dense": beside,
+            "table": beside,
+            "factor": settings.factor_rate,
+            "phase": settings.phase_rate,
+            "matrix": beside if matrix is None else matrix,
+        }
+        return parameter_groups(field, rates, matrix is not None)
 
     def rate(self, field: OccupancyField, progress: float, step: int) -> float:
         rate = warm_cosine(progress, step, self.settings.final_rate)
-        if isinstance(field.config.linear, Full) and self.settings.matrix_rate and step:
+        if field.config.linear.is_dense and self._uses_muon and step:
             # What is fastest in a short fit is too much for a long one.
             rate *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
-        if self.newton_suits(field):
+        if self.uses_gauss_newton(field):
             rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / self.settings.newton_after)
         return rate
 
@@ -127,39 +161,39 @@ class OccupancyTask:
         voxels = self.draw(total, generator, next(field.parameters()).device)
         return self.volume.centers(voxels), self.volume.occupied(voxels).float()[:, None]
 
-    def newton_suits(self, field: OccupancyField) -> bool:
+    def uses_gauss_newton(self, field: OccupancyField) -> bool:
         """Whether Gauss-Newton ends the fit of this field."""
-        if self.settings.newton_after is None or learns(field.encoding):
+        if not self.optimizer.uses_gauss_newton or self.settings.newton_after is None:
             return False
-        # Muon is better for dense networks; U V^T is the same for many U and V, and Gauss-Newton
-        # ends in poorer minima of it.
-        sine = isinstance(field.config.linear, SineLowRank)
-        return sine and field.num_parameters <= self.settings.newton_most
+        if field.config.encoding.learns:
+            return False
+        suits = field.config.linear.uses_gauss_newton
+        return suits and field.num_parameters <= self.settings.newton_most
 
-    def newton_step(
+    def gauss_newton_step(
         self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        if not self.newton_suits(field) or step < self.settings.newton_after:
+        if not self.uses_gauss_newton(field) or step < self.settings.newton_after:
             return None
-        parabola = self.parabola(field, generator)
+        model = self.quadratic_model(field, generator)
         # Long steps at first: their noise leads out of poor minima.
         falling = min(1.0, 2.0 * (1.0 - progress))
-        parabola.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
-        return parabola.loss, len(parabola.x)
+        model.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
+        return model.loss, len(model.x)
 
-    def parabola(
+    def quadratic_model(
         self,
         field: OccupancyField,
         generator: torch.Generator,
         curvature_rows: int = CURVATURE_ROWS,
-    ) -> Parabola | None:
-        if learns(field.encoding):
+    ) -> QuadraticModel | None:
+        if field.config.encoding.learns or not field.config.linear.has_jacobian:
             return None
         points, target = self.batch(field, generator, self.settings.newton_points)
-        loss_of_rows = cross_entropy(target)
-        return Parabola(field.mlp, field.encoded(points), loss_of_rows, curvature, curvature_rows)
+        encoded, loss_of_rows = field.encoded(points), cross_entropy(target)
+        return QuadraticModel(field.mlp, encoded, loss_of_rows, curvature, curvature_rows)
 
-    def smaller(self) -> bool:
+    def halve_batch(self) -> bool:
         halves = {"points_per_step": self.settings.points_per_step // 2}
         halves["newton_points"] = self.settings.newton_points // 2
         self.settings, self.recorded = dataclasses.replace(self.settings, **halves), None
@@ -222,14 +256,9 @@ class OccupancyTask:
         return int((inside & truth).sum()), int((inside | truth).sum())
 
 
-def learns(encoding: nn.Module) -> bool:
-    """Whether an encoding has numbers of its own to learn."""
-    return any(True for _ in encoding.parameters())
-
-
 def mean_cross_entropy(field: OccupancyField, points: Tensor, target: Tensor) -> Tensor:
     """The mean over points (N, 3) that are inside or not, as 1 or 0 (N, 1)."""
-    if learns(field.encoding):
+    if field.config.encoding.learns:
         return functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
     encoded = field.encoded(points)
     return layers_loss(field.mlp.layers(), encoded, cross_entropy(target)) / len(points)
@@ -249,38 +278,3 @@ def curvature(logits: Tensor) -> Tensor:
     """Its second derivative, a little of it everywhere: saturated voxels may still change."""
     inside = torch.sigmoid(logits)
     return (inside * (1.0 - inside)).clamp_min(1e-3)
-
-
-def surface_of(volume: OccupancyVolume) -> TriangleMesh:
-    """The surface that a solid came with, else that of marching cubes over its voxel centres."""
-    return volume.mesh or _boolean_surface(volume)
-
-
-def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
-    counts = torch.tensor(volume.shape)
-
-    def level(points: Tensor) -> Tensor:
-        # The box of the centres, one voxel larger all around: what lies outside is empty.
-        index = (around.to_unit(points) + 1.0).mul_(0.5) * (counts + 1) - 1.0
-        nearest = index.round().long()
-        known = ((nearest >= 0) & (nearest < counts)).all(-1)
-        i, j, k = nearest.clamp_min(0).minimum(counts - 1).unbind(-1)
-        flat = (i * volume.shape[1] + j) * volume.shape[2] + k
-        return (volume.occupied(flat) & known).float() - 0.5
-
-    half = [0.5 * size for size in volume.voxel_size]
-    low = tuple(v - h for v, h in zip(volume.aabb.minimum, half, strict=True))
-    high = tuple(v + h for v, h in zip(volume.aabb.maximum, half, strict=True))
-    around = Aabb(low, high)
-    return extract(level, around, max(volume.shape) + 2, dense=True).mesh
-
-
-def field_signs(field: OccupancyField, points: Tensor) -> Tensor:
-    """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
-    encoded = field.encoded(points)
-    fast = fast_format(points.device.type)
-    logits = field.mlp(encoded, fast)[:, 0]
-    if fast != torch.float32:
-        unsure = (logits.abs() < UNSURE_LOGIT).nonzero()[:, 0]
-        logits[unsure] = field.mlp(encoded[unsure])[:, 0]
-    return logits > 0.0

@@ -27,8 +27,15 @@ from fieldlr.nn.encodings import DenseGrid, Frequency
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
+from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.tasks.pixels import TrainingPixels
-from fieldlr.training.tasks.task import FEWEST_POINTS, parameter_groups, rank_share, warm_cosine
+from fieldlr.training.tasks.task import (
+    FEWEST_POINTS,
+    Preset,
+    SecondOrder,
+    parameter_groups,
+    warm_cosine,
+)
 
 # Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
 GRID_EVERY = 16
@@ -59,19 +66,20 @@ class RadianceSettings:
     density_noise: float = 0.0
 
 
-# name -> (the field's shape, how it is trained).
-PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
-    "quick": (
+PRESETS = {
+    "quick": Preset(
         FieldConfig(encoding=DenseGrid(), activation=Relu(), width=64, depth=1),
         RadianceSettings(),
+        seconds=300.0,
     ),
-    "standard": (
+    "standard": Preset(
         FieldConfig(
             encoding=DenseGrid(num_levels=5, finest=128), activation=Relu(), width=64, depth=1
         ),
         RadianceSettings(samples_per_step=65536),
+        seconds=1200.0,
     ),
-    "paper": (
+    "paper": Preset(
         FieldConfig(
             encoding=Frequency(10),
             activation=Relu(),
@@ -88,6 +96,7 @@ PRESETS: dict[str, tuple[FieldConfig, RadianceSettings]] = {
             decay_steps=250_000,
             density_noise=1.0,
         ),
+        steps=200_000,
     ),
 }
 
@@ -100,10 +109,20 @@ class RadianceTask:
     end on something. Photos with alpha are evaluated before white, others before black.
     """
 
+    name = "radiance"
+    summary = "posed photos: which colours and densities make every pixel?"
+    kinds = ("photos",)
+    presets = PRESETS
     quality_name = "psnr_db"
+    second_order: SecondOrder | None = None  # A radiance field stores too much for it.
 
-    def __init__(self, scene: Scene, settings: RadianceSettings | None = None):
-        self.scene = scene
+    def __init__(
+        self,
+        scene: Scene,
+        settings: RadianceSettings | None = None,
+        optimizer: OptimizerChoice = OPTIMIZERS["auto"],
+    ):
+        self.scene, self.optimizer = scene, optimizer
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
         self.background = WHITE if self.pixels.has_alpha else BLACK
@@ -113,17 +132,18 @@ class RadianceTask:
 
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
         rates = {
-            "grid": self.settings.grid_rate,
+            "table": self.settings.grid_rate,
             "factor": self.settings.factor_rate,
             "dense": self.settings.dense_rate,
         }
         if field.config.alone:
-            rates["factor"] *= self.settings.alone * rank_share(field.config.linear)
+            rates["factor"] *= self.settings.alone
             rates["dense"] *= self.settings.alone
             rates["phase"] = self.settings.phase_rate
-        muon = self.settings.matrix_rate is not None
-        rates["matrix"] = self.settings.matrix_rate if muon else rates["dense"]
-        return parameter_groups(field, rates, muon)
+        matrix = self.settings.matrix_rate if self.optimizer.uses_muon else None
+        muon = matrix is not None
+        rates["matrix"] = rates["dense"] if matrix is None else matrix
+        return parameter_groups(field, rates, muon, scaled=field.config.alone)
 
     def rate(self, field: RadianceField, progress: float, step: int) -> float:
         if self.settings.decay_steps:
@@ -158,16 +178,7 @@ class RadianceTask:
         rays = Rays(rays.origins.to(device), rays.directions.to(device))
         return rays, target.to(device), background.to(device)
 
-    def newton_suits(self, field: RadianceField) -> bool:
-        return False  # A radiance field stores too much for it.
-
-    def newton_step(self, field, generator, progress, step) -> None:
-        return None
-
-    def parabola(self, field, generator, curvature_rows) -> None:
-        return None
-
-    def smaller(self) -> bool:
+    def halve_batch(self) -> bool:
         rays = self.settings.rays_per_step
         halves = {"samples_per_step": self.settings.samples_per_step // 2}
         halves["rays_per_step"] = rays and max(1, rays // 2)

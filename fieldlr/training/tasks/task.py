@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -11,61 +12,61 @@ from torch.nn import Parameter
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.nn.linears import LinearConfig, LowRank
-from fieldlr.nn.linears.sine_low_rank import SineLowRankLinear
-from fieldlr.training.optim.gauss_newton import Parabola
+from fieldlr.system.entries import Role
+from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
+from fieldlr.training.optim.gauss_newton import QuadraticModel
 
 WARM_UP_STEPS = 50
 # A step on fewer points than this, because memory ran out, would learn nothing.
 FEWEST_POINTS = 256
-FULL_RATE_RANK = 5
+# The names that every task has a preset for, and what each means, for people.
+PRESETS = {
+    "quick": "a good first look",
+    "standard": "four times as long, and a larger network for photos",
+    "paper": "the networks and the steps of the paper: hours to days without a GPU",
+}
 
 
-def warm_cosine(progress: float, step: int, final_rate: float) -> float:
-    """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
-    cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-    return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
+@dataclass(frozen=True)
+class Preset:
+    """What a task does unless a user says otherwise: the field's shape, its training, its end."""
+
+    config: FieldConfig
+    settings: Any
+    seconds: float | None = None
+    steps: int | None = None
 
 
-def rank_share(linear: LinearConfig) -> float:
-    """Of the rate of the factors of `low-rank`, what a rank takes: less beyond FULL_RATE_RANK.
+class SecondOrder(Protocol):
+    """Steps by second derivatives, of tasks that have them."""
 
-    With the full rate a fit of a shape of rank 20 and 2,000 steps learns nothing in its first half.
-    """
-    return min(1.0, FULL_RATE_RANK / linear.rank) ** 0.5 if isinstance(linear, LowRank) else 1.0
+    def uses_gauss_newton(self, field: Field) -> bool:
+        """Whether a fit of this field ends with `gauss_newton_step`."""
+        ...
 
+    def gauss_newton_step(
+        self, field: Field, generator: torch.Generator, progress: float, step: int
+    ) -> tuple[float, int] | None:
+        """A step as (loss before it, points); None where Adam is better."""
+        ...
 
-def parameter_groups(field: Field, rates: dict[str, float], muon: bool) -> list[dict[str, Any]]:
-    """Groups of parameters, each with its `lr`, and whether it is for Muon.
-
-    `rates` has a learning rate for the kinds `grid`, `factor`, `matrix` (the square ones, between
-    hidden layers, which Muon trains where it is wanted) and `dense` (all others). With `phase`, in
-    radians, the factors under a sine have `phase_rates` instead.
-    """
-    own: dict[str, float] = {}
-    if "phase" in rates:
-        for prefix, layer in field.named_modules():
-            if isinstance(layer, SineLowRankLinear):
-                by_name = layer.phase_rates(rates["phase"])
-                own |= {f"{prefix}.{name}": rate for name, rate in by_name.items()}
-    kinds: dict[tuple[str, float], list[Parameter]] = {}
-    for name, parameter in field.named_parameters():
-        square = parameter.ndim == 2 and parameter.shape[0] == parameter.shape[1]
-        kind = "matrix" if square else "dense"
-        kind = "grid" if name.endswith("table") else kind
-        kind = "factor" if name.endswith((".U", ".V")) else kind
-        rate = own[name] if name in own else rates[kind]
-        kinds.setdefault((kind, rate), []).append(parameter)
-    return [
-        {"params": params, "lr": rate, "muon": muon and kind == "matrix"}
-        for (kind, rate), params in kinds.items()
-    ]
+    def quadratic_model(
+        self, field: Field, generator: torch.Generator, curvature_rows: int
+    ) -> QuadraticModel | None:
+        """The loss of a batch to second order; None where it cannot be had."""
+        ...
 
 
-class Task(Protocol):
-    """A source, and what it means to fit it."""
+class Training(Protocol):
+    """What the loop needs of a task."""
 
-    quality_name: str  # the key of `evaluate` that is `quality`
+    quality_name: str  # the key of `evaluate` that `quality` estimates
+    optimizer: OptimizerChoice
+
+    @property
+    def second_order(self) -> SecondOrder | None:
+        """Steps by second derivatives; None where there are none."""
+        ...
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
         """A fresh field."""
@@ -83,23 +84,7 @@ class Task(Protocol):
         """(loss, number of points or ray samples that went through the network)."""
         ...
 
-    def newton_suits(self, field: Field) -> bool:
-        """Whether a fit of this field ends with `newton_step`."""
-        ...
-
-    def newton_step(
-        self, field: Field, generator: torch.Generator, progress: float, step: int
-    ) -> tuple[float, int] | None:
-        """A step by second derivatives, as (loss before it, points); None where Adam is better."""
-        ...
-
-    def parabola(
-        self, field: Field, generator: torch.Generator, curvature_rows: int
-    ) -> Parabola | None:
-        """The loss of a batch to second order; None where it is not to be had."""
-        ...
-
-    def smaller(self) -> bool:
+    def halve_batch(self) -> bool:
         """Halves what a step takes; False where that would be next to nothing."""
         ...
 
@@ -111,6 +96,58 @@ class Task(Protocol):
         """A quick estimate of the quality: higher is better."""
         ...
 
+
+class Task(Training, Protocol):
+    """A source, and what it means to fit it: an entry of TASKS."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]  # of the sources that it fits
+    presets: ClassVar[dict[str, Preset]]
+    settings: Any
+
+    def __init__(
+        self, content: Any, settings: Any = None, optimizer: OptimizerChoice = OPTIMIZERS["auto"]
+    ): ...
+
     def evaluate(self, field: Field) -> dict[str, Any]:
         """Every figure of the full evaluation, as plain values."""
         ...
+
+
+def warm_cosine(progress: float, step: int, final_rate: float) -> float:
+    """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+    return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
+
+
+def tensor_roles(field: Field) -> dict[str, Role]:
+    """How every parameter of a field learns, as the modules that own them say."""
+    return {
+        f"{prefix}.{name}": role
+        for prefix, module in field.named_modules()
+        if hasattr(module, "roles")
+        for name, role in module.roles().items()
+    }
+
+
+def parameter_groups(
+    field: Field, rates: dict[str, float], muon: bool, scaled: bool = True
+) -> list[dict[str, Any]]:
+    """Groups of parameters, each with its `lr`, and whether it is for Muon.
+
+    `rates` has a learning rate for each kind of `Role`. Without one for `phase`, what is inside a
+    sine learns as a factor does; without `scaled`, all factors have the rate itself.
+    """
+    groups: dict[tuple[str, float], list[Parameter]] = {}
+    roles = tensor_roles(field)
+    for name, parameter in field.named_parameters():
+        kind, scale = roles[name]
+        if kind == "phase" and "phase" not in rates:
+            kind, scale = "factor", 1.0
+        rate = rates[kind] * (scale if scaled else 1.0)
+        groups.setdefault((kind, rate), []).append(parameter)
+    return [
+        {"params": parameters, "lr": rate, "muon": muon and kind == "matrix"}
+        for (kind, rate), parameters in groups.items()
+    ]

@@ -16,7 +16,8 @@ from fieldlr.nn.activations import Gaussian, Relu, Sine
 from fieldlr.nn.encodings import Frequency, HashGrid, Identity
 from fieldlr.nn.execution import fused, layers_loss, run_layers, tinycudann
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
-from fieldlr.training.presets import FitOptions, field_config
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config
 
 SPACE = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
 BACKBONES = {"full": Full(), "low-rank": LowRank(3), "sine-low-rank": SineLowRank(3)}
@@ -60,7 +61,7 @@ def test_a_single_matrix_and_wide_outputs_do_not_fit(generator):
 def test_the_networks_of_the_presets():
     fits = {}
     for preset in ("quick", "standard", "paper"):
-        options = FitOptions(preset=preset).settled()
+        options = FitOptions.of(preset=preset).settled()
         network = RadianceField(field_config(options, "photos"), SPACE).networks[-1]
         stacks = [network._trunk_layers()] if preset == "paper" else []
         stacks = stacks or [network.trunk.layers(), network.head.layers()]
@@ -70,7 +71,7 @@ def test_the_networks_of_the_presets():
         "standard": [None, None],
         "paper": ["a layer sees the input again"],
     }
-    shape = OccupancyField(field_config(FitOptions().settled(), "shape"), SPACE)
+    shape = OccupancyField(field_config(FitOptions(), "mesh"), SPACE)
     assert fused.reason_against(shape.layers()) == "the activation is not relu"
 
 

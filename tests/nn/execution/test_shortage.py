@@ -18,7 +18,8 @@ from benchmarks.fuzz.trial import limited_memory
 from fieldlr.data.volume import make_volume
 from fieldlr.fields.config import FieldConfig
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
-from fieldlr.training.loop import FitConfig, FitState, fit
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.state import start_fit
 
 torch.set_num_threads(1)
 grid = torch.zeros(40, 40, 40, dtype=torch.bool)
@@ -28,7 +29,7 @@ grid[10:30, 10:30, 10:30] = True
 def new_state(points):
     settings = OccupancySettings(points_per_step=points, newton_after=None)
     task = OccupancyTask(make_volume("cube", grid.numpy()), settings)
-    return FitState(task, FieldConfig(width=16, depth=1), 0, torch.device("cpu"))
+    return start_fit(task, FieldConfig(width=16, depth=1), 0, torch.device("cpu"))
 
 
 # oneDNN never makes a product again that it once found no room for: all are made before.

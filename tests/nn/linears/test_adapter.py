@@ -72,7 +72,7 @@ def test_a_whole_model_is_adapted(kind):
 
 
 def test_a_change_as_large_as_the_layer_is_refused():
-    with pytest.raises(FieldlrError, match="Use a lower rank"):
+    with pytest.raises(FieldlrError, match="of a lower rank"):
         Adapter(nn.Linear(8, 8), LowRank(4))
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 from fieldlr.nn.activations import Gaussian
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.nn.mlp import Mlp
-from fieldlr.training.optim.gauss_newton import Parabola, _curvature_of_numbers, _solve
+from fieldlr.training.optim.gauss_newton import QuadraticModel, _curvature_of_numbers, _solve
 from fieldlr.training.tasks.occupancy import cross_entropy, curvature
 
 KINDS = [Full(), LowRank(2), SineLowRank(2, omega=20.0)]
@@ -86,7 +86,7 @@ def test_twenty_steps_go_further_than_as_many_of_adam(generator):
     by_adam = loss().item()
     mlp.load_state_dict(start)
     for _ in range(20):
-        Parabola(mlp, x, cross_entropy(target), curvature).descend(1.0)
+        QuadraticModel(mlp, x, cross_entropy(target), curvature).descend(1.0)
     assert loss().item() < 0.8 * by_adam
 
 
@@ -95,6 +95,6 @@ def test_numbers_that_are_not_free_stay(generator):
     mlp = small_mlp(SineLowRank(1), generator).float()
     before = torch.cat([p.detach().flatten() for p in mlp.parameters()])
     free = torch.rand(len(before), generator=generator) < 0.5
-    Parabola(mlp, x.float(), cross_entropy(target.float()), curvature).descend(1.0, free)
+    QuadraticModel(mlp, x.float(), cross_entropy(target.float()), curvature).descend(1.0, free)
     moved = torch.cat([p.detach().flatten() for p in mlp.parameters()]) != before
     assert moved.any() and not (moved & ~free).any()

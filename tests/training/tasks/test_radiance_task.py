@@ -168,7 +168,7 @@ def test_pure_mlps_learn_too(linear):
 
 
 def test_the_original_network_learns():
-    settings = dataclasses.replace(PRESETS["paper"][1], rays_per_step=64, dense_rate=2e-3)
+    settings = dataclasses.replace(PRESETS["paper"].settings, rays_per_step=64, dense_rate=2e-3)
     task = RadianceTask(ball_scene(alpha=False), settings)
     config = FieldConfig(Full(), Frequency(4), Relu(), 32, 3, (2,), "nerf")
     field, losses = train(task, config, 60)
@@ -211,9 +211,9 @@ def test_photos_without_alpha_are_before_black():
 
 def test_presets_build():
     task = RadianceTask(ball_scene(), SETTINGS)
-    for config, settings in PRESETS.values():
-        field = task.make_field(config, torch.Generator().manual_seed(0))
-        assert RadianceTask(task.scene, settings).parameter_groups(field)
+    for preset in PRESETS.values():
+        field = task.make_field(preset.config, torch.Generator().manual_seed(0))
+        assert RadianceTask(task.scene, preset.settings).parameter_groups(field)
 
 
 def test_lego_beats_one_colour_by_far(data_dir):
@@ -221,5 +221,5 @@ def test_lego_beats_one_colour_by_far(data_dir):
 
     scene = open_source(data_dir / "scenes" / "lego", 4).content
     task = RadianceTask(scene, RadianceSettings(samples_per_step=16384))
-    field, _ = train(task, PRESETS["quick"][0], 120)
+    field, _ = train(task, PRESETS["quick"].config, 120)
     assert task.quality(field) > 3.0 - 10.0 * math.log10(task.pixels.constant_mse)

@@ -5,8 +5,7 @@ import pytest
 
 from fieldlr.data.volume import make_volume
 from fieldlr.geometry.boxes import Aabb
-from fieldlr.surface import is_watertight
-from fieldlr.training.tasks.occupancy import _boolean_surface
+from fieldlr.training.tasks.solids import surface_of
 
 
 @pytest.mark.parametrize("where", [slice(3, 13), slice(0, 16)])
@@ -14,9 +13,9 @@ def test_a_box_of_voxels_has_its_own_faces(where):
     grid = np.zeros((16, 16, 16), bool)
     grid[where, 4:9, 5:10] = True
     aabb = Aabb((-8.0, -8.0, -8.0), (8.0, 8.0, 8.0))
-    mesh = _boolean_surface(make_volume("box", grid, aabb))
+    mesh = surface_of(make_volume("box", grid, aabb))
     low = np.array([where.start, 4, 5]) - 8.0
     high = np.array([where.stop, 9, 10]) - 8.0
-    assert is_watertight(mesh)
+    assert mesh.is_watertight
     assert np.allclose(mesh.vertices.min(0), low, atol=1e-3)
     assert np.allclose(mesh.vertices.max(0), high, atol=1e-3)

@@ -1,0 +1,20 @@
+"""How a source is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fieldlr.system.kinds import Whole
+from fieldlr.system.options import Options, option
+
+FINEST_GRID = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions(Options):
+    downscale: int | None = option(Whole(1), "Divides the size of photos", shown_default="1")
+    grid: int | None = option(
+        Whole(16, FINEST_GRID),
+        "Voxels along the longest edge of a mesh",
+        shown_default="512",
+    )

@@ -1,0 +1,66 @@
+"""What a user may set of what is made of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fieldlr.codec import FEWEST_BITS, MOST_BITS
+from fieldlr.system.kinds import Number, Size, Switch, Whole
+from fieldlr.system.options import Options, option
+
+FINEST_MESH = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions(Options):
+    """How a run is evaluated."""
+
+    resolution: int = option(
+        Whole(4, FINEST_MESH), "Samples along the longest edge of the mesh of a shape", 256
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshOptions(Options):
+    """How a mesh is extracted."""
+
+    resolution: int = option(Whole(4, FINEST_MESH), "Samples along the longest edge", 256)
+    threshold: float | None = option(
+        Number(),
+        "Where the surface is: a probability for shapes, a density for photos",
+        shown_default="0.5, or 25",
+    )
+    largest: bool = option(Switch(), "Keeps the largest component alone", False)
+    faces: int | None = option(
+        Whole(4), "Simplifies the mesh to at most so many triangles", shown_default="all"
+    )
+    dense: bool = option(
+        Switch(), "Asks the field everywhere, not coarse to fine: the reference", False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(Options):
+    """What a render shows."""
+
+    frames: int | None = option(
+        Whole(1), "Views along an orbit or a spiral", shown_default="60, or 1 for a .png"
+    )
+    size: tuple[int, int] | None = option(
+        Size(), "Width and height in pixels", shown_default="the photos'"
+    )
+    fps: float = option(Number(most=240), "Frames a second of a video", 30.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions(Options):
+    """How a field becomes a file."""
+
+    bits: float | None = option(
+        Number(FEWEST_BITS, MOST_BITS, above=False),
+        "Bits that a parameter takes on average",
+        shown_default="as many as the quality hardly shows",
+    )
+    finetune: float | None = option(
+        Number(unit="S"), "Seconds of training for few bits before that", shown_default="none"
+    )

@@ -1,0 +1,51 @@
+"""A solid and a field on its grid: the surface that is true, and the signs of the field."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fieldlr.data.volume import OccupancyVolume
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh
+from fieldlr.nn.execution import fast_format
+from fieldlr.surface import extract
+
+# A logit this near to the threshold in the fast number format is computed again in float32.
+UNSURE_LOGIT = 1.0
+
+
+def surface_of(volume: OccupancyVolume) -> TriangleMesh:
+    """The surface that a solid came with, else that of marching cubes over its voxel centres."""
+    return volume.mesh or _boolean_surface(volume)
+
+
+def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
+    counts = torch.tensor(volume.shape)
+
+    def level(points: Tensor) -> Tensor:
+        # The box of the centres, one voxel larger all around: what lies outside is empty.
+        index = (around.to_unit(points) + 1.0).mul_(0.5) * (counts + 1) - 1.0
+        nearest = index.round().long()
+        known = ((nearest >= 0) & (nearest < counts)).all(-1)
+        i, j, k = nearest.clamp_min(0).minimum(counts - 1).unbind(-1)
+        flat = (i * volume.shape[1] + j) * volume.shape[2] + k
+        return (volume.occupied(flat) & known).float() - 0.5
+
+    half = [0.5 * size for size in volume.voxel_size]
+    low = tuple(v - h for v, h in zip(volume.aabb.minimum, half, strict=True))
+    high = tuple(v + h for v, h in zip(volume.aabb.maximum, half, strict=True))
+    around = Aabb(low, high)
+    return extract(level, around, max(volume.shape) + 2, dense=True).mesh
+
+
+def field_signs(field: OccupancyField, points: Tensor) -> Tensor:
+    """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
+    encoded = field.encoded(points)
+    fast = fast_format(points.device.type)
+    logits = field.mlp(encoded, fast)[:, 0]
+    if fast != torch.float32:
+        unsure = (logits.abs() < UNSURE_LOGIT).nonzero()[:, 0]
+        logits[unsure] = field.mlp(encoded[unsure])[:, 0]
+    return logits > 0.0
