@@ -24,6 +24,7 @@ HOMES = {
     "embreex": SHAPES,
     "fast_simplification": SHAPES,
     "mcubes": {"surface"},
+    "skimage": {"surface"},
     "PIL": {"data", "export", "pictures", "study/baselines"},
     "imageio": {"data", "export"},
     "imageio_ffmpeg": {"export"},

@@ -11,6 +11,7 @@ from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rotations import from_quaternion, to_quaternion
 
 # Cameras that a file keeps at most: enough for an orbit, a spiral and a look at the held-out views.
 MOST_CAMERAS = 8
@@ -80,7 +81,7 @@ def write_cameras(writer: Writer, cameras: Cameras | None) -> None:
         writer.numbers(numbers[:4] if ideal else numbers, "single")
     for pose in cameras.camera_to_world.double():
         writer.numbers(pose[:, 3].tolist(), "single")
-        writer.numbers([round(TURN * part) for part in _quaternion(pose[:, :3])], "short")
+        writer.numbers([round(TURN * part) for part in to_quaternion(pose[:, :3])], "short")
 
 
 def read_cameras(reader: Reader) -> Cameras | None:
@@ -113,38 +114,8 @@ def _read_lens(reader: Reader) -> tuple[tuple[int, int], tuple, tuple]:
 
 def _read_pose(reader: Reader) -> torch.Tensor:
     position = reader.finite(3, "single")
-    turn = torch.tensor(reader.numbers(4, "short"), dtype=torch.float64)
-    if not turn.any():
-        raise broken("a camera in it looks nowhere")
+    quaternion = reader.numbers(4, "short")
+    if not any(quaternion):
+        raise broken("a camera has a zero quaternion")
     place = torch.tensor(position, dtype=torch.float64)
-    return torch.cat([_rotation(turn / turn.norm()), place[:, None]], 1)
-
-
-def _quaternion(rotation: torch.Tensor) -> list[float]:
-    """(w, x, y, z) of a rotation (3, 3): the eigenvector of Bar-Itzhack's matrix (2000)."""
-    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
-    matrix = torch.tensor(
-        [
-            [a + e + i, h - f, c - g, d - b],
-            [h - f, a - e - i, d + b, c + g],
-            [c - g, d + b, e - a - i, h + f],
-            [d - b, c + g, h + f, i - a - e],
-        ],
-        dtype=torch.float64,
-    )
-    found = torch.linalg.eigh(matrix).eigenvectors[:, -1]
-    # A turn is two quaternions; the one whose largest number is positive is meant.
-    return (found * torch.where(found[found.abs().argmax()] < 0, -1.0, 1.0)).tolist()
-
-
-def _rotation(quaternion: torch.Tensor) -> torch.Tensor:
-    """The rotation (3, 3) of a unit quaternion (w, x, y, z)."""
-    w, x, y, z = quaternion.tolist()
-    return torch.tensor(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ],
-        dtype=torch.float64,
-    )
+    return torch.cat([from_quaternion(quaternion), place[:, None]], 1)

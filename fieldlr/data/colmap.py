@@ -33,6 +33,7 @@ from fieldlr.data.scene import (
 )
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rotations import from_quaternion
 
 
 def can_read(path: Path) -> bool:
@@ -165,15 +166,7 @@ def _pose(shot: Shot, where: str) -> Tensor:
         raise FieldlrError(
             f"{where}: the rotation must be a unit quaternion; its length is {norm:g}."
         )
-    w, x, y, z = (quaternion / norm).tolist()
-    rotation = torch.tensor(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ],
-        dtype=torch.float64,
-    )
+    rotation = from_quaternion(shot.rotation)
     position = -rotation.T @ torch.tensor(shot.translation, dtype=torch.float64)
     axes = rotation.T * torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)
     return checked_pose(torch.cat([axes, position[:, None]], 1), where)

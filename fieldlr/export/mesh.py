@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from fieldlr.errors import FieldlrError
 from fieldlr.export.glb import encode_glb
 from fieldlr.geometry.triangles import TriangleMesh
@@ -30,22 +28,6 @@ def write_mesh(mesh: TriangleMesh, path: Path | str) -> None:
         temporary.write_bytes(content)
 
 
-def vertex_normals(mesh: TriangleMesh) -> np.ndarray:
-    """Unit normals (V, 3): the area-weighted mean of the faces around each vertex."""
-    corners = mesh.vertices[mesh.faces]
-    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.stack(
-        [
-            np.bincount(mesh.faces.ravel(), np.repeat(weighted[:, axis], 3), len(mesh.vertices))
-            for axis in range(3)
-        ],
-        1,
-    )
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    # A vertex of slivers alone has no area around it; any unit vector will do.
-    return np.where(lengths > 0, normals / np.where(lengths > 0, lengths, 1), (0.0, 0.0, 1.0))
-
-
 def _ply(mesh: TriangleMesh) -> bytes:
     return _trimesh(mesh).export(file_type="ply", encoding="binary", vertex_normal=True)
 
@@ -60,7 +42,7 @@ def _stl(mesh: TriangleMesh) -> bytes:
 
 
 def _glb(mesh: TriangleMesh) -> bytes:
-    return encode_glb(mesh, vertex_normals(mesh))
+    return encode_glb(mesh, mesh.vertex_normals)
 
 
 def _trimesh(mesh: TriangleMesh):
@@ -69,7 +51,7 @@ def _trimesh(mesh: TriangleMesh):
     return trimesh.Trimesh(
         mesh.vertices,
         mesh.faces,
-        vertex_normals=vertex_normals(mesh),
+        vertex_normals=mesh.vertex_normals,
         vertex_colors=mesh.colors,
         process=False,
         validate=False,

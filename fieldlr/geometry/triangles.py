@@ -28,6 +28,21 @@ class TriangleMesh:
     colors: np.ndarray | None = None  # (V, 3) uint8, sRGB
 
     @property
+    def face_normals(self) -> np.ndarray:
+        """Normals (F, 3), as long as twice the area of their face."""
+        a, b, c = self.vertices[self.faces].transpose(1, 0, 2)
+        return np.cross(b - a, c - a)
+
+    @property
+    def vertex_normals(self) -> np.ndarray:
+        """Unit normals (V, 3): the area-weighted mean of the faces around each vertex."""
+        corner, size = self.faces.ravel(), len(self.vertices)
+        sums = [np.bincount(corner, np.repeat(n, 3), minlength=size) for n in self.face_normals.T]
+        normals = unit(np.stack(sums, 1))
+        # A vertex of slivers alone has no area around it; any unit vector will do.
+        return np.where(normals.any(1, keepdims=True), normals, (0.0, 0.0, 1.0))
+
+    @property
     def is_watertight(self) -> bool:
         """Whether each edge is walked as often one way as the other: no border, no flipped face."""
         if not len(self.faces):
@@ -61,6 +76,11 @@ class Samples:
     rows: np.ndarray
     weights: np.ndarray
     signs: np.ndarray
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) at length 1; a zero vector stays as it is."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300)
 
 
 def connected_parts(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:

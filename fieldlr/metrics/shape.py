@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldlr.geometry.triangles import TriangleMesh
+from fieldlr.geometry.triangles import TriangleMesh, unit
 
 _NEIGHBOURS = 6  # triangles that compete for the nearest point
 _CHUNK_POINTS = 2**14
@@ -97,7 +97,7 @@ def surface_distances(
 def sample_surface(mesh: TriangleMesh, count: int, random: np.random.Generator) -> SurfaceSamples:
     """Points uniform by area: one in each of `count` equal parts of it, in the order of faces."""
     corners = mesh.vertices[mesh.faces]
-    level = np.cumsum(np.linalg.norm(_normals(corners), axis=1))
+    level = np.cumsum(np.linalg.norm(mesh.face_normals, axis=1))
     where = (np.arange(count) + random.random(count)) * (level[-1] / count)
     faces = np.minimum(np.searchsorted(level, where, side="right"), len(level) - 1)
     u, v = random.random((2, count))
@@ -160,16 +160,7 @@ def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np
 def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
     """(distance, height along the target's normal, that normal, |cosine| of both normals)."""
     offset, face = _offsets(samples.points, target)
-    normals = _unit(_normals(target.mesh.vertices[target.mesh.faces]))[face]
-    own = _unit(_normals(samples.mesh.vertices[samples.mesh.faces]))[samples.faces]
+    normals = unit(target.mesh.face_normals)[face]
+    own = unit(samples.mesh.face_normals)[samples.faces]
     height, cosine = (offset * normals).sum(1), np.abs((own * normals).sum(1))
     return np.linalg.norm(offset, axis=1), height, normals, cosine
-
-
-def _normals(corners: np.ndarray) -> np.ndarray:
-    """Normals (F, 3) of triangles (F, 3, 3), as long as twice the area."""
-    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldlr.geometry.triangles import TriangleMesh, rasterise
+from fieldlr.geometry.triangles import TriangleMesh, rasterise, unit
 
 _CLAY = (0.84, 0.83, 0.81)  # sRGB
 _GAMMA = 2.2
@@ -60,35 +60,22 @@ def _visible(mesh: TriangleMesh, pose, focal: float, width: int, height: int):
 def _lit(mesh: TriangleMesh, pose, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Linear colours (M, 3) of points on faces (M,) with barycentric weights (M, 3)."""
     corners = mesh.faces[face]
-    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
-    face_normals = np.cross(b - a, c - a)
-    flat = _unit(face_normals[face])
-    at_corners = _vertex_normals(mesh, face_normals)[corners]
+    flat = unit(mesh.face_normals[face])
+    at_corners = mesh.vertex_normals[corners]
     creased = (at_corners @ flat[..., None])[..., 0] < _CREASE_COSINE
     at_corners = np.where(creased[..., None], flat[:, None], at_corners)
-    normals = _unit((at_corners * weights[..., None]).sum(1))
+    normals = unit((at_corners * weights[..., None]).sum(1))
     points = (mesh.vertices[corners] * weights[..., None]).sum(1)
-    view = _unit(pose[:, 3] - points)
+    view = unit(pose[:, 3] - points)
     # A surface has two sides, and the one that is seen is the one that is lit.
     normals = np.where((flat * view).sum(1, keepdims=True) < 0.0, -normals, normals)
     light = (
         _SHARES["ambient"]
         + _SHARES["sky"] * (0.5 + 0.5 * normals @ np.array(_SKY))
-        + _SHARES["key"] * np.clip(normals @ _unit(pose[:, :3] @ np.array(_KEY_IN_CAMERA)), 0, 1)
+        + _SHARES["key"] * np.clip(normals @ unit(pose[:, :3] @ np.array(_KEY_IN_CAMERA)), 0, 1)
         + _SHARES["head"] * np.clip((normals * view).sum(1), 0.0, 1.0)
     )
     colors = np.array(_CLAY)
     if mesh.colors is not None:
         colors = (mesh.colors[corners] / 255.0 * weights[..., None]).sum(1)
     return colors**_GAMMA * light[:, None]
-
-
-def _vertex_normals(mesh: TriangleMesh, face_normals: np.ndarray) -> np.ndarray:
-    """Mean of the normals of the faces around a vertex, weighted by their areas."""
-    corner, size = mesh.faces.reshape(-1), len(mesh.vertices)
-    sums = [np.bincount(corner, np.repeat(n, 3), minlength=size) for n in face_normals.T]
-    return _unit(np.stack(sums, 1))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300)

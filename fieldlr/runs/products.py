@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from fieldlr.errors import FieldlrError
-from fieldlr.export.mesh import vertex_normals
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, Vector
@@ -80,7 +79,7 @@ def make_mesh(
 def _vertex_colors(field: RadianceField, mesh: TriangleMesh) -> np.ndarray:
     """The colour (V, 3) uint8 of every vertex, seen from straight before it."""
     points = torch.from_numpy(mesh.vertices).float()
-    facing = -torch.from_numpy(vertex_normals(mesh)).float()
+    facing = -torch.from_numpy(mesh.vertex_normals).float()
     parts = zip(points.split(COLOR_CHUNK), facing.split(COLOR_CHUNK), strict=True)
     colors = torch.cat([field(*part)[0] for part in parts])
     return (colors * 255.0).round().byte().numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -13,16 +14,15 @@ from fieldlr.surface.refinement import Slab
 def march(slabs: Iterable[Slab]) -> tuple[np.ndarray, np.ndarray, float]:
     """Vertices (V, 3) in node units, faces (F, 3), and the seconds spent outside `slabs`.
 
-    Lorensen and Cline 1987 by PyMCubes. A slab repeats the last layer of the one before; the
-    vertices there belong to edges of that layer, and an edge has at most one.
+    Lorensen and Cline 1987, by PyMCubes where it is installed (it has no wheels for Python 3.13
+    and newer), else by scikit-image. A slab repeats the last layer of the one before; the vertices
+    there belong to edges of that layer, and an edge has at most one.
     """
-    import mcubes
-
     vertices, faces, seconds = [np.empty((0, 3))], [np.empty((0, 3), np.int64)], 0.0
     total, seam_edges, seam_vertices = 0, np.empty(0, np.int64), np.empty(0, np.int64)
     for start, values in slabs:
         began = time.perf_counter()
-        points, triangles = _march_slab(mcubes, values)
+        points, triangles = _march_slab(values)
         repeated = points[:, 0] == 0 if start else np.zeros(len(points), bool)
         numbers = np.empty(len(points), np.int64)
         numbers[~repeated] = total + np.arange(len(points) - repeated.sum())
@@ -40,11 +40,40 @@ def march(slabs: Iterable[Slab]) -> tuple[np.ndarray, np.ndarray, float]:
     return np.concatenate(vertices), np.concatenate(faces), seconds
 
 
-def _march_slab(mcubes, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _march_slab(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not (values > 0).any():
         return np.empty((0, 3)), np.empty((0, 3), np.int64)
+    return cut(values)
+
+
+def by_pymcubes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) and faces (F, 3) of the surface `values == 0`, facing where they are less."""
+    import mcubes
+
     points, triangles = mcubes.marching_cubes(values, 0.0)
     return points, triangles.astype(np.int64)
+
+
+def by_scikit_image(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same; where a cell has several ways to be cut, it may be cut in another one.
+
+    It gives float32 vertices, in which one near a node would lie on it and on no one edge. So it
+    is asked for the signs alone, whose vertices are in the middles of edges, and those are moved.
+    """
+    from skimage.measure import marching_cubes
+
+    signs = np.where(values > 0, np.float32(1.0), np.float32(-1.0))
+    middles, triangles, _, _ = marching_cubes(
+        signs, 0.0, method="lorensen", gradient_direction="ascent"
+    )
+    low, high = np.floor(middles).astype(np.int64), np.ceil(middles).astype(np.int64)
+    start, stop = (values[tuple(end.T)].astype(np.float64) for end in (low, high))
+    points = low + (high - low) * (start / (start - stop))[:, None]
+    return points, triangles.astype(np.int64)
+
+
+# What cuts the cells here.
+cut = by_pymcubes if find_spec("mcubes") else by_scikit_image
 
 
 def _edges(points: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

@@ -28,6 +28,7 @@ from fieldlr.training.optim.gauss_newton import QuadraticModel, damped
 from fieldlr.training.rate import RateTerm, rate_multiplier
 from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import Task
+from fieldlr.training.tasks.task import cosine
 
 # By this progress numbers begin to be rounded; before, steps are chosen so many times.
 ROUNDING, CHOICES = 0.6, 12
@@ -259,8 +260,3 @@ class RoundingTask:
 def rounding_progress(progress: float) -> float:
     """How far the rounding is, in [0, 1]."""
     return (progress - ROUNDING) / (1.0 - ROUNDING)
-
-
-def cosine(first: float, last: float, progress: float) -> float:
-    """From `first` to `last` along half a cosine."""
-    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -7,7 +7,6 @@ import trimesh
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export import EXPORTERS, write_mesh
-from fieldlr.export.mesh import vertex_normals
 from fieldlr.geometry.triangles import TriangleMesh
 
 
@@ -31,7 +30,7 @@ def test_meshes_come_back_in_their_own_frame(mesh, tmp_path, suffix):
     assert [file.name for file in (tmp_path / "new folder").iterdir()] == [f"ball{suffix}"]
     if suffix != ".stl":
         assert np.array_equal(back.visual.vertex_colors[:, :3], mesh.colors)
-        assert np.allclose(back.vertex_normals, vertex_normals(mesh), atol=1e-4)
+        assert np.allclose(back.vertex_normals, mesh.vertex_normals, atol=1e-4)
 
 
 def test_ply_is_binary_with_normals(mesh, tmp_path):
@@ -80,7 +79,7 @@ def test_a_mesh_without_colours(mesh, tmp_path):
 def test_normals_of_an_ellipsoid_point_along_its_gradient(mesh):
     gradient = (mesh.vertices - [10, 20, 30]) / [1, 4, 9]
     gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)
-    assert (vertex_normals(mesh) * gradient).sum(1).min() > 0.99
+    assert (mesh.vertex_normals * gradient).sum(1).min() > 0.99
 
 
 def test_errors_name_the_file(mesh, tmp_path):

@@ -6,9 +6,17 @@ import torch
 
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Aabb
-from fieldlr.surface import extract, refinement
+from fieldlr.surface import extract, marching, refinement
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
+
+
+@pytest.fixture(autouse=True, params=["mcubes", "skimage.measure"])
+def cubes(request, monkeypatch):
+    """Every law holds by both packages that cut cells into triangles."""
+    pytest.importorskip(request.param)
+    cut = {"mcubes": marching.by_pymcubes, "skimage.measure": marching.by_scikit_image}
+    monkeypatch.setattr(marching, "cut", cut[request.param])
 
 
 def sphere(points):
@@ -142,3 +150,15 @@ def test_the_statue_equals_its_dense_reading(data_dir):
     assert np.array_equal(fine.mesh.vertices, dense.mesh.vertices)
     assert np.array_equal(fine.mesh.faces, dense.mesh.faces)
     assert fine.evaluations < 0.4 * dense.evaluations
+
+
+def test_both_packages_put_the_same_vertices_and_volume(monkeypatch):
+    pytest.importorskip("mcubes")
+    meshes = []
+    for cut in (marching.by_pymcubes, marching.by_scikit_image):
+        monkeypatch.setattr(marching, "cut", cut)
+        meshes.append(extract(gyroid, BOX, 60).mesh)
+    one, other = (np.unique(mesh.vertices.round(6), axis=0) for mesh in meshes)
+    assert np.allclose(one, other, atol=1e-6)
+    volumes = [signed_volume(mesh) for mesh in meshes]
+    assert volumes[0] == pytest.approx(volumes[1], rel=1e-3)

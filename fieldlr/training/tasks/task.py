@@ -115,10 +115,14 @@ class Task(Training, Protocol):
         ...
 
 
+def cosine(first: float, last: float, progress: float) -> float:
+    """From `first` to `last` along half a cosine; progress is in [0, 1]."""
+    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
 def warm_cosine(progress: float, step: int, final_rate: float) -> float:
     """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
-    cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-    return (final_rate + (1.0 - final_rate) * cosine) * min(1.0, (step + 1) / WARM_UP_STEPS)
+    return cosine(1.0, final_rate, min(progress, 1.0)) * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
 def tensor_roles(field: Field) -> dict[str, Role]:
