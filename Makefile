@@ -1,5 +1,5 @@
 # Everything runs in .venv, which is made on first use and refreshed when pyproject.toml changes.
-# Another interpreter: make PYTHON=python3.12 demo
+# Another interpreter: make PYTHON=python3.13 demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,8 +37,8 @@ bench-app: $(TEST_READY) ## Measure what the app costs a training, and how soon 
 	$(BIN)/python -m benchmarks.app
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "fieldlr needs Python 3.10 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.12 demo"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fieldlr needs Python 3.11 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.13 demo"; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(APP_READY): pyproject.toml setup.py | $(BIN)/python

@@ -10,6 +10,7 @@ EXAMPLES = {"fieldlr.examples_data.scenes": "scenes", "fieldlr.examples_data.mes
 setup(
     packages=[*find_packages(include=["fieldlr", "fieldlr.*"]), *EXAMPLES],
     package_dir=EXAMPLES,
-    package_data={name: ["*", "**/*"] for name in EXAMPLES} | {"fieldlr.app": ["static/**/*"]},
+    package_data={name: ["*", "**/*"] for name in EXAMPLES}
+    | {"fieldlr": ["py.typed"], "fieldlr.app": ["static/**/*"]},
     exclude_package_data={name: ["__pycache__/*", "**/__pycache__/*"] for name in EXAMPLES},
 )

@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks.measure import machine, peak_memory
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
-from fieldlr.runs.checking import check
+from fieldlr.runs.check import check
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.training.options import FitOptions
 

@@ -38,8 +38,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.jobs import JobStore
 from fieldlr.runs import open_run
 from fieldlr.runs.compress import compress
+from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.pipeline import evaluate
-from fieldlr.runs.products import make_mesh
 
 PATIENCE_SECONDS, PAGE_SECONDS = 120.0, 1.0
 # Of the rows of the table, the first are left out of what is compared: things are loaded then.

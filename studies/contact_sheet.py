@@ -15,7 +15,8 @@ from fieldlr.export.image import to_bytes
 from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run, open_run
-from fieldlr.runs.products import camera_path, make_mesh, views
+from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.views import camera_path, views
 from fieldlr.system.process import prepare_process
 
 SIZE, RESOLUTION = (320, 400), 256

@@ -16,7 +16,7 @@ from fieldlr.data import open_source
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import open_run
-from fieldlr.runs.products import camera_path, views
+from fieldlr.runs.views import camera_path, views
 from fieldlr.system.json import read_json
 from fieldlr.system.process import prepare_process
 

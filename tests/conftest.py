@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
+
+import tests.typecheck  # noqa: F401 - the hook below looks it up
+
+install_import_hook("fieldlr", "tests.typecheck.check")
 
 torch.set_flush_denormal(True)
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -24,7 +24,7 @@ from fieldlr.metrics.bd import bd_figure
 from fieldlr.metrics.curve import read_curve
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.runs import open_run
-from fieldlr.runs.checking import check
+from fieldlr.runs.check import check
 
 GRID = 24  # voxels along the longest edge: reading is what is tried, not the making of a solid
 

@@ -13,7 +13,7 @@ from fieldlr.app.workspace import BroughtSource, Workspace, example_sources
 from fieldlr.data import is_source, open_source
 from fieldlr.data.images import is_photo, picture_size
 from fieldlr.errors import FieldlrError
-from fieldlr.runs.checking import check, draw
+from fieldlr.runs.check import check, draw
 from fieldlr.system.duration import duration
 from fieldlr.system.memory import machine_bytes
 from fieldlr.training.tasks import task_for

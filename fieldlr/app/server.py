@@ -20,7 +20,7 @@ from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.store import LANES
-from fieldlr.runs.products import Turn
+from fieldlr.runs.views import Turn
 
 PICTURES = ("preview.png", "photo.png")
 # A page that was opened on an earlier server has to be opened again: Gradio's state is gone.

@@ -18,7 +18,7 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.metrics.shape import distances_to
-from fieldlr.runs.products import make_mesh
+from fieldlr.runs.mesh import make_mesh
 from fieldlr.surface import decimate
 from fieldlr.training.tasks.occupancy import surface_of
 

@@ -7,7 +7,7 @@ import shutil
 import gradio as gr
 
 from fieldlr.app.page import PRIVATE, Page, follow, moving, packed, told
-from fieldlr.app.takeaway import PATHS, export_folder, film, videos_of
+from fieldlr.app.takeaway import PATHS, export_folder, queue_video, videos_of
 from fieldlr.app.workspace import Workspace
 
 HOW = "Drag to turn, wheel or pinch to zoom, double-click to begin again. Arrow keys work too."
@@ -65,7 +65,7 @@ def build(page: Page) -> None:
         return gr.Video(str(copy), visible=True)
 
     def filmed(job_id, chosen, length):
-        film(workspace, job_id, chosen, int(length) * FRAMES_A_SECOND)
+        queue_video(workspace, job_id, chosen, int(length) * FRAMES_A_SECOND)
         return "Filming. It shows here when it is done."
 
     follow([page.run, depth], show, view)

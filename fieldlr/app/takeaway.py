@@ -13,7 +13,7 @@ from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.jobs import Job
-from fieldlr.runs.products import make_mesh
+from fieldlr.runs.mesh import make_mesh
 from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
 
@@ -84,7 +84,7 @@ def take_run(workspace: Workspace, job_id: str) -> Path:
     return path
 
 
-def film(workspace: Workspace, job_id: str, path: str, frames: int) -> str:
+def queue_video(workspace: Workspace, job_id: str, path: str, frames: int) -> str:
     """Queues a video of a run along a path; the new job's id."""
     job = workspace.store.get(job_id)
     run = workspace.run(job_id)

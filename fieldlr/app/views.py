@@ -19,7 +19,8 @@ from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.render import render_progressively
 from fieldlr.runs import Run
-from fieldlr.runs.products import Turn, make_mesh, turned
+from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.views import Turn, turned
 
 KEPT_FIELDS = 4
 MOST_PIXELS = 1 << 20

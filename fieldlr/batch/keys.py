@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fieldlr.batch.outputs import OUTPUTS
-from fieldlr.data.options import ReadingOptions
 from fieldlr.runs.options import EvaluationOptions, FileOptions, RenderOptions
 from fieldlr.study.sweep import Sweep
 from fieldlr.system.kinds import Choice, ListOf, Text
@@ -27,8 +26,3 @@ MAKING: dict[str, Option] = {
 def keys() -> dict[str, Option]:
     """All keys of an item; those of a fit are the options of the backbones there are by then."""
     return {own.name: own for own in _ITEM} | leaves(FitOptions) | MAKING
-
-
-def reading_keys() -> tuple[str, ...]:
-    """The keys that say how a source is read."""
-    return tuple(leaves(ReadingOptions))

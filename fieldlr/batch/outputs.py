@@ -17,9 +17,9 @@ from fieldlr.export.video import find_ffmpeg
 from fieldlr.pictures.curves import check_plotting
 from fieldlr.runs import Run, open_run, pipeline
 from fieldlr.runs.compress import Compression
-from fieldlr.runs.filming import film
+from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.previews import picture
-from fieldlr.runs.products import make_mesh
+from fieldlr.runs.render import render_run
 from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep
 from fieldlr.system.json import write_json, write_whole
@@ -75,22 +75,22 @@ def make_surface(bench: Workbench) -> Making:
 
 
 def make_render(bench: Workbench) -> Making:
-    yield from _film(bench, "view.png", None)
+    yield from _render(bench, "view.png", None)
     return {}
 
 
 def make_video(bench: Workbench) -> Making:
-    yield from _film(bench, "view.mp4", bench.asked("frames"))
+    yield from _render(bench, "view.mp4", bench.asked("frames"))
     return {}
 
 
-def _film(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
+def _render(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
     how = {"size": bench.asked("size"), "fps": bench.asked("fps", 30.0)}
-    filming = film(bench.run, bench.folder / name, frames=frames, **how)
+    rendering = render_run(bench.run, bench.folder / name, frames=frames, **how)
     # What is half done when this generator is closed must be closed too, and leaves no file.
-    with closing(filming.frames) as pictures:
+    with closing(rendering.frames) as pictures:
         for number, _ in enumerate(pictures):
-            yield number / filming.total
+            yield number / rendering.total
 
 
 def make_file(bench: Workbench) -> Making:

@@ -22,9 +22,10 @@ from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run
 from fieldlr.runs.compress import write_file
-from fieldlr.runs.filming import film
+from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.runs.products import camera_path, make_mesh, views
+from fieldlr.runs.render import render_run
+from fieldlr.runs.views import camera_path, views
 from fieldlr.system.files import make_folder
 from fieldlr.training.options import FitOptions
 
@@ -124,7 +125,7 @@ def _video(journey: Demo, run: Run) -> str | None:
     path = journey.out / "view.mp4"
     journey.say("filming an orbit")
     try:
-        for _ in film(run, path, "orbit", FRAMES, VIDEO_SIZE, FPS):
+        for _ in render_run(run, path, "orbit", FRAMES, VIDEO_SIZE, FPS):
             pass
     except FieldlrError as error:
         journey.say(f"no video: {error}")

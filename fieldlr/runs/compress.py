@@ -10,7 +10,7 @@ from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.fields import Field
 from fieldlr.runs import Run
-from fieldlr.runs.packed import PackedRun
+from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.pipeline import SourceGone, reopen
 from fieldlr.system.json import write_whole
 from fieldlr.system.process import prepare_process
@@ -28,7 +28,7 @@ class Compression:
 
     def __init__(
         self,
-        run: Run | PackedRun,
+        run: Run | FlrRun,
         out: Path,
         bits: float | None = None,
         source: Path | None = None,
@@ -71,14 +71,14 @@ class Compression:
         return result
 
 
-def write_file(field: Field, run: Run | PackedRun, out: Path, bits: float | None = None) -> int:
+def write_file(field: Field, run: Run | FlrRun, out: Path, bits: float | None = None) -> int:
     """Writes the field of a run as a .flr file; its bytes."""
     data = codec.encode(field, bits, run.about())
     write_whole(out, data)
     return len(data)
 
 
-def compress(run: Run | PackedRun, out: Path, *how: Any, **more: Any) -> dict[str, Any]:
+def compress(run: Run | FlrRun, out: Path, *how: Any, **more: Any) -> dict[str, Any]:
     """Writes a run's field as a .flr file, from beginning to end. Arguments as `Compression`."""
     compression = Compression(run, out, *how, **more)
     for _ in compression.reports():

@@ -16,8 +16,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.runs import Run, check_new, create_run, open_run
+from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.history import history
-from fieldlr.runs.packed import PackedRun
 from fieldlr.system import memory
 from fieldlr.system.json import write_json
 from fieldlr.system.process import prepare_process
@@ -162,7 +162,7 @@ def load(path: Path) -> Field:
 
 
 def evaluate(
-    run: Run | PackedRun,
+    run: Run | FlrRun,
     source: Path | None = None,
     resolution: int = 256,
     task: Task | None = None,
@@ -186,7 +186,7 @@ class SourceGone(FieldlrError):
     """The source of a run is not where it was, or not known."""
 
 
-def reopen(run: Run | PackedRun, source: Path | None = None) -> Task:
+def reopen(run: Run | FlrRun, source: Path | None = None) -> Task:
     """The task that a run was fitted to, read again from its source or from where that is now."""
     source = source or run.source
     if source is None:
@@ -227,7 +227,7 @@ def check_memory(source: Source, limit_gib: float | None) -> None:
     memory.require(memory_estimate(source), most_bytes, way_out)
 
 
-def _check_content(run: Run | PackedRun, source: Source) -> None:
+def _check_content(run: Run | FlrRun, source: Source) -> None:
     # A .flr file knows the first digits alone.
     if not source.content.content_hash.startswith(run.content_hash):
         raise FieldlrError(
@@ -236,7 +236,7 @@ def _check_content(run: Run | PackedRun, source: Source) -> None:
         )
 
 
-def options_of(run: Run | PackedRun) -> FitOptions:
+def options_of(run: Run | FlrRun) -> FitOptions:
     """The options that a run was fitted with."""
     return FitOptions.from_plain({**run.options, **run.reading})
 

@@ -17,7 +17,7 @@ from fieldlr.export import write_image
 from fieldlr.fields.field import Field
 from fieldlr.runs import Run
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.runs.products import Turn, camera_path, turned, views
+from fieldlr.runs.views import Turn, camera_path, turned, views
 from fieldlr.training.tasks.radiance import shrunk
 
 FIRST_SECONDS = 0.5

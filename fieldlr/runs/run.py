@@ -1,6 +1,6 @@
 """The run folder: it can be moved, zipped and opened without the data it was made from.
 
-A `.flr` file opens in the place of a run (`packed.PackedRun`).
+A `.flr` file opens in the place of a run (`packed.FlrRun`).
 
     config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
@@ -33,7 +33,7 @@ from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
-from fieldlr.runs.packed import PackedRun
+from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.tensors import read_tensors, write_tensors
 from fieldlr.system.files import is_empty, link, make_folder, replacing, sweep
 from fieldlr.system.json import read_json, write_json
@@ -194,11 +194,11 @@ def create_run(folder: Path, config: dict[str, Any]) -> Run:
     return open_run(folder)
 
 
-def open_run(folder: Path) -> Run | PackedRun:
+def open_run(folder: Path) -> Run | FlrRun:
     """The run in a folder or a .flr file; FieldlrError where this version can read none there."""
     path = Path(folder) / "config.json"
     if Path(folder).is_file() and Path(folder).suffix.lower() == ".flr":
-        return PackedRun(Path(folder))
+        return FlrRun(Path(folder))
     if not path.is_file():
         raise FieldlrError(
             f"a run is a .flr file or a folder that holds a config.json; {folder} is neither. "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from fieldlr.system.options import check_options
 
 Stored = bool | int | float
+T = TypeVar("T", bound="Entry")
 
 
 class Role(NamedTuple):
@@ -43,7 +44,7 @@ class Entry:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_plain(cls, fields: Mapping[str, Any]) -> Self:
+    def from_plain(cls: type[T], fields: Mapping[str, Any]) -> T:
         """The inverse of `plain`."""
         return cls(**fields)
 
@@ -52,7 +53,7 @@ class Entry:
         return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
     @classmethod
-    def from_stored(cls, fields: list[Stored]) -> Self:
+    def from_stored(cls: type[T], fields: list[Stored]) -> T:
         """The inverse of `stored`; ValueError where a decimal is 0."""
         if any(isinstance(value, float) and value == 0.0 for value in fields):
             raise ValueError("an option of its network is 0")

@@ -157,31 +157,6 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
-class OrWord(Kind):
-    """A value of another kind, or a word such as `auto`."""
-
-    kind: Kind
-    word: str
-
-    @property
-    def wants(self) -> str:
-        return f"{self.kind.wants}, or {self.word}"
-
-    @property
-    def metavar(self) -> str:
-        return f"{self.kind.metavar}|{self.word}"
-
-    def read(self, value: Any) -> Any:
-        return value if isinstance(value, str) and value == self.word else self.kind.read(value)
-
-    def parse(self, text: str) -> Any:
-        return text if text == self.word else self.kind.parse(text)
-
-    def show(self, value: Any) -> str:
-        return value if value == self.word else self.kind.show(value)
-
-
-@dataclass(frozen=True)
 class ListOf(Kind):
     """Different values of one kind; as text, with commas between them."""
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.kinds import Kind
 from fieldlr.system.registry import Registry, nearest
+
+T = TypeVar("T", bound="Options")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Options:
                 object.__setattr__(self, field.name, Chosen(read))
 
     @classmethod
-    def of(cls, **values: Any) -> Self:
+    def of(cls: type[T], **values: Any) -> T:
         """The tree with these leaves; FieldlrError where one is unknown or not what it may be."""
         known = leaves(cls)
         for name in values:
@@ -111,7 +113,7 @@ class Options:
                 raise FieldlrError(f"there is no option `{name}`. {nearest(name, known)}")
         return _built(cls, values)
 
-    def replaced(self, **values: Any) -> Self:
+    def replaced(self: T, **values: Any) -> T:
         """The same tree with other values of some leaves."""
         return self.of(**{**self.flat(), **values})
 
@@ -133,7 +135,7 @@ class Options:
         return {k: _plain(known[k], v) for k, v in self.flat().items() if k in known}
 
     @classmethod
-    def from_plain(cls, values: Mapping[str, Any]) -> Self:
+    def from_plain(cls: type[T], values: Mapping[str, Any]) -> T:
         """The inverse of `plain`."""
         known, read = leaves(cls), {}
         for name, value in values.items():

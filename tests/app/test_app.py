@@ -20,7 +20,7 @@ from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import open_run
-from fieldlr.runs.products import Turn
+from fieldlr.runs.views import Turn
 from fieldlr.study.sweep import Sweep
 from fieldlr.training.options import FitOptions
 
@@ -200,13 +200,13 @@ def test_what_is_taken_home_opens_elsewhere(trained, tmp_path):
 def test_a_film_is_a_job_of_its_own_lane(trained, wait):
     viewer, solid, _ = trained
     workspace = viewer.workspace
-    job_id = takeaway.film(workspace, solid, "orbit", 2)
+    job_id = takeaway.queue_video(workspace, solid, "orbit", 2)
     assert workspace.store.get(job_id).lane == "make"
     assert wait(workspace, job_id, "done", "failed") == "done"
     (video,) = takeaway.videos_of(workspace, solid)
     assert video.stat().st_size > 0
     with pytest.raises(FieldlrError, match="filmed along"):
-        takeaway.film(workspace, solid, "spiral", 2)
+        takeaway.queue_video(workspace, solid, "spiral", 2)
 
 
 def test_the_library_renames_deletes_and_brings_back(trained):

@@ -21,7 +21,7 @@ from benchmarks.fuzz import seeds
 from benchmarks.fuzz.targets import write
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.runs.checking import check
+from fieldlr.runs.check import check
 
 SECONDS = 10.0
 

@@ -24,7 +24,7 @@ class Check(Verb):
 
     def run(self) -> dict[str, Any]:
         from fieldlr.data import open_source
-        from fieldlr.runs.checking import check, draw
+        from fieldlr.runs.check import check, draw
 
         source = open_source(self.source, **self.reading.flat())
         if self.html is not None:

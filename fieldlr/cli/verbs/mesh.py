@@ -23,8 +23,8 @@ class Mesh(Verb):
 
     def run(self) -> dict[str, Any]:
         from fieldlr.export import exporter
+        from fieldlr.runs.mesh import make_mesh
         from fieldlr.runs.pipeline import load
-        from fieldlr.runs.products import make_mesh
 
         write = exporter(self.out, "mesh").write
         extraction = make_mesh(load(self.target), **self.surface.flat())

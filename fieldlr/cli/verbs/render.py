@@ -29,10 +29,12 @@ class Render(Verb):
     def run(self) -> dict[str, Any]:
         from fieldlr.cli.progress import counted
         from fieldlr.runs import open_run
-        from fieldlr.runs.filming import film
+        from fieldlr.runs.render import render_run
 
         run, view = open_run(self.target), self.view
-        frames = film(run, self.out, self.path, view.frames, view.size, view.fps, self.depth_map)
+        frames = render_run(
+            run, self.out, self.path, view.frames, view.size, view.fps, self.depth_map
+        )
         written = {
             str(path)
             for files in counted(frames, frames.total, "view", self.quiet)

@@ -6,7 +6,7 @@ call of its own, with the shift taken off the points before it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ CHANNELS = (1, 2, 4, 8)  # a level may have
 ROW_GRANULE = 8  # Tables come in multiples of it.
 
 
+@runtime_checkable
 class Grid(Protocol):
     """A grid encoding, as far as it matters here."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 MAX_SPLIT_FEATURES = 4
 
 
+@runtime_checkable
 class LayerActivation(Protocol):
     """An activation h = f(scale z), as the engine uses it: `scale` is folded into the weights.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
@@ -16,6 +16,7 @@ Tries = dict[str, list[float] | None]
 VERSION = 1  # goes up when a classic would give other figures
 
 
+@runtime_checkable
 class Setting(Protocol):
     """One way to store."""
 
@@ -23,6 +24,7 @@ class Setting(Protocol):
     def label(self) -> str: ...
 
 
+@runtime_checkable
 class Classic(Protocol):
     """A way to store a source that is no network."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,6 +37,7 @@ class Preset:
     steps: int | None = None
 
 
+@runtime_checkable
 class SecondOrder(Protocol):
     """Steps by second derivatives, of tasks that have them."""
 
@@ -57,6 +58,7 @@ class SecondOrder(Protocol):
         ...
 
 
+@runtime_checkable
 class Training(Protocol):
     """What the loop needs of a task."""
 
@@ -97,6 +99,7 @@ class Training(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Training, Protocol):
     """A source, and what it means to fit it: an entry of TASKS."""
 

@@ -1,8 +1,7 @@
-"""What a trained field gives away: meshes in the user's frame, views along a path."""
+"""Views of a run: cameras along a path or turned by hand, and the picture from each."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import (
     focal_for,
@@ -28,8 +26,8 @@ from fieldlr.rendering.paths import (
 )
 from fieldlr.rendering.render import render_image
 from fieldlr.runs import Run
-from fieldlr.runs.packed import PackedRun
-from fieldlr.surface import Extraction, decimate, extract, largest_component, transform
+from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.mesh import make_mesh
 
 # A view of a shape: an orbit that sees all of it, from a little above.
 SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
@@ -37,7 +35,6 @@ SHAPE_AZIMUTH = 300.0  # where one that turns it by hand begins
 STEEPEST = 85.0  # degrees: straight from above, nothing is to the right
 # Degrees of a turn that are one spread of the cameras, where all look one way.
 DEGREES_A_SPREAD = 30.0
-COLOR_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -48,45 +45,8 @@ class View:
     depth: np.ndarray | None  # (H, W) along the ray, user's units; 0 where nothing is seen
 
 
-@torch.no_grad()
-def make_mesh(
-    field: Field,
-    resolution: int = 256,
-    threshold: float | None = None,
-    largest: bool = False,
-    dense: bool = False,
-    faces: int | None = None,
-) -> Extraction:
-    """The field's surface, in the user's frame; with vertex colours where the field has them.
-
-    It is simplified to at most `faces` triangles.
-    """
-    offset = field.level_of(threshold)
-    extraction = extract(field.level, field.aabb, resolution, offset, dense)
-    mesh = extraction.mesh
-    if len(mesh.faces) == 0:
-        raise FieldlrError(
-            "the field has no surface at this threshold: it is all inside or all outside. Give "
-            "another `threshold`, or train longer."
-        )
-    mesh = largest_component(mesh) if largest else mesh
-    if isinstance(field, RadianceField):
-        mesh = dataclasses.replace(mesh, colors=_vertex_colors(field, mesh))
-    mesh = transform(mesh, field.frame)
-    return dataclasses.replace(extraction, mesh=mesh if faces is None else decimate(mesh, faces))
-
-
-def _vertex_colors(field: RadianceField, mesh: TriangleMesh) -> np.ndarray:
-    """The colour (V, 3) uint8 of every vertex, seen from straight before it."""
-    points = torch.from_numpy(mesh.vertices).float()
-    facing = -torch.from_numpy(mesh.vertex_normals).float()
-    parts = zip(points.split(COLOR_CHUNK), facing.split(COLOR_CHUNK), strict=True)
-    colors = torch.cat([field(*part)[0] for part in parts])
-    return (colors * 255.0).round().byte().numpy()
-
-
 def camera_path(
-    run: Run | PackedRun, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
+    run: Run | FlrRun, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
 ) -> Cameras:
     """Cameras in the field's frame: `orbit`, `spiral`, `test`, or a camera_path.json."""
     is_photos = run.kind == "photos"
@@ -156,7 +116,7 @@ def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | No
 
 
 def views(
-    run: Run | PackedRun, field: Field, cameras: Cameras, resolution: int = 256
+    run: Run | FlrRun, field: Field, cameras: Cameras, resolution: int = 256
 ) -> Iterator[View]:
     """A picture from each camera. A shape is drawn by its mesh, of that resolution."""
     if isinstance(field, RadianceField):

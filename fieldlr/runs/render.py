@@ -11,8 +11,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
 from fieldlr.runs import Run
-from fieldlr.runs.packed import PackedRun
-from fieldlr.runs.products import View, camera_path, views
+from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.views import View, camera_path, views
 from fieldlr.system.files import make_folder
 from fieldlr.system.process import prepare_process
 
@@ -20,7 +20,7 @@ VIDEO_FRAMES = 60
 
 
 @dataclass(frozen=True)
-class Film:
+class Rendering:
     """Views being written: iterate to write them; gives the files of each view."""
 
     frames: Iterator[list[Path]]
@@ -30,15 +30,15 @@ class Film:
         return self.frames
 
 
-def film(
-    run: Run | PackedRun,
+def render_run(
+    run: Run | FlrRun,
     out: Path,
     path: str | None = None,
     frames: int | None = None,
     size: tuple[int, int] | None = None,
     fps: float = 30.0,
     depth_map: bool = False,
-) -> Film:
+) -> Rendering:
     """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
     prepare_process()
     suffix = out.suffix.lower()
@@ -58,7 +58,7 @@ def film(
     pictures = views(run, field, cameras)
     size = tuple(cameras.sizes[0].tolist())
     written = _write(pictures, out, suffix, size, fps, depth_map)
-    return Film(written, len(cameras))
+    return Rendering(written, len(cameras))
 
 
 def _write(

@@ -13,7 +13,7 @@ from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 
 
-class PackedRun:
+class FlrRun:
     """A .flr file in the place of a run: all that can be asked of the field and of its source."""
 
     source, options = None, MappingProxyType({})
