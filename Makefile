@@ -23,9 +23,10 @@ demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a vi
 test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones left out).
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lint: $(TEST_READY) ## Check the style.
+lint: $(TEST_READY) ## Check the style and the types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyright
 
 bench: $(TEST_READY) ## Measure the speed of everything against plain baselines (ten minutes).
 	$(BIN)/python -m benchmarks.bench

@@ -74,11 +74,10 @@ def training(report: Report) -> None:
     for name in ("full", "sine-low-rank"):
         rates = [useful_flops(name) * POINTS / t for t in times[name]]
         share, spread = ratio(rates, limits)
-        report.add(f"training_{name}_of_limit", "%", 100 * share, 100 * spread, at_least=30.0)
+        report.add(f"training_{name}_of_limit", "%", 100 * share, 100 * spread, at_least=45.0)
     for index, name in enumerate(baselines):
         gain = ratio(measured[1 + index], times[name])
-        goal = 25.0 if name != "low-rank" else None
-        report.add(f"training_{name}_against_plain", "x", *gain, at_least=goal)
+        report.add(f"training_{name}_against_plain", "x", *gain)
     sine, low = (ratio(times[name], times["full"]) for name in ("sine-low-rank", "low-rank-20"))
     report.add("training_sine_time_of_full", "x", *sine, at_most=1.15)
     report.add("training_low_rank_20_time_of_full", "x", *low, at_most=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import tyro
 
@@ -34,13 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     try:
         verb = parse(words)
-        result, code = verb.run(), DONE
+        result, code = _carried_out(verb)
     except FieldlrError as error:
         print(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", file=sys.stderr)
         sys.exit(MISTAKE)
-    except Stopped as stop:
-        print(f"fieldlr: {stop}", file=sys.stderr)
-        result, code = stop.result, stop.code
     except KeyboardInterrupt:
         print("fieldlr: stopped. Rerun a fit with --resume to resume it.", file=sys.stderr)
         sys.exit(STOPPED)
@@ -49,6 +47,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif not verb.quiet:
         print(verb.text(result))
     sys.exit(code)
+
+
+def _carried_out(verb: Verb) -> tuple[dict[str, Any], int]:
+    """(the result of a verb, the exit code)."""
+    try:
+        return verb.run(), DONE
+    except Stopped as stop:
+        print(f"fieldlr: {stop}", file=sys.stderr)
+        return stop.result, stop.code
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ HOMES = {
     "tinycudann": {"nn/execution"},
     "pycolmap": {"data"},
 }
-EVERYWHERE = {"torch", "numpy", "scipy"}
+EVERYWHERE = {"torch", "numpy", "scipy", "jaxtyping"}
+# Types of which a public signature says the shape: `Float[Tensor, "n 3"]`.
+SHAPELESS = {"Tensor", "torch.Tensor", "np.ndarray", "nn.Parameter"}
 
 NAMES_THAT_SAY_NOTHING = {"utils", "common", "core", "base", "misc", "helpers"}
 MODULES_NEVER_IMPORTED = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
@@ -158,6 +161,41 @@ def forbidden_habits(source: str) -> list[str]:
     return found
 
 
+def public_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
+    """(dotted name, function) of what can be called from outside: not what begins with `_`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef):
+            if not node.name.startswith("_") or node.name.endswith("__"):
+                yield within + node.name, node
+
+
+def shapeless(annotation: ast.AST) -> bool:
+    """Whether a type of tensors stands there without a shape."""
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Tuple):
+        if isinstance(annotation.slice.elts[-1], ast.Constant):
+            return False  # Float[Tensor, "n 3"]
+    if isinstance(annotation, ast.Name | ast.Attribute):
+        return ast.unparse(annotation) in SHAPELESS
+    return any(shapeless(child) for child in ast.iter_child_nodes(annotation))
+
+
+def unannotated(source: str) -> list[str]:
+    """What public signatures of `source` leave open."""
+    found = []
+    for name, function in public_functions(ast.parse(source)):
+        arguments = function.args
+        parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        parameters += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
+        typed = {one.arg: one.annotation for one in parameters if one.arg not in ("self", "cls")}
+        if function.name != "__init__":
+            typed["return"] = function.returns
+        found += [f"{name}: {key} has no type" for key, value in typed.items() if value is None]
+        found += [f"{name}: {k} has no shape" for k, v in typed.items() if v and shapeless(v)]
+    return found
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
@@ -168,6 +206,7 @@ def test_file_keeps_the_rules(path):
     assert broken_import_rules(path, source) == []
     assert forbidden_habits(source) == []
     assert len(source.splitlines()) <= MOST_LINES, "two ideas: make it two files"
+    assert unannotated(source) == []
 
 
 def test_the_list_of_rooms_is_the_package():
@@ -253,6 +292,24 @@ def test_the_check_sees_a_bad_habit(source):
     assert len(forbidden_habits(source)) == 1
 
 
+@pytest.mark.parametrize(
+    "source, complaint",
+    [
+        ("def f(x): ...", ["f: x has no type", "f: return has no type"]),
+        ("def f(x: Tensor) -> int: ...", ["f: x has no shape"]),
+        ("def f() -> tuple[int, np.ndarray]: ...", ["f: return has no shape"]),
+        (
+            "class A:\n    def g(self, *a: int) -> list[Tensor] | None: ...",
+            ["A.g: return has no shape"],
+        ),
+        ("def f(x: Float[Tensor, 'n 3'], y: dict[str, Bool[np.ndarray, ' n']]) -> None: ...", []),
+        ("def _f(x): ...\nclass _A:\n    def g(self, x): ...", []),
+    ],
+)
+def test_the_check_sees_what_a_signature_leaves_open(source, complaint):
+    assert unannotated(source) == complaint
+
+
 def test_the_check_lets_good_habits_pass():
     source = "model.eval()\nyaml.safe_load(t)\nnp.load(p, allow_pickle=False)\nre.compile(t)"
     assert forbidden_habits(source) == []
@@ -270,7 +327,7 @@ def imported(module):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # A submodule of torch or numpy that was not needed before is still torch or numpy.
-    return set(done.stdout.split()) - {"fieldlr", "torch", "numpy"}
+    return set(done.stdout.split()) - {"fieldlr", "torch", "numpy", "jaxtyping", "wadler_lindig"}
 
 
 def test_importing_fieldlr_costs_torch_and_numpy_alone():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from fieldlr.app import checks, forms, takeaway
 from fieldlr.app.live import Live
@@ -60,7 +61,7 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
         return gr.FileData(path=str(path))
 
     for endpoint in (check, example, train, job, stop, resume, mesh):
-        gr.api(endpoint, api_name=endpoint.__name__)
+        api(endpoint, api_name=endpoint.__name__)
 
 
 def _uploaded(workspace: Workspace, file: dict) -> Path:

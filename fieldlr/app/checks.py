@@ -17,6 +17,7 @@ from fieldlr.runs.check import check, draw
 from fieldlr.system.duration import duration
 from fieldlr.system.memory import machine_bytes
 from fieldlr.training.tasks import task_for
+from fieldlr.training.tasks.task import Preset
 
 # Fine enough to look right, and four times as soon as the 512 of the command line.
 GRID = 256
@@ -89,14 +90,18 @@ def summary(source: BroughtSource) -> str:
         lines.append(f"They are read at 1 / {facts['downscale']} of their size, to fit in memory.")
     presets = task_for(source.kind).presets
     lines.append(
-        f"Training takes {duration(presets['quick'].seconds)} at the preset quick and "
-        f"{duration(presets['standard'].seconds)} at standard, and up to "
+        f"Training takes {_length(presets['quick'])} at the preset quick and "
+        f"{_length(presets['standard'])} at standard, and up to "
         f"{facts['memory_bytes'] / 2**30:.1f} of this machine's {machine_bytes() / 2**30:.0f} GiB."
     )
     lines += [f"- ⚠ {unmarked(warning)}" for warning in facts["warnings"]]
     if not facts["warnings"]:
         lines.append("Nothing to complain of.")
     return "\n\n".join(lines)
+
+
+def _length(preset: Preset) -> str:
+    return f"{preset.steps:,} steps" if preset.seconds is None else duration(preset.seconds)
 
 
 def _examined(workspace: Workspace, source_id: str, name: str, path: Path) -> BroughtSource:

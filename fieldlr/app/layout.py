@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.themes import Base, Soft
 
 from fieldlr.app import (
     tab_compare,
@@ -62,7 +64,7 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
                 tab_take.build(page, level)
             with gr.Tab("Library", id="library-tab"):
                 tab_library.build(page)
-        quiet = {"show_progress": "hidden", **PRIVATE}
+        quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 
         def arrived(request: gr.Request):
             workspace.sweep()
@@ -111,10 +113,10 @@ def mount(app: FastAPI, workspace: Workspace, viewer: Viewer) -> FastAPI:
     )
 
 
-def _theme() -> gr.themes.Base:
+def _theme() -> Base:
     """Quiet: titles are words, not badges."""
     plain = {"background_fill": "none", "padding": "0", "text_color": "*body_text_color"}
-    theme = gr.themes.Soft(primary_hue="blue", font=LETTERS, font_mono=MONOSPACE)
+    theme = Soft(primary_hue="blue", font=LETTERS, font_mono=MONOSPACE)
     titles = {f"block_title_{name}": value for name, value in plain.items()}
     return theme.set(
         **titles,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Live:
         self.workspace.store.path(job_id)
         return self._fresh(job_id, lambda: self._job(job_id))
 
-    def _fresh(self, key: str, read) -> Any:
+    def _fresh(self, key: str, read: Callable[[], Any]) -> Any:
         with self._lock:
             when, value = self._known.get(key, (0.0, None))
             if time.monotonic() - when > FRESH_SECONDS:
@@ -128,14 +129,14 @@ class History:
         return self.reports
 
 
-def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, float]]:
     """At most MOST_POINTS of them, each the mean of its neighbours, so that noise shows less."""
-    points = [(x, y) for x, y in points if y is not None]
-    group = -(-len(points) // MOST_POINTS)
+    known = [(x, y) for x, y in points if y is not None]
+    group = -(-len(known) // MOST_POINTS)
     if group <= 1:
-        return points
-    groups = (points[i : i + group] for i in range(0, len(points), group))
-    return [tuple(sum(axis) / len(part) for axis in zip(*part, strict=True)) for part in groups]
+        return known
+    groups = (known[i : i + group] for i in range(0, len(known), group))
+    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
 
 
 def _version(path: Path) -> int | None:

@@ -15,7 +15,7 @@ from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 
-PRIVATE = {"api_visibility": "private"}
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Page:
     run: gr.Dropdown
     tabs: gr.Tabs
     queue: gr.HTML  # its `submit` tells that a job has changed its state
-    live: gr.HTML | None = None  # its `submit` tells that the chosen run has
+    live: gr.HTML = field(init=False)  # of the Train tab; its `submit` tells that the run has
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 
     def on_load(self, handler: Callable, outputs: list) -> None:
@@ -56,7 +56,7 @@ def follow(parts: list, answer: Callable, outputs: Any) -> None:
     answer after a later one.
     """
     changes = [part.change for part in parts]
-    how = {"show_progress": "hidden", "trigger_mode": "always_last", **PRIVATE}
+    how: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", **PRIVATE}
     gr.on(changes, told(answer), parts, outputs, **how)
 
 
@@ -85,8 +85,9 @@ def runs_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
 
 def renamed(dropdown: gr.Dropdown, now: str | None) -> gr.Dropdown:
     """A dropdown's new words, its choice as it is: somebody may have made another meanwhile."""
-    known = [value for _, value in dropdown.choices]
-    return gr.Dropdown(choices=dropdown.choices) if now in known else dropdown
+    choices: list[Any] = [*dropdown.choices]
+    known = [value for _, value in choices]
+    return gr.Dropdown(choices=choices) if now in known else dropdown
 
 
 def _now(choices: list[tuple[str, str]], chosen: str | None) -> gr.Dropdown:
@@ -96,7 +97,7 @@ def _now(choices: list[tuple[str, str]], chosen: str | None) -> gr.Dropdown:
     return gr.Dropdown(choices=choices, value=chosen)
 
 
-def moving(kind: str, value: str = "", **where) -> gr.HTML:
+def moving(kind: str, value: str = "", **where: Any) -> gr.HTML:
     """A part of the page that fieldlr.js brings to life."""
     return gr.HTML(
         value,
@@ -106,6 +107,6 @@ def moving(kind: str, value: str = "", **where) -> gr.HTML:
     )
 
 
-def packed(**plain) -> str:
+def packed(**plain: Any) -> str:
     """Plain values for a moving part."""
     return json.dumps(plain)

@@ -8,10 +8,12 @@ import json
 import secrets
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fieldlr.app.layout import STATIC, mount
 from fieldlr.app.live import Live
@@ -20,6 +22,7 @@ from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.store import LANES
+from fieldlr.metrics.curve import Rate
 from fieldlr.runs.views import Turn
 
 PICTURES = ("preview.png", "photo.png")
@@ -42,11 +45,11 @@ class Gate:
     another site, is refused.
     """
 
-    def __init__(self, app, auth: str | None, own_names: tuple[str, ...] | None):
+    def __init__(self, app: ASGIApp, auth: str | None, own_names: tuple[str, ...] | None):
         self.app, self.own_names = app, own_names
         self.wanted = auth and b"Basic " + base64.b64encode(auth.encode())
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -79,8 +82,8 @@ def _leads_elsewhere(path: str) -> bool:
     return path.startswith(("/gradio_api/file=http", "/gradio_api/proxy="))
 
 
-def _with_headers(send):
-    async def sending(message):
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", []), *HEADERS]
         await send(message)
@@ -140,14 +143,16 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         return StreamingResponse(_parcels(first, frames), media_type="application/octet-stream")
 
     @app.get("/fieldlr/jobs/{job_id}/curves")
-    def curves(request: Request, job_id: str, rate: str = "bytes") -> Response:
+    def curves(request: Request, job_id: str, rate: Rate = "bytes") -> Response:
         known = study_curves(workspace, workspace.store.get(job_id))
         return _unless_known(request, drawn(known, rate, job_id))
 
     return app
 
 
-def make_server(workspace: Workspace, auth: str | None, own_names: tuple[str, ...] | None):
+def make_server(
+    workspace: Workspace, auth: str | None, own_names: tuple[str, ...] | None
+) -> FastAPI:
     """The whole application: Gradio's page at / behind the gate."""
     viewer = Viewer(workspace)
     for lane in LANES:
@@ -158,7 +163,7 @@ def make_server(workspace: Workspace, auth: str | None, own_names: tuple[str, ..
     return app
 
 
-def _unless_known(request: Request, plain) -> Response:
+def _unless_known(request: Request, plain: Any) -> Response:
     """Plain values as JSON; nothing where the page has them already."""
     body = json.dumps(plain).encode()
     tag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'

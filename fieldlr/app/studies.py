@@ -18,10 +18,10 @@ from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 from fieldlr.metrics.bd import bd_table
-from fieldlr.metrics.curve import Rate, RDCurve, RDPoint, read_curve, write_curve
+from fieldlr.metrics.curve import Rate, RDCurve, RDPoint, Spot, read_curve, write_curve
 from fieldlr.pictures.curve_page import figures_in_words
 from fieldlr.pictures.curves import draw_svg
-from fieldlr.runs import Run, open_run
+from fieldlr.runs import Run, open_folder
 from fieldlr.runs.pipeline import reopen
 from fieldlr.runs.previews import draw_preview
 from fieldlr.study.drawing import AXES, RATES, limit_of, mark_of, plot_of
@@ -101,8 +101,8 @@ def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
         twins = [other for other in jobs if other.title == job.title]
         title = job.title if len(twins) == 1 else f"{job.title}, no. {twins.index(job) + 1}"
         points.setdefault(fit["backbone"], []).append(_point(run, title, job.id))
-    measures = {"psnr_db" if job.about["kind"] == "photos" else "iou" for job in jobs}
-    return [RDCurve(name, *measures, tuple(own), "runs") for name, own in points.items()]
+    measure = "psnr_db" if any(job.about["kind"] == "photos" for job in jobs) else "iou"
+    return [RDCurve(name, measure, tuple(own), "runs") for name, own in points.items()]
 
 
 def _point(run: Run, title: str, job_id: str) -> RDPoint:
@@ -112,6 +112,8 @@ def _point(run: Run, title: str, job_id: str) -> RDPoint:
             for _ in make_file(run, reopen(run), Coding(), seed=0):
                 pass
             stored = known_file(run, Coding())
+    if stored is None or stored.quality is None:
+        raise FieldlrError(f"{title} has no quality to compare by. Evaluate its run.")
     place = f"{job_id}/{stored.file}"
     return RDPoint(title, stored.num_bytes, stored.num_parameters, stored.quality, 0, place)
 
@@ -136,7 +138,7 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
     return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
 
 
-def _mark(curve: RDCurve, spot, job_id: str) -> dict[str, Any]:
+def _mark(curve: RDCurve, spot: Spot, job_id: str) -> dict[str, Any]:
     files = [point.file for point in spot.fits if point.file]
     places = [f"{job_id}/{file}" if job_id else file for file in files]
     return dataclasses.asdict(mark_of(curve, spot)) | {"fits": places}
@@ -183,7 +185,7 @@ def fit_files(viewer: Viewer, place: str) -> tuple[Path | None, Path]:
     file = (folder / inside).resolve()
     if not (file.is_relative_to(folder) and file.suffix == ".flr" and file.exists()):
         raise FieldlrError("that file is no longer here.")
-    run = open_run(file.parent)
+    run = open_folder(file.parent)
     if not (run.folder / "preview.png").exists():
         with viewer.busy:
             draw_preview(run, run.load_field())

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from fieldlr.app.views import Viewer
-from fieldlr.data import open_source
+from fieldlr.data import OccupancyVolume, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.export.image import turbo
@@ -18,6 +19,7 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.metrics.shape import distances_to
+from fieldlr.runs import Run
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.surface import decimate
 from fieldlr.training.tasks.occupancy import surface_of
@@ -53,7 +55,7 @@ class Levels:
     low: float
     usual: float
     high: float
-    counts: np.ndarray  # (B,)
+    counts: Int[np.ndarray, " bins"]
 
 
 def threshold_of(field: Field, value: float) -> float:
@@ -106,13 +108,16 @@ def make_surface(
     )
 
 
-def original(run) -> TriangleMesh:
+def original(run: Run) -> TriangleMesh:
     """The surface that a shape's run was made from."""
     if run.kind == "photos":
         raise FieldlrError("photos come without a surface to compare with.")
     if not run.source.exists():
         raise FieldlrError(f"the original, {run.source.name}, is no longer where it was.")
-    return surface_of(open_source(run.source, **run.reading).content)
+    volume = open_source(run.source, **run.reading).content
+    if not isinstance(volume, OccupancyVolume):
+        raise FieldlrError(f"the original, {run.source.name}, is no shape any more.")
+    return surface_of(volume)
 
 
 def lighter(mesh: TriangleMesh) -> TriangleMesh:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 
@@ -17,7 +19,7 @@ from fieldlr.study.sweep import Sweep
 from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions
 
-WIDTHS = ["105px", "110px", "210px", "105px", "100px", "90px"]
+WIDTHS: list[str | int] = ["105px", "110px", "210px", "105px", "100px", "90px"]
 WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
 fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
 75 % it is refused. The interval, and the bars in the picture, are over the seeds. Bytes are those \
@@ -96,7 +98,7 @@ def build(page: Page) -> None:
 
     def told_cost(source_id, *values):
         kind = workspace.source(source_id).kind if source_id else "mesh"
-        return studies.cost(_sweep(*values), _base(*values).schedule.seconds, kind)
+        return _cost(kind, values)
 
     which = [study, runs, rate]
     # A dropdown of many says `change` over and over: what the user puts in is enough.
@@ -136,7 +138,7 @@ def finished_now(page: Page, chosen: list[str] | None) -> gr.Dropdown:
     return gr.Dropdown(choices=[(job.title, job.id) for job in done], value=kept)
 
 
-def _start_form():
+def _start_form() -> tuple[gr.Button, list[Any], gr.Markdown]:
     known = leaves(Sweep)
     backbones = gr.CheckboxGroup(
         list(LINEARS), value=list(known["backbones"].default), label="Backbones"
@@ -158,9 +160,15 @@ def _start_form():
     )
     plan = [backbones, ranks, narrow, seeds, seconds, bits, classic]
     values = [part.value for part in plan]
-    cost = gr.Markdown(studies.cost(_sweep(*values), _base(*values).schedule.seconds, "mesh"))
+    cost = gr.Markdown(_cost("mesh", values))
     start = gr.Button("Start the study", variant="primary", elem_id="start-study")
     return start, plan, cost
+
+
+def _cost(kind: str, values: Sequence[Any]) -> str:
+    sweep, seconds = _sweep(*values), _base(*values).schedule.seconds
+    assert seconds is not None  # It has a slider of its own.
+    return studies.cost(sweep, seconds, kind)
 
 
 def _sweep(backbones, ranks, narrow, seeds, seconds, bits, classic) -> Sweep:

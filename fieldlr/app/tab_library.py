@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from fieldlr.app import library
@@ -50,7 +52,7 @@ def build(page: Page) -> None:
         choices = run_choices(workspace)
         return gr.Dropdown(choices=choices), gr.Dropdown(choices=choices)
 
-    quiet = {"show_progress": "hidden", **PRIVATE}
+    quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
     runs.select(opened, None, page.run, **quiet)
     page.run.change(told(title), page.run, name, **quiet)
     page.run.change(told(listed), page.run, runs, **quiet)

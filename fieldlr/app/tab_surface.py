@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from fieldlr.app import surfaces
@@ -77,7 +79,8 @@ def build(page: Page) -> gr.Slider:
 
     inputs = [page.run, level, resolution, largest, errors]
     outputs = [mesh, given, said, whole]
-    scales, quiet = [bars, level, errors], {"show_progress": "hidden", **PRIVATE}
+    scales = [bars, level, errors]
+    quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
     page.run.change(told(scale), page.run, scales, **quiet)
     page.run.change(nothing_made, None, outputs, **quiet)
     page.live.submit(told(scale), [page.run, bars], scales, **quiet)

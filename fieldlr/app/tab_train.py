@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gradio as gr
+from gradio.components import Component
 
 from fieldlr.app import forms
 from fieldlr.app.page import PRIVATE, Page, follow, moving, renamed, runs_now, told
@@ -96,13 +97,13 @@ def resumed(page: Page, job_id: str) -> gr.Button:
     return gr.Button(interactive=False)
 
 
-def _more_settings() -> list[gr.components.Component]:
+def _more_settings() -> list[Component]:
     """Inputs of `forms.more_settings`; empty ones stand for what the preset has."""
     gr.Markdown("Empty: as the preset has it.")
     return [_input(own) for own in forms.more_settings().values()]
 
 
-def _input(own: Option) -> gr.components.Component:
+def _input(own: Option) -> Component:
     kind, name = own.kind, forms.label(own)
     if isinstance(kind, Choice):
         return gr.Dropdown([(AUTOMATIC, ""), *kind.names], value="", label=name)

@@ -17,7 +17,7 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
-from fieldlr.rendering.render import render_progressively
+from fieldlr.rendering.render import BLACK, render_progressively
 from fieldlr.runs import Run
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.views import Turn, turned
@@ -74,7 +74,7 @@ class Viewer:
             raise FieldlrError(f"a view has at most {MOST_PIXELS:,} pixels.")
         shown = self.shown(job_id)
         pictures = (
-            _radiance(shown, turn, size, depth)
+            _radiance(shown, shown.field, turn, size, depth)
             if isinstance(shown.field, RadianceField)
             else _solid(shown, turn, size)
         )
@@ -87,16 +87,18 @@ class Viewer:
             yield picture
 
 
-def _radiance(shown: Shown, turn: Turn, size, depth: bool) -> Iterator[bytes]:
-    camera = turned(shown.run, shown.field, turn, size)
-    background = shown.run.background
-    for rendering in render_progressively(shown.field, camera, 0, background):
+def _radiance(
+    shown: Shown, field: RadianceField, turn: Turn, size: tuple[int, int], depth: bool
+) -> Iterator[bytes]:
+    camera = turned(shown.run, field, turn, size)
+    background = shown.run.background or BLACK
+    for rendering in render_progressively(field, camera, 0, background):
         fine = rendering.rgb.shape[1] == size[0]
         rgb = depth_picture(rendering.depth.numpy()) if depth else rendering.rgb.numpy()
         yield jpeg_bytes(rgb, FINE_QUALITY if fine else COARSE_QUALITY)
 
 
-def _solid(shown: Shown, turn: Turn, size) -> Iterator[bytes]:
+def _solid(shown: Shown, turn: Turn, size: tuple[int, int]) -> Iterator[bytes]:
     for resolution, divisor in ((COARSE, 2), (FINE, 1)):
         small = (max(1, size[0] // divisor), max(1, size[1] // divisor))
         camera = turned(shown.run, shown.field, turn, small)

@@ -22,7 +22,7 @@ from typing import Any
 from fieldlr.data.examples import EXAMPLES, example
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job, JobStore
-from fieldlr.runs import Run, open_run
+from fieldlr.runs import Run, open_folder
 from fieldlr.system.files import make_folder
 from fieldlr.system.json import read_json, write_json
 
@@ -79,7 +79,9 @@ class Workspace:
         """Removes a source that came to nothing."""
         shutil.rmtree(self._of(source_id), ignore_errors=True)
 
-    def add(self, source_id: str, name: str, path: Path, kind: str, facts: dict[str, Any]):
+    def add(
+        self, source_id: str, name: str, path: Path, kind: str, facts: dict[str, Any]
+    ) -> BroughtSource:
         """Notes what a source is; the source."""
         plain = {"name": name, "path": str(path), "kind": kind, "facts": facts}
         write_json(self._of(source_id) / "source.json", plain)
@@ -123,7 +125,7 @@ class Workspace:
         if not (folder / "config.json").exists():
             reason = self.store.reason(job)
             raise FieldlrError(reason or f"{job.title} has not begun to train yet. Wait a moment.")
-        return open_run(folder)
+        return open_folder(folder)
 
     def trainings(self) -> list[Job]:
         """The newest first."""

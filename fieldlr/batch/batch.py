@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,8 @@ class State:
 
     def plain(self) -> dict[str, Any]:
         """As the report gives it."""
-        told = {"name": self.item.name, "status": self.status, "seconds": round(self.took, 3)}
+        told: dict[str, Any] = {"name": self.item.name, "status": self.status}
+        told["seconds"] = round(self.took, 3)
         told |= {"quality": None, "error": self.error, "source": self.item.source}
         if self.reused:
             told["reused"] = True
@@ -89,7 +90,7 @@ class Batch:
         state.status, state.reused = "done", True
         state.result = Record.read(self.folder(state.item)).result()
 
-    def reports(self, carry: Carry) -> Iterator[BatchReport]:
+    def reports(self, carry: Carry) -> Generator[BatchReport, None, None]:
         """Does every item that is missing, by `carry`; the report is written after each."""
         self.save()
         works = [self._work(state.item) for state in self.states.values() if not state.over]
@@ -148,8 +149,8 @@ class Batch:
         """What is under way and what waits takes as long as the others did, as many at a time."""
         now, states = perf_counter(), self.states.values()
         took = [state.took for state in states if state.over and not state.reused]
-        going = [state for state in states if not state.over and state.began is not None]
-        took += [(now - state.began) / state.share for state in going if state.share > 0.05]
+        going = [(s.share, s.began) for s in states if not s.over and s.began is not None]
+        took += [(now - began) / share for share, began in going if share > 0.05]
         if not took:
             return None
         left = sum(1.0 - state.share for state in states if not state.over)

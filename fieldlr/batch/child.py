@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 from fieldlr.batch.item import Item, Record, fingerprint
 from fieldlr.batch.outputs import STEPS, Workbench
@@ -30,6 +31,9 @@ POLL_SECONDS = 0.2
 # A process that lost its worker has so long to notice and to save; it has the folder until then.
 PATIENCE_SECONDS = GRACE_SECONDS + 160.0
 TRASH = ".old-"
+
+Step = TypeVar("Step")
+Made = TypeVar("Made")
 
 
 def work(settings: Told) -> Generator[Told, None, Told]:
@@ -131,7 +135,7 @@ class _Steps:
             self.record.add(self.folder, step, asked[step], STEPS[step].files, *made)
 
 
-def _pulled(making: Generator, made: list) -> Iterator:
+def _pulled(making: Generator[Step, None, Made], made: list[Made]) -> Iterator[Step]:
     """What a generator yields; what it returns goes into `made`."""
     made.append((yield from making))
 

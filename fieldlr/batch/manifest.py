@@ -73,7 +73,7 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest(tuple(item for _, item in found), tuple(notes))
 
 
-def _values(node, known: Mapping[str, Option], mistakes: Mistakes) -> dict[str, Any]:
+def _values(node: Any, known: Mapping[str, Option], mistakes: Mistakes) -> dict[str, Any]:
     """The checked values of a mapping."""
     values = {}
     for name, own in mapping_of(node, known, mistakes).items():

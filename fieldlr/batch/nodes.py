@@ -42,7 +42,7 @@ class Mistakes:
             raise FieldlrError("\n".join(lines))
 
 
-def read_nodes(path: Path):
+def read_nodes(path: Path) -> Any:
     """The tree of a YAML text, of which nothing is made yet."""
     if find_spec("yaml") is None:
         raise FieldlrError("a manifest needs PyYAML. Get it: pip install pyyaml.")
@@ -70,11 +70,11 @@ def read_nodes(path: Path):
     return node
 
 
-def line_of(node) -> int:
+def line_of(node: Any) -> int:
     return node.start_mark.line + 1
 
 
-def mapping_of(node, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]:
+def mapping_of(node: Any, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]:
     """The nodes of a mapping by key; unknown and repeated keys are mistakes."""
     if node.id != "mapping":
         mistakes.add(line_of(node), f"here stand `key: value` pairs; got {said(node)}.")
@@ -91,7 +91,7 @@ def mapping_of(node, known: Iterable[str], mistakes: Mistakes) -> dict[str, Any]
     return found
 
 
-def sequence_of(node, mistakes: Mistakes) -> list:
+def sequence_of(node: Any, mistakes: Mistakes) -> list[Any]:
     """The nodes of a list."""
     if node.id == "sequence":
         return node.value
@@ -99,7 +99,7 @@ def sequence_of(node, mistakes: Mistakes) -> list:
     return []
 
 
-def plain_of(node) -> Any:
+def plain_of(node: Any) -> Any:
     """A text, a number, true or false, or a list of such. FieldlrError for anything else."""
     import yaml
 
@@ -113,7 +113,7 @@ def plain_of(node) -> Any:
         raise FieldlrError(f"{said(node)} is no value that can be read.") from None
 
 
-def said(node) -> str:
+def said(node: Any) -> str:
     """A node in few words."""
     if node.id != "scalar":
         return f"a {'list' if node.id == 'sequence' else node.id}"

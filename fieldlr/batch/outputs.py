@@ -15,7 +15,7 @@ from fieldlr.export import write_mesh
 from fieldlr.export.image import jpeg_bytes
 from fieldlr.export.video import find_ffmpeg
 from fieldlr.pictures.curves import check_plotting
-from fieldlr.runs import Run, open_run, pipeline
+from fieldlr.runs import Run, open_folder, pipeline
 from fieldlr.runs.compress import Compression
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.previews import picture
@@ -42,10 +42,10 @@ class Workbench:
 
     @cached_property
     def run(self) -> Run:
-        return open_run(self.folder / "run")
+        return open_folder(self.folder / "run")
 
     @cached_property
-    def field(self):
+    def field(self) -> Any:  # a Field, of a room that is not needed otherwise
         return self.run.load_field()
 
     @cached_property

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from fieldlr.cli.progress import shown
+from fieldlr.data import OccupancyVolume, Scene
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.export import depth_picture, write_mesh
 from fieldlr.export.image import to_bytes
-from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.fields.field import Field
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
@@ -50,7 +51,9 @@ class Demo:
     say: Callable[[str], None]
     quiet: bool
 
-    def fit(self, name: str, source: Path, options: FitOptions):
+    def fit(
+        self, name: str, source: Path, options: FitOptions
+    ) -> tuple[Reconstruction, dict[str, Any]]:
         """(fit, results) of a run in this folder, new or from an earlier demo."""
         self.say(f"{name}: training for {options.schedule.seconds:g} s")
         options = options.replaced(device="cpu")
@@ -78,6 +81,7 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
     field, scene = fit.state.field, fit.source.content
     cameras = camera_path(fit.run, field, "test", 1, None)
     view = next(views(fit.run, field, cameras))
+    assert isinstance(scene, Scene) and view.depth is not None  # It is bundled.
     surface = make_mesh(field, RESOLUTION, largest=True).mesh
     outside = cameras.transformed(field.frame)  # The surface is in the user's frame.
     photo = scene.images[scene.test[0]].numpy()
@@ -100,7 +104,9 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
         fit, results = journey.fit(f"{backbone}-run", example(MESH), options)
         mesh = make_mesh(fit.state.field, RESOLUTION).mesh
         cameras = camera_path(fit.run, fit.state.field, "orbit", VIEWPOINTS, PORTRAIT)
-        given = fit.source.content.mesh
+        volume = fit.source.content
+        assert isinstance(volume, OccupancyVolume) and volume.mesh is not None  # It is bundled.
+        given = volume.mesh
         pictures = [
             Picture(_portrait(given, cameras), f"given: {len(given.faces):,} faces"),
             Picture(_portrait(mesh, cameras), f"its field: IoU {results['quality']:.3f}"),
@@ -133,7 +139,7 @@ def _video(journey: Demo, run: Run) -> str | None:
     return str(path)
 
 
-def _slice(field: OccupancyField) -> np.ndarray:
+def _slice(field: Field) -> np.ndarray:
     """How much inside the field says a plane through its middle is: blue inside, white outside."""
     width, height = PORTRAIT
     x, z = np.meshgrid(np.linspace(-1, 1, width), np.linspace(1, -1, height))

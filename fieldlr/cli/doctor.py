@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -93,7 +94,7 @@ PARTS = (
 )
 
 
-def examine() -> dict:
+def examine() -> dict[str, Any]:
     """What this machine has, as plain values: the JSON of `fieldlr doctor`."""
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(_examine_part, PARTS))
@@ -117,7 +118,7 @@ def examine() -> dict:
     }
 
 
-def describe(report: dict) -> str:
+def describe(report: dict[str, Any]) -> str:
     """The report of `examine` as a table for people."""
     lines = [f"{name:<16}{text}" for name, text in _rows(report)]
     if report["missing"]:
@@ -127,7 +128,7 @@ def describe(report: dict) -> str:
     return "\n".join(lines)
 
 
-def _rows(report: dict) -> list[tuple[str, str]]:
+def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     cpu, speed = report["cpu"], report["speed"]
     features = [name for name, present in cpu["features"].items() if present]
     fp32, bf16 = speed["fp32_gflops"], speed["bf16_gflops"]
@@ -144,11 +145,11 @@ def _rows(report: dict) -> list[tuple[str, str]]:
     ]
 
 
-def _state(part: dict) -> str:
+def _state(part: dict[str, Any]) -> str:
     return part["version"] or "works" if part["works"] else f"no: {part['reason']}"
 
 
-def _examine_part(part: Part) -> dict:
+def _examine_part(part: Part) -> dict[str, Any]:
     """Whether a package works, tried in a process of its own: a native library may crash."""
     if util.find_spec(part.module) is None:
         return {"works": False, "version": None, "reason": "not installed"}
@@ -163,7 +164,7 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _cuda() -> dict:
+def _cuda() -> dict[str, Any]:
     if torch.cuda.is_available():
         return {"device": torch.cuda.get_device_name(), "reason": None}
     if torch.version.cuda is None:
@@ -171,7 +172,7 @@ def _cuda() -> dict:
     return {"device": None, "reason": "no CUDA device to be seen"}
 
 
-def _cpu() -> dict:
+def _cpu() -> dict[str, Any]:
     """The processor and what of it counts here: wide registers and matrix units."""
     described = _proc_cpuinfo()
     flags = set(described.get("flags", described.get("Features", "")).split())

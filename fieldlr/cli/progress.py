@@ -10,6 +10,7 @@ from fieldlr.system.duration import duration
 from fieldlr.training.loop import FitReport
 
 Report = TypeVar("Report")
+Item = TypeVar("Item")
 
 
 def shown(reports: Iterable[FitReport], quality_name: str, quiet: bool) -> Iterator[FitReport]:
@@ -55,7 +56,7 @@ def fit_line(report: FitReport, quality_name: str, quality: float | None) -> str
     return "  ".join(part for part in parts if part)
 
 
-def counted(items: Iterable, total: int, noun: str, quiet: bool) -> Iterator:
+def counted(items: Iterable[Item], total: int, noun: str, quiet: bool) -> Iterator[Item]:
     """Hands items on and counts them on standard error."""
     for number, item in enumerate(items, 1):
         yield item

@@ -9,7 +9,7 @@ import torch
 from fieldlr.codec.octets import Reader, Writer, broken
 from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.boxes import Vector, vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rotations import from_quaternion, to_quaternion
 
@@ -57,7 +57,7 @@ def read_about(reader: Reader, kind: Kind) -> About:
     reading, content_hash = reader.varint() or None, reader.take(HASH_BYTES).hex()
     if kind != "photos":
         return About(kind, content_hash, reading)
-    background = tuple(channel / 255 for channel in reader.take(3))
+    background = vector(channel / 255 for channel in reader.take(3))
     return About(kind, content_hash, reading, background, read_cameras(reader))
 
 
@@ -67,7 +67,7 @@ def write_cameras(writer: Writer, cameras: Cameras | None) -> None:
     if count > MOST_CAMERAS:
         raise FieldlrError(f"a .flr file keeps at most {MOST_CAMERAS} cameras; got {count}.")
     writer.byte(count)
-    if not count:
+    if cameras is None or not count:
         return
     lenses = torch.cat([cameras.sizes.double(), cameras.intrinsics, cameras.distortion], 1)
     same = bool((lenses == lenses[0]).all())

@@ -7,8 +7,10 @@ Where the package is missing the same is done in plain Python, slower and byte f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int, UInt32
 
 from fieldlr.codec.octets import broken
 from fieldlr.codec.tables import TOTAL, TOTAL_BITS
@@ -16,7 +18,8 @@ from fieldlr.codec.tables import TOTAL, TOTAL_BITS
 WORD_BITS = 32
 WORD = 1 << WORD_BITS
 
-Coded = tuple[np.ndarray, np.ndarray]  # symbols (N,), and the parts (K,) of TOTAL of their table
+# Symbols (N,), and the parts (K,) of TOTAL of their table; a list of these has many N and K.
+Coded = tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]
 
 
 def pack(coded: list[Coded]) -> bytes:
@@ -45,13 +48,11 @@ def unpacker(data: bytes) -> PlainUnpacker | FastUnpacker:
 class FastUnpacker:
     """By the package."""
 
-    def __init__(self, words: np.ndarray):
-        import constriction
-
-        coder = constriction.stream.stack.AnsCoder
+    def __init__(self, words: UInt32[np.ndarray, " words"]):
+        coder = _stream().stack.AnsCoder
         self.coder = coder(words.astype(np.uint32)) if len(words) else coder()
 
-    def take(self, count: int, parts: np.ndarray) -> np.ndarray:
+    def take(self, count: int, parts: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
         """Symbols (count,) of a table (K,)."""
         return self.coder.decode(_model(parts), count)
 
@@ -64,7 +65,7 @@ class FastUnpacker:
 class PlainUnpacker:
     """By the algorithm itself."""
 
-    def __init__(self, words: np.ndarray):
+    def __init__(self, words: UInt32[np.ndarray, " words"]):
         self.words, self.state = [int(word) for word in words], 0
         self._fill()
         self._fill()
@@ -73,7 +74,7 @@ class PlainUnpacker:
         if self.state < WORD and self.words:
             self.state = self.state << WORD_BITS | self.words.pop()
 
-    def take(self, count: int, parts: np.ndarray) -> np.ndarray:
+    def take(self, count: int, parts: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
         return np.fromiter(self._symbols(count, parts), np.int32, count)
 
     def _symbols(self, count: int, parts: np.ndarray) -> Iterator[int]:
@@ -91,24 +92,27 @@ class PlainUnpacker:
             raise broken("its numbers do not end where they should")
 
 
-def _pack_fast(coded: list[Coded]) -> np.ndarray:
+def _stream() -> Any:
+    """What the package codes with."""
     import constriction
 
-    coder = constriction.stream.stack.AnsCoder()
+    return constriction.stream  # pyright: ignore[reportAttributeAccessIssue] - compiled, no stub
+
+
+def _pack_fast(coded: list[Coded]) -> np.ndarray:
+    coder = _stream().stack.AnsCoder()
     for symbols, parts in reversed(coded):
         coder.encode_reverse(symbols.astype(np.int32), _model(parts))
     return coder.get_compressed()
 
 
-def _model(parts: np.ndarray):
+def _model(parts: np.ndarray) -> Any:
     """The package's model with exactly these parts.
 
     It gives every symbol one part and shares out the others in proportion, so what is asked of it
     is the parts without that one: whole numbers whose sums a float64 holds exactly.
     """
-    import constriction
-
-    return constriction.stream.model.Categorical(parts.astype(np.float64) - 1.0, perfect=False)
+    return _stream().model.Categorical(parts.astype(np.float64) - 1.0, perfect=False)
 
 
 def _pack_plain(coded: list[Coded]) -> list[int]:

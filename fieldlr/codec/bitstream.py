@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.fields.networks import NETWORKS
 from fieldlr.fields.radiance import RadianceField
+
+F = TypeVar("F", bound=Field)
 
 CHECKSUM_BYTES = 4
 FEWEST_BITS, MOST_BITS = 2.0, 16.0
@@ -61,7 +64,7 @@ def encode(
     writer, coded = Writer(), []
     write_header(writer, field.config, field.space, field.frame, about.kind)
     write_about(writer, about)
-    if photos:
+    if isinstance(field, RadianceField):
         coded += _write_cells(writer, field)
     steps = steps or steps_for(field, bits)
     coded += write_numbers(writer, field, steps)
@@ -79,7 +82,7 @@ def check_bits(bits: float | None) -> None:
         )
 
 
-def _copied(field: Field) -> Field:
+def _copied(field: F) -> F:
     """The same field on the processor, for the encoder to change."""
     copy = type(field)(field.config, field.space, field.frame, torch.Generator())
     copy.load_state_dict(field.state_dict())
@@ -101,11 +104,11 @@ def unpack(data: bytes) -> tuple[Field, About]:
     order = Order(field)
     models = read_models(reader, field, order)
     coder = unpacker(reader.rest())
-    if octree:
+    if octree and isinstance(field, RadianceField):
         field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
     read_numbers(coder, field, order, models)
     coder.close()
-    if limit is not None:
+    if limit is not None and isinstance(field, RadianceField):
         cells.ask(field, limit)
     return field.eval(), about
 

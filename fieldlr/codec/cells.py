@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Bool, UInt8
 
 from fieldlr.codec.steps import STEPS, nearest_step
 from fieldlr.fields.config import FieldConfig
@@ -42,20 +43,22 @@ def may_be_asked(config: FieldConfig) -> bool:
 
 def encodings_of(field: RadianceField) -> list[Encoding]:
     """The encodings that read tables."""
-    own = [module for module in field.modules() if hasattr(module, "rows_read")]
+    own = [module for module in field.modules() if isinstance(module, Encoding)]
     return [encoding for encoding in own if any(True for _ in encoding.parameters())]
 
 
-def to_octree(occupied: np.ndarray) -> list[np.ndarray]:
+def to_octree(occupied: Bool[np.ndarray, "n n n"]) -> list[UInt8[np.ndarray, " _"]]:
     """Bytes of the cells that hold something, level after level from the root."""
     levels = [occupied]
     while len(levels[-1]) > 1:
-        levels.append(_eighths(levels[-1]).any(-1))
+        levels.append(np.any(_eighths(levels[-1]), axis=-1))
     pairs = zip(levels[:0:-1], levels[-2::-1], strict=True)
     return [np.packbits(_eighths(finer)[coarse], axis=-1)[:, 0] for coarse, finer in pairs]
 
 
-def grown(coarse: np.ndarray, octets: np.ndarray) -> np.ndarray:
+def grown(
+    coarse: Bool[np.ndarray, "n n n"], octets: UInt8[np.ndarray, " full"]
+) -> Bool[np.ndarray, "2*n 2*n 2*n"]:
     """The level (2 N, 2 N, 2 N) below an octree's level (N, N, N), from the bytes of its cells."""
     n = len(coarse)
     finer = np.zeros((n, n, n, 8), bool)

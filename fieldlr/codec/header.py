@@ -12,7 +12,7 @@ from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.networks import NETWORKS
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.nn.activations import ACTIVATIONS
@@ -71,10 +71,11 @@ def read_header(reader: Reader) -> tuple[FieldConfig, Space, Similarity, Kind]:
         raise broken("its first byte makes no sense")
     config = _read_config(reader, NETWORKS.numbered(first >> 7).name)
     if form == WHOLE:
-        box = (0.0,) * 3 + tuple(float(reader.varint()) for _ in range(3))
+        low, high = (0.0, 0.0, 0.0), vector([float(reader.varint()) for _ in range(3)])
     else:
         box = reader.finite(6, CODES[form])
-    if not all(0.0 < high - low < math.inf for low, high in zip(box[:3], box[3:], strict=True)):
+        low, high = vector(box[:3]), vector(box[3:])
+    if not all(0.0 < b - a < math.inf for a, b in zip(low, high, strict=True)):
         raise broken("its box has no inside")
     pace = {}
     if KINDS[kind] == "photos":
@@ -82,21 +83,22 @@ def read_header(reader: Reader) -> tuple[FieldConfig, Space, Similarity, Kind]:
         if not 0.0 <= near < far or not all(0.0 < f < math.inf for f in focal):
             raise broken("it ends before it begins")
         pace = {"near": near, "far": far, "ndc_focal": tuple(focal)}
-    space = Space(SPACES[shape], Aabb(box[:3], box[3:]), **pace)
+    space = Space(SPACES[shape], Aabb(low, high), **pace)
     frame = _read_frame(reader, CODES[form]) if first >> 6 & 1 else Similarity()
     return config, space, frame, KINDS[kind]
 
 
 def _read_frame(reader: Reader, code: str) -> Similarity:
     numbers = reader.finite(13, code)
-    rows, (scale, *translation) = [numbers[i : i + 3] for i in (0, 3, 6)], numbers[9:]
+    rows = a, b, c = [vector(numbers[i : i + 3]) for i in (0, 3, 6)]
+    scale, translation = numbers[9], vector(numbers[10:])
     for i, row in enumerate(rows):
         for j, other in enumerate(rows):
-            if abs(sum(a * b for a, b in zip(row, other, strict=True)) - (i == j)) > 1e-3:
+            if abs(sum(x * y for x, y in zip(row, other, strict=True)) - (i == j)) > 1e-3:
                 raise broken("its frame is not a rotation")
     if not 1e-30 < scale < 1e30:
         raise broken("its frame has no scale")
-    return Similarity(tuple(rows), scale, tuple(translation))
+    return Similarity((a, b, c), scale, translation)
 
 
 def _form(aabb: Aabb, frame: Similarity) -> int:

@@ -18,7 +18,7 @@ CODES = {"byte": "B", "short": "<h", "single": "<f", "double": "<d"}
 class Writer:
     """Bytes in the making."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.data = bytearray()
 
     def byte(self, value: int) -> None:
@@ -41,7 +41,7 @@ class Writer:
         whole = int("".join(map(str, digits)))
         self.signed(-whole if sign else whole)
         if whole:
-            self.signed(exponent)
+            self.signed(int(exponent))
 
     def numbers(self, values: Sequence[float], code: str) -> None:
         """Numbers of one of the CODES."""

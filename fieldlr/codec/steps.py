@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 # A step is one byte: (8 + low three bits) * 2^(high five bits - 27).
@@ -15,11 +16,11 @@ def nearest_step(step: float) -> int:
     return int(np.abs(np.log(STEPS / step)).argmin())
 
 
-def rounded(values: Tensor, step: int) -> np.ndarray:
+def rounded(values: Float[Tensor, "*shape"], step: int) -> Int[np.ndarray, "*shape"]:
     """The whole numbers, in the shape of `values`, that a tensor is stored as at a step's byte."""
     return np.rint(values.detach().cpu().numpy().astype(np.float64) / STEPS[step]).astype(np.int64)
 
 
-def restored(whole: np.ndarray, step: int) -> Tensor:
+def restored(whole: Int[np.ndarray, "*shape"], step: int) -> Float[Tensor, "*shape"]:
     """The tensor of stored whole numbers: exact products, the same on every machine."""
     return torch.from_numpy((whole * STEPS[step]).astype(np.float32))

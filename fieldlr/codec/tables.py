@@ -8,6 +8,7 @@ units of a scale that the file names relative to the farthest symbol.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Int
 
 # Every table sums to this: the precision of `constriction`'s coders.
 TOTAL_BITS = 24
@@ -22,7 +23,7 @@ WRITTEN_BITS = 34
 ONE, MOST = 1 << 16, 24 << 16
 
 
-def law_weights(law: int, distances: np.ndarray) -> np.ndarray:
+def law_weights(law: int, distances: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
     """Weights (K,) of symbols at integer distances (K,) from the middle, by law 0 to UNIFORM."""
     if law == UNIFORM:
         return np.ones_like(distances)
@@ -30,7 +31,7 @@ def law_weights(law: int, distances: np.ndarray) -> np.ndarray:
     return _weights(power, np.array([scale]), distances)[0]
 
 
-def all_law_weights(distances: np.ndarray) -> np.ndarray:
+def all_law_weights(distances: Int[np.ndarray, " k"]) -> Int[np.ndarray, "laws k"]:
     """The weights (UNIFORM + 1, K) by every law."""
     scales = np.arange(NUM_SCALES)
     by_power = [_weights(power, scales, distances) for power in range(NUM_POWERS)]
@@ -66,7 +67,7 @@ def _root(x: np.ndarray) -> np.ndarray:
     return root + ((root + 1) * (root + 1) <= square)
 
 
-def counts(weights: np.ndarray) -> np.ndarray:
+def counts(weights: Int[np.ndarray, "*batch k"]) -> Int[np.ndarray, "*batch k"]:
     """Whole parts (..., K) of TOTAL in proportion to weights (..., K), none of them 0."""
     parts = 1 + weights * (TOTAL - weights.shape[-1]) // weights.sum(-1, keepdims=True)
     heaviest = weights.argmax(-1)[..., None]
@@ -75,12 +76,12 @@ def counts(weights: np.ndarray) -> np.ndarray:
     return parts
 
 
-def written_weight(byte: int | np.ndarray) -> int | np.ndarray:
+def written_weight(byte: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
     """The weight that a byte of a written table stands for: 0, or one of four binary digits."""
     return np.where(byte == 0, 0, (8 + byte % 8) << byte // 8)
 
 
-def written_bytes(histogram: np.ndarray) -> np.ndarray:
+def written_bytes(histogram: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
     """The bytes (K,) of a written table that is nearest to a histogram (K,)."""
     known = written_weight(np.arange(256))
     middles = (known[1:-1] + known[2:]) // 2
@@ -88,6 +89,8 @@ def written_bytes(histogram: np.ndarray) -> np.ndarray:
     return np.where(histogram == 0, 0, 1 + np.searchsorted(middles, scaled))
 
 
-def cost_bits(histogram: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def cost_bits(
+    histogram: Int[np.ndarray, " k"], parts: Int[np.ndarray, "*batch k"]
+) -> Float[np.ndarray, "*batch"]:
     """Bits (...) that symbols with this histogram (K,) take with parts (..., K) of TOTAL."""
-    return (TOTAL_BITS - np.log2(parts)) @ histogram
+    return np.asarray((TOTAL_BITS - np.log2(parts)) @ histogram)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from fieldlr.codec import tables
 from fieldlr.codec.ans import Coded, FastUnpacker, PlainUnpacker
@@ -37,37 +38,39 @@ class Model:
         return max(0, self.reach.bit_length() - TABLE_BITS)
 
     @property
-    def symbols(self) -> np.ndarray:
+    def symbols(self) -> Int[np.ndarray, " k"]:
         """What the upper bits of values may be (K,)."""
         lowest = 0 if self.rises else -self.reach >> self.low_bits
         return np.arange(lowest, (self.reach >> self.low_bits) + 1)
 
-    def parts(self) -> np.ndarray:
+    def parts(self) -> Int[np.ndarray, " k"]:
         """The table of the upper bits (K,)."""
         if self.law == tables.WRITTEN:
             written = np.frombuffer(self.written, np.uint8).astype(np.int64)
             return tables.counts(tables.written_weight(written))
         return tables.counts(tables.law_weights(self.law, self.distances()))
 
-    def distances(self) -> np.ndarray:
+    def distances(self) -> Int[np.ndarray, " k"]:
         """Twice the distance of each symbol's middle from 0 (K,)."""
         return np.abs(2 * self.symbols + (self.low_bits > 0))
 
-    def low_parts(self) -> np.ndarray:
+    def low_parts(self) -> Int[np.ndarray, " k"]:
         """The table of the lower bits, all alike."""
         return np.full(1 << self.low_bits, tables.TOTAL >> self.low_bits)
 
 
-def modelled(whole: np.ndarray, fresh: np.ndarray | None = None) -> tuple[Model, list[Coded]]:
+def modelled(
+    whole: Int[np.ndarray, " n"], fresh: Bool[np.ndarray, " n"] | None = None
+) -> tuple[Model, list[Coded]]:
     """The cheapest model of whole numbers (N,), and their symbols.
 
     Where numbers rise, `fresh` says (N,) which of them begin anew.
     """
-    rises, start, values = fresh is not None, 0, whole
-    if rises:
+    start, values = 0, whole
+    if fresh is not None:
         start = int(whole.min())
         values = whole - np.where(fresh, start, np.roll(whole, 1))
-    model = Model(int(np.abs(values).max(initial=0)), rises, start)
+    model = Model(int(np.abs(values).max(initial=0)), fresh is not None, start)
     if model.reach == 0:
         return model, []
     if model.reach > MOST_REACH:
@@ -126,8 +129,8 @@ def read_whole(
     unpacker: FastUnpacker | PlainUnpacker,
     model: Model,
     count: int,
-    fresh: np.ndarray | None = None,
-) -> np.ndarray:
+    fresh: Bool[np.ndarray, " count"] | None = None,
+) -> Int[np.ndarray, " count"]:
     """The whole numbers (count,) of a tensor; `fresh` as in `modelled`."""
     values = np.zeros(count, np.int64)
     if model.reach:

@@ -10,14 +10,23 @@ where one has none, the layers beside it keep their order.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from fieldlr.fields.field import Field
 from fieldlr.nn.mlp import Hidden
 
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, Int[np.ndarray, "..."]]
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A module that says what its hidden layers are."""
+
+    def hidden_layers(self, name: str) -> Iterator[Hidden]: ...
 
 
 def hidden_layers(field: Field) -> list[Hidden]:
@@ -25,7 +34,7 @@ def hidden_layers(field: Field) -> list[Hidden]:
     found = [
         hidden
         for name, module in field.named_modules()
-        if hasattr(module, "hidden_layers")
+        if isinstance(module, Layered)
         for hidden in module.hidden_layers(name)
     ]
     return [h for h in found if h.before.units.outputs and all(a.units.inputs for _, a in h.after)]
@@ -77,7 +86,7 @@ class Order:
             return [(np.s_[:, :1], True), (np.s_[:, 1:], False)][: shape[1]]
         return [(np.s_[...], name in self.key_of)]
 
-    def fresh(self, name: str, arrays: Arrays) -> np.ndarray:
+    def fresh(self, name: str, arrays: Arrays) -> Bool[np.ndarray, " n"]:
         """Booleans (N,): the entries of a rising part that need not be above the one before."""
         fresh = np.arange(len(arrays[name])) == 0
         if name in self.key_of:

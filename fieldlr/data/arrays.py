@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.lib import format as npy_format
 
 
-def mapped(file: Path) -> np.ndarray:
+def mapped(file: Path) -> Shaped[np.ndarray, " ..."]:
     """The array in a .npy file, read from the disk where it is looked at.
 
     A header that promises more than the file holds, or objects, is a ValueError.

@@ -32,7 +32,7 @@ from fieldlr.data.scene import (
     require_views,
 )
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.cameras import CameraModel, Cameras
 from fieldlr.geometry.rotations import from_quaternion
 
 
@@ -124,7 +124,8 @@ def _cameras(shots: list[Shot], stored: dict[int, StoredCamera], model: Path) ->
                 f"{model}: {shot.name} names camera {shot.camera}, which is not listed."
             )
         used[shot.camera] = _intrinsics(stored[shot.camera], f"{model}: camera {shot.camera}")
-    kinds = {stored[shot.camera].lens.model for shot in shots}
+    lenses = [stored[shot.camera].lens for shot in shots]
+    kinds: set[CameraModel] = {lens.model for lens in lenses if lens.model is not None}
     if len(kinds) > 1:
         raise FieldlrError(
             f"{model}: perspective and fisheye cameras cannot be mixed in one scene."

@@ -7,10 +7,13 @@ newer files frames.bin and rigs.bin repeat what images.bin says for ordinary cam
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -64,7 +67,7 @@ class StoredCamera:
 
 
 def read_cameras(model: Path) -> dict[int, StoredCamera]:
-    file = model_file(model, "cameras")
+    file = _required_file(model, "cameras")
     if file.suffix == ".txt":
         return dict(_text_camera(line, file) for line in _lines(file))
     data = Records(file)
@@ -81,7 +84,7 @@ def read_cameras(model: Path) -> dict[int, StoredCamera]:
 
 
 def read_shots(model: Path) -> list[Shot]:
-    file = model_file(model, "images")
+    file = _required_file(model, "images")
     if file.suffix == ".txt":
         return [_text_shot(line, file) for line in _lines(file, keep_empty=True)[::2]]
     data = Records(file)
@@ -93,7 +96,7 @@ def read_shots(model: Path) -> list[Shot]:
     return shots
 
 
-def read_points(model: Path) -> Tensor | None:
+def read_points(model: Path) -> Float[Tensor, "p 3"] | None:
     """Sparse points (P, 3), or None where the model has no file for them."""
     file = model_file(model, "points3D")
     if file is None:
@@ -117,7 +120,7 @@ class Records:
     def __init__(self, file: Path):
         self.file, self.data, self.offset = file, file.read_bytes(), 0
 
-    def take(self, layout: str) -> tuple:
+    def take(self, layout: str) -> tuple[Any, ...]:
         try:
             values = struct.unpack_from("<" + layout, self.data, self.offset)
         except struct.error as error:
@@ -153,6 +156,15 @@ def model_file(model: Path, name: str) -> Path | None:
     return next((f for end in (".bin", ".txt") if (f := model / (name + end)).is_file()), None)
 
 
+def _required_file(model: Path, name: str) -> Path:
+    file = model_file(model, name)
+    if file is None:
+        raise FieldlrError(
+            f"{model}: there is no {name}.bin or {name}.txt. Export the model again."
+        )
+    return file
+
+
 def _lines(file: Path, keep_empty: bool = False) -> list[str]:
     """Lines without comments. An image without observations has an empty second line."""
     try:
@@ -162,7 +174,9 @@ def _lines(file: Path, keep_empty: bool = False) -> list[str]:
     return lines if keep_empty else [line for line in lines if line.strip()]
 
 
-def _numbers(words: list[str], count: int, file: Path, line: str, kind=float) -> tuple:
+def _numbers(
+    words: list[str], count: int, file: Path, line: str, kind: Callable[[str], Any] = float
+) -> tuple[Any, ...]:
     try:
         values = tuple(kind(word) for word in words)
     except ValueError:
@@ -177,9 +191,9 @@ def _text_camera(line: str, file: Path) -> tuple[int, StoredCamera]:
     if len(words) < 4 or words[1] not in LENSES_BY_NAME:
         raise FieldlrError(f"{file}: no known camera model in the line {line[:60]!r}.")
     lens = LENSES_BY_NAME[words[1]]
-    identity, *size = _numbers([words[0], *words[2:4]], 3, file, line, int)
+    identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line, int)
     parameters = _numbers(words[4:], lens.count, file, line)
-    return identity, StoredCamera(lens, tuple(size), parameters)
+    return identity, StoredCamera(lens, (width, height), parameters)
 
 
 def _text_shot(line: str, file: Path) -> Shot:

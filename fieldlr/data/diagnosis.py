@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.framing import forward_axes, is_forward_facing, meeting_point
@@ -67,7 +68,9 @@ def diagnose(scene: Scene) -> Diagnosis:
     )
 
 
-def drawing(scene: Scene) -> tuple[dict[str, Tensor], Tensor | None]:
+def drawing(
+    scene: Scene,
+) -> tuple[dict[str, Float[Tensor, "_ 2 3"]], Float[Tensor, "p 3"] | None]:
     """Named line segments (S, 2, 3) and sparse points (P, 3) of a scene, levelled, +Z up."""
     cameras, points, corners = scene.cameras, scene.points, _corners(scene.space.aabb)
     if scene.space.kind == "ndc":  # looks along -Z with +Y up; turn it to stand
@@ -86,7 +89,7 @@ def drawing(scene: Scene) -> tuple[dict[str, Tensor], Tensor | None]:
     return lines, points
 
 
-def camera_lines(cameras: Cameras, reach: float) -> Tensor:
+def camera_lines(cameras: Cameras, reach: float) -> Float[Tensor, "lines 2 3"]:
     """Line segments (9 N, 2, 3): the pyramid of each view, `reach` deep, and a tick that is up."""
     pose = cameras.camera_to_world
     half = 0.5 * cameras.sizes / cameras.intrinsics[:, :2]

@@ -10,12 +10,13 @@ Three ways, each recorded in `Scene.frame` so that exports come back in the user
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.images import Pictures
-from fieldlr.data.scene import Capture, Photo, Scene
+from fieldlr.data.scene import Capture, Photo, Pixels, Scene
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
@@ -82,7 +83,7 @@ def _require_rays(cameras: Cameras, photos: list[Photo]) -> None:
         )
 
 
-def forward_axes(cameras: Cameras) -> Tensor:
+def forward_axes(cameras: Cameras) -> Float[Tensor, "n 3"]:
     """Unit optical axes (N, 3)."""
     return -cameras.camera_to_world[:, :, 2]
 
@@ -93,7 +94,7 @@ def is_forward_facing(cameras: Cameras) -> bool:
     return bool((axes @ mean).min() > FORWARD_FACING)
 
 
-def meeting_point(cameras: Cameras) -> tuple[Tensor, Tensor]:
+def meeting_point(cameras: Cameras) -> tuple[Float[Tensor, " 3"], Float[Tensor, " n"]]:
     """The point (3,) nearest to all optical axes, and its depth (N,) in front of each camera.
 
     Least squares: sum_i (I - d_i d_i^T) (p - o_i) = 0. A little weight holds the point to the
@@ -136,7 +137,8 @@ def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
     if _has_silhouettes(pictures.images) and (depths > 0).all():
         box = carve(cameras, pictures.images, focus, float(distances.median()))
     elif capture.upright and distances.min() > BLENDER_HALF_EDGE:
-        box = Aabb((-BLENDER_HALF_EDGE,) * 3, (BLENDER_HALF_EDGE,) * 3)
+        edge = BLENDER_HALF_EDGE
+        box = Aabb((-edge, -edge, -edge), (edge, edge, edge))
     if box is None:
         return _contracted(capture, pictures.cameras, level)
     if capture.upright:
@@ -144,8 +146,8 @@ def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
     # Objects come at any scale; the longest edge of the box becomes 2.
     middle = level.apply(torch.tensor(box.center, dtype=torch.float64))
     frame = _similarity(torch.tensor(level.rotation), 0.5 * box.longest_edge, middle)
-    half = tuple(edge / box.longest_edge for edge in box.size)
-    return frame, Space("box", Aabb(tuple(-edge for edge in half), half))
+    half = vector(edge / box.longest_edge for edge in box.size)
+    return frame, Space("box", Aabb(vector(-edge for edge in half), half))
 
 
 def levelling(cameras: Cameras) -> Similarity:
@@ -171,9 +173,9 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
         focus = positions.mean(0)  # axes that do not meet ahead: a panorama, seen from its middle
     distances = (positions - focus).norm(dim=-1)
     radius, near = float(distances.max()), 0.1 * float(distances.min())
-    seen = None if capture.points is None else depths_seen(cameras, capture.points)
-    if seen is not None and len(seen):
-        radius = max(radius, float((capture.points - focus).norm(dim=-1).median()))
+    points = capture.points
+    if points is not None and len(seen := depths_seen(cameras, points)):
+        radius = max(radius, float((points - focus).norm(dim=-1).median()))
         near = 0.5 * float(torch.quantile(seen, 0.01))
     if not radius > 0:
         raise FieldlrError(
@@ -182,10 +184,12 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
         )
     frame = _similarity(torch.tensor(level.rotation), radius, focus)
     near = min(max(near / radius, 0.005), 0.5)
-    return frame, Space("contracted", Aabb((-1.0,) * 3, (1.0,) * 3), near=near)
+    return frame, Space("contracted", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)), near=near)
 
 
-def depths_seen(cameras: Cameras, points: Tensor, num_views: int = 16) -> Tensor:
+def depths_seen(
+    cameras: Cameras, points: Float[Tensor, "p 3"], num_views: int = 16
+) -> Float[Tensor, " d"]:
     """Depths (D,) of the points inside the pictures of a few cameras, at most 100,000 of them."""
     seen = [torch.empty(0)]
     chosen = points[:: max(1, len(points) // 6000)]
@@ -196,7 +200,9 @@ def depths_seen(cameras: Cameras, points: Tensor, num_views: int = 16) -> Tensor
     return torch.cat(seen)
 
 
-def carve(cameras: Cameras, images: list[Tensor], focus: Tensor, distance: float) -> Aabb | None:
+def carve(
+    cameras: Cameras, images: list[Pixels], focus: Float[Tensor, " 3"], distance: float
+) -> Aabb | None:
     """The box around the visual hull of silhouettes, or None where nothing is left.
 
     Cells of a 64^3 grid about the focus survive if at least half of the views see them and those
@@ -246,8 +252,5 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _similarity(rotation: Tensor, scale: float, translation: Tensor) -> Similarity:
-    return Similarity(
-        tuple(tuple(row) for row in rotation.double().tolist()),
-        float(scale),
-        tuple(translation.double().tolist()),
-    )
+    x, y, z = (vector(row) for row in rotation.double().tolist())
+    return Similarity((x, y, z), float(scale), vector(translation.double().tolist()))

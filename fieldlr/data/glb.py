@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 from fieldlr.errors import FieldlrError
 
@@ -41,13 +42,13 @@ def require_modest(data: bytes) -> None:
             )
 
 
-def _size(part: dict, counts: list[int]) -> int:
+def _size(part: dict[str, Any], counts: list[int]) -> int:
     """Numbers that one part of a mesh takes."""
     used = [part["attributes"]["POSITION"], *([part["indices"]] if "indices" in part else [])]
     return sum(counts[accessor] for accessor in used)
 
 
-def _levels(nodes: list[dict]) -> int:
+def _levels(nodes: list[dict[str, Any]]) -> int:
     """How deep the tree of nodes is; a circle is deeper than anything."""
     depth, level = 0, set(range(len(nodes)))
     while level and depth <= MOST_LEVELS:

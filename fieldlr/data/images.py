@@ -7,17 +7,19 @@ import io
 import math
 import os
 import warnings as python_warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fieldlr.data.scene import Capture, Photo, fit_bytes
+from fieldlr.data.scene import Capture, Mask, Photo, Pixels, fit_bytes
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.system import memory
@@ -37,8 +39,8 @@ ASPECT_TOLERANCE = 0.01
 class Pictures:
     """The decoded photos of a capture, with cameras of exactly their sizes."""
 
-    images: list[Tensor]
-    masks: list[Tensor | None] | None
+    images: list[Pixels]
+    masks: list[Mask | None] | None
     cameras: Cameras
     warnings: tuple[str, ...]
     content_hash: str
@@ -125,7 +127,9 @@ def picture_size(path: Path) -> tuple[int, int]:
         return image.size
 
 
-def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
+def _decode_photo(
+    downscale: int, photo: Photo, stated: tuple[int, int]
+) -> tuple[Tensor, Tensor | None, tuple[int, int], str, bool]:
     """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file, is it animated)."""
     data = photo.path.read_bytes()
     with open_picture(io.BytesIO(data), photo.path) as image, readable(photo.path):
@@ -139,22 +143,24 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]):
         raise FieldlrError(
             f"{photo.path}: {size[0]} x {size[1]} px cannot be divided by {downscale}."
         )
-    mask = None if photo.mask is None else _decode_mask(photo, size, downscale)
+    mask = None
+    if photo.mask is not None:
+        mask = _decode_mask(photo.mask, photo.mask_marks, size, downscale)
     beside = [path.read_bytes() for path in (photo.alpha, photo.mask) if path is not None]
     digest = hashlib.sha256(b"".join([photo.name.encode(), data, *beside])).hexdigest()
     return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest, animated
 
 
-def _decode_mask(photo: Photo, size: tuple[int, int], downscale: int) -> Tensor:
+def _decode_mask(path: Path, marks: str, size: tuple[int, int], downscale: int) -> Tensor:
     """True where every pixel that was averaged counts."""
-    with open_picture(photo.mask, photo.mask) as image, readable(photo.mask):
+    with open_picture(path, path) as image, readable(path):
         marked = image.convert("L").resize(size, 0).point(lambda value: 255 if value else 0)
-    if photo.mask_marks == "ignore":
+    if marks == "ignore":
         marked = marked.point(lambda value: 255 - value)
     return torch.from_numpy(np.array(_reduced(marked, downscale)) == 255)
 
 
-def open_picture(source, path: Path, load: bool = True):
+def open_picture(source: Path | io.BytesIO, path: Path, load: bool = True) -> Any:
     """A pillow image of one of FORMATS, or a FieldlrError."""
     from PIL import Image
 
@@ -171,7 +177,7 @@ def open_picture(source, path: Path, load: bool = True):
 
 
 @contextmanager
-def readable(path: Path):
+def readable(path: Path) -> Iterator[None]:
     """Every way in which a photo can be broken becomes one error.
 
     Decoders meet a damaged file with any kind of exception, when it is opened, decoded or
@@ -187,7 +193,7 @@ def readable(path: Path):
         ) from error
 
 
-def plain_picture(image):
+def plain_picture(image: Any) -> Any:
     """8-bit RGB or RGBA from palettes, CMYK, grey and 16-bit pictures."""
     from PIL import Image
 
@@ -199,11 +205,11 @@ def plain_picture(image):
     return image.convert("RGBA" if _has_alpha(image) else "RGB")
 
 
-def _has_alpha(image) -> bool:
+def _has_alpha(image: Any) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
-def _upright(picture, original, stated: tuple[int, int]):
+def _upright(picture: Any, original: Any, stated: tuple[int, int]) -> Any:
     """The picture whose pixels the intrinsics speak of.
 
     Pose tools read pixels as they are stored and ignore the EXIF orientation, so it is applied
@@ -218,7 +224,7 @@ def _upright(picture, original, stated: tuple[int, int]):
     return turned if turned.size == stated else picture
 
 
-def _reduced(picture, downscale: int):
+def _reduced(picture: Any, downscale: int) -> Any:
     """Area average over whole blocks; the rest of an odd border is cut, so the focal length
     divides exactly. Pillow weighs colours by alpha here."""
     width, height = (size // downscale * downscale for size in picture.size)

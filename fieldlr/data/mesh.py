@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
         # Every name would begin a body of its own; there may be a hundred thousand.
         data = _OBJ_NAMES.sub(b"", data)
     scene = trimesh.load_scene(io.BytesIO(data), **how)
-    bodies = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
+    bodies: list[Any] = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]
     if not surfaces:
         points = np.concatenate([np.zeros((0, 3)), *[body.vertices for body in bodies]])
@@ -98,14 +99,16 @@ def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return vertices, faces, _colors(surfaces)
 
 
-def _colors(surfaces) -> np.ndarray | None:
+def _colors(surfaces: list[Any]) -> np.ndarray | None:
     """Vertex colours (V, 3) uint8 if every body has them."""
     if any(body.visual.kind != "vertex" for body in surfaces):
         return None
     return np.concatenate([np.asarray(body.visual.vertex_colors)[:, :3] for body in surfaces])
 
 
-def _cleaned(path: Path, vertices, faces, colors) -> tuple[TriangleMesh, tuple[str, ...]]:
+def _cleaned(
+    path: Path, vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray | None
+) -> tuple[TriangleMesh, tuple[str, ...]]:
     """The mesh with equal vertices merged and useless faces dropped."""
     notes = []
 
@@ -114,9 +117,9 @@ def _cleaned(path: Path, vertices, faces, colors) -> tuple[TriangleMesh, tuple[s
             notes.append(f"{useless.sum():,} {what} dropped.")
         return faces[~useless]
 
-    missing = (faces < 0) | (faces >= len(vertices))
-    faces = drop(faces, missing.any(1), "faces with corners that the file does not have were")
-    broken = ~(np.abs(vertices) <= FARTHEST).all(1)
+    missing = np.any((faces < 0) | (faces >= len(vertices)), axis=1)
+    faces = drop(faces, missing, "faces with corners that the file does not have were")
+    broken = ~np.all(np.abs(vertices) <= FARTHEST, axis=1)
     faces = drop(faces, broken[faces].any(1), "faces with coordinates that are no numbers were")
     if len(faces) == 0:
         raise FieldlrError(f"No face of {path.name} has finite coordinates. Export the mesh again.")
@@ -129,7 +132,9 @@ def _cleaned(path: Path, vertices, faces, colors) -> tuple[TriangleMesh, tuple[s
     return TriangleMesh(vertices, faces, colors), tuple(notes)
 
 
-def _merged(vertices, faces, colors):
+def _merged(
+    vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Vertices in the same place become one; those of no face go."""
     used = np.unique(faces)
     low = vertices[used].min(0)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import util
@@ -59,7 +59,7 @@ class PosingReport:
         return self.seconds * (1 - self.progress) / self.progress
 
 
-def find_poses(photos: Path, out: Path) -> Iterator[PosingReport]:
+def find_poses(photos: Path, out: Path) -> Generator[PosingReport, None, None]:
     """Makes the folder `out` with the photos and their poses; the last report has the result.
 
     Pull to go on; close the generator to stop, and nothing is left behind. FieldlrError where
@@ -89,6 +89,7 @@ def find_poses(photos: Path, out: Path) -> Iterator[PosingReport]:
             copies.append(copy_upright(file, work / "images" / f"{number:05d}"))
             yield report("photos", number + 1)
         _write_plan(work, copies, pairs)
+        found: dict[str, Any] = {}
         with closing(find_structure(work)) as sayings:
             for found in sayings:
                 if "stage" in found:
@@ -109,7 +110,7 @@ def _share(totals: dict[str, int], stage: str, done: int) -> float:
 
 def _write_plan(work: Path, copies: list[UprightPhoto], pairs: list[tuple[int, int]]) -> None:
     """What `structure` is to do; photos of one lens stand together."""
-    lenses: dict[tuple, list[str]] = {}
+    lenses: dict[tuple[Any, ...], list[str]] = {}
     for copy in copies:
         lenses.setdefault(copy.lens, []).append(copy.path.name)
     names = [copy.path.name for copy in copies]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import torch
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -19,6 +20,9 @@ MOST_PIXELS = 1 << 20  # along an edge of a photo
 MOST_NAME_BYTES, MOST_PATH_BYTES = 220, 2000
 # Beyond this from the origin the square of a distance is no float32.
 FARTHEST = 1e18
+
+Pixels = UInt8[Tensor, "_ _ _"]  # (H, W, 3), or (H, W, 4) with straight alpha
+Mask = Bool[Tensor, "_ _"]  # (H, W), True where a pixel counts
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Capture:
     cameras: Cameras
     split: Split
     pose_files: tuple[Path, ...]
-    points: Tensor | None = None  # (P, 3)
+    points: Float[Tensor, "p 3"] | None = None
     bounds: tuple[float, float] | None = None  # nearest and farthest depth, where the source says
     upright: bool = False  # the frame is +Z up and centred as made (Blender): leave it
     missing: int = 0
@@ -69,19 +73,25 @@ class Scene:
     """Photos, their cameras, the space to reconstruct and how the views are split."""
 
     name: str
-    images: list[Tensor] = field(repr=False)  # uint8 (H, W, 3), or (H, W, 4) with straight alpha
-    cameras: Cameras = field(repr=False)  # in the internal frame
+    images: list[Pixels]
+    cameras: Cameras  # in the internal frame
     space: Space  # in the internal frame
     frame: Similarity  # from the internal frame to the user's
     train: tuple[int, ...]
     test: tuple[int, ...]
     names: tuple[str, ...]  # image paths relative to the source
-    masks: list[Tensor | None] | None = field(repr=False)  # bool (H, W), True where it counts
-    points: Tensor | None = field(repr=False)  # (P, 3) sparse points in the internal frame
+    masks: list[Mask | None] | None
+    points: Float[Tensor, "p 3"] | None  # sparse points in the internal frame
     missing: int  # views that are listed but have no photo
     warnings: tuple[str, ...]
     content_hash: str  # of the pose files and the photos, as stored
     split: str  # how the split was made, in words
+
+    def __repr__(self) -> str:
+        sizes = {f"{width} x {height}" for width, height in self.cameras.sizes.tolist()}
+        size = sizes.pop() if len(sizes) == 1 else f"{len(sizes)} sizes"
+        held_out = f"{len(self.test)} held out"
+        return f"Scene {self.name}: {len(self.cameras)} views ({held_out}), {size}"
 
     @property
     def memory_bytes(self) -> int:
@@ -106,7 +116,9 @@ def fit_bytes(num_pixels: int, channels: int, masked: bool) -> int:
     return num_pixels * (2 * channels + 11 * masked)
 
 
-def checked_pose(matrix: Tensor, where: str) -> Tensor:
+def checked_pose(
+    matrix: Float[Tensor, "3 4"] | Float[Tensor, "4 4"], where: str
+) -> Float[Tensor, "3 4"]:
     """The pose (3, 4) in float32 with axes of unit length, or an error that names `where`.
 
     Tools round their numbers, and some scale the axes; a mirrored or sheared pose is a mistake.

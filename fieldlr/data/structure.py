@@ -7,10 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from fieldlr.errors import FieldlrError
 
@@ -18,7 +18,7 @@ from fieldlr.errors import FieldlrError
 TABLES = {"features": "descriptors", "matching": "two_view_geometries"}
 
 
-def find_structure(folder: Path) -> Iterator[dict[str, Any]]:
+def find_structure(folder: Path) -> Generator[dict[str, Any], None, None]:
     """{"stage", "done"} a few times a second, and at last {"views", "reprojection_px"}.
 
     Close the generator to stop: the process is killed.
@@ -34,8 +34,8 @@ def find_structure(folder: Path) -> Iterator[dict[str, Any]]:
             start_new_session=True,  # A Ctrl-C is for us, who then end it.
         )
     try:
-        with process.stdout:
-            for line in process.stdout:
+        with cast("IO[str]", process.stdout) as lines:  # stdout=PIPE: there is one
+            for line in lines:
                 said = json.loads(line)
                 if said.get("stage") in TABLES:
                     said["done"] = _rows(folder / "database.db", TABLES[said["stage"]])

@@ -21,7 +21,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 
@@ -47,7 +47,7 @@ class Progress:
         self._watch.start()
         return self
 
-    def __exit__(self, *failure) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._ended.set()
         self._watch.join()
 
@@ -59,7 +59,7 @@ class Progress:
             os._exit(1)
 
 
-def say(facts: dict, channel: TextIO) -> None:
+def say(facts: dict[str, Any], channel: TextIO) -> None:
     channel.write(json.dumps(facts) + "\n")
 
 
@@ -75,7 +75,7 @@ def main(folder: Path, channel: TextIO) -> None:
     say(found, channel)
 
 
-def find_models(folder: Path, plan: dict, progress: Progress) -> list:
+def find_models(folder: Path, plan: dict[str, Any], progress: Progress) -> list[Any]:
     """The models that the photos fall into, largest first, and that one refined."""
     import pycolmap
 
@@ -127,7 +127,7 @@ def match(folder: Path, pairs: list[list[str]]) -> None:
     )
 
 
-def map_photos(folder: Path, progress: Progress) -> dict:
+def map_photos(folder: Path, progress: Progress) -> dict[int, Any]:
     """Numbered models, which may share photos."""
     import pycolmap
 
@@ -147,7 +147,7 @@ def map_photos(folder: Path, progress: Progress) -> dict:
     )
 
 
-def refined(model):
+def refined(model: Any) -> Any:
     """The model with free principal points, or as it was where they run away.
 
     COLMAP holds them at the middle of the picture while it maps; a point that is off by 1 % of
@@ -168,7 +168,7 @@ def refined(model):
     return free if credible else model
 
 
-def off_centre(camera) -> float:
+def off_centre(camera: Any) -> float:
     """How far the principal point is from the middle, as a share of the picture."""
     across = camera.principal_point_x / camera.width - 0.5
     down = camera.principal_point_y / camera.height - 0.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from fieldlr.data.scene import (
 )
 from fieldlr.data.transforms_lens import number, read_lens
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.boxes import vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 
@@ -97,7 +99,7 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
     )
 
 
-def _load(file: Path) -> dict:
+def _load(file: Path) -> dict[str, Any]:
     try:
         meta = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
@@ -114,7 +116,7 @@ def _load(file: Path) -> dict:
     return meta
 
 
-def _photo(folder: Path, frame: dict, where: str) -> Photo | None:
+def _photo(folder: Path, frame: dict[str, Any], where: str) -> Photo | None:
     """The files of one frame, or None where the photo does not exist."""
     stated = path_inside(folder, frame["file_path"], where)
     candidates = [stated, *(stated.with_name(stated.name + end) for end in PHOTO_SUFFIXES)]
@@ -138,7 +140,9 @@ def _photo(folder: Path, frame: dict, where: str) -> Photo | None:
     )
 
 
-def _view(meta: dict, frame: dict, photo: Photo, where: str, warnings: list[str]) -> dict:
+def _view(
+    meta: dict[str, Any], frame: dict[str, Any], photo: Photo, where: str, warnings: list[str]
+) -> dict[str, Any]:
     """Pose, intrinsics and lens of one frame."""
     matrix = frame.get("transform_matrix", frame.get("transform_matrix_start"))
     pose = checked_pose(_matrix(matrix, f"{where}, transform_matrix"), f"{where}, transform_matrix")
@@ -146,7 +150,7 @@ def _view(meta: dict, frame: dict, photo: Photo, where: str, warnings: list[str]
     return {"photo": photo, "pose": pose, **lens}
 
 
-def _matrix(value, where: str) -> Tensor:
+def _matrix(value: Any, where: str) -> Tensor:
     try:
         matrix = torch.tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -156,7 +160,7 @@ def _matrix(value, where: str) -> Tensor:
     return matrix
 
 
-def _applied(meta: dict, file: str) -> Similarity:
+def _applied(meta: dict[str, Any], file: str) -> Similarity:
     """From the user's frame to the JSON's: what nerfstudio did when it wrote the file."""
     scale = number(meta, {}, "applied_scale", file, 1.0)
     if scale <= 0:
@@ -165,17 +169,19 @@ def _applied(meta: dict, file: str) -> Similarity:
         return Similarity(scale=scale)
     where = f"{file}: applied_transform"
     pose = checked_pose(_matrix(meta["applied_transform"], where), where).double()
-    rotation = tuple(tuple(row) for row in pose[:, :3].tolist())
-    return Similarity(rotation, scale, tuple((scale * pose[:, 3]).tolist()))
+    x, y, z = (vector(row) for row in pose[:, :3].tolist())
+    return Similarity((x, y, z), scale, vector((scale * pose[:, 3]).tolist()))
 
 
-def _split(files: list[Path], meta: dict, views: list[dict]) -> Split:
+def _split(files: list[Path], meta: dict[str, Any], views: list[dict[str, Any]]) -> Split:
     if len(files) > 1:
         train, test = (tuple(i for i, v in enumerate(views) if v["part"] == p) for p in (0, 1))
         if not train:
             raise FieldlrError(f"{files[0]}: none of its photos is there to train on.")
         return Split(train, test, f"{files[0].name} and {files[1].name}")
-    lists = {part: meta.get(f"{part}_filenames") for part in ("train", "val", "test")}
+    lists: dict[str, Any] = {
+        part: meta.get(f"{part}_filenames") for part in ("train", "val", "test")
+    }
     if all(listed is None for listed in lists.values()):
         return Split.every_eighth(len(views))
     if not all(isinstance(listed, list) for listed in lists.values()):

@@ -6,7 +6,7 @@ A value may stand in a frame or at the top; the frame wins. Tools disagree about
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -33,9 +33,12 @@ FOCAL_TOLERANCE = 0.005
 LARGEST_NUMBER = 1e15
 SMALLEST_ANGLE = 1e-6
 
+Default = TypeVar("Default", float, None)
+Stated = dict[str, Any]  # what a frame says, or the top level
+
 
 def read_lens(
-    meta: dict, frame: dict, actual: tuple[int, int], where: str, warnings: list[str]
+    meta: Stated, frame: Stated, actual: tuple[int, int], where: str, warnings: list[str]
 ) -> dict[str, Any]:
     """Intrinsics, size, distortion and model of a frame whose photo has the size `actual`."""
     width = number(frame, meta, "w", where, actual[0])
@@ -63,7 +66,7 @@ def read_lens(
     }
 
 
-def number(frame: dict, meta: dict, key: str, where: str, default=None):
+def number(frame: Stated, meta: Stated, key: str, where: str, default: Default) -> float | Default:
     """A finite number of the frame, else of the top level, else the default."""
     value = frame.get(key, meta.get(key))
     if value is None:
@@ -74,7 +77,9 @@ def number(frame: dict, meta: dict, key: str, where: str, default=None):
     return float(value)
 
 
-def _focal(meta: dict, frame: dict, axis: str, size: float, where: str, warnings: list[str]):
+def _focal(
+    meta: Stated, frame: Stated, axis: str, size: float, where: str, warnings: list[str]
+) -> float | None:
     """The focal length in pixels along one axis, or None where nothing states it.
 
     Tools disagree about which statement wins, so here: fl, then fov (degrees), then camera_angle
@@ -83,7 +88,7 @@ def _focal(meta: dict, frame: dict, axis: str, size: float, where: str, warnings
     found = {}
     scope = frame if any(key in frame for key in _focal_keys(axis)) else meta
     for key in _focal_keys(axis):
-        value = number(scope, {}, key, where)
+        value = number(scope, {}, key, where, None)
         if value is None:
             continue
         angle = math.radians(value) if key.endswith("fov") else value
@@ -106,17 +111,17 @@ def _focal_keys(axis: str) -> tuple[str, str, str]:
     return f"fl_{axis}", f"{axis}_fov", f"camera_angle_{axis}"
 
 
-def _distortion(meta: dict, frame: dict, where: str) -> Tensor:
+def _distortion(meta: Stated, frame: Stated, where: str) -> Tensor:
     values = frame.get("distortion_params", meta.get("distortion_params"))
     if values is None:
         return torch.tensor([number(frame, meta, key, where, 0.0) for key in DISTORTION])
     if not isinstance(values, list) or len(values) != len(DISTORTION):
         raise FieldlrError(f"{where}: distortion_params needs six numbers: {' '.join(DISTORTION)}.")
-    named = dict(zip(DISTORTION, values, strict=True))
+    named: Stated = dict(zip(DISTORTION, values, strict=True))
     return torch.tensor([number(named, {}, key, where, 0.0) for key in DISTORTION])
 
 
-def _model(meta: dict, frame: dict, where: str) -> CameraModel:
+def _model(meta: Stated, frame: Stated, where: str) -> CameraModel:
     name = frame.get("camera_model", meta.get("camera_model"))
     if name is None:
         return "fisheye" if frame.get("is_fisheye", meta.get("is_fisheye")) else "perspective"

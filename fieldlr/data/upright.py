@@ -8,6 +8,7 @@ import struct
 import warnings as python_warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fieldlr.data.images import open_picture, plain_picture, readable
 
@@ -25,7 +26,8 @@ class UprightPhoto:
     """A photo that was copied."""
 
     path: Path
-    lens: tuple  # (size, camera, focal length): equal for photos that share their intrinsics
+    # Size, camera, focal length: equal for photos that share their intrinsics.
+    lens: tuple[tuple[int, int], str, str]
 
 
 def copy_upright(source: Path, target: Path) -> UprightPhoto:
@@ -53,7 +55,7 @@ def copy_upright(source: Path, target: Path) -> UprightPhoto:
         return UprightPhoto(path, (picture.size, *camera))
 
 
-def _exif(image) -> tuple[tuple[str, str], bool]:
+def _exif(image: Any) -> tuple[tuple[str, str], bool]:
     """((camera, focal length), whether the picture must be turned); nothing if EXIF is broken."""
     try:
         tags = image.getexif()

@@ -10,23 +10,26 @@ from __future__ import annotations
 import hashlib
 import math
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy.lib import format as npy_format
 from torch import Tensor
 
 from fieldlr.data.arrays import mapped
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, Vector, vector
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
 Shape = tuple[int, int, int]
+Grid = Bool[np.ndarray, "nx ny nz"]
 
 MAX_VOXELS = 2**31
 _BITS_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
@@ -34,10 +37,7 @@ _SLAB_VOXELS = 2**23
 SMALLEST_VOXEL = 1e-18
 # What numpy.savez and numpy.savez_compressed write; others expand a thousandfold in one step.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-HEADERS = {
-    (1, 0): npy_format.read_array_header_1_0,
-    (2, 0): npy_format.read_array_header_2_0,
-}
+HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 # name: (its numbers in words, their types).
 MEMBERS = {
     "shape": ("whole", ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")),
@@ -56,12 +56,16 @@ class OccupancyVolume:
     """
 
     name: str
-    packed: np.ndarray  # uint8 (ceil(num_voxels / 8),): numpy.packbits of the C-order grid
+    packed: UInt8[np.ndarray, " bytes"]  # numpy.packbits of the C-order grid
     shape: Shape
     aabb: Aabb  # the user's frame
     mesh: TriangleMesh | None  # the surface that it came from, for surface metrics
     warnings: tuple[str, ...]
     content_hash: str
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.shape))
+        return f"OccupancyVolume {self.name}: {shape} voxels, {100 * self.fraction:.3g} % full"
 
     @property
     def num_voxels(self) -> int:
@@ -102,21 +106,21 @@ class OccupancyVolume:
         return int(_BITS_IN_BYTE[self.packed].sum()) / self.num_voxels
 
     @property
-    def voxel_size(self) -> tuple[float, float, float]:
-        return tuple(s / n for s, n in zip(self.aabb.size, self.shape, strict=True))
+    def voxel_size(self) -> Vector:
+        return vector(s / n for s, n in zip(self.aabb.size, self.shape, strict=True))
 
-    def dense(self) -> np.ndarray:
+    def dense(self) -> Grid:
         """Booleans of shape `shape`."""
         bits = np.unpackbits(self.packed, count=self.num_voxels)
         return bits.view(bool).reshape(self.shape)
 
-    def occupied(self, flat_indices: Tensor) -> Tensor:
+    def occupied(self, flat_indices: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
         """Booleans (M,) of flat indices (M,) int64."""
         packed = self._packed_on(flat_indices.device)
         shift = 7 - (flat_indices & 7)
         return (packed[flat_indices >> 3] >> shift.to(torch.uint8)).bitwise_and_(1).bool()
 
-    def centers(self, flat_indices: Tensor) -> Tensor:
+    def centers(self, flat_indices: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """World positions (M, 3) float32 of the centres of voxels (M,) int64."""
         _, ny, nz = self.shape
         column = flat_indices // nz
@@ -125,7 +129,7 @@ class OccupancyVolume:
         low = torch.tensor(self.aabb.minimum, dtype=torch.float64, device=index.device)
         return (low + (index + 0.5) * size).float()
 
-    def near_surface(self, voxels: int) -> Tensor:
+    def near_surface(self, voxels: int) -> Int[Tensor, " m"]:
         """Flat indices (M,) int64, sorted, of the voxels that have one of the other kind near.
 
         Near is a Chebyshev distance of at most `voxels`; 1 is the two layers that touch the
@@ -153,7 +157,7 @@ class OccupancyVolume:
 
 def make_volume(
     name: str,
-    grid: np.ndarray,
+    grid: Grid,
     aabb: Aabb | None = None,
     mesh: TriangleMesh | None = None,
     warnings: tuple[str, ...] = (),
@@ -182,10 +186,11 @@ def read(path: Path, most_bytes: int | None = None) -> OccupancyVolume:
 
 
 def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> OccupancyVolume:
-    shape = tuple(int(n) for n in shape)
+    nx, ny, nz = map(int, shape)
+    shape = nx, ny, nz
     spare_bits = 8 * len(packed) - math.prod(shape)
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
-    aabb = aabb or Aabb((0.0, 0.0, 0.0), tuple(float(n) for n in shape))
+    aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
     _require_distinct_voxels(name, aabb, shape)
     digest = hashlib.sha256(repr((shape, aabb)).encode())
     digest.update(packed)
@@ -256,7 +261,7 @@ def _read_npy(path: Path, most_bytes: int | None) -> Stored:
     return np.packbits(grid), shape, None
 
 
-def _checked_shape(path: Path, shape, most_bytes: int | None) -> Shape:
+def _checked_shape(path: Path, shape: Sequence[int], most_bytes: int | None) -> Shape:
     if min(shape) < 1 or math.prod(int(n) for n in shape) > MAX_VOXELS:
         raise FieldlrError(
             f"A volume has 1 to {MAX_VOXELS:,} voxels; {path.name} has "
@@ -264,7 +269,8 @@ def _checked_shape(path: Path, shape, most_bytes: int | None) -> Shape:
         )
     num_bytes = memory.BASE_BYTES + 2 * math.prod(int(n) for n in shape)
     memory.require(num_bytes, most_bytes, "Make the volume coarser.")
-    return tuple(shape)
+    nx, ny, nz = shape
+    return nx, ny, nz
 
 
 def _checked_aabb(path: Path, box: np.ndarray | None) -> Aabb | None:
@@ -276,7 +282,7 @@ def _checked_aabb(path: Path, box: np.ndarray | None) -> Aabb | None:
             f"A box has a minimum below its maximum; `aabb` of {path.name} is {low} to {high}. "
             "Write it as [[x0, y0, z0], [x1, y1, z1]], or leave it out."
         )
-    return Aabb(tuple(low), tuple(high))
+    return Aabb(vector(low), vector(high))
 
 
 def _mixed(grid: np.ndarray, voxels: int) -> np.ndarray:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from fieldlr.data import winding
+from fieldlr.data.volume import Grid, Shape
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.triangles import TriangleMesh, winding_slabs
 from fieldlr.system import memory
 
@@ -20,19 +21,20 @@ MOST_SAMPLES = 2**25  # crossings of the surface by the lines through all voxels
 PADDING = 2  # voxels between the surface and the border of the grid: a shape closes inside it
 
 
-def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, tuple[int, int, int]]:
+def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, Shape]:
     """(box, shape) of cubic voxels, `resolution` of them along the longest edge of the box."""
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     voxel = float((high - low).max()) / (resolution - 2 * PADDING)
-    shape = np.ceil((high - low) / voxel - 1e-6).astype(int) + 2 * PADDING
-    shape = tuple(int(n) for n in np.minimum(shape, resolution))
-    center, half = 0.5 * (low + high), 0.5 * voxel * np.array(shape)
-    return Aabb(tuple((center - half).tolist()), tuple((center + half).tolist())), shape
+    counts = np.ceil((high - low) / voxel - 1e-6).astype(int) + 2 * PADDING
+    nx, ny, nz = np.minimum(counts, resolution).tolist()
+    center, half = 0.5 * (low + high), 0.5 * voxel * np.array((nx, ny, nz))
+    box = Aabb(vector((center - half).tolist()), vector((center + half).tolist()))
+    return box, (nx, ny, nz)
 
 
 def solid(
     mesh: TriangleMesh, resolution: int | None = None, most_bytes: int | None = None
-) -> tuple[np.ndarray, Aabb, TriangleMesh, tuple[str, ...]]:
+) -> tuple[Grid, Aabb, TriangleMesh, tuple[str, ...]]:
     """(booleans, box, the mesh facing outward, what a person should know about it).
 
     Without a resolution it is 512, or 256 if most triangles are loose.
@@ -89,7 +91,7 @@ def _affordable(
     return wanted, []
 
 
-def _closed_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, bool]:
+def _closed_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape) -> tuple[np.ndarray, bool]:
     grid, overlap = np.empty(shape, bool), False
     for slab, number, _ in winding_slabs(mesh, aabb, shape):
         grid[slab] = number > 0
@@ -97,7 +99,7 @@ def _closed_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, bo
     return grid, overlap
 
 
-def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, str]:
+def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape) -> tuple[np.ndarray, str]:
     try:
         from igl import fast_winding_number
     except (ImportError, OSError):
@@ -105,7 +107,12 @@ def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape) -> tuple[np.ndarray, str]
             "The inside was voted by rays along the axes, which may leave streaks behind the "
             "holes; pip install 'fieldlr[mesh]' brings the winding number, which does not."
         )
-    grid = winding.open_solid(mesh, aabb, shape, fast_winding_number)
+    grid = winding.open_solid(
+        mesh,
+        aabb,
+        shape,
+        fast_winding_number,  # pyright: ignore[reportArgumentType] - it does give an array
+    )
     return grid, "The holes were closed where the generalised winding number is one half."
 
 

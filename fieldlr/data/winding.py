@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.data.volume import Grid, Shape
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.triangles import (
     TriangleMesh,
     column_crossings,
@@ -24,14 +26,18 @@ _BLOCK = 4
 _CHUNK_POINTS = 2**20
 _VIEW_PIXELS, _VIEW_SAMPLES = 256, 2**22
 
-WindingNumber = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Faces = Int[np.ndarray, "f 3"]
+# Of a surface's vertices and faces, at points.
+WindingNumber = Callable[
+    [Float[np.ndarray, "v 3"], Faces, Float[np.ndarray, "m 3"]], Float[np.ndarray, " m"]
+]
 
 
 @dataclass(frozen=True)
 class Topology:
     """How the faces of a mesh hang together. `bodies` (F,) numbers the connected parts."""
 
-    bodies: np.ndarray
+    bodies: Int[np.ndarray, " f"]
     num_bodies: int
     num_holes: int
     num_boundary_edges: int
@@ -40,7 +46,7 @@ class Topology:
     closed: bool  # every edge is walked as often one way as the other: windings are whole numbers
 
 
-def topology(faces: np.ndarray) -> Topology:
+def topology(faces: Faces) -> Topology:
     """Counts over the edges of faces (F, 3)."""
     face, low, high, direction, first = _sorted_edges(faces)
     count = np.diff(np.append(first, len(face)))
@@ -60,7 +66,7 @@ def topology(faces: np.ndarray) -> Topology:
     )
 
 
-def face_one_way(faces: np.ndarray) -> np.ndarray:
+def face_one_way(faces: Faces) -> Faces:
     """faces (F, 3), some turned, so that neighbours across an edge of two faces agree.
 
     Each face has two sides, and an edge joins the sides that agree: the connected parts of that
@@ -79,7 +85,7 @@ def face_one_way(faces: np.ndarray) -> np.ndarray:
     return np.where((side[:n] > side[n:])[:, None], faces[:, ::-1], faces)
 
 
-def face_outward(mesh: TriangleMesh, bodies: np.ndarray) -> tuple[TriangleMesh, int]:
+def face_outward(mesh: TriangleMesh, bodies: Int[np.ndarray, " f"]) -> tuple[TriangleMesh, int]:
     """(mesh, how many bodies were turned): what is seen from outside shows its outer side.
 
     Along the three axes, the first and the last face of every column vote for their body. A body
@@ -88,8 +94,10 @@ def face_outward(mesh: TriangleMesh, bodies: np.ndarray) -> tuple[TriangleMesh, 
     longest = np.ptp(mesh.vertices, axis=0).max()
     box = Aabb.around(mesh.vertices, 1e-3 * longest)
     pixels = min(_VIEW_PIXELS, (_VIEW_SAMPLES / layers(mesh)) ** 0.5)
-    shape = tuple(max(1, round(pixels * s / box.longest_edge)) for s in box.size)
-    votes = sum(_outer_faces(*_turned(mesh, box, shape, axis), bodies) for axis in range(3))
+    nx, ny, nz = (max(1, round(pixels * s / box.longest_edge)) for s in box.size)
+    votes = np.zeros(bodies.max() + 1)
+    for axis in range(3):
+        votes += _outer_faces(*_turned(mesh, box, (nx, ny, nz), axis), bodies)
     turned = np.where(votes == 0, votes.sum() < 0, votes < 0)
     faces = np.where(turned[bodies][:, None], mesh.faces[:, ::-1], mesh.faces)
     return replace(mesh, faces=faces), int(turned.sum())
@@ -106,8 +114,8 @@ def layers(mesh: TriangleMesh) -> float:
 
 
 def crossed_blocks(
-    mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int], block: int
-) -> np.ndarray:
+    mesh: TriangleMesh, aabb: Aabb, shape: Shape, block: int
+) -> Bool[np.ndarray, "bx by bz"]:
     """Cubes of `block` voxels with a voxel whose step to a neighbour crosses the surface."""
     crossed = np.zeros([-(-n // block) for n in shape], bool)
     for axis in range(3):
@@ -120,9 +128,7 @@ def crossed_blocks(
     return crossed
 
 
-def open_solid(
-    mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int], winding_number: WindingNumber
-) -> np.ndarray:
+def open_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape, winding_number: WindingNumber) -> Grid:
     """Booleans `shape`: where the winding number of an open surface is above one half.
 
     It jumps by one at the surface and is smooth elsewhere. So a cube of voxels that no face
@@ -172,7 +178,7 @@ def _changes(kind: np.ndarray) -> np.ndarray:
     return found
 
 
-def voted_solid(mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int]) -> np.ndarray:
+def voted_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape) -> Grid:
     """As `open_solid`, by the mean of the signed crossings of six rays: numpy alone."""
     total = np.zeros(shape, np.int16)
     for axis in range(3):
@@ -182,14 +188,17 @@ def voted_solid(mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int]) -> 
     return total > 3
 
 
-def _turned(mesh: TriangleMesh, aabb: Aabb, shape, axis: int):
+def _turned(
+    mesh: TriangleMesh, aabb: Aabb, shape: Shape, axis: int
+) -> tuple[TriangleMesh, Aabb, Shape]:
     """The same with `axis` in the place of x: a rotation, so that what faces out still does."""
     order = [axis, (axis + 1) % 3, (axis + 2) % 3]
-    box = Aabb(tuple(aabb.minimum[i] for i in order), tuple(aabb.maximum[i] for i in order))
-    return replace(mesh, vertices=mesh.vertices[:, order]), box, tuple(shape[i] for i in order)
+    box = Aabb(vector(aabb.minimum[i] for i in order), vector(aabb.maximum[i] for i in order))
+    nx, ny, nz = (shape[i] for i in order)
+    return replace(mesh, vertices=mesh.vertices[:, order]), box, (nx, ny, nz)
 
 
-def _outer_faces(mesh: TriangleMesh, aabb: Aabb, shape, bodies: np.ndarray) -> np.ndarray:
+def _outer_faces(mesh: TriangleMesh, aabb: Aabb, shape: Shape, bodies: np.ndarray) -> np.ndarray:
     """Votes (num bodies,): outermost faces of the columns along z, +1 turned right, -1 wrong."""
     crossings = column_crossings(mesh, aabb, shape, (0, shape[0]))
     found = [(samples, height) for samples, height in crossings if len(height)]
@@ -207,7 +216,9 @@ def _outer_faces(mesh: TriangleMesh, aabb: Aabb, shape, bodies: np.ndarray) -> n
     return np.bincount(body[outer], weights, minlength=bodies.max() + 1)
 
 
-def _sorted_edges(faces: np.ndarray):
+def _sorted_edges(
+    faces: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(face, low, high, direction, first): half edges by edge; first: where each edge begins."""
     start, stop = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
     low, high = np.minimum(start, stop), np.maximum(start, stop)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from fieldlr.geometry.triangles import TriangleMesh
 
@@ -19,9 +21,9 @@ COMPONENTS = {"float32": 5126, "uint16": 5123, "uint32": 5125}
 VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
 
 
-def encode_glb(mesh: TriangleMesh, normals: np.ndarray) -> bytes:
+def encode_glb(mesh: TriangleMesh, normals: Float[np.ndarray, "v 3"]) -> bytes:
     """The file of a mesh with unit normals (V, 3), both in the mesh's own +Z up frame."""
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "POSITION": (mesh.vertices @ Z_UP_TO_Y_UP.T).astype(np.float32),
         "NORMAL": (normals @ Z_UP_TO_Y_UP.T).astype(np.float32),
     }
@@ -50,7 +52,7 @@ def encode_glb(mesh: TriangleMesh, normals: np.ndarray) -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def srgb_to_linear(colors: np.ndarray) -> np.ndarray:
+def srgb_to_linear(colors: UInt8[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """sRGB bytes to linear light in [0, 1] (IEC 61966-2-1)."""
     value = colors / 255.0
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
@@ -63,14 +65,16 @@ def _linear_colors(colors: np.ndarray) -> np.ndarray:
     return np.round(linear * 65535).astype(np.uint16)
 
 
-def _material(plain: bool) -> dict:
+def _material(plain: bool) -> dict[str, Any]:
     """Rough and non-metallic: glTF's default is a metal, black where there is nothing to mirror."""
     color = CLAY if plain else (1.0, 1.0, 1.0, 1.0)
     surface = {"baseColorFactor": color, "metallicFactor": 0.0, "roughnessFactor": 0.8}
     return {"pbrMetallicRoughness": surface, "doubleSided": True}
 
 
-def _pack(arrays: dict[str, np.ndarray]) -> tuple[list[dict], list[dict], bytes]:
+def _pack(
+    arrays: dict[str, np.ndarray],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]:
     """Buffer views, accessors and bytes of arrays (N, 1, 3 or 4), whose rows are of 4 n bytes."""
     views, accessors, offset = [], [], 0
     for number, (name, array) in enumerate(arrays.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import replacing
@@ -20,7 +21,14 @@ TURBO = np.array(
 )
 
 
-def to_bytes(image: np.ndarray) -> np.ndarray:
+# Grey (H, W), RGB or RGBA: bytes, or floats in [0, 1].
+Pixels = Float[np.ndarray, "h w *c"] | UInt8[np.ndarray, "h w *c"]
+Depth = Float[np.ndarray, "h w"]
+
+
+def to_bytes(
+    image: Float[np.ndarray, "*n"] | UInt8[np.ndarray, "*n"],
+) -> UInt8[np.ndarray, "*n"]:
     """An image as uint8: floats in [0, 1] are clamped and rounded, bytes stay."""
     image = np.asarray(image)
     if image.dtype == np.uint8:
@@ -28,7 +36,7 @@ def to_bytes(image: np.ndarray) -> np.ndarray:
     return (np.clip(np.nan_to_num(image), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def write_image(image: np.ndarray, path: Path | str) -> None:
+def write_image(image: Pixels, path: Path | str) -> None:
     """Writes an image (H, W), (H, W, 3) or (H, W, 4), bytes or floats in [0, 1], as PNG."""
     from PIL import Image
 
@@ -39,7 +47,7 @@ def write_image(image: np.ndarray, path: Path | str) -> None:
         Image.fromarray(to_bytes(image)).save(temporary, format="PNG")
 
 
-def jpeg_bytes(image: np.ndarray, quality: int = 90) -> bytes:
+def jpeg_bytes(image: Pixels, quality: int = 90) -> bytes:
     """An image (H, W, 3), bytes or floats in [0, 1], as the bytes of a JPEG."""
     from io import BytesIO
 
@@ -50,7 +58,7 @@ def jpeg_bytes(image: np.ndarray, quality: int = 90) -> bytes:
     return stream.getvalue()
 
 
-def write_depth(depth: np.ndarray, path: Path | str) -> None:
+def write_depth(depth: Depth, path: Path | str) -> None:
     """Writes depth (H, W) in world units: float32 as .npy, and its picture beside it as .png."""
     path = Path(path)
     with replacing(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
@@ -58,7 +66,7 @@ def write_depth(depth: np.ndarray, path: Path | str) -> None:
     write_image(depth_picture(depth), path.with_suffix(".png"))
 
 
-def depth_picture(depth: np.ndarray) -> np.ndarray:
+def depth_picture(depth: Depth) -> UInt8[np.ndarray, "h w 3"]:
     """Depth (H, W) as colours (H, W, 3) uint8: near is warm, far is cool, nothing is black.
 
     The range is that of the middle 98 % of what is finite and positive, on an inverse scale, so
@@ -75,7 +83,7 @@ def depth_picture(depth: np.ndarray) -> np.ndarray:
     return turbo(0.08 + 0.92 * np.clip(scaled, 0, 1)) * seen[..., None].astype(np.uint8)
 
 
-def turbo(values: np.ndarray) -> np.ndarray:
+def turbo(values: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n 3"]:
     """Colours (..., 3) uint8 of values (...), clamped to [0, 1]: from dark blue to dark red."""
     powers = np.clip(values, 0, 1)[..., None] ** np.arange(TURBO.shape[1])
     return to_bytes(powers @ TURBO.T)

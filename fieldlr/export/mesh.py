@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export.glb import encode_glb
@@ -45,7 +46,7 @@ def _glb(mesh: TriangleMesh) -> bytes:
     return encode_glb(mesh, mesh.vertex_normals)
 
 
-def _trimesh(mesh: TriangleMesh):
+def _trimesh(mesh: TriangleMesh) -> Any:  # what `export` gives depends on the format
     import trimesh
 
     return trimesh.Trimesh(

@@ -8,12 +8,17 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import IO, cast
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export.image import to_bytes
 from fieldlr.system.files import replacing
+
+Frame = Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
 
 
 class Video:
@@ -37,16 +42,17 @@ class Video:
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
             )
+            self._pipe = cast("IO[bytes]", self._process.stdin)  # stdin=PIPE: there is one
             self._stack = stack.pop_all()
 
-    def add(self, frame: np.ndarray) -> None:
+    def add(self, frame: Frame) -> None:
         """Appends an image (H, W, 3), bytes or floats in [0, 1]."""
         width, height = self.size
         if frame.shape != (height, width, 3):
             raise ValueError(f"a frame of {self.path} is {frame.shape}, not {(height, width, 3)}")
         even = np.pad(to_bytes(frame), [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
         try:
-            self._process.stdin.write(even.tobytes())
+            self._pipe.write(even.tobytes())
         except BrokenPipeError:
             raise self._failure() from None
         self.num_frames += 1
@@ -54,7 +60,12 @@ class Video:
     def __enter__(self) -> Video:
         return self
 
-    def __exit__(self, kind, error, traceback) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         with self._stack:
             if kind is not None:
                 self._process.kill()
@@ -87,7 +98,7 @@ def open_video(path: Path | str, fps: float, size: tuple[int, int]) -> Video:
 
 
 def write_video(
-    frames: Iterable[np.ndarray], path: Path | str, fps: float, size: tuple[int, int]
+    frames: Iterable[Frame], path: Path | str, fps: float, size: tuple[int, int]
 ) -> int:
     """Writes frames (H, W, 3) as they come and gives their number."""
     with open_video(path, fps, size) as video:

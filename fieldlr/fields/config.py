@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.activations import ACTIVATIONS, Activation, Gaussian
@@ -32,7 +33,7 @@ class FieldConfig:
     skips: tuple[int, ...] = ()
     network: str = "mlp"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.width < 1 or self.depth < 0:
             raise FieldlrError(
                 f"a network needs `width` 1 or more and `depth` 0 or more; got {self.width} and "
@@ -50,14 +51,14 @@ class FieldConfig:
         """Whether one MLP holds all of a scene, with no grid to help it."""
         return self.network == "mlp" and not self.encoding.learns
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """Plain values; table entries carry their name as `kind`."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         entries = {key: plain[key] for key in _TABLES}
         return plain | {key: {"kind": e.name, **e.plain()} for key, e in entries.items()}
 
     @staticmethod
-    def from_json(plain: dict) -> FieldConfig:
+    def from_json(plain: dict[str, Any]) -> FieldConfig:
         """The inverse of `to_json`; FieldlrError where a name or an option is unknown."""
         try:
             values = dict(plain)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
+from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from fieldlr.fields.config import FieldConfig
@@ -35,6 +37,11 @@ class Field(nn.Module):
         super().__init__()
         self.config, self.space, self.frame = config, space, frame or Similarity()
 
+    def __repr__(self) -> str:
+        corners = (self.aabb.minimum, self.aabb.maximum)
+        box = " to ".join(f"({', '.join(f'{v:g}' for v in corner)})" for corner in corners)
+        return f"{type(self).__name__}(box {box}, {self.num_parameters:,} parameters)"
+
     @property
     def aabb(self) -> Aabb:
         """The box in which the field is worth asking, internal frame."""
@@ -45,7 +52,7 @@ class Field(nn.Module):
         """Stored numbers."""
         return sum(p.numel() for p in self.parameters())
 
-    def level(self, points: Tensor) -> Tensor:
+    def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Points (M, 3) to numbers (M,) that are positive inside."""
         raise NotImplementedError
 
@@ -54,7 +61,7 @@ class Field(nn.Module):
         raise NotImplementedError
 
     @torch.no_grad()
-    def inside(self, points: Tensor) -> Tensor:
+    def inside(self, points: Num[Tensor, "n 3"] | Num[np.ndarray, "n 3"]) -> Bool[Tensor, " n"]:
         """Booleans (M,): which of the points (M, 3), in the user's frame, are inside."""
         points = torch.as_tensor(points, dtype=torch.float32)
         internal = self.frame.inverse().apply(points.to(next(self.parameters()).device))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,9 +15,13 @@ from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.encodings import Frequency, Identity, spherical_harmonics
 from fieldlr.nn.encodings.spherical import NUM_HARMONICS
 from fieldlr.nn.execution import Layer, encode, run_layers
-from fieldlr.nn.linears import Full
+from fieldlr.nn.linears import Full, Linear
 from fieldlr.nn.mlp import Hidden, Mlp, engine_layers
 from fieldlr.system.registry import Registry
+
+Vectors = Float[Tensor, "n 3"]  # points, directions, colours
+Numbers = Float[Tensor, " n"]
+Features = Float[Tensor, "n features"]
 
 NUM_FEATURES = 16
 COLOR_WIDTH = 64
@@ -41,22 +46,22 @@ class RadianceNetwork(nn.Module):
         """FieldlrError where a network of this kind cannot have such a shape."""
 
     def density(
-        self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Numbers, Features]:
         """Densities (M,) and features (M, F) at points (M, 3) of the cube."""
         raise NotImplementedError
 
-    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+    def color(self, features: Features, directions: Vectors) -> Vectors:
         """Colours (M, 3) in [0, 1] of features (M, F) seen along unit directions (M, 3)."""
         raise NotImplementedError
 
     def forward(
         self,
-        unit: Tensor,
-        directions: Tensor,
+        unit: Vectors,
+        directions: Vectors,
         noise: float = 0.0,
         generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Vectors, Numbers]:
         """Colours (M, 3) and densities (M,)."""
         density, features = self.density(unit, noise, generator)
         return self.color(features, directions), density
@@ -97,16 +102,16 @@ class RadianceMlp(RadianceNetwork):
         )
         if config.alone:
             with torch.no_grad():
-                self.head.linears[0].weight[:, :NUM_FEATURES] *= FEATURE_GAIN
+                self.head.get_parameter("linears.0.weight")[:, :NUM_FEATURES] *= FEATURE_GAIN
 
     def density(
-        self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Numbers, Features]:
         features = self.trunk(encode(self.encoding, unit))
         logit = noisy(features[:, 0], noise, generator)
         return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0)), features
 
-    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+    def color(self, features: Features, directions: Vectors) -> Vectors:
         inputs = torch.cat([features, spherical_harmonics(directions)], -1)
         return torch.sigmoid(self.head(inputs))
 
@@ -141,26 +146,29 @@ class RadianceNerf(RadianceNetwork):
         )
         width, inputs = config.width, self.encoding.out_features
 
-        def layer(inputs: int, outputs: int, first: bool = False) -> nn.Module:
+        def layer(inputs: int, outputs: int, first: bool = False) -> Linear:
             std = config.activation.weight_std(inputs, first=first)
             return config.linear.build(inputs, outputs, generator=generator, std=std)
 
-        self.trunk = nn.ModuleList([layer(inputs, width, first=True)])
-        for index in range(1, config.depth + 1):
-            self.trunk.append(layer(width + inputs * (index in config.skips), width))
+        trunk = [
+            layer(width + inputs * (index in config.skips) if index else inputs, width, index == 0)
+            for index in range(config.depth + 1)
+        ]
+        # Of what a list of modules is, torch does not say.
+        self.trunk = cast("Sequence[Linear]", nn.ModuleList(trunk))
         self.sigma = config.linear.build(width, 1, generator=generator)
         self.features = config.linear.build(width, width, generator=generator)
         self.view = layer(width + self.direction_encoding.out_features, width // 2)
         self.rgb = config.linear.build(width // 2, 3, generator=generator)
 
     def density(
-        self, unit: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Numbers, Features]:
         hidden = run_layers(self._trunk_layers(), encode(self.encoding, unit))
         logit = run_layers(engine_layers(self.sigma), hidden)[:, 0]
         return functional.softplus(noisy(logit, noise, generator) - 1.0), hidden
 
-    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+    def color(self, features: Features, directions: Vectors) -> Vectors:
         bottleneck = run_layers(engine_layers(self.features), features)
         inputs = torch.cat([bottleneck, self.direction_encoding(directions)], -1)
         layers = [*engine_layers(self.view, self.config.activation), *engine_layers(self.rgb)]
@@ -184,7 +192,7 @@ class RadianceNerf(RadianceNetwork):
         ]
 
 
-def noisy(logit: Tensor, noise: float, generator: torch.Generator | None) -> Tensor:
+def noisy(logit: Numbers, noise: float, generator: torch.Generator | None) -> Numbers:
     """Logits (M,) with Gaussian noise, against fog (Mildenhall et al. 2020, appendix A)."""
     if noise == 0.0:
         return logit

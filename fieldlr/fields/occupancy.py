@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -47,7 +48,7 @@ class OccupancyField(Field):
             generator=generator,
         )
 
-    def encoded(self, points: Tensor) -> Tensor:
+    def encoded(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
         """What the MLP sees of world points: (M, 3) to (M, F)."""
         return encode(self.encoding, self.space.warp(points))
 
@@ -55,7 +56,7 @@ class OccupancyField(Field):
         """The MLP's layers, for a training pass of its own."""
         return self.mlp.layers()
 
-    def level(self, points: Tensor) -> Tensor:
+    def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         return self.mlp(self.encoded(points))[:, 0]
 
     def level_of(self, threshold: float | None) -> float:

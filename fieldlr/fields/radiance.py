@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.fields.networks import NETWORKS
+from fieldlr.fields.networks import NETWORKS, RadianceNetwork
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 
@@ -22,7 +25,7 @@ SURFACE_DENSITY = 25.0
 EMPTY_LEVEL = -4.0
 
 
-def cell_indices(unit: Tensor, cells: int) -> Tensor:
+def cell_indices(unit: Float[Tensor, "*batch 3"], cells: int) -> Int[Tensor, "*batch"]:
     """Flat indices (...), x fastest, of the cells that points (..., 3) of the cube lie in."""
     cell = ((unit + 1.0) * (0.5 * cells)).int().clamp_(0, cells - 1)
     x, y, z = cell.unbind(-1)
@@ -38,6 +41,12 @@ class RadianceField(Field):
     name = "radiance"
     summary = "a scene: a density everywhere and a colour in every direction"
 
+    # The occupancy grid that rendering keeps (`rendering.OccupancyGrid`): at first all of it.
+    cell_density: Float[Tensor, "cells cells cells"]
+    cell_occupied: Bool[Tensor, "cells cells cells"]
+    # Steps taken and samples a ray took in the last one: a resumed fit goes on from them.
+    training_state: Float[Tensor, " 2"]
+
     def __init__(
         self,
         config: FieldConfig,
@@ -48,23 +57,27 @@ class RadianceField(Field):
         super().__init__(config, space, frame)
         kind = NETWORKS[config.network]
         kind.check(config)
-        self.networks = nn.ModuleList(kind(config, generator) for _ in range(kind.stages))
-        # The occupancy grid that rendering keeps (`rendering.OccupancyGrid`): at first all of it.
+        networks = nn.ModuleList(kind(config, generator) for _ in range(kind.stages))
+        # Of what a list of modules is, torch does not say.
+        self.networks = cast("Sequence[RadianceNetwork]", networks)
         cells = (GRID_CELLS,) * 3
         self.register_buffer("cell_density", torch.zeros(cells))
         self.register_buffer("cell_occupied", torch.ones(cells, dtype=torch.bool))
-        # Steps taken and samples a ray took in the last one: a resumed fit goes on from them.
         self.register_buffer("training_state", torch.zeros(2))
 
-    def density(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def density(
+        self, points: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n features"]]:
         """Densities (M,) and the features (M, F) that colours are made of, at points (M, 3)."""
         return self.networks[-1].density(self.space.warp(points))
 
-    def forward(self, points: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
         """Colours (M, 3) in [0, 1] and densities (M,) at points seen along unit directions."""
         return self.networks[-1](self.space.warp(points), directions)
 
-    def level(self, points: Tensor) -> Tensor:
+    def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """log(density / SURFACE_DENSITY) at points (M, 3), nowhere inside where rendering skips."""
         unit = self.space.warp(points)
         density = self.networks[-1].density(unit)[0]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from fieldlr.geometry.rays import Rays
 
 Vector = tuple[float, float, float]
+
+
+def vector(numbers: Iterable[float]) -> Vector:
+    """Three numbers as a tuple."""
+    x, y, z = numbers
+    return x, y, z
 
 
 @dataclass(frozen=True)
@@ -21,50 +30,55 @@ class Aabb:
 
     @property
     def size(self) -> Vector:
-        return tuple(b - a for a, b in zip(self.minimum, self.maximum, strict=True))
+        return vector(b - a for a, b in zip(self.minimum, self.maximum, strict=True))
 
     @property
     def center(self) -> Vector:
-        return tuple(0.5 * (a + b) for a, b in zip(self.minimum, self.maximum, strict=True))
+        return vector(0.5 * (a + b) for a, b in zip(self.minimum, self.maximum, strict=True))
 
     @property
     def longest_edge(self) -> float:
         return max(self.size)
 
     @staticmethod
-    def around(points, padding: float = 0.0) -> Aabb:
+    def around(
+        points: Float[np.ndarray, "n 3"] | Float[Tensor, "n 3"], padding: float = 0.0
+    ) -> Aabb:
         """The box of points (N, 3), an array or a tensor, grown by `padding` (world units)."""
-        low, high = points.min(0), points.max(0)
         if isinstance(points, Tensor):
-            low, high = low.values, high.values
-        return Aabb(tuple(float(v) - padding for v in low), tuple(float(v) + padding for v in high))
+            low, high = points.min(0).values, points.max(0).values
+        else:
+            low, high = points.min(0), points.max(0)
+        return Aabb(
+            vector(float(v) - padding for v in low), vector(float(v) + padding for v in high)
+        )
 
     def padded(self, padding: float) -> Aabb:
         """The box grown by `padding` world units on every side."""
         return Aabb(
-            tuple(v - padding for v in self.minimum), tuple(v + padding for v in self.maximum)
+            vector(v - padding for v in self.minimum), vector(v + padding for v in self.maximum)
         )
 
-    def bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
+    def bounds(self, like: Num[Tensor, " ..."]) -> tuple[Num[Tensor, " 3"], Num[Tensor, " 3"]]:
         """(minimum, maximum) as tensors of the type and device of `like`."""
         return like.new_tensor(self.minimum), like.new_tensor(self.maximum)
 
-    def to_unit(self, points: Tensor) -> Tensor:
+    def to_unit(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
         """World points to [-1, 1] on each axis."""
         low, high = self.bounds(points)
         return (points - low) * (2.0 / (high - low)) - 1.0
 
-    def from_unit(self, unit: Tensor) -> Tensor:
+    def from_unit(self, unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
         """The inverse of `to_unit`."""
         low, high = self.bounds(unit)
         return low + (unit + 1.0) * (0.5 * (high - low))
 
-    def contains(self, points: Tensor) -> Tensor:
+    def contains(self, points: Float[Tensor, "*n 3"]) -> Bool[Tensor, "*n"]:
         """Booleans (...)."""
         low, high = self.bounds(points)
         return ((points >= low) & (points <= high)).all(-1)
 
-    def intersect(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def intersect(self, rays: Rays) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
         """Where rays enter and leave (t >= 0); both are 0 for a ray that misses the box."""
         low, high = self.bounds(rays.origins)
         inverse = 1.0 / torch.where(

@@ -7,11 +7,13 @@ Lenses follow OpenCV, whose image y axis points down: its normalised coordinates
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from fieldlr.geometry.frames import Similarity
@@ -31,16 +33,23 @@ class Cameras:
     theta (1 + k1 theta^2 + ... + k4 theta^8). Both are OpenCV's definitions.
     """
 
-    camera_to_world: Tensor  # (N, 3, 4) float32
-    intrinsics: Tensor  # (N, 4) fx fy cx cy in pixels
-    sizes: Tensor  # (N, 2) int64 width, height
-    distortion: Tensor  # (N, 6) k1 k2 k3 k4 p1 p2, zeros for an ideal lens
+    camera_to_world: Float[Tensor, "n 3 4"]  # float32
+    intrinsics: Float[Tensor, "n 4"]  # fx fy cx cy in pixels
+    sizes: Int[Tensor, "n 2"]  # int64 width, height
+    distortion: Float[Tensor, "n 6"]  # k1 k2 k3 k4 p1 p2, zeros for an ideal lens
     model: CameraModel = "perspective"
 
     def __len__(self) -> int:
         return len(self.camera_to_world)
 
-    def __getitem__(self, index: int | slice | Tensor) -> Cameras:
+    def __repr__(self) -> str:
+        sizes = {f"{width} x {height}" for width, height in self.sizes.tolist()}
+        size = sizes.pop() if len(sizes) == 1 else f"{len(sizes)} sizes"
+        return f"Cameras: {len(self)} {self.model}, {size}"
+
+    def __getitem__(
+        self, index: int | slice | list[int] | Int[Tensor, " m"] | Bool[Tensor, " n"]
+    ) -> Cameras:
         """The chosen cameras; one index gives a batch of one."""
         if isinstance(index, int):
             index = slice(index, index + 1) if index != -1 else slice(-1, None)
@@ -49,7 +58,7 @@ class Cameras:
     def to(self, device: torch.device | str) -> Cameras:
         return self._map(lambda tensor: tensor.to(device))
 
-    def rays(self, camera_indices: Tensor, pixels: Tensor) -> Rays:
+    def rays(self, camera_indices: Int[Tensor, " #m"], pixels: Num[Tensor, "m 2"]) -> Rays:
         """Rays (M,) through pixels (M, 2) = (x, y) of the cameras (M,), or (1,) for all."""
         intrinsics = self.intrinsics[camera_indices].double()
         normalised = (pixels.double() - intrinsics[:, 2:]) / intrinsics[:, :2]
@@ -70,7 +79,9 @@ class Cameras:
         pixels = torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5
         return self.rays(torch.tensor([index], device=device), pixels)
 
-    def project(self, index: int, points: Tensor) -> tuple[Tensor, Tensor]:
+    def project(
+        self, index: int, points: Float[Tensor, "p 3"]
+    ) -> tuple[Float[Tensor, "p 2"], Float[Tensor, " p"]]:
         """Pixels (P, 2) and depths (P,) along the optical axis of world points (P, 3).
 
         The inverse of `rays`. A point with depth <= 0 is not seen by a perspective camera.
@@ -90,7 +101,7 @@ class Cameras:
         pixels = normalised * intrinsics[:2] + intrinsics[2:]
         return pixels.to(points.dtype), depth.to(points.dtype)
 
-    def resized(self, to: float | Tensor) -> Cameras:
+    def resized(self, to: float | Int[Tensor, "n 2"]) -> Cameras:
         """The same views at other sizes: a factor, or widths and heights (N, 2).
 
         Sizes are whole; the intrinsics follow the sizes, so the field of view stays exactly.
@@ -111,9 +122,14 @@ class Cameras:
     def _ideal(self) -> bool:
         return not bool(self.distortion.any())
 
-    def _map(self, function) -> Cameras:
-        tensors = (self.camera_to_world, self.intrinsics, self.sizes, self.distortion)
-        return Cameras(*(function(tensor) for tensor in tensors), self.model)
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Cameras:
+        return Cameras(
+            function(self.camera_to_world),
+            function(self.intrinsics),
+            function(self.sizes),
+            function(self.distortion),
+            self.model,
+        )
 
     def _unproject(self, normalised: Tensor, distortion: Tensor) -> Tensor:
         """Camera-space directions (M, 3), of any length, of normalised coordinates (M, 2)."""

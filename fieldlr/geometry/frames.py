@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.boxes import Vector, vector
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,12 @@ class Similarity:
     scale: float = 1.0
     translation: Vector = (0.0, 0.0, 0.0)
 
-    def apply(self, points: Tensor) -> Tensor:
+    def apply(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
         """Points (..., 3) to points (..., 3)."""
         rotation = points.new_tensor(self.rotation)
         return self.scale * points @ rotation.T + points.new_tensor(self.translation)
 
-    def apply_poses(self, camera_to_world: Tensor) -> Tensor:
+    def apply_poses(self, camera_to_world: Float[Tensor, "*n 3 4"]) -> Float[Tensor, "*n 3 4"]:
         """Poses (..., 3, 4) to poses (..., 3, 4): positions are mapped, axes only rotated."""
         rotation = camera_to_world.new_tensor(self.rotation)
         positions = self.apply(camera_to_world[..., :, 3])
@@ -32,8 +33,5 @@ class Similarity:
     def inverse(self) -> Similarity:
         rotation = torch.tensor(self.rotation, dtype=torch.float64).T
         translation = -rotation @ torch.tensor(self.translation, dtype=torch.float64) / self.scale
-        return Similarity(
-            tuple(tuple(row) for row in rotation.tolist()),
-            1.0 / self.scale,
-            tuple(translation.tolist()),
-        )
+        x, y, z = (vector(row) for row in rotation.tolist())
+        return Similarity((x, y, z), 1.0 / self.scale, vector(translation.tolist()))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def from_quaternion(quaternion: Sequence[float]) -> Tensor:
+def from_quaternion(quaternion: Sequence[float]) -> Float[Tensor, "3 3"]:
     """The rotation (3, 3), float64, of a quaternion (w, x, y, z) of any length but 0."""
     from scipy.spatial.transform import Rotation
 
@@ -16,7 +17,7 @@ def from_quaternion(quaternion: Sequence[float]) -> Tensor:
     return torch.from_numpy(rotation.as_matrix())
 
 
-def to_quaternion(rotation: Tensor) -> list[float]:
+def to_quaternion(rotation: Float[Tensor, "3 3"]) -> list[float]:
     """The unit quaternion (w, x, y, z) of a rotation (3, 3).
 
     A rotation has two; this is the one whose largest component is positive.

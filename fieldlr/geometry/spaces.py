@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.geometry.boxes import Aabb
@@ -35,7 +36,7 @@ class Space:
     far: float = float("inf")
     ndc_focal: tuple[float, float] = (1.0, 1.0)
 
-    def warp(self, points: Tensor) -> Tensor:
+    def warp(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
         """World points (..., 3) to the cube."""
         if self.kind == "box":
             return self.aabb.to_unit(points)
@@ -48,7 +49,7 @@ class Space:
         norm = unit.norm(dim=-1, keepdim=True).clamp_min(1e-9)
         return 0.5 * torch.where(norm <= 1.0, unit, (2.0 - 1.0 / norm) * unit / norm)
 
-    def span(self, rays: Rays) -> tuple[Tensor, Tensor]:
+    def span(self, rays: Rays) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """(start, stop) (N,): t at s = 0 and at s = 1; equal where a ray has nothing to see."""
         if self.kind == "box":
             enter, leave = self.aabb.intersect(rays)
@@ -60,7 +61,13 @@ class Space:
         start = torch.full_like(rays.origins[..., 0], self.near)
         return start, torch.full_like(start, min(self.far, 1e6 * self.aabb.longest_edge))
 
-    def distances(self, rays: Rays, start: Tensor, stop: Tensor, s: Tensor) -> Tensor:
+    def distances(
+        self,
+        rays: Rays,
+        start: Float[Tensor, " n"],
+        stop: Float[Tensor, " n"],
+        s: Float[Tensor, "n s"],
+    ) -> Float[Tensor, "n s"]:
         """Distances t (N, S) of paces s (N, S) on rays (N,) whose `span` is start, stop (N,)."""
         start, stop = start[..., None], stop[..., None]
         if self.kind == "box":
@@ -77,7 +84,9 @@ class Space:
         u = pace(start) + (pace(stop) - pace(start)) * s
         return unit * torch.where(u < 0.5, 2.0 * u, 0.5 / (1.0 - u).clamp_min(1e-9))
 
-    def lengths(self, rays: Rays, t_starts: Tensor, t_ends: Tensor) -> Tensor:
+    def lengths(
+        self, rays: Rays, t_starts: Float[Tensor, " m"], t_ends: Float[Tensor, " m"]
+    ) -> Float[Tensor, " m"]:
         """Lengths (M,) of intervals on rays (M,), in units of the cube: what a density is per."""
         if self.kind == "box":
             return (t_ends - t_starts) * (2.0 / self.aabb.longest_edge)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
 
 from fieldlr.geometry.boxes import Aabb
 
@@ -23,18 +24,21 @@ _SLAB_VOXELS = 2**24
 class TriangleMesh:
     """vertices (V, 3) float64 in world units, faces (F, 3) int64 counter-clockwise from outside."""
 
-    vertices: np.ndarray
-    faces: np.ndarray
-    colors: np.ndarray | None = None  # (V, 3) uint8, sRGB
+    vertices: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+    colors: UInt8[np.ndarray, "v 3"] | None = None  # sRGB
+
+    def __repr__(self) -> str:
+        return f"TriangleMesh of {len(self.vertices)} vertices and {len(self.faces)} faces"
 
     @property
-    def face_normals(self) -> np.ndarray:
+    def face_normals(self) -> Float[np.ndarray, "f 3"]:
         """Normals (F, 3), as long as twice the area of their face."""
         a, b, c = self.vertices[self.faces].transpose(1, 0, 2)
         return np.cross(b - a, c - a)
 
     @property
-    def vertex_normals(self) -> np.ndarray:
+    def vertex_normals(self) -> Float[np.ndarray, "v 3"]:
         """Unit normals (V, 3): the area-weighted mean of the faces around each vertex."""
         corner, size = self.faces.ravel(), len(self.vertices)
         sums = [np.bincount(corner, np.repeat(n, 3), minlength=size) for n in self.face_normals.T]
@@ -71,19 +75,21 @@ class Samples:
     signs (M,) int64: +1 where the triangle is counter-clockwise seen from above, else -1.
     """
 
-    faces: np.ndarray
-    columns: np.ndarray
-    rows: np.ndarray
-    weights: np.ndarray
-    signs: np.ndarray
+    faces: Int[np.ndarray, " m"]
+    columns: Int[np.ndarray, " m"]
+    rows: Int[np.ndarray, " m"]
+    weights: Float[np.ndarray, "m 3"]
+    signs: Int[np.ndarray, " m"]
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
     """Vectors (..., 3) at length 1; a zero vector stays as it is."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300)
 
 
-def connected_parts(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def connected_parts(
+    count: int, one: Int[np.ndarray, " e"], other: Int[np.ndarray, " e"]
+) -> Int[np.ndarray, " {count}"]:
     """Labels (count,) of the connected parts of a graph with edges one - other, both (E,)."""
     # Imported here: it takes a third of a second, which most commands can do without.
     from scipy.sparse import coo_matrix
@@ -94,7 +100,10 @@ def connected_parts(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarra
 
 
 def rasterise(
-    points: np.ndarray, faces: np.ndarray, columns: tuple[int, int], num_rows: int
+    points: Float[np.ndarray, "v 2"],
+    faces: Int[np.ndarray, "f 3"],
+    columns: tuple[int, int],
+    num_rows: int,
 ) -> Iterator[Samples]:
     """The samples of triangles with corners `points` (V, 2), in pieces of bounded size.
 
@@ -114,7 +123,9 @@ def rasterise(
                 yield _scan(corners[part], part + start, columns, num_rows)
 
 
-def _scan(corners: np.ndarray, faces: np.ndarray, columns, num_rows: int) -> Samples:
+def _scan(
+    corners: np.ndarray, faces: np.ndarray, columns: tuple[int, int], num_rows: int
+) -> Samples:
     """Samples of triangles `corners` (F, 3, 2): first along columns, then along rows.
 
     With the corners A, B, C in the order of their columns, a column meets the long edge AC and one
@@ -158,7 +169,7 @@ def _expand(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def column_crossings(
     mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int], columns: tuple[int, int]
-) -> Iterator[tuple[Samples, np.ndarray]]:
+) -> Iterator[tuple[Samples, Float[np.ndarray, " m"]]]:
     """(samples, height): where the lines through voxel centres along z cross the surface.
 
     height (M,) is in voxels, a whole number k at the centre of voxel k of the grid `shape` over
@@ -173,7 +184,7 @@ def column_crossings(
 
 def winding_slabs(
     mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int]
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[slice, Int[np.ndarray, "x ny nz"], Int[np.ndarray, "x ny nz"]]]:
     """(slab of x, from_below, from_above): signed crossings of the rays up and down from a voxel.
 
     Both int32 (nx of the slab, ny, nz). In a closed mesh they are the winding number, equal; their
@@ -191,7 +202,9 @@ def winding_slabs(
         yield slice(start, stop), winding[..., :-1], winding[..., :-1] - winding[..., -1:]
 
 
-def voxelise(mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int]) -> np.ndarray:
+def voxelise(
+    mesh: TriangleMesh, aabb: Aabb, shape: tuple[int, int, int]
+) -> Bool[np.ndarray, "nx ny nz"]:
     """Booleans `shape`: the voxel centres inside a closed mesh; overlapping bodies unite."""
     grid = np.zeros(shape, bool)
     for slab, from_below, _ in winding_slabs(mesh, aabb, shape):

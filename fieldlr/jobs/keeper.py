@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.store import CLAIMED, Job, JobStore, Lane
@@ -76,4 +77,4 @@ def _note(store: JobStore, job: Job, code: int | None) -> None:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), sys.argv[2])
+    keep(Path(sys.argv[1]), cast(Lane, sys.argv[2]))  # as `JobStore.wake` says it

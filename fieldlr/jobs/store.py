@@ -132,7 +132,7 @@ class JobStore:
     def pid(self, job: Job) -> int | None:
         """The process of the present attempt, if it has begun."""
         process = self._process(job)
-        return process and process["pid"]
+        return None if process is None else process["pid"]
 
     def claim(self, job: Job) -> bool:
         """Makes the calling process that of the present attempt, unless another one is."""
@@ -173,7 +173,8 @@ class JobStore:
         last = self.last_words(job)
         if code is None and self.result(job) is not None:
             code = 3 if last.startswith("fieldlr: stopped") else 0
-        state = {0: "done", 3: "stopped"}.get(code, "failed")
+        states: dict[int | None, State] = {0: "done", 3: "stopped"}
+        state = states.get(code, "failed")
         if state == "failed" and self.stop_asked(job):
             return {"attempt": job.attempt, "state": "stopped", "code": code, "reason": EARLY}
         reason = ""
@@ -208,9 +209,10 @@ class JobStore:
         if self.state(job) not in ("queued", "running") or self.stop_asked(job):
             return  # A second signal would end it at once, and lose what it is about to save.
         write_json(self.path(job_id, "stop.json"), {"attempt": job.attempt})
-        if self.state(job) == "running":
+        pid = self.pid(job) if self.state(job) == "running" else None
+        if pid is not None:
             with suppress(ProcessLookupError):
-                os.kill(self.pid(job), signal.SIGTERM)
+                os.kill(pid, signal.SIGTERM)
 
     def resume(self, job_id: str, words: Sequence[str] | None = None) -> None:
         """Queues a job once more, by default with the words it had."""
@@ -244,7 +246,7 @@ class JobStore:
         """The id of what was moved to the trash last."""
         places = self.trash.glob("*") if self.trash.is_dir() else ()
         latest = max(places, key=lambda place: place.stat().st_ctime_ns, default=None)
-        return latest and latest.name
+        return None if latest is None else latest.name
 
     def write(self, job: Job) -> None:
         """Notes what is asked."""

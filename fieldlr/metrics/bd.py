@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import Rate, RDCurve, on_front
@@ -26,7 +27,8 @@ MIN_OVERLAP = 0.75
 RESAMPLES = 500
 INTERVAL_PERCENT = (2.5, 97.5)
 
-Line = tuple[np.ndarray, np.ndarray]  # log10 of rates, and qualities in dB, both rising
+# log10 of rates, and qualities in dB, both rising.
+Line = tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class BdFigure:
 class Rival:
     """A curve as BD figures see it: its front, and fronts of its seeds drawn again."""
 
-    def __init__(self, curve: RDCurve, rate: Rate, method: Method, stream: int):
+    def __init__(self, curve: RDCurve, rate: Rate, method: Method, stream: int) -> None:
         self.curve, self.method, self.stream = curve, method, stream
         kept, left = curve.front(rate)
         self.dropped = [curve.named(spot.label) for spot in left]
@@ -53,7 +55,7 @@ class Rival:
             np.array([spot.quality for spot in kept]),
         )
         self.fits = [
-            np.array([[math.log10(p.rate(rate)), curve.quality(p)] for p in spot.fits])
+            np.array([[curve.log_rate(p, rate), curve.quality(p)] for p in spot.fits])
             for spot in (*kept, *left)
         ]
 
@@ -108,7 +110,7 @@ def bd_figure(
 
     FieldlrError where the curves overlap by less than 75 %, unless `force`, or cannot be compared.
     """
-    rivals = [Rival(curve, rate, method, i) for i, curve in enumerate((anchor, test))]
+    rivals = Rival(anchor, rate, method, 0), Rival(test, rate, method, 1)
     return _compared(*rivals, method, force)
 
 
@@ -162,7 +164,8 @@ def _compared(anchor: Rival, test: Rival, method: Method, force: bool = False) -
 
 def _rate_percent(anchor: Line, test: Line, method: Method) -> float:
     """BD-rate: the mean gap of log-rate over quality, as a percentage."""
-    return float(100.0 * (10.0 ** _mean_gap(anchor[::-1], test[::-1], method) - 1.0))
+    gap = _mean_gap((anchor[1], anchor[0]), (test[1], test[0]), method)
+    return float(100.0 * (10.0**gap - 1.0))
 
 
 def _mean_gap(anchor: Line, test: Line, method: Method) -> float:

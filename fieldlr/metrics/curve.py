@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import replacing
@@ -54,7 +55,10 @@ class RDCurve:
     description: str = ""
     config: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __repr__(self) -> str:
+        return f"RDCurve {self.name}: {len(self.points)} points, {self.measure}"
+
+    def __post_init__(self) -> None:
         if self.measure not in MEASURES:
             raise FieldlrError(f"a curve measures psnr_db or iou; {self.name} has {self.measure}.")
         for point in self.points:
@@ -98,6 +102,16 @@ class RDCurve:
         """Whether all its points have such a rate."""
         return all(point.rate(rate) is not None for point in self.points)
 
+    def log_rate(self, point: RDPoint, rate: Rate) -> float:
+        """log10 of what a point costs; FieldlrError where it has no such rate."""
+        cost = point.rate(rate)
+        if cost is None:
+            raise FieldlrError(
+                f"{self.name} is no network and has no parameters. Compare it by bytes: "
+                "`rate` bytes."
+            )
+        return math.log10(cost)
+
     def quality(self, point: RDPoint) -> float:
         """dB: the PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
         if self.measure == "psnr_db":
@@ -125,18 +139,15 @@ class RDCurve:
         return [spots[i] for i in kept], [s for i, s in enumerate(spots) if i not in kept]
 
     def _spots(self, rate: Rate) -> Iterator[Spot]:
-        if not self.has(rate):
-            raise FieldlrError(
-                f"{self.name} is no network and has no parameters. Compare it by bytes: "
-                "`rate` bytes."
-            )
         for label, fits in self.groups():
-            mean_log = sum(math.log10(p.rate(rate)) for p in fits) / len(fits)
+            mean_log = sum(self.log_rate(p, rate) for p in fits) / len(fits)
             quality = sum(self.quality(p) for p in fits) / len(fits)
             yield Spot(label, tuple(fits), 10.0**mean_log, quality)
 
 
-def on_front(rates: np.ndarray, qualities: np.ndarray) -> np.ndarray:
+def on_front(
+    rates: Float[np.ndarray, " n"], qualities: Float[np.ndarray, " n"]
+) -> Int[np.ndarray, " front"]:
     """Indices of the Pareto front, cheapest first: nothing as cheap is as good, but itself."""
     order = np.lexsort([-qualities, rates])
     sorted_qualities = qualities[order]

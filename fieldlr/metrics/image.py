@@ -9,6 +9,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 METRIC_VERSION = 1  # goes up when a figure would change for the same pictures
@@ -16,20 +17,24 @@ METRIC_VERSION = 1  # goes up when a figure would change for the same pictures
 SSIM_WINDOW = 11  # pixels
 _SIGMA = 1.5
 
+# An image, a stack of images, or pixels of one.
+Image = Float[Tensor, "*pixels 3"]
+Other = Float[Tensor, "*others 3"]  # that ought to be as large
 
-def eight_bit(image: Tensor) -> Tensor:
+
+def eight_bit(image: Image) -> Image:
     """The image as a PNG would keep it: clamped to [0, 1] and rounded to 1 / 255."""
     return (image.clamp(0.0, 1.0) * 255.0).round() / 255.0
 
 
-def mean_squared_error(reference: Tensor, test: Tensor) -> float:
+def mean_squared_error(reference: Image, test: Other) -> float:
     """Of 8-bit images of equal shape."""
     if reference.shape != test.shape:
         raise ValueError(f"images of unlike shapes: {reference.shape} and {test.shape}")
     return float((eight_bit(reference) - eight_bit(test)).double().square().mean())
 
 
-def psnr_db(reference: Tensor, test: Tensor) -> float:
+def psnr_db(reference: Image, test: Other) -> float:
     """10 log10(1 / MSE) of 8-bit images; infinite where they are equal."""
     return decibels(mean_squared_error(reference, test))
 
@@ -41,7 +46,7 @@ def decibels(mse: float) -> float:
     return -10.0 * math.log10(mse) if mse > 0.0 else math.inf
 
 
-def ssim(reference: Tensor, test: Tensor) -> float:
+def ssim(reference: Image, test: Other) -> float:
     """Structural similarity (Wang et al. 2004) of 8-bit images, mean over channels and pixels.
 
     Gaussian window 11 x 11 of sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie wholly

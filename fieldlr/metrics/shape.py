@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
+from fieldlr.geometry.boxes import Vector, vector
 from fieldlr.geometry.triangles import TriangleMesh, unit
 
 _NEIGHBOURS = 6  # triangles that compete for the nearest point
 _CHUNK_POINTS = 2**14
+
+Solid = TypeVar("Solid", Bool[np.ndarray, " ..."], Bool[Tensor, " ..."])
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,8 @@ class SurfaceSamples:
     """points (N, 3) and the indices (N,) of the triangles of `mesh` that they lie on."""
 
     mesh: TriangleMesh
-    points: np.ndarray
-    faces: np.ndarray
+    points: Float[np.ndarray, "n 3"]
+    faces: Int[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class SurfaceDistances:
     normals: float
     fscore_1pct: float
     signed_offset: float
-    shift: tuple[float, float, float]
+    shift: Vector
     longest_edge: float
 
     @property
@@ -55,7 +61,7 @@ class SurfaceDistances:
         return self.signed_offset / self.longest_edge
 
 
-def iou(reference: np.ndarray, test: np.ndarray) -> float:
+def iou(reference: Solid, test: Solid) -> float:
     """|both| / |either| of booleans of equal shape (arrays or tensors); 1 where both are empty."""
     if reference.shape != test.shape:
         raise ValueError(f"solids of unlike shapes: {reference.shape} and {test.shape}")
@@ -74,7 +80,8 @@ def surface_distances(
     longest = float(np.ptp(reference.vertices[reference.faces].reshape(-1, 3), axis=0).max())
     if len(test.faces) == 0:
         worst = math.sqrt(3.0) * longest
-        return SurfaceDistances(worst, worst, worst, -1.0, 0.0, math.nan, (math.nan,) * 3, longest)
+        nowhere = (math.nan, math.nan, math.nan)
+        return SurfaceDistances(worst, worst, worst, -1.0, 0.0, math.nan, nowhere, longest)
     random = np.random.default_rng(seed)
     reference_samples = sample_surface(reference, num_samples, random)
     test_samples = sample_surface(test, num_samples, random)
@@ -89,7 +96,7 @@ def surface_distances(
         float(0.5 * (reference_cosine.mean() + test_cosine.mean())),
         float(2.0 * precision * recall / max(precision + recall, 1e-12)),
         float(height.mean()),
-        tuple(np.linalg.lstsq(normal, height, rcond=None)[0].tolist()),
+        vector(np.linalg.lstsq(normal, height, rcond=None)[0].tolist()),
         longest,
     )
 
@@ -106,7 +113,9 @@ def sample_surface(mesh: TriangleMesh, count: int, random: np.random.Generator) 
     return SurfaceSamples(mesh, np.einsum("nc,ncd->nd", weights, corners[faces]), faces)
 
 
-def closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def closest_on_triangles(
+    points: Float[np.ndarray, "*#n 3"], corners: Float[np.ndarray, "*#n 3 3"]
+) -> Float[np.ndarray, "*#n 3"]:
     """The nearest point (..., 3) of each triangle (..., 3, 3) to its point (..., 3).
 
     The foot of the perpendicular if it falls inside, else the best of the three edges.
@@ -119,13 +128,16 @@ def closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     normal = np.cross(edges[..., 0, :], edges[..., 1, :])
     height = ((points - a[..., 0, :]) * normal).sum(-1) / np.maximum((normal**2).sum(-1), 1e-300)
     foot = points - height[..., None] * normal
-    side = np.cross(edges, foot[..., None, :] - a) @ normal[..., None]
+    side = np.matmul(np.cross(edges, foot[..., None, :] - a), normal[..., None])
     return np.where((side[..., 0] >= 0.0).all(-1)[..., None], foot, best)
 
 
 def distances_to(
-    reference: TriangleMesh, points: np.ndarray, num_samples: int = 100_000, seed: int = 0
-) -> np.ndarray:
+    reference: TriangleMesh,
+    points: Float[np.ndarray, "n 3"],
+    num_samples: int = 100_000,
+    seed: int = 0,
+) -> Float[np.ndarray, " n"]:
     """Distances (N,) of points (N, 3) to a surface, searched from `num_samples` points on it."""
     target = sample_surface(reference, num_samples, np.random.default_rng(seed))
     return np.linalg.norm(_offsets(points, target)[0], axis=1)
@@ -136,7 +148,8 @@ def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np
 
     A target is searched by its samples and by the centres of its triangles, large and small.
     """
-    from scipy.spatial import cKDTree
+    # SciPy has no stubs for what is compiled.
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
     corners = target.mesh.vertices[target.mesh.faces]
     # The tree splits just above a coordinate. Just above zero is a denormal number, which a
@@ -157,7 +170,9 @@ def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np
     return offset, face
 
 
-def _nearest(samples: SurfaceSamples, target: SurfaceSamples):
+def _nearest(
+    samples: SurfaceSamples, target: SurfaceSamples
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(distance, height along the target's normal, that normal, |cosine| of both normals)."""
     offset, face = _offsets(samples.points, target)
     normals = unit(target.mesh.face_normals)[face]

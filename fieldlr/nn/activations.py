@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.system.entries import Entry
@@ -29,15 +30,17 @@ class Activation(Entry):
     def scale(self) -> float:
         return 1.0
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """f(scale z), differentiable."""
         raise NotImplementedError
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """u to h, in place where that helps."""
         raise NotImplementedError
 
-    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
         """dL/dh to dL/du / slope, in its own buffer; `slope` is folded into the weights."""
         raise NotImplementedError
 
@@ -53,15 +56,17 @@ class Relu(Activation):
     name = "relu"
     number = 0
     summary = "max(z, 0)"
-    tinycudann = "ReLU"
+    tinycudann: ClassVar[str | None] = "ReLU"
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return torch.relu(z)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return u.clamp_min_(0.0)
 
-    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
         return torch.ops.aten.threshold_backward(grad, h, 0.0)
 
     def weight_std(self, in_features: int, first: bool) -> float:
@@ -85,13 +90,15 @@ class Sine(Activation):
     def scale(self) -> float:
         return self.omega_0
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return torch.sin(self.omega_0 * z)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return torch.sin(u)
 
-    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
         return grad.mul_(torch.cos(u))
 
     def weight_std(self, in_features: int, first: bool) -> float:
@@ -116,13 +123,15 @@ class Gaussian(Activation):
     def scale(self) -> float:
         return 1.0 / (math.sqrt(2.0) * self.sigma)
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return torch.exp(-((self.scale * z) ** 2))
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         return (u * u).neg_().exp_()
 
-    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor:
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
         return grad.mul_(h).mul_(u)
 
 

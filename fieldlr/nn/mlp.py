@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
@@ -53,7 +55,7 @@ class Mlp(nn.Module):
         skips: tuple[int, ...] = (),
         factorise_ends: bool = False,
         generator: torch.Generator | None = None,
-    ):
+    ) -> None:
         super().__init__()
         self.activation, self.skips = activation, skips
         end = linear if factorise_ends else Full()
@@ -83,22 +85,28 @@ class Mlp(nn.Module):
             self._session = (key, self._materialise())
         return self._session[1]
 
+    def _linears(self) -> Iterator[Linear]:
+        # To the stubs, a ModuleList holds Modules of any kind.
+        return cast("Iterator[Linear]", iter(self.linears))
+
     def _materialise(self) -> list[Layer]:
         last = len(self.linears) - 1
         return [
             layer
-            for index, linear in enumerate(self.linears)
+            for index, linear in enumerate(self._linears())
             for layer in engine_layers(
                 linear, None if index == last else self.activation, index in self.skips
             )
         ]
 
-    def forward(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "n in"], dtype: torch.dtype | None = None
+    ) -> Float[Tensor, "n out"]:
         """Rows (N, in) to (N, out); `dtype` as in `execution.run_layers`."""
         return run_layers(self.layers(), x, dtype)
 
     def hidden_layers(self, name: str) -> Iterator[Hidden]:
         """Its hidden layers, `name` being what a field calls this network."""
-        names = [f"{name}.linears.{index}" for index in range(len(self.linears))]
-        for (before, layer), (after, following) in pairwise(zip(names, self.linears, strict=True)):
+        named = [(f"{name}.linears.{i}", layer) for i, layer in enumerate(self._linears())]
+        for (before, layer), (after, following) in pairwise(named):
             yield Hidden(before, layer, ((after, following),), self.activation)

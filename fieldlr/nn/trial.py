@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.activations import Relu
@@ -69,7 +71,12 @@ def relu_layers(sizes: list[int], generator: torch.Generator, device: str) -> li
     ]
 
 
-def same(what: str, values: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
+def same(
+    what: str,
+    values: Sequence[Float[Tensor, " ..."]],
+    expected: Sequence[Float[Tensor, " ..."]],
+    tolerance: float,
+) -> None:
     """Raises RuntimeError unless each tensor is another up to a share of its norm."""
     for value, truth in zip(values, expected, strict=True):
         error = ((value - truth).norm() / truth.norm().clamp_min(1e-12)).item()

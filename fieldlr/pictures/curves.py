@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import replacing
@@ -107,7 +108,7 @@ def draw_svg(plot: Plot, path: Path) -> None:
         figure.savefig(place, format=Path(path).suffix[1:], dpi=150)
 
 
-def _draw_series(axes, one: Series, color: str, marker: str) -> None:
+def _draw_series(axes: Any, one: Series, color: str, marker: str) -> None:
     marks = one.marks
     spread = [[max(0.0, m.y - m.low) for m in marks], [max(0.0, m.high - m.y) for m in marks]]
     axes.errorbar(
@@ -134,7 +135,7 @@ def _draw_series(axes, one: Series, color: str, marker: str) -> None:
         )
 
 
-def _dress(axes, plot: Plot) -> None:
+def _dress(axes: Any, plot: Plot) -> None:
     """Ticks that a person would choose, names, and the levels on the right."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -162,10 +163,10 @@ def _dress(axes, plot: Plot) -> None:
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
-    return min(limits) <= value <= max(limits)
+    return bool(min(limits) <= value <= max(limits))
 
 
-def plotly_figure(plot: Plot):
+def plotly_figure(plot: Plot) -> Any:
     """The curves as a plotly figure."""
     import plotly.graph_objects as go
 
@@ -199,7 +200,7 @@ def plotly_figure(plot: Plot):
     return figure
 
 
-def _trace(go, one: Series, marks: Sequence[Mark], color: str, aside: bool = False):
+def _trace(go: Any, one: Series, marks: Sequence[Mark], color: str, aside: bool = False) -> Any:
     """A line with its marks, or the hollow marks beside it."""
     spread = [m.high - m.y for m in marks], [m.y - m.low for m in marks]
     bars = {"array": spread[0], "arrayminus": spread[1], "thickness": 1.2}

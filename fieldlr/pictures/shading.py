@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from fieldlr.geometry.triangles import TriangleMesh, rasterise, unit
 
@@ -16,12 +17,12 @@ _SHARES = {"ambient": 0.06, "sky": 0.22, "key": 0.70, "head": 0.16}
 
 def shade(
     mesh: TriangleMesh,
-    camera_to_world: np.ndarray,
+    camera_to_world: Float[np.ndarray, "3 4"],
     focal_pixels: float,
     width: int,
     height: int,
     supersample: int = 2,
-) -> np.ndarray:
+) -> UInt8[np.ndarray, "{height} {width} 3"]:
     """The picture (height, width, 3) uint8 that a camera, pose (3, 4), takes of a mesh."""
     pose = np.asarray(camera_to_world, np.float64)
     wide, high = width * supersample, height * supersample
@@ -34,7 +35,9 @@ def shade(
     return np.rint(255.0 * np.clip(picture, 0.0, 1.0) ** (1.0 / _GAMMA)).astype(np.uint8)
 
 
-def _visible(mesh: TriangleMesh, pose, focal: float, width: int, height: int):
+def _visible(
+    mesh: TriangleMesh, pose: np.ndarray, focal: float, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
     """(face, weights) of the nearest triangle at each pixel, column by column; face -1 if none."""
     local = (mesh.vertices - pose[:, 3]) @ pose[:, :3]
     depth = -local[:, 2]
@@ -57,7 +60,7 @@ def _visible(mesh: TriangleMesh, pose, focal: float, width: int, height: int):
     return face, weights
 
 
-def _lit(mesh: TriangleMesh, pose, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _lit(mesh: TriangleMesh, pose: np.ndarray, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Linear colours (M, 3) of points on faces (M,) with barycentric weights (M, 3)."""
     corners = mesh.faces[face]
     flat = unit(mesh.face_normals[face])

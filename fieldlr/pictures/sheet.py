@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Num
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import replacing
@@ -20,7 +22,7 @@ MARGIN, GAP, TITLE, HEADING, CAPTION, SMALL = 36, 14, 30, 17, 16, 14  # pixels
 class Picture:
     """An image, uint8, (H, W), (H, W, 3) or (H, W, 4), and a line of text below it."""
 
-    image: np.ndarray
+    image: Num[np.ndarray, "h w *c"]
     caption: str = ""
 
 
@@ -94,7 +96,7 @@ class _Layout:
         return self.top + row * self.step
 
 
-def _draw_row(page, draw, row: Row, layout: _Layout, top: int) -> None:
+def _draw_row(page: Any, draw: Any, row: Row, layout: _Layout, top: int) -> None:
     middle = top + layout.cell // 2
     draw.text((MARGIN, middle), row.label, INK, _font(HEADING), anchor="ls")
     draw.multiline_text((MARGIN, middle + GAP), row.note, FAINT, _font(SMALL), spacing=6)
@@ -110,7 +112,7 @@ def _draw_row(page, draw, row: Row, layout: _Layout, top: int) -> None:
         draw.text(below, picture.caption, INK, _font(CAPTION), anchor="ma")
 
 
-def _fitted(image: np.ndarray, size: int):
+def _fitted(image: np.ndarray, size: int) -> Any:
     """The image as RGBA, as large as fits into size x size."""
     from PIL import Image
 
@@ -127,19 +129,21 @@ def _fitted(image: np.ndarray, size: int):
     scale = size / max(picture.size)
     if scale >= 2:
         whole = int(np.ceil(scale))
-        picture = picture.resize((picture.width * whole, picture.height * whole), Image.NEAREST)
+        picture = picture.resize(
+            (picture.width * whole, picture.height * whole), Image.Resampling.NEAREST
+        )
         scale = size / max(picture.size)
     fitted = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(fitted, Image.LANCZOS)
+    return picture.resize(fitted, Image.Resampling.LANCZOS)
 
 
-def _font(size: int):
+def _font(size: int) -> Any:
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
 
 
-def _write(page, path: Path) -> Path:
+def _write(page: Any, path: Path) -> Path:
     with replacing(path) as temporary:
         page.save(temporary, format="PNG", optimize=True)
     return path

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from fieldlr.pictures.curves import COLORS, GRID
 from fieldlr.system.files import replacing
@@ -14,7 +15,9 @@ FLOOR = 1e-8  # a singular value is nothing below this share of the largest
 
 
 def draw_spectra(
-    layers: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path, title: str
+    layers: Sequence[tuple[str, Float[np.ndarray, " _"], Float[np.ndarray, "_ _"]]],
+    path: Path,
+    title: str,
 ) -> None:
     """(label, singular values, weight (out, in)) of each layer: curves, and |weight| as heat."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -9,17 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from fieldlr.system.files import replacing
 
 MOST_POINTS = 60_000
 
+Segments = Float[np.ndarray, "_ 2 3"] | Float[Tensor, "_ 2 3"]
+Points = Float[np.ndarray, "_ _"] | Float[Tensor, "_ _"]
+
 
 def write_viewer(
     path: Path | str,
     title: str,
-    lines: Mapping[str, object],
-    points=None,
+    lines: Mapping[str, Segments],
+    points: Points | None = None,
     facts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
 ) -> None:
@@ -49,12 +54,12 @@ def write_viewer(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _packed(array) -> str:
+def _packed(array: Segments | Points) -> str:
     """Little-endian float32 numbers in base64."""
     return base64.b64encode(np.ascontiguousarray(np.asarray(array), "<f4").tobytes()).decode()
 
 
-def _thinned(points) -> np.ndarray:
+def _thinned(points: Points) -> np.ndarray:
     """At most MOST_POINTS finite points, evenly over their order."""
     points = np.asarray(points)
     points = points[np.isfinite(points).all(1)]

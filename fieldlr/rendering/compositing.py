@@ -8,8 +8,10 @@ w_i = T_i (1 - exp(-tau_i)); a ray's colour is sum_i w_i c_i + T_end background.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.rendering.samples import RaySamples
@@ -23,18 +25,21 @@ class Composite:
     """What N rays see."""
 
     samples: RaySamples
-    rgb: Tensor  # (N, 3)
-    opacity: Tensor  # (N,) 1 - transmittance to the far end
-    weights: Tensor  # (M,) of the intervals
+    rgb: Float[Tensor, "n 3"]
+    opacity: Float[Tensor, " n"]  # 1 - transmittance to the far end
+    weights: Float[Tensor, " m"]  # of the intervals
 
     @property
-    def depth(self) -> Tensor:
+    def depth(self) -> Float[Tensor, " n"]:
         """(N,) median distance of what is seen; 0 where nothing is."""
         return median_depths(self.samples, self.weights)
 
 
 def composite(
-    samples: RaySamples, rgb: Tensor, optical_depths: Tensor, background: Tensor
+    samples: RaySamples,
+    rgb: Float[Tensor, "m 3"],
+    optical_depths: Float[Tensor, " m"],
+    background: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
 ) -> Composite:
     """What N rays see of colours (M, 3) and depths (M,) before a background (3,) or (N, 3)."""
     weights, transmittance = render_weights(samples, optical_depths)
@@ -47,7 +52,9 @@ def composite(
     )
 
 
-def render_weights(samples: RaySamples, optical_depths: Tensor) -> tuple[Tensor, Tensor]:
+def render_weights(
+    samples: RaySamples, optical_depths: Float[Tensor, " m"]
+) -> tuple[Float[Tensor, " m"], Float[Tensor, " n"]]:
     """Weights (M,) of the intervals and the transmittance (N,) to the end of each ray.
 
     The weights of a ray and its transmittance add up to 1.
@@ -63,7 +70,7 @@ def render_weights(samples: RaySamples, optical_depths: Tensor) -> tuple[Tensor,
     return weights, transmittance
 
 
-def median_depths(samples: RaySamples, weights: Tensor) -> Tensor:
+def median_depths(samples: RaySamples, weights: Float[Tensor, " m"]) -> Float[Tensor, " n"]:
     """Distances (N,) at which N rays have met half of what they see; 0 where they see nothing.
 
     A mean would lie in the empty space between a leaf and the wall that is seen beside it.
@@ -82,7 +89,7 @@ def median_depths(samples: RaySamples, weights: Tensor) -> Tensor:
     return torch.where(seen > 0.0, starts + part.to(starts.dtype) * (ends - starts), 0.0)
 
 
-def ray_sums(samples: RaySamples, values: Tensor) -> Tensor:
+def ray_sums(samples: RaySamples, values: Float[Tensor, "m c"]) -> Float[Tensor, "n c"]:
     """Sums (N, C) over the intervals of each ray of values (M, C)."""
     return _RaySums.apply(values, samples.ray_indices, samples.first)
 
@@ -91,7 +98,7 @@ class _RaySums(torch.autograd.Function):
     """Differences of a running sum in float64: no atomic adds, the same sum on every run."""
 
     @staticmethod
-    def forward(ctx, values: Tensor, ray_indices: Tensor, first: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor, ray_indices: Tensor, first: Tensor) -> Tensor:
         ctx.save_for_backward(ray_indices)
         running = values.new_zeros(len(values) + 1, values.shape[1], dtype=torch.float64)
         torch.cumsum(values, 0, dtype=torch.float64, out=running[1:])
@@ -99,6 +106,8 @@ class _RaySums(torch.autograd.Function):
         return (at_first[1:] - at_first[:-1]).to(values.dtype)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor, None, None]:
         (ray_indices,) = ctx.saved_tensors
         return grad[ray_indices], None, None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField, cell_indices
@@ -26,8 +27,8 @@ class OccupancyGrid:
     field: they travel with it.
     """
 
-    density: Tensor  # (R, R, R) float32, indexed z, y, x
-    occupied: Tensor  # (R, R, R) bool
+    density: Float[Tensor, "r r r"]  # float32, indexed z, y, x
+    occupied: Bool[Tensor, "r r r"]
     min_opacity: float = 0.01
     decay: float = 0.8
 
@@ -41,18 +42,18 @@ class OccupancyGrid:
         """Cells along an edge of the cube."""
         return self.density.shape[0]
 
-    def cells(self, unit: Tensor) -> Tensor:
+    def cells(self, unit: Float[Tensor, "*batch 3"]) -> Int[Tensor, "*batch"]:
         """Flat indices (...) of the cells that points (..., 3) of the cube lie in."""
         return cell_indices(unit, self.resolution)
 
-    def keeps(self, unit: Tensor) -> Tensor:
+    def keeps(self, unit: Float[Tensor, "*batch 3"]) -> Bool[Tensor, "*batch"]:
         """Booleans (...): whether points (..., 3) of the cube lie in occupied cells."""
         return self.occupied.view(-1)[self.cells(unit)]
 
     @torch.no_grad()
     def update(
         self,
-        density: Callable[[Tensor], Tensor],
+        density: Callable[[Float[Tensor, "m 3"]], Float[Tensor, " m"]],
         fraction: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:

@@ -10,8 +10,10 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.framing import meeting_point
@@ -25,7 +27,9 @@ Size = tuple[int, int]
 SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # of a view in a file
 
 
-def look_at(positions: Tensor, targets: Tensor, up: Tensor) -> Tensor:
+def look_at(
+    positions: Float[Tensor, "n 3"], targets: Float[Tensor, "n 3"], up: Float[Tensor, " 3"]
+) -> Float[Tensor, "n 3 4"]:
     """Poses (N, 3, 4) of cameras at positions (N, 3) that look at targets, `up` (3,) up."""
     backward = torch.nn.functional.normalize(positions - targets, dim=-1)
     right = torch.linalg.cross(up.expand_as(backward), backward)
@@ -187,7 +191,7 @@ def _read_json(file: Path) -> dict:
     return content
 
 
-def _view(file: Path, key: str, view, default_angle) -> tuple[Tensor, float]:
+def _view(file: Path, key: str, view: Any, default_angle: Any) -> tuple[Tensor, float]:
     """The pose (3, 4) and the vertical field of view in degrees of one entry."""
     if not isinstance(view, dict):
         raise _wrong(file, key, "an object")
@@ -207,7 +211,7 @@ def _side(file: Path, content: dict, key: str) -> int:
     return int(side)
 
 
-def _numbers(file: Path, key: str, values) -> list[float]:
+def _numbers(file: Path, key: str, values: Any) -> list[float]:
     if not isinstance(values, list):
         raise _wrong(file, key, "a list of numbers")
     for value in values:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from fieldlr.fields.networks import RadianceNetwork
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
@@ -16,6 +18,7 @@ from fieldlr.geometry.rays import Rays
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
 from fieldlr.rendering.samplers import sampler_for
+from fieldlr.rendering.samples import RaySamples
 
 # Intervals that an image is rendered with at a time, at most: 256 MiB at a width of 256.
 CHUNK_SAMPLES = 1 << 20
@@ -33,15 +36,16 @@ WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 class Rendering:
     """An image of a field."""
 
-    rgb: Tensor  # (H, W, 3) in [0, 1]
-    depth: Tensor  # (H, W) median distance along the ray, world units; 0 where nothing is seen
-    opacity: Tensor  # (H, W) in [0, 1]
+    rgb: Float[Tensor, "h w 3"]  # in [0, 1]
+    # Median distance along the ray, world units; 0 where nothing is seen.
+    depth: Float[Tensor, "h w"]
+    opacity: Float[Tensor, "h w"]  # in [0, 1]
 
 
 def render_rays(
     field: RadianceField,
     rays: Rays,
-    background: Tensor,
+    background: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
     generator: torch.Generator | None = None,
     noise: float = 0.0,
 ) -> tuple[list[Composite], int]:
@@ -66,7 +70,9 @@ def render_rays(
     return composites, num_samples
 
 
-def calmed(values: Tensor, distances: Tensor) -> Tensor:
+def calmed(
+    values: Float[Tensor, "*batch"], distances: Float[Tensor, "*#batch"]
+) -> Float[Tensor, "*batch"]:
     """The same values with gradients times distance^2, at most 1.
 
     A point near a camera is on more of its rays, by 1 / distance^2, than one where the views meet;
@@ -77,7 +83,9 @@ def calmed(values: Tensor, distances: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def see_rays(field: RadianceField, rays: Rays, background: Tensor) -> tuple[Composite, int]:
+def see_rays(
+    field: RadianceField, rays: Rays, background: Float[Tensor, " 3"] | Float[Tensor, "n 3"]
+) -> tuple[Composite, int]:
     """What N rays see through a field with one network, and how many densities it took.
 
     As `render_rays` without randomness, but what lies behind something opaque is not asked, nor
@@ -90,21 +98,28 @@ def see_rays(field: RadianceField, rays: Rays, background: Tensor) -> tuple[Comp
     place = torch.arange(len(samples), device=unit.device) - samples.first[samples.ray_indices]
     optical = torch.zeros_like(lengths)
     passed, asked = lengths.new_zeros(len(rays)), 0
-    features = None
+    features = lengths.new_empty(0)
     for low, high in pairwise(SLABS):
         within = (place >= low) & (place < high) & (passed[samples.ray_indices] < DARK)
         chosen = within.nonzero()[:, 0]
         density, found = network.density(unit[chosen])
         optical[chosen] = density * lengths[chosen]
         passed.index_add_(0, samples.ray_indices[chosen], optical[chosen])
-        if features is None:
+        if low == 0:
             features = found.new_zeros(len(samples), found.shape[1])
         features[chosen] = found
         asked += len(chosen)
     return _colored(network, samples, own, features, optical, background), asked
 
 
-def _colored(network, samples, rays: Rays, features, optical: Tensor, background) -> Composite:
+def _colored(
+    network: RadianceNetwork,
+    samples: RaySamples,
+    rays: Rays,
+    features: Tensor,
+    optical: Tensor,
+    background: Tensor,
+) -> Composite:
     """The composite of known depths, with the colours of those intervals alone that matter."""
     weights, transmittance = render_weights(samples, optical)
     shown = (weights > FAINT * (1.0 - transmittance)[samples.ray_indices]).nonzero()[:, 0]

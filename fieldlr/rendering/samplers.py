@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField
@@ -45,7 +46,7 @@ class GridSampler:
         space: Space,
         rays: Rays,
         generator: torch.Generator | None = None,
-        previous: tuple[RaySamples, Tensor] | None = None,
+        previous: tuple[RaySamples, Float[Tensor, " m"]] | None = None,
     ) -> RaySamples:
         """Intervals of N rays; all random offsets of a ray are one shift of its steps."""
         offsets = torch.zeros_like(rays.origins[:, 0])
@@ -59,7 +60,9 @@ class GridSampler:
         starts, ends, indices = (torch.cat(column) for column in zip(*parts, strict=True))
         return RaySamples(starts, ends, indices, len(rays))
 
-    def _walk(self, space: Space, rays: Rays, offsets: Tensor, first: int):
+    def _walk(
+        self, space: Space, rays: Rays, offsets: Tensor, first: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """The occupied intervals of a few rays, the first of which has the number `first`."""
         start, stop = space.span(rays)
         pace = torch.full_like(start, 1.0 / self.num_steps)
@@ -97,7 +100,7 @@ class HierarchicalSampler:
         space: Space,
         rays: Rays,
         generator: torch.Generator | None = None,
-        previous: tuple[RaySamples, Tensor] | None = None,
+        previous: tuple[RaySamples, Float[Tensor, " m"]] | None = None,
     ) -> RaySamples:
         """Intervals of N rays; `previous` is the coarse network's intervals and weights (M,)."""
         start, stop = space.span(rays)
@@ -116,14 +119,23 @@ class HierarchicalSampler:
         return RaySamples(t[:, :-1].flatten(), t[:, 1:].flatten(), ray_indices, len(rays))
 
 
-def distances(space: Space, rays: Rays, start: Tensor, stop: Tensor, pace: Tensor) -> Tensor:
+def distances(
+    space: Space,
+    rays: Rays,
+    start: Float[Tensor, " n"],
+    stop: Float[Tensor, " n"],
+    pace: Float[Tensor, "n s"],
+) -> Float[Tensor, "n s"]:
     """`Space.distances`, but never past the end: float32 rounds the far end of a pace outwards."""
     return torch.minimum(space.distances(rays, start, stop, pace), stop[:, None])
 
 
 def inverse_cdf(
-    edges: Tensor, weights: Tensor, count: int, generator: torch.Generator | None = None
-) -> Tensor:
+    edges: Float[Tensor, "n e"],
+    weights: Float[Tensor, "n e-1"],
+    count: int,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n {count}"]:
     """Positions (N, count) spread as the weights (N, S) of the bins between edges (N, S + 1).
 
     Each of `count` equal parts of the distribution gives one position: its middle, or a random

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -13,26 +15,28 @@ from torch import Tensor
 class RaySamples:
     """M intervals of N rays, sorted by ray and, on a ray, by distance. They may leave gaps."""
 
-    t_starts: Tensor  # (M,) distances along the ray
-    t_ends: Tensor  # (M,)
-    ray_indices: Tensor  # (M,) int64, never falling
+    t_starts: Float[Tensor, " m"]  # distances along the ray
+    t_ends: Float[Tensor, " m"]
+    ray_indices: Int[Tensor, " m"]  # int64, never falling
     num_rays: int
 
     def __len__(self) -> int:
         return len(self.t_starts)
 
     @property
-    def middles(self) -> Tensor:
+    def middles(self) -> Float[Tensor, " m"]:
         """(M,) where a field is asked."""
         return 0.5 * (self.t_starts + self.t_ends)
 
     @cached_property
-    def first(self) -> Tensor:
+    def first(self) -> Int[Tensor, " {self.num_rays}+1"]:
         """(N + 1,) where the intervals of a ray begin, and at the end M."""
         edges = torch.arange(self.num_rays + 1, device=self.ray_indices.device)
         return torch.searchsorted(self.ray_indices, edges)
 
 
-def uniform(shape, generator: torch.Generator, device: torch.device) -> Tensor:
+def uniform(
+    shape: Sequence[int], generator: torch.Generator, device: torch.device
+) -> Float[Tensor, " ..."]:
     """Numbers in [0, 1), drawn where the generator lives: a seed means the same on every device."""
     return torch.rand(shape, generator=generator, device=generator.device).to(device)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fieldlr.data import Source
+from fieldlr.data import Scene, Source
 from fieldlr.data.diagnosis import diagnose, drawing
 from fieldlr.pictures.viewer import write_viewer
 from fieldlr.runs.pipeline import memory_estimate
@@ -17,8 +17,8 @@ from fieldlr.runs.pipeline import memory_estimate
 def check(source: Source) -> dict[str, Any]:
     """The facts of a source, as plain values."""
     content = source.content
-    facts = {"kind": source.kind, "format": source.format, "name": content.name}
-    if source.kind == "photos":
+    facts: dict[str, Any] = {"kind": source.kind, "format": source.format, "name": content.name}
+    if isinstance(content, Scene):
         facts |= dataclasses.asdict(diagnose(content))
     else:
         facts |= {
@@ -49,7 +49,7 @@ def draw(source: Source, path: Path) -> None:
         if not isinstance(value, dict | list | tuple) and value is not None
     }
     warnings = facts["warnings"]
-    if source.kind == "photos":
+    if isinstance(content, Scene):
         lines, points = drawing(content)
         write_viewer(path, content.name, lines, points, shown, warnings)
         return

@@ -29,7 +29,7 @@ class Compression:
     def __init__(
         self,
         run: Run | FlrRun,
-        out: Path,
+        out: Path | str,
         bits: float | None = None,
         source: Path | None = None,
         finetune: FitConfig | None = None,
@@ -41,14 +41,16 @@ class Compression:
             raise FieldlrError(f"a compressed field is written as .flr; got {self.out.name}.")
         codec.check_bits(bits)
         self.bits, self.about, self.field = bits, run.about(), run.load_field()
-        self.task, self.note, self.tuning = None, None, None
+        self.task: Task | None = None
+        self.note: str | None = None
+        self.tuning: Finetuning | None = None
         try:
             self.task = task or reopen(run, source)
         except SourceGone as error:
             if finetune is not None:
                 raise
             self.note = str(error)
-        if finetune is not None:
+        if finetune is not None and self.task is not None:
             self.tuning = Finetuning(self.field, self.task, finetune, bits)
 
     def reports(self) -> Iterator[FitReport]:
@@ -62,7 +64,8 @@ class Compression:
         data = codec.encode(field, self.bits, self.about, steps)
         write_whole(self.out, data)
         numbers = self.field.num_parameters
-        result = {"out": str(self.out), "num_bytes": len(data), "num_parameters": numbers}
+        result: dict[str, Any] = {"out": str(self.out), "num_bytes": len(data)}
+        result["num_parameters"] = numbers
         result["bits_per_number"] = 8 * len(data) / numbers
         if self.task is None:
             return result | {"quality_before": None, "quality_after": None, "note": self.note}
@@ -78,7 +81,7 @@ def write_file(field: Field, run: Run | FlrRun, out: Path, bits: float | None = 
     return len(data)
 
 
-def compress(run: Run | FlrRun, out: Path, *how: Any, **more: Any) -> dict[str, Any]:
+def compress(run: Run | FlrRun, out: Path | str, *how: Any, **more: Any) -> dict[str, Any]:
     """Writes a run's field as a .flr file, from beginning to end. Arguments as `Compression`."""
     compression = Compression(run, out, *how, **more)
     for _ in compression.reports():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from fieldlr import codec
+from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Vector
@@ -16,7 +18,8 @@ from fieldlr.geometry.cameras import Cameras
 class FlrRun:
     """A .flr file in the place of a run: all that can be asked of the field and of its source."""
 
-    source, options = None, MappingProxyType({})
+    source: Path | None = None
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, path: Path):
         self.folder = path
@@ -26,8 +29,12 @@ class FlrRun:
         except (OSError, FieldlrError) as error:
             raise FieldlrError(f"{path}: {error}") from None
 
+    def __repr__(self) -> str:
+        backbone, size = self.field.config.linear.name, self.field.num_parameters
+        return f"FlrRun({self.folder}, {self.kind}, {backbone}, {size:,} parameters)"
+
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """`photos`, `mesh` or `volume`."""
         return self._about.kind
 

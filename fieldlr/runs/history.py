@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fieldlr.system.files import refused
 from fieldlr.system.json import without_nan, write_whole
@@ -37,7 +38,7 @@ def history(path: Path, step: int) -> Iterator[Callable[[FitReport], None]]:
         yield add
 
 
-def read_history(path: Path) -> list[dict]:
+def read_history(path: Path) -> list[dict[str, Any]]:
     """The reports of a history; a line that was never finished is none."""
     reports = []
     for line in path.read_text(errors="replace").splitlines():
@@ -50,5 +51,5 @@ def read_history(path: Path) -> list[dict]:
     return reports
 
 
-def _line(report: dict) -> bytes:
+def _line(report: dict[str, Any]) -> bytes:
     return json.dumps(without_nan(report)).encode() + b"\n"

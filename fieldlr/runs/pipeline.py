@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from fieldlr.data import Source, open_source
+from fieldlr.data import Scene, Source, open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.runs import Run, check_new, create_run, open_run
+from fieldlr.fields.occupancy import OccupancyField
+from fieldlr.runs import Run, check_new, create_run, open_folder, open_run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.history import history
 from fieldlr.system import memory
@@ -42,8 +43,8 @@ class Reconstruction:
 
     def __init__(
         self,
-        source: Path,
-        out: Path,
+        source: Path | str,
+        out: Path | str,
         options: FitOptions | None = None,
         *,
         resume: bool = False,
@@ -52,7 +53,7 @@ class Reconstruction:
         prepare_process()
         options, out = options or FitOptions(), Path(out)
         device = choose_device(options.machine.device)
-        known = open_run(out) if resume and (out / "config.json").exists() else None
+        known = open_folder(out) if resume and (out / "config.json").exists() else None
         if known is None:
             options = options.settled()
             check_new(out)  # before the source is read, which can take half a minute
@@ -68,8 +69,8 @@ class Reconstruction:
         self.run = known or create_run(out, self._description(source, out, options))
         if known is not None:
             self._restore(options)
-        if self.source.kind == "photos":
-            scene = self.source.content
+        scene = self.source.content
+        if isinstance(scene, Scene):
             self.run.save_cameras(scene.cameras, scene.test)
         self.setup_seconds = perf_counter() - began
 
@@ -114,7 +115,7 @@ class Reconstruction:
         self.run.drop_checkpoint_before()
         return results | {"config": self.run.config}
 
-    def _description(self, source: Path, out: Path, options: FitOptions) -> dict[str, Any]:
+    def _description(self, source: Path | str, out: Path, options: FitOptions) -> dict[str, Any]:
         """The run's config.json: plain values, the source as a path relative to the run."""
         field, content = self.state.field, self.source.content
         return {
@@ -145,7 +146,10 @@ class Reconstruction:
 
 
 def reconstruct(
-    source: Path, out: Path, options: FitOptions | None = None, resume: bool = False
+    source: Path | str,
+    out: Path | str,
+    options: FitOptions | None = None,
+    resume: bool = False,
 ) -> Run:
     """Fits a source from beginning to end; the finished run. Arguments as `Reconstruction`."""
     reconstruction = Reconstruction(source, out, options, resume=resume)
@@ -155,7 +159,7 @@ def reconstruct(
     return reconstruction.run
 
 
-def load(path: Path) -> Field:
+def load(path: Path | str) -> Field:
     """The trained field in a run folder or a .flr file."""
     prepare_process()
     return open_run(path).load_field()
@@ -176,7 +180,7 @@ def evaluate(
     task = task or reopen(run, source)
     field = run.load_field()
     figures = task.evaluate(field)
-    if isinstance(task, OccupancyTask):
+    if isinstance(task, OccupancyTask) and isinstance(field, OccupancyField):
         figures |= task.evaluate_surface(field, resolution)
     run.add_results({"eval": figures})
     return figures

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from time import perf_counter
 
-import numpy as np
-
+from fieldlr.data import Scene
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_image
 from fieldlr.fields.field import Field
 from fieldlr.runs import Run
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.runs.views import Turn, camera_path, turned, views
-from fieldlr.training.tasks.radiance import shrunk
+from fieldlr.runs.views import Picture, Turn, camera_path, turned, views
+from fieldlr.training.tasks.radiance import RadianceTask, shrunk
 
 FIRST_SECONDS = 0.5
 LEAST_SECONDS = 2.0
@@ -49,10 +48,10 @@ class Previews:
 
     def _photo(self) -> None:
         """Writes the photo that the previews are to be compared with, where there is one."""
-        if self.fit.source.kind != "photos":
+        scene, task = self.fit.source.content, self.fit.task
+        if not (isinstance(scene, Scene) and isinstance(task, RadianceTask)):
             return
-        scene = self.fit.source.content
-        photo, _ = self.fit.task.photo((scene.test or (0,))[0])
+        photo, _ = task.photo((scene.test or (0,))[0])
         photo = shrunk(photo, max(1, max(photo.shape[:2]) // LONGEST_SIDE))
         write_image(photo.numpy(), self.fit.run.folder / "photo.png")
 
@@ -68,7 +67,7 @@ def draw_preview(run: Run, field: Field, resolution: int = FINAL_RESOLUTION) -> 
         field.train(trains)
 
 
-def picture(run: Run, field: Field, resolution: int) -> np.ndarray:
+def picture(run: Run, field: Field, resolution: int) -> Picture:
     """What stands for a run: its first held-out view, or its solid from the side."""
     if run.kind == "photos":
         cameras = camera_path(run, field, "test", 1, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ VIDEO_FRAMES = 60
 class Rendering:
     """Views being written: iterate to write them; gives the files of each view."""
 
-    frames: Iterator[list[Path]]
+    frames: Generator[list[Path], None, None]
     total: int
 
     def __iter__(self) -> Iterator[list[Path]]:
@@ -56,14 +56,19 @@ def render_run(
     if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
         raise FieldlrError("a video has one size and these views have several. Give `size` WxH.")
     pictures = views(run, field, cameras)
-    size = tuple(cameras.sizes[0].tolist())
-    written = _write(pictures, out, suffix, size, fps, depth_map)
+    width, height = cameras.sizes[0].tolist()
+    written = _write(pictures, out, suffix, (width, height), fps, depth_map)
     return Rendering(written, len(cameras))
 
 
 def _write(
-    pictures: Iterator[View], out: Path, suffix: str, size, fps: float, depth_map: bool
-) -> Iterator[list[Path]]:
+    pictures: Iterator[View],
+    out: Path,
+    suffix: str,
+    size: tuple[int, int],
+    fps: float,
+    depth_map: bool,
+) -> Generator[list[Path], None, None]:
     if suffix == "":
         make_folder(out)
     with open_video(out, fps, size) if suffix == ".mp4" else nullcontext() as video:
@@ -74,7 +79,7 @@ def _write(
             else:
                 write_image(view.rgb, place)
             files = [place]
-            if depth_map:
+            if depth_map and view.depth is not None:
                 stem = place.stem if suffix != ".mp4" else f"{place.stem}_{number:05d}"
                 files.append(place.with_name(f"{stem}_depth.npy"))
                 write_depth(view.depth, files[-1])

@@ -17,24 +17,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
 
 from fieldlr import codec
+from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.fields import FIELDS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
-from fieldlr.geometry.boxes import Aabb, Vector
+from fieldlr.geometry.boxes import Aabb, Vector, vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.runs.flr_file import FlrRun
-from fieldlr.runs.tensors import read_tensors, write_tensors
+from fieldlr.runs.tensors import Tensors, read_tensors, write_tensors
 from fieldlr.system.files import is_empty, link, make_folder, replacing, sweep
 from fieldlr.system.json import read_json, write_json
 
@@ -58,8 +59,15 @@ class Run:
     folder: Path
     config: dict[str, Any]
 
+    def __repr__(self) -> str:
+        known = [str(self.folder), self.kind]
+        with suppress(FieldlrError, KeyError, TypeError):  # There may be no results yet.
+            known.append(self.config["field"]["linear"]["kind"])
+            known.append(f"quality {self.results['fit']['quality']:.4g}")
+        return f"Run({', '.join(known)})"
+
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """`photos`, `mesh` or `volume`."""
         return self.config["kind"]
 
@@ -86,7 +94,9 @@ class Run:
     @property
     def background(self) -> Vector | None:
         """What is behind photos."""
-        return self.config["background"] and tuple(self.config["background"])
+        background = self.config["background"]
+        # As `Reconstruction` writes it.
+        return cast(Vector, tuple(background)) if background else None
 
     def about(self) -> codec.About:
         """What a .flr file of this run keeps beside the field."""
@@ -103,7 +113,7 @@ class Run:
     def add_results(self, results: dict[str, Any]) -> None:
         write_json(self.folder / "results.json", self.results | results)
 
-    def save_checkpoint(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+    def save_checkpoint(self, tensors: Tensors, plain: dict[str, Any]) -> None:
         """Writes the newest checkpoint; the one before is kept until the fit is done."""
         newest, before = self._checkpoints
         if newest.exists():
@@ -111,7 +121,7 @@ class Run:
                 link(newest, draft)
         write_tensors(newest, tensors, plain)
 
-    def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    def load_checkpoint(self) -> tuple[Tensors, dict[str, Any]] | None:
         """The newest one that is whole; None where there is none yet."""
         newest, before = self._checkpoints
         try:
@@ -191,14 +201,19 @@ def create_run(folder: Path, config: dict[str, Any]) -> Run:
     check_new(folder)
     make_folder(folder)
     write_json(folder / "config.json", {"format": FORMAT, **config})
-    return open_run(folder)
+    return open_folder(folder)
 
 
-def open_run(folder: Path) -> Run | FlrRun:
+def open_run(folder: Path | str) -> Run | FlrRun:
     """The run in a folder or a .flr file; FieldlrError where this version can read none there."""
-    path = Path(folder) / "config.json"
     if Path(folder).is_file() and Path(folder).suffix.lower() == ".flr":
         return FlrRun(Path(folder))
+    return open_folder(folder)
+
+
+def open_folder(folder: Path | str) -> Run:
+    """The run in a folder alone."""
+    path = Path(folder) / "config.json"
     if not path.is_file():
         raise FieldlrError(
             f"a run is a .flr file or a folder that holds a config.json; {folder} is neither. "
@@ -219,12 +234,12 @@ def empty_field(config: dict[str, Any], generator: torch.Generator | None = None
     """A field of the shape that a run's config tells of, not yet trained."""
     try:
         space = dict(config["space"])
-        space["aabb"] = Aabb(*(tuple(space["aabb"][k]) for k in ("minimum", "maximum")))
+        space["aabb"] = Aabb(*(vector(space["aabb"][k]) for k in ("minimum", "maximum")))
         space["ndc_focal"] = tuple(space["ndc_focal"])
         space["far"] = math.inf if space["far"] is None else space["far"]
         frame = config["frame"]
-        rotation = tuple(tuple(row) for row in frame["rotation"])
-        similarity = Similarity(rotation, frame["scale"], tuple(frame["translation"]))
+        x, y, z = map(vector, frame["rotation"])
+        similarity = Similarity((x, y, z), frame["scale"], vector(frame["translation"]))
         kind = FIELDS[config["field_kind"]]
         shape = FieldConfig.from_json(config["field"])
         field = kind(shape, Space(**space), similarity, generator)

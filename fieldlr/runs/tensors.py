@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import write_whole
 
+Tensors = dict[str, Shaped[Tensor, "..."]]
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+
+def write_tensors(path: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
     """Writes tensors and plain values as one safetensors file."""
     from safetensors.torch import save
 
@@ -23,7 +26,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any])
     write_whole(path, save(tensors, {"fieldlr": json.dumps(plain)}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """(tensors, plain values) of a file that `write_tensors` wrote."""
     from safetensors import SafetensorError, safe_open
 
@@ -41,7 +44,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, _without(plain, "sha256")
 
 
-def _digest(tensors: dict[str, Tensor], plain: dict[str, Any]) -> str:
+def _digest(tensors: Tensors, plain: dict[str, Any]) -> str:
     """A checksum of everything that a file of tensors says."""
     digest = hashlib.sha256(json.dumps(plain).encode())
     for name, value in sorted(tensors.items()):

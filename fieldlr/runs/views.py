@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
@@ -24,7 +26,7 @@ from fieldlr.rendering.paths import (
     spiral,
     sway,
 )
-from fieldlr.rendering.render import render_image
+from fieldlr.rendering.render import BLACK, render_image
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.mesh import make_mesh
@@ -36,13 +38,17 @@ STEEPEST = 85.0  # degrees: straight from above, nothing is to the right
 # Degrees of a turn that are one spread of the cameras, where all look one way.
 DEGREES_A_SPREAD = 30.0
 
+# Floats in [0, 1], or bytes.
+Picture = Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
+
 
 @dataclass(frozen=True)
 class View:
     """One picture of a field."""
 
-    rgb: np.ndarray  # (H, W, 3) float in [0, 1], or uint8
-    depth: np.ndarray | None  # (H, W) along the ray, user's units; 0 where nothing is seen
+    rgb: Picture = dataclasses.field(repr=False)
+    # Along the ray, user's units; 0 where nothing is seen.
+    depth: Float[np.ndarray, "h w"] | None = dataclasses.field(repr=False)
 
 
 def camera_path(
@@ -60,7 +66,7 @@ def camera_path(
             )
         return _shape_orbit(field.aabb, frames, size or SHAPE_SIZE)
     cameras, test = run.load_cameras()
-    own = tuple(cameras.sizes[0].tolist())
+    width, height = cameras.sizes[0].tolist()
     if path == "test" or (path is None and frames == 1):
         views = cameras[list(test) or [0]]
         views = views[:frames] if frames == 1 else views
@@ -72,8 +78,8 @@ def camera_path(
             "`path` spiral."
         )
     if path == "spiral" or (path is None and forward):
-        return spiral(cameras, frames, size or own)
-    return orbit_of(cameras, frames, size or own)
+        return spiral(cameras, frames, size or (width, height))
+    return orbit_of(cameras, frames, size or (width, height))
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,9 @@ def _not_too_steep(elevation: float) -> float:
     return max(-STEEPEST, min(STEEPEST, elevation))
 
 
-def _shape_orbit(aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | None = None):
+def _shape_orbit(
+    aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | None = None
+) -> Cameras:
     """An orbit that sees all of a box; or where a turn leads to from SHAPE_AZIMUTH."""
     radius = 0.5 * SHAPE_DISTANCE * float(np.linalg.norm(aabb.size))
     focal = 0.5 * min(size) * (SHAPE_DISTANCE**2 - 1.0) ** 0.5
@@ -120,7 +128,7 @@ def views(
 ) -> Iterator[View]:
     """A picture from each camera. A shape is drawn by its mesh, of that resolution."""
     if isinstance(field, RadianceField):
-        yield from _radiance_views(field, cameras, run.background)
+        yield from _radiance_views(field, cameras, run.background or BLACK)
         return
     # A shape's own frame is the user's, so its mesh and its cameras are in the same one.
     mesh = make_mesh(field, resolution).mesh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,13 @@ class Measured:
     def point(self, several: bool) -> RDPoint:
         """As a point of a curve over ranks alone, or over ranks and bits."""
         stored = self.stored
+        # On a curve there is always one: `curves_of`.
+        quality = math.nan if stored.quality is None else stored.quality
         return RDPoint(
             f"{self.entry.point}, {self.coding.bits:g} bits" if several else self.entry.point,
             stored.num_bytes,
             stored.num_parameters,
-            stored.quality,
+            quality,
             self.entry.seed,
             f"fits/{self.entry.name}/{stored.file}",
         )

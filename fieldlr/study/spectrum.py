@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import linear_layers
 
 # What one may put in the place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+FUNCTIONS: dict[str, Callable[[Float[Tensor, "out in"]], Float[Tensor, "out in"]]] = {
     "sine": torch.sin,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -27,10 +28,10 @@ class Spectrum:
     """What a matrix does to a sphere."""
 
     name: str
-    weight: Tensor  # (out, in), float64
+    weight: Float64[Tensor, "out in"]
 
     @property
-    def singular_values(self) -> Tensor:
+    def singular_values(self) -> Float64[Tensor, " values"]:
         """(min(out, in),), falling."""
         return torch.linalg.svdvals(self.weight)
 
@@ -66,7 +67,7 @@ def layer_spectra(module: nn.Module, function: str | None = None) -> list[Spectr
     """
     if function is not None and function not in FUNCTIONS:
         raise FieldlrError(f"`function` is one of {', '.join(FUNCTIONS)}; got {function}.")
-    spectra, chosen = [], FUNCTIONS.get(function, torch.sin)
+    spectra, chosen = [], torch.sin if function is None else FUNCTIONS[function]
     for name, layer in linear_layers(module):
         weight = layer.dense_weight() if function is None else layer.weight_under(chosen)
         spectra.append(Spectrum(name, weight.double()))

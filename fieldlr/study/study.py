@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from fieldlr.metrics.bd import bd_table
 from fieldlr.metrics.curve import RDCurve, write_curve
 from fieldlr.pictures.curve_page import write_page
 from fieldlr.pictures.curves import check_plotting, draw_svg
-from fieldlr.runs import Run, open_run
+from fieldlr.runs import Run, open_folder
 from fieldlr.runs.fits import fit_work
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.study.baselines import Search, searches
@@ -102,7 +102,7 @@ class Study:
         """The fits that are trained and of which all files are measured."""
         return [e for e in self.entries if all((e, c) in self.stored for c in self.codings)]
 
-    def reports(self, carry: Carry | None = None) -> Iterator[StudyReport]:
+    def reports(self, carry: Carry | None = None) -> Generator[StudyReport, None, None]:
         """Does everything that is missing; what is known is saved after each fit and classic.
 
         With `carry`, of this machine or a cluster, processes make the fits, several at a time.
@@ -191,7 +191,7 @@ class Study:
                         quality = event.told.get("quality")
                         report = StudyReport(entry.title, TRAINING, *place, share, quality)
                     if event.kind == "done":
-                        self.runs[entry] = open_run(self.folder(entry))
+                        self.runs[entry] = open_folder(self.folder(entry))
                         yield from self._store(entry, entry.title, place)
                         self.save()
                 yield report
@@ -204,7 +204,9 @@ class Study:
             yield StudyReport(title, coding.name, *place, share)
             for report in make_file(run, self.task, coding, entry.seed):
                 yield StudyReport(title, coding.name, *place, share, report.quality)
-            self.stored[entry, coding] = known_file(run, coding)
+            stored = known_file(run, coding)
+            if stored is not None:
+                self.stored[entry, coding] = stored
         yield StudyReport(title, "measured", *place, 1.0)
 
     def _seconds_left(self, entry: Entry, seconds: float, own_left: float | None) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 from fieldlr.codec import FEWEST_BITS, MOST_BITS
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
-from fieldlr.runs import Run, open_run
+from fieldlr.runs import Run, open_folder
 from fieldlr.runs.pipeline import options_of
 from fieldlr.system.kinds import Choice, ListOf, Number, Switch, Whole
 from fieldlr.system.options import Options, option, own_options
@@ -138,7 +138,7 @@ def finished(entry: Entry, folder: Path, content_hash: str) -> Run | None:
     """The run in `folder`, if it is done; FieldlrError where it is not this fit of this source."""
     if not (folder / "config.json").exists():
         return None
-    run = open_run(folder)
+    run = open_folder(folder)
     stored, wanted = options_of(run), entry.options.settled()
     held = stored.of_the_fit() | stored.reading.flat() | {"content_hash": run.content_hash}
     asked = wanted.of_the_fit() | wanted.reading.flat() | {"content_hash": content_hash}

@@ -38,12 +38,12 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
         ) from None
     vertices, faces = fast_simplification.simplify(
         mesh.vertices, mesh.faces.astype(np.int32), target_count=num_faces
-    )
+    )[:2]
     colors = mesh.colors
     if colors is not None:
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
-        colors = colors[cKDTree(mesh.vertices).query(vertices)[1]]
+        colors = colors[KDTree(mesh.vertices).query(vertices)[1]]
     return TriangleMesh(vertices.astype(np.float64), faces.astype(np.int64), colors)
 
 

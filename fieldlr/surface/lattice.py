@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb, Vector
+from fieldlr.geometry.boxes import Aabb, Vector, vector
 from fieldlr.nn.execution import in_parts
 
-Level = Callable[[Tensor], Tensor]
+Level = Callable[[Float[Tensor, "m 3"]], Float[Tensor, " m"]]
 
 # Marching cubes puts a vertex at the fraction a / (a - b) of an edge. With magnitudes held between
 # these two, a fraction is never rounded to 0 or 1, so each vertex belongs to exactly one edge: that
@@ -48,22 +49,24 @@ class Lattice:
                 "Give a box whose maximum exceeds its minimum on every axis."
             )
         spacing = aabb.longest_edge / (resolution - 1)
-        counts = tuple(math.floor(edge / spacing + 1e-6) + 1 for edge in aabb.size)
-        first = tuple(
+        nx, ny, nz = (math.floor(edge / spacing + 1e-6) + 1 for edge in aabb.size)
+        first = vector(
             center - 0.5 * spacing * (count - 1)
-            for center, count in zip(aabb.center, counts, strict=True)
+            for center, count in zip(aabb.center, (nx, ny, nz), strict=True)
         )
-        return Lattice(first, spacing, counts)
+        return Lattice(first, spacing, (nx, ny, nz))
 
     def shape(self, stride: int, coarsest: int) -> tuple[int, int, int]:
         """Nodes along each axis of the lattice thinned by `stride`, in whole coarsest cells."""
-        return tuple(-(-(count + 1) // coarsest) * coarsest // stride + 1 for count in self.counts)
+        cells = (-(-(count + 1) // coarsest) * coarsest for count in self.counts)
+        nx, ny, nz = (count // stride + 1 for count in cells)
+        return nx, ny, nz
 
-    def holds(self, nodes: np.ndarray) -> np.ndarray:
+    def holds(self, nodes: Int[np.ndarray, "m 3"]) -> Bool[np.ndarray, " m"]:
         """Which of the nodes (M, 3) lie in the box."""
-        return ((nodes >= 1) & (nodes <= self.counts)).all(1)
+        return np.all((nodes >= 1) & (nodes <= self.counts), axis=1)
 
-    def points(self, nodes: np.ndarray) -> np.ndarray:
+    def points(self, nodes: Num[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 3"]:
         """World positions (M, 3) float64 of nodes (M, 3), whole or not."""
         return np.asarray(self.first) + self.spacing * (nodes - 1)
 
@@ -77,7 +80,7 @@ class Sampler:
     offset: float = 0.0
     evaluations: int = field(default=0, init=False)
 
-    def __call__(self, nodes: np.ndarray) -> np.ndarray:
+    def __call__(self, nodes: Int[np.ndarray, "m 3"]) -> Float[np.ndarray, " m"]:
         """Values (M,) float32 at nodes (M, 3): positive inside, never zero, finite."""
         values = np.full(len(nodes), -LARGEST, np.float32)
 

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from fieldlr.surface.refinement import Slab
 
+Vertices = Float[np.ndarray, "v 3"]
+Faces = Int[np.ndarray, "f 3"]
 
-def march(slabs: Iterable[Slab]) -> tuple[np.ndarray, np.ndarray, float]:
+
+def march(slabs: Iterable[Slab]) -> tuple[Vertices, Faces, float]:
     """Vertices (V, 3) in node units, faces (F, 3), and the seconds spent outside `slabs`.
 
     Lorensen and Cline 1987, by PyMCubes where it is installed (it has no wheels for Python 3.13
@@ -46,7 +50,7 @@ def _march_slab(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cut(values)
 
 
-def by_pymcubes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def by_pymcubes(values: Float[np.ndarray, "nx ny nz"]) -> tuple[Vertices, Faces]:
     """Vertices (V, 3) and faces (F, 3) of the surface `values == 0`, facing where they are less."""
     import mcubes
 
@@ -54,7 +58,7 @@ def by_pymcubes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points, triangles.astype(np.int64)
 
 
-def by_scikit_image(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def by_scikit_image(values: Float[np.ndarray, "nx ny nz"]) -> tuple[Vertices, Faces]:
     """The same; where a cell has several ways to be cut, it may be cut in another one.
 
     It gives float32 vertices, in which one near a node would lie on it and on no one edge. So it

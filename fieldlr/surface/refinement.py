@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from fieldlr.surface.lattice import Lattice, Sampler
 
@@ -26,7 +27,8 @@ HALO = 4  # cells of stride 2 that a slab looks past its faces
 RING = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 CORNERS = np.stack(np.meshgrid(*[[0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
-Slab = tuple[int, np.ndarray]  # its first node along x; values (nodes of the slab, ny, nz)
+# Its first node along x; values at the nodes of the slab.
+Slab = tuple[int, Float[np.ndarray, "nx ny nz"]]
 
 
 def coarsest_stride(lattice: Lattice) -> int:
@@ -109,7 +111,9 @@ def _follow(
         leaks = leaks[inside.any(1) & ~inside.all(1)]
 
 
-def _shifted(cells: np.ndarray, shifts: np.ndarray, shape=None) -> tuple[np.ndarray, ...]:
+def _shifted(
+    cells: np.ndarray, shifts: np.ndarray, shape: tuple[int, ...] | None = None
+) -> tuple[np.ndarray, ...]:
     """Indices of the cells (K, 3) moved by each shift, those within `shape`."""
     moved = (cells[:, None] + shifts).reshape(-1, 3)
     if shape is not None:
@@ -187,7 +191,7 @@ def _dilated(cells: np.ndarray) -> np.ndarray:
     return cells
 
 
-def _halves(axis: int) -> tuple[tuple, tuple]:
+def _halves(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Indices that leave out the last and the first layer along an axis."""
     whole = (slice(None),) * axis
     return (*whole, slice(None, -1)), (*whole, slice(1, None))

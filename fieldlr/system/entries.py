@@ -36,7 +36,7 @@ class Entry:
     number: ClassVar[int]  # in .flr files: never changed, never reused
     summary: ClassVar[str]  # one line for people
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_options(self)
 
     def plain(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from fieldlr.errors import FieldlrError
 
@@ -124,7 +125,7 @@ def refused(path: Path, error: OSError) -> FieldlrError:
     return FieldlrError(f"{path} cannot be written ({reason}). Choose another place.")
 
 
-def _taken(file) -> bool:
+def _taken(file: IO[bytes]) -> bool:
     """Whether an open file is now this process's; False where there are no such locks."""
     if os.name == "nt":
         return False
@@ -137,7 +138,8 @@ def _taken(file) -> bool:
     return True
 
 
-def _locked_on_windows(file) -> bool:
+def _locked_on_windows(file: IO[bytes]) -> bool:
+    assert os.name == "nt"  # Elsewhere pyright finds no such functions.
     import msvcrt
 
     try:

@@ -12,7 +12,7 @@ Messages name an option as `rank`; the command line turns that into --rank, the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -41,7 +41,7 @@ class Option:
         """The value of a text; FieldlrError that names the option."""
         return self._checked(self.kind.parse, text)
 
-    def _checked(self, how, given: Any) -> Any:
+    def _checked(self, how: Callable[[Any], Any], given: Any) -> Any:
         try:
             return how(given)
         except (ValueError, TypeError, OverflowError):
@@ -95,7 +95,7 @@ class Options:
 
     not_offered: ClassVar[tuple[str, ...]] = ()  # leaves that a user is not asked for
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_options(self)
         for field in dataclasses.fields(self):
             if "extension" in field.metadata:

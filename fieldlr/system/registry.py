@@ -24,7 +24,7 @@ class Registry(Mapping[str, E]):
     it, a `number`. Numbers are part of the file format: they never change and are never reused.
     """
 
-    def __init__(self, noun: str, *entries: E):
+    def __init__(self, noun: str, *entries: E) -> None:
         self.noun = noun
         self._entries: dict[str, E] = {}
         for entry in entries:

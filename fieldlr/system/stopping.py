@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 
 @dataclass
@@ -22,7 +23,7 @@ def stop_requests() -> Iterator[StopRequest]:
         yield request  # Only the main thread may handle signals.
         return
 
-    def ask(number, frame) -> None:
+    def ask(number: int, frame: FrameType | None) -> None:
         if request.requested:
             raise KeyboardInterrupt
         request.requested = True

@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.codec.choice import steps_for
@@ -93,7 +94,7 @@ class Rounding:
         return [float(STEPS[step]) for step in self.steps.values()]
 
     @property
-    def free(self) -> Tensor:
+    def free(self) -> Bool[Tensor, " p"]:
         """Booleans (P,) over all numbers."""
         return ~torch.cat([r.flatten() for r in self.rounded])
 
@@ -139,7 +140,9 @@ class Rounding:
             parameter.copy_(own.view_as(parameter))
 
 
-def rounded_in_turn(values: Tensor, matrix: Tensor, count: int) -> Tensor:
+def rounded_in_turn(
+    values: Float[Tensor, " p"], matrix: Float[Tensor, "p p"], count: int
+) -> Float[Tensor, " p"]:
     """The first `count` of values (P,) as whole numbers, one after the other.
 
     Each time those behind it move so that values^T matrix values / 2 grows the least (Frantar and
@@ -221,7 +224,9 @@ class RoundingTask:
             return cosine(first, ROUNDING_RATE, progress / ROUNDING)
         return cosine(ROUNDING_RATE, FINAL_RATE, rounding_progress(progress))
 
-    def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
+    def loss(
+        self, field: Field, generator: torch.Generator, progress: float
+    ) -> tuple[Float[Tensor, ""], int]:
         self._proceed(field, generator, progress)
         loss, samples = self.task.loss(field, generator, progress)
         return loss + self.rate_term(), samples

@@ -31,7 +31,7 @@ class FitConfig:
     seconds: float | None = None  # of training: set-up and evaluation are not counted
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:
             raise FieldlrError("a fit needs an end. Give `seconds` or `steps`.")
         for name, value in (("steps", self.steps), ("seconds", self.seconds)):

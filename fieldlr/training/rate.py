@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -29,7 +30,7 @@ class RateTerm:
         self.parameters, self.steps, self.multiplier = parameters, steps, multiplier
 
     @torch.no_grad()
-    def penalty_weights(self) -> list[Tensor]:
+    def penalty_weights(self) -> list[Float[Tensor, ...]]:
         """A weight for every entry of every tensor."""
         weights = []
         for parameter, step in zip(self.parameters, self.steps, strict=True):
@@ -37,10 +38,11 @@ class RateTerm:
             weights.append(self.multiplier / (size.mean() * size))
         return weights
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Float[Tensor, ""]:
         """What is added to a loss."""
         pairs = zip(self.penalty_weights(), self.parameters, strict=True)
-        return sum(0.5 * (weight * parameter.square()).sum() for weight, parameter in pairs)
+        first, *others = (0.5 * (weight * own.square()).sum() for weight, own in pairs)
+        return sum(others, first)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -18,7 +19,8 @@ from fieldlr.training.tasks.task import Training
 
 MAX_SETBACKS = 20
 SETBACK = 0.1  # what the learning rates are multiplied by each time
-# What a state keeps beside its tensors.
+Tensors = dict[str, Shaped[Tensor, "..."]]  # by name
+# What a state keeps beside them.
 COUNTS = ("step", "samples", "restarts", "setbacks", "halvings", "first_step")
 PLAIN = (*COUNTS, "seed", "seconds", "losses")
 
@@ -37,7 +39,7 @@ class Attempt:
         """The parameter groups of all optimisers."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
-    def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Tensor]]:
+    def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, ...]]]:
         """(name, its optimiser, the parameter) of everything that learns."""
         names = {id(parameter): name for name, parameter in self.field.named_parameters()}
         for optimizer in self.optimizers:
@@ -76,7 +78,7 @@ class FitState:
     first_step: int = 0  # of the present attempt
     # Of the present attempt: the last few losses, and a copy of when all was well.
     losses: list[float] = dataclasses.field(default_factory=list)
-    copy: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    copy: Tensors = dataclasses.field(default_factory=dict)
 
     @property
     def field(self) -> Field:
@@ -96,7 +98,7 @@ class FitState:
         self.attempt = Attempt(self.task, self.config, seed, self.device)
         self.copy = self.save()[0]
 
-    def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def save(self) -> tuple[Tensors, dict[str, Any]]:
         """(tensors, plain values) from which `load` restores the state exactly."""
         tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
         for name, optimizer, parameter in self.attempt.trained():
@@ -105,7 +107,7 @@ class FitState:
         tensors["generator"] = self.generator.get_state()
         return tensors, {name: getattr(self, name) for name in PLAIN}
 
-    def load(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+    def load(self, tensors: Tensors, plain: dict[str, Any]) -> None:
         """Restores what `save` gave."""
         for name, value in plain.items():
             setattr(self, name, value)
@@ -121,7 +123,7 @@ class FitState:
             ) from None
         self.copy = tensors
 
-    def _load_learned(self, tensors: dict[str, Tensor]) -> None:
+    def _load_learned(self, tensors: Tensors) -> None:
         self.field.load_state_dict(_under(tensors, "field."))
         for name, optimizer, parameter in self.attempt.trained():
             moments = _under(tensors, f"moments.{name}.")
@@ -150,5 +152,5 @@ class FitState:
         self._load_learned(self.copy)
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _under(tensors: Tensors, prefix: str) -> Tensors:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

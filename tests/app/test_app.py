@@ -5,6 +5,7 @@ import io
 import itertools
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,7 +74,9 @@ def test_words_say_what_was_chosen_and_nothing_else(workspace):
     assert "--omega" not in words and "--downscale" not in words
     full = forms.fit_words(source, FitOptions.of(rank=2).with_backbone("full"))
     assert "--rank" not in full
-    shown = forms.shown_command(["fit", "x", "--out", "/w/jobs/1/run", "--preview"], "/w/jobs/1")
+    shown = forms.shown_command(
+        ["fit", "x", "--out", "/w/jobs/1/run", "--preview"], Path("/w/jobs/1")
+    )
     assert shown == "fieldlr fit x --out my-run"
 
 

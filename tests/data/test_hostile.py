@@ -17,8 +17,8 @@ import pytest
 import trimesh
 from PIL import Image
 
-from benchmarks.fuzz import seeds
-from benchmarks.fuzz.targets import write
+from tests.fuzz import seeds
+from tests.fuzz.targets import write
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.check import check

@@ -62,6 +62,7 @@ def test_the_same_cameras_come_back(tmp_path):
     assert "8th" in scene.split
     assert scene.space.kind == "contracted"
     assert scene.memory_bytes == 9 * 16 * 24 * 3
+    assert repr(scene) == f"Scene {scene.name}: 9 views (2 held out), 24 x 16"
 
 
 def test_internal_up_is_z(tmp_path):

@@ -24,6 +24,8 @@ def test_bits_and_centres(grid):
     assert (volume.dense() == grid).all()
     assert volume.fraction == grid.mean()
     assert volume.memory_bytes == 49
+    full = f"{100 * grid.mean():.3g} % full"
+    assert repr(volume) == f"OccupancyVolume v: 5 x 7 x 11 voxels, {full}"
     flat = torch.tensor([0, volume.num_voxels - 1, 11 * 7 * 2 + 11 * 3 + 4])
     assert volume.centers(flat).tolist() == [[1.5, 3.0, 3.5], [5.5, 15.0, 13.5], [3.5, 9.0, 7.5]]
 

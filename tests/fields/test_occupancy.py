@@ -37,6 +37,11 @@ def test_config_goes_through_json(linear):
     assert FieldConfig.from_json(config.to_json()) == config
 
 
+def test_a_field_says_what_it_is():
+    field = OccupancyField(FieldConfig(width=36), SPACE)
+    assert repr(field) == "OccupancyField(box (0, 0, 0) to (4, 2, 1), 2,845 parameters)"
+
+
 def test_config_of_a_newer_version_is_refused():
     plain = FieldConfig().to_json()
     plain["linear"] = {"kind": "cubic"}

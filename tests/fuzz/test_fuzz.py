@@ -1,6 +1,6 @@
 """Damaged inputs of every format are read or refused in a sentence: quickly, in little memory.
 
-`python -m benchmarks.fuzz` tries the same for as long as one likes.
+`python -m tests.fuzz` tries the same for as long as one likes.
 """
 
 import pytest
@@ -9,9 +9,9 @@ pytest.importorskip("resource", reason="limits on memory are Unix's")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz.damage import KINDS, PLACES, Edit, damaged
-from benchmarks.fuzz.targets import TARGETS
-from benchmarks.fuzz.trial import Trial
+from tests.fuzz.damage import KINDS, PLACES, Edit, damaged
+from tests.fuzz.targets import TARGETS
+from tests.fuzz.trial import Trial
 
 EDITS = st.lists(
     st.builds(

@@ -49,7 +49,7 @@ def wait_for_training(store, name):
 
 def fit(store, cube, name, *words):
     out = store.workspace / "runs" / name
-    words = ["fit", cube, "--out", out, "--width", 16, *words]
+    words = [str(w) for w in ("fit", cube, "--out", out, "--width", 16, *words)]
     return store.submit(words, name, {"run": str(out)})
 
 
@@ -84,7 +84,7 @@ def test_stop_saves_and_resume_goes_on(store, cube):
     store.stop(job.id)
     assert wait(store, job, "stopped", "failed", "done") == "stopped"
     steps = store.result(store.get(job.id))["steps"]
-    words = [*job.words[:-2], "--steps", steps + 3, "--seconds", 600, "--resume"]
+    words = [*job.words[:-2], "--steps", str(steps + 3), "--seconds", "600", "--resume"]
     store.resume(job.id, words)
     assert wait(store, job, "done", "failed") == "done", store.reason(store.get(job.id))
     assert store.result(store.get(job.id))["steps"] == steps + 3

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fieldlr.fields.config import FieldConfig
+from fieldlr.fields.networks import RadianceNetwork
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
@@ -33,7 +34,7 @@ def cameras() -> Cameras:
     return Cameras(pose, intrinsics, torch.tensor([[16, 12]]), torch.zeros(1, 6))
 
 
-class Ball(torch.nn.Module):
+class Ball(RadianceNetwork):
     """A network that is known: a ball of the cube, red where it is dense, empty elsewhere."""
 
     def __init__(self, radius: float = 0.4, density: float = 40.0):

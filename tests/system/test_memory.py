@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.fuzz import seeds
-from benchmarks.fuzz.targets import write
+from tests.fuzz import seeds
+from tests.fuzz.targets import write
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError

@@ -12,6 +12,7 @@ import tyro
 
 from fieldlr.cli.verbs.spread import Spread
 from fieldlr.cli.verbs.verb import Out, PartlyFailed, Stopped, Verb
+from fieldlr.jobs.workers import Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Batch(Verb):
                 batch.close()
         return self._ended(result, stop.requested)
 
-    def _tell(self, event) -> None:
+    def _tell(self, event: Event | None) -> None:
         """A line for what is worth one."""
         over = "\r\x1b[K" if sys.stderr.isatty() else ""  # The line of progress stands there.
         if event is not None and event.kind == "failed":
@@ -75,7 +76,7 @@ class Batch(Verb):
         return result
 
 
-def _line(report) -> str:
+def _line(report: Any) -> str:
     from fieldlr.system.duration import duration
 
     left = report.seconds_left

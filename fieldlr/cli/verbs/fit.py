@@ -51,7 +51,7 @@ class Fit(Verb):
                 previews.last()
             return results
 
-    def _stop(self, fit) -> dict[str, Any]:
+    def _stop(self, fit: Any) -> dict[str, Any]:
         fit.checkpoint()
         raise Stopped(
             f"stopped at step {fit.state.step}; what is trained is in {self.out}. Rerun the same "

@@ -31,11 +31,12 @@ class Poses(Verb):
         from fieldlr.system.duration import duration
         from fieldlr.system.stopping import stop_requests
 
-        def line(report) -> str:
+        def line(report: Any) -> str:
             done, left = f"{report.stage} {report.done:,} of {report.total:,}", report.seconds_left
             left = "" if left is None else f"  {duration(left)} left"
             return f"{report.progress:4.0%}  {done}{left}"
 
+        result: dict[str, Any] = {}
         with stop_requests() as stop, closing(find_poses(self.photos, self.out)) as reports:
             for report in printed(reports, lambda r: r.progress, line, self.quiet):
                 if stop.requested and report.result is None:
@@ -44,4 +45,5 @@ class Poses(Verb):
                         f"is kept in {self.out}. The same command starts anew.",
                         {"out": str(self.out), "stage": report.stage, "done": report.done},
                     )
-        return report.result
+                result = report.result or {}
+        return result

@@ -44,7 +44,7 @@ class Study(Verb):
             self.say(f"{len(study.entries)} fits, {len(study.done)} of them done")
             qualities: dict[str, float] = {}  # the last estimate of each fit
 
-            def line(report) -> str:
+            def line(report: Any) -> str:
                 if report.quality is not None:
                     qualities[report.title] = report.quality
                 quality = qualities.get(report.title)

@@ -34,10 +34,16 @@ class PartlyFailed(Stopped):
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
+    """A verb: its flags, and what it does."""
+
     json: Flag[bool] = False
     """Print one JSON object on standard output at the end."""
     quiet: Flag[bool] = False
     """No progress on standard error."""
+
+    def run(self) -> dict[str, Any]:
+        """Does it; the result as plain values."""
+        raise NotImplementedError
 
     def say(self, text: str) -> None:
         """A line for people, on standard error."""

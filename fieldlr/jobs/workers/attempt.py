@@ -11,22 +11,25 @@ import tempfile
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import IO
 
-from fieldlr.jobs.workers.work import GRACE_SECONDS, Told, Work
+from fieldlr.jobs.workers.work import GRACE_SECONDS, End, Told, Work
 
 LAST_WORDS_BYTES = 8000
+
+Heard = SimpleQueue[tuple["Attempt", Told | None]]
 
 
 class Attempt:
     """A process that does a work.
 
     `heard` gets (attempt, told) for each progress, and (attempt, None) when there is an `outcome`:
-    `done`, `failed`, or `died` with the cause.
+    `done`, `failed`, or `died` with the cause; before that it is empty.
     """
 
-    def __init__(self, work: Work, threads: int, heard: SimpleQueue):
+    def __init__(self, work: Work, threads: int, heard: Heard):
         self.work = work
-        self.outcome: Told | None = None
+        self.outcome: Told = {}
         self._errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", work.module],
@@ -36,13 +39,16 @@ class Attempt:
             env=os.environ | {"OMP_NUM_THREADS": str(threads)},
             start_new_session=True,  # Ctrl-C is for the one who started it, and comes from him.
         )
+        assert self.process.stdin is not None and self.process.stdout is not None  # pipes
+        self._stdin = self.process.stdin
         with suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(work.settings).encode() + b"\n")
-            self.process.stdin.flush()
-        threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
+            self._stdin.write(json.dumps(work.settings).encode() + b"\n")
+            self._stdin.flush()
+        said = self.process.stdout
+        threading.Thread(target=self._listen, args=(said, heard), daemon=True).start()
 
-    def _listen(self, heard: SimpleQueue) -> None:
-        with self.process.stdout as lines:
+    def _listen(self, said: IO[bytes], heard: Heard) -> None:
+        with said as lines:
             for line in lines:
                 told = json.loads(line)
                 if "progress" in told:
@@ -51,8 +57,8 @@ class Attempt:
                     self.outcome = told
         self.process.wait()
         with suppress(BrokenPipeError):
-            self.process.stdin.close()
-        if self.outcome is None:
+            self._stdin.close()
+        if not self.outcome:
             self.outcome = {"died": self._cause()}
         if "done" not in self.outcome:
             self.outcome["log"] = self._last_words()
@@ -62,7 +68,7 @@ class Attempt:
     def ask_to_stop(self) -> None:
         """The work saves what it has, and ends."""
         with suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self._stdin.close()
 
     def wait_for_end(self) -> None:
         """Waits for as long as a work may take to stop; then there is no more waiting."""
@@ -96,7 +102,7 @@ def stop_all(attempts: list[Attempt]) -> None:
         attempt.wait_for_end()
 
 
-def event_of(outcome: Told) -> tuple[str, Told]:
+def event_of(outcome: Told) -> tuple[End, Told]:
     """(kind, what it tells) of how an attempt ended: an event's kind, or `died`."""
     log = outcome.get("log", "")
     if "done" in outcome:

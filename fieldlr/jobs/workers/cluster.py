@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal, cast
 
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.workers.attempt import event_of
 from fieldlr.jobs.workers.local import TICK_SECONDS, ended
 from fieldlr.jobs.workers.on_worker import do, look
-from fieldlr.jobs.workers.work import Event, Told, Work
+from fieldlr.jobs.workers.work import End, Event, Told, Work
 from fieldlr.system.version import __version__
 
 CONNECT_SECONDS = 10.0
@@ -28,8 +28,13 @@ RECONNECT_SECONDS = 2.0
 WORKERS_SECONDS = 30.0  # for the first worker to come
 GONE_SECONDS = 600.0  # for a scheduler that was there to come back
 
+# (work, kind, told); a tick is of no work.
+Heard = tuple[str, End | Literal["tick", "began", "progress"], Told]
 
-def carry_out_on(address: str, works: Sequence[Work], folder: Path) -> Iterator[Event | None]:
+
+def carry_out_on(
+    address: str, works: Sequence[Work], folder: Path
+) -> Generator[Event | None, None, None]:
     """As `local.carry_out`, by the workers of the Dask scheduler at `address`.
 
     All of them must see `folder`, where the works write. Where workers have a resource GPU, a work
@@ -90,7 +95,7 @@ class _Crew:
                 "`dask scheduler`, and workers with `dask worker ADDRESS`."
             ) from None
         self.futures: dict[Any, str] = {}
-        self._heard: SimpleQueue = SimpleQueue()
+        self._heard: SimpleQueue[Told] = SimpleQueue()
         self._topic = f"fieldlr-{token_hex(6)}"
         self.client.subscribe_topic(self._topic, lambda event: self._heard.put(event[1]))
         try:
@@ -112,7 +117,8 @@ class _Crew:
 
     def _look_round(self) -> None:
         """Asks every worker what it has, and refuses what cannot work."""
-        told = self.client.run(look, str(self.folder), on_error="return")
+        answers = self.client.run(look, str(self.folder), on_error="return")
+        told = cast(dict[str, Any], answers)  # The client is not asynchronous.
         for worker, its in told.items():
             if isinstance(its, ImportError | AttributeError):
                 raise FieldlrError(
@@ -137,7 +143,8 @@ class _Crew:
         for its in told.values():
             self._slots[its["host"]] += its["threads"]
 
-    def submit(self, works) -> None:
+    def submit(self, works: Iterable[Work]) -> None:
+        """Asks the cluster for works."""
         for work in works:
             future = self.client.submit(
                 do,
@@ -150,7 +157,7 @@ class _Crew:
             )
             self.futures[future] = work.name
 
-    def heard(self) -> Iterator[tuple[str, str, Told]]:
+    def heard(self) -> Iterator[Heard]:
         """(work, kind, told) of what has come in, after at most a tick."""
         try:
             told = self._heard.get(timeout=TICK_SECONDS)
@@ -161,7 +168,7 @@ class _Crew:
             name = self.futures.pop(future)
             yield name, *self._end_of(future)
 
-    def _end_of(self, future) -> tuple[str, Told]:
+    def _end_of(self, future: Any) -> tuple[End, Told]:
         from distributed import KilledWorker
 
         if future.status == "finished":

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from queue import Empty, SimpleQueue
 
-from fieldlr.jobs.workers.attempt import Attempt, event_of, stop_all
-from fieldlr.jobs.workers.work import Event, Work
+from fieldlr.jobs.workers.attempt import Attempt, Heard, event_of, stop_all
+from fieldlr.jobs.workers.work import End, Event, Told, Work
 
 RETRIES = 2
 TICK_SECONDS = 0.5
 
 
-def carry_out(works: Sequence[Work], workers: int = 1) -> Iterator[Event | None]:
+def carry_out(works: Sequence[Work], workers: int = 1) -> Generator[Event | None, None, None]:
     """Does every work in a process of its own, `workers` at a time; yields what becomes of each.
 
     A process that dies costs its work that attempt; the work itself goes on from what it has
     saved. None comes now and then, where there is nothing to tell: a moment to look about. To stop
     is to stop pulling: the processes then save what they have, and end.
     """
-    waiting, under_way, deaths = deque(works), {}, Counter()
-    threads, heard = max(1, num_threads() // workers), SimpleQueue()
+    waiting, deaths = deque(works), Counter()
+    under_way: dict[str, Attempt] = {}
+    threads = max(1, num_threads() // workers)
+    heard: Heard = SimpleQueue()
     try:
         while waiting or under_way:
             while waiting and len(under_way) < workers:
@@ -48,7 +50,7 @@ def carry_out(works: Sequence[Work], workers: int = 1) -> Iterator[Event | None]
         stop_all(list(under_way.values()))
 
 
-def ended(name: str, kind: str, told: dict, deaths: int) -> Event:
+def ended(name: str, kind: End, told: Told, deaths: int) -> Event:
     """The event of an attempt's end; a death is retried, until there were too many."""
     if kind != "died":
         return Event(name, kind, told)

@@ -7,8 +7,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
-from fieldlr.jobs.workers.attempt import Attempt, stop_all
+from fieldlr.jobs.workers.attempt import Attempt, Heard, stop_all
 from fieldlr.jobs.workers.local import TICK_SECONDS, num_cores
 from fieldlr.jobs.workers.work import Told, Work
 from fieldlr.system.version import __version__
@@ -16,7 +17,7 @@ from fieldlr.system.version import __version__
 TELL_SECONDS = 1.0
 
 
-def look(folder: str, dask_worker=None) -> Told:
+def look(folder: str, dask_worker: Any = None) -> Told:
     """What this worker is."""
     return {
         "version": __version__,
@@ -39,8 +40,10 @@ def do(work: Work, topic: str, slots: dict[str, int]) -> Told:
 
     tell("began", {"where": worker.address})
     # The cores of a host are for all of its workers' threads, each of which does a work.
-    threads = max(1, num_cores() // slots.get(socket.gethostname(), worker.state.nthreads))
-    heard, last = SimpleQueue(), 0.0
+    slots_here = slots.get(socket.gethostname()) or worker.state.nthreads or 1
+    threads = max(1, num_cores() // slots_here)
+    heard: Heard = SimpleQueue()
+    last = 0.0
     attempt = Attempt(work, threads, heard)
     while True:
         with suppress(Empty):
@@ -55,7 +58,7 @@ def do(work: Work, topic: str, slots: dict[str, int]) -> Told:
             return {"died": "its worker was stopped"}
 
 
-def _is_wanted(worker, key: str) -> bool:
+def _is_wanted(worker: Any, key: Any) -> bool:
     """Whether somebody still waits for a task: not where it was cancelled or its client is gone."""
     task = worker.state.tasks.get(key)
     going = worker.status.name in ("running", "paused", "closing_gracefully")

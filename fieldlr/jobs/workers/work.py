@@ -24,6 +24,9 @@ GRACE_SECONDS = 20.0
 STOPPED = 3
 
 Told = dict[str, Any]  # plain values
+Kind = Literal["began", "progress", "retried", "done", "failed"]
+# How an attempt at a work ends.
+End = Literal["done", "failed", "died"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Event:
     """
 
     name: str
-    kind: Literal["began", "progress", "retried", "done", "failed"]
+    kind: Kind
     told: Told
 
 

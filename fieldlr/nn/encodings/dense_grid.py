@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.nn.encodings.interpolation import CORNERS, GridConfig, GridEncoding
@@ -40,7 +41,11 @@ class DenseGrid(GridConfig):
 class DenseGridEncoding(GridEncoding):
     """One table row per node, x fastest, level after level."""
 
-    def __init__(self, config: DenseGrid, generator: torch.Generator | None):
+    nodes: Int[Tensor, " levels"]
+    first_row: Int[Tensor, " levels"]
+    steps: Int[Tensor, "levels 8"]
+
+    def __init__(self, config: DenseGrid, generator: torch.Generator | None) -> None:
         super().__init__(config, generator)
         # int32 halves the traffic of the indices; a table stays far below 2^31 rows.
         nodes = torch.tensor(config.resolutions, dtype=torch.int32)
@@ -51,7 +56,9 @@ class DenseGridEncoding(GridEncoding):
         self.register_buffer("first_row", sizes.cumsum(0).int() - sizes, persistent=False)
         self.register_buffer("steps", steps.int(), persistent=False)
 
-    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def corners(
+        self, points: Float[Tensor, "n 3"]
+    ) -> tuple[Int[Tensor, "n levels 8"], Float[Tensor, "n levels 8"]]:
         last = (self.nodes - 1).to(points.dtype)
         unit = (points.T.clamp(-1.0, 1.0) + 1.0).contiguous()
         position = unit[:, :, None] * (0.5 * last)

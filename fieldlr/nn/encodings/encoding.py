@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fieldlr.system.entries import Entry
@@ -34,11 +35,11 @@ class Encoding(nn.Module):
     Parameters are tables: rows of features, of which a point reads a few.
     """
 
-    def __init__(self, out_features: int):
+    def __init__(self, out_features: int) -> None:
         super().__init__()
         self.out_features = out_features
 
-    def rows_read(self, points: Tensor) -> dict[str, Tensor]:
+    def rows_read(self, points: Float[Tensor, "n 3"]) -> dict[str, Int[Tensor, " m"]]:
         """For each table by name, the rows (M,) that points (N, 3) read."""
         return {}
 

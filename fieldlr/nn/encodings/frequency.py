@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -25,7 +26,7 @@ class Frequency(EncodingConfig):
     num_frequencies: int = 10
     include_input: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.num_frequencies < 0 or not (self.num_frequencies or self.include_input):
             raise FieldlrError(
                 "A frequency encoding needs at least one frequency or the input itself; got "
@@ -42,11 +43,11 @@ class Frequency(EncodingConfig):
 class FrequencyEncoding(Encoding):
     """(N, F) to (N, F (2 num_frequencies + 1)): the input, then sine and cosine by frequency."""
 
-    def __init__(self, config: Frequency, in_features: int):
+    def __init__(self, config: Frequency, in_features: int) -> None:
         super().__init__(in_features * (2 * config.num_frequencies + config.include_input))
         self.config = config
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Float[Tensor, "n in"]) -> Float[Tensor, "n features"]:
         scales = 2.0 ** torch.arange(
             self.config.num_frequencies, dtype=points.dtype, device=points.device
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -32,7 +33,7 @@ class HashGrid(GridConfig):
     finest: int = 256
     log2_table_size: int = 17
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not 4 <= self.log2_table_size <= 24:
             raise FieldlrError(
@@ -52,11 +53,15 @@ class HashGrid(GridConfig):
 class HashGridEncoding(GridEncoding):
     """One table row per node where they fit, else per hash, level after level."""
 
-    def __init__(self, config: HashGrid, generator: torch.Generator | None):
+    offsets: Int[Tensor, "3 8"]
+
+    def __init__(self, config: HashGrid, generator: torch.Generator | None) -> None:
         super().__init__(config, generator)
         self.register_buffer("offsets", torch.tensor(CORNERS).T.clone(), persistent=False)
 
-    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def corners(
+        self, points: Float[Tensor, "n 3"]
+    ) -> tuple[Int[Tensor, "n levels 8"], Float[Tensor, "n levels 8"]]:
         nodes = torch.tensor(self.config.resolutions, device=points.device)
         position = (points.T[:, :, None].clamp(-1.0, 1.0) + 1.0) * (0.5 * (nodes - 1))
         cell = torch.minimum(position.detach().floor(), (nodes - 2).to(position.dtype))

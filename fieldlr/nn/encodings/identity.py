@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
@@ -28,8 +29,8 @@ class Identity(EncodingConfig):
 class IdentityEncoding(Encoding):
     """(N, F) to the same (N, F)."""
 
-    def __init__(self, in_features: int):
+    def __init__(self, in_features: int) -> None:
         super().__init__(in_features)
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Float[Tensor, "n in"]) -> Float[Tensor, "n in"]:
         return points

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,7 +37,7 @@ class GridConfig(EncodingConfig):
     coarsest: int  # nodes along an edge of the cube
     finest: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         levels, channels = self.num_levels, self.num_channels
         if levels < 1 or channels < 1 or not 2 <= self.coarsest <= self.finest:
             raise FieldlrError(
@@ -61,7 +63,10 @@ class GridConfig(EncodingConfig):
 class GridEncoding(Encoding):
     """(N, 3) in [-1, 1] to (N, levels x channels); points outside read the nearest face."""
 
-    def __init__(self, config: GridConfig, generator: torch.Generator | None = None):
+    slopes: Float[Tensor, "3 8"]
+    starts: Float[Tensor, "3 8"]
+
+    def __init__(self, config: GridConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config.num_levels * config.num_channels)
         self.config = config
         # A small start keeps the first colours grey; Müller et al. 2022 use 1e-4, which is slower.
@@ -72,14 +77,16 @@ class GridEncoding(Encoding):
         self.register_buffer("slopes", (2.0 * corners - 1.0).T.clone(), persistent=False)
         self.register_buffer("starts", (1.0 - corners).T.clone(), persistent=False)
 
-    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def corners(
+        self, points: Float[Tensor, "n 3"]
+    ) -> tuple[Int[Tensor, "n levels 8"], Float[Tensor, "n levels 8"]]:
         """Table rows (N, levels, 8) and trilinear weights (N, levels, 8)."""
         raise NotImplementedError
 
     def roles(self) -> dict[str, Role]:
         return {"table": Role("table")}
 
-    def rows_read(self, points: Tensor) -> dict[str, Tensor]:
+    def rows_read(self, points: Float[Tensor, "n 3"]) -> dict[str, Int[Tensor, " m"]]:
         return {"table": self.corners(points)[0].flatten().long()}
 
     @property
@@ -90,7 +97,7 @@ class GridEncoding(Encoding):
     def finest_nodes(self) -> int:
         return max(self.config.resolutions)
 
-    def trilinear(self, fractions: Tensor) -> Tensor:
+    def trilinear(self, fractions: Float[Tensor, "3 n levels"]) -> Float[Tensor, "n levels 8"]:
         """Weights (N, levels, 8) of the corners for positions (3, N, levels) within a cell."""
         x, y, z = (
             torch.addcmul(start, fraction, slope)
@@ -103,7 +110,7 @@ class GridEncoding(Encoding):
         )
         return x * y * z
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
         size = GPU_CHUNK if points.is_cuda else CHUNK
         chunks = [self.corners(chunk) for chunk in points.split(size)]
         rows = weighted_rows(
@@ -114,7 +121,11 @@ class GridEncoding(Encoding):
         return rows.view(len(points), self.out_features)
 
 
-def weighted_rows(table: Tensor, indices: list[Tensor], weights: list[Tensor]) -> Tensor:
+def weighted_rows(
+    table: Float[Tensor, "v c"],
+    indices: list[Int[Tensor, "_ j"]],
+    weights: list[Float[Tensor, "_ j"]],
+) -> Float[Tensor, "b c"]:
     """sum_j weights[:, j] table[indices[:, j]]: (B, C) of a table (V, C).
 
     The indices (B, J) and weights (B, J) come in chunks along B.
@@ -130,7 +141,7 @@ class _WeightedRows(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, table: Tensor, *pairs: Tensor) -> Tensor:
+    def forward(ctx: Any, table: Tensor, *pairs: Tensor) -> Tensor:
         ctx.save_for_backward(table, *pairs)
         half = len(pairs) // 2
         return torch.cat(
@@ -142,11 +153,13 @@ class _WeightedRows(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         table, *pairs = ctx.saved_tensors
         half = len(pairs) // 2
         table_grad = torch.zeros_like(table) if ctx.needs_input_grad[0] else None
-        weights_grads = [None] * half
+        weights_grads: list[Tensor | None] = [None] * half
         grads = grad.split([len(i) for i in pairs[:half]])
         for chunk, (i, w, g) in enumerate(zip(pairs[:half], pairs[half:], grads, strict=True)):
             if table_grad is not None:

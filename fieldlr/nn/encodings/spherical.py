@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 NUM_HARMONICS = 16
 
 
-def spherical_harmonics(directions: Tensor) -> Tensor:
+def spherical_harmonics(directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
     """The harmonics of degree 0 to 3, (N, 16), of unit directions (N, 3).
 
     Orthonormal on the sphere, in the order (degree, order) = (0, 0), (1, -1), (1, 0), ...,

@@ -9,8 +9,10 @@ work is done in place and a scale never costs a pass of its own (see `activation
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.execution import fused
@@ -28,7 +30,9 @@ CHUNK_ROWS = 4096
 GPU_CHUNK_ROWS = 1 << 18
 
 
-def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+def run_layers(
+    layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype | None = None
+) -> Float[Tensor, "n out"]:
     """The rows x (N, in) through the layers: (N, out), in x's own format.
 
     Differentiable in x and in every weight and bias. `dtype` is the format of the products:
@@ -46,10 +50,10 @@ def run_layers(layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None)
 
 def layers_loss(
     layers: list[Layer],
-    x: Tensor,
+    x: Float[Tensor, "n in"],
     loss_of_rows: LossOfRows,
     dtype: torch.dtype | None = None,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """A sum of losses over rows x (N, in), forward and backward a chunk at a time.
 
     A chunk never leaves the caches between its two passes.
@@ -73,8 +77,10 @@ def layers_loss(
 
 @torch.no_grad()
 def layer_passes(
-    layers: list[Layer], x: Tensor, dtype: torch.dtype | None = None
-) -> Iterator[tuple[slice, Tensor, list[tuple[Tensor, Tensor]]]]:
+    layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype | None = None
+) -> Iterator[
+    tuple[slice, Float[Tensor, " m"], list[tuple[Float[Tensor, "m _"], Float[Tensor, "m _"]]]]
+]:
     """(rows, y, passes) of each chunk of x (N, in), for layers with one output.
 
     A pass is, for each layer, what goes in (M, in) and the derivatives of y by weight h + bias
@@ -92,7 +98,7 @@ def layer_passes(
 class _Stack:
     """The layers in the format of the products, with the scales of the activations folded in."""
 
-    def __init__(self, layers: list[Layer], dtype: torch.dtype, split: bool):
+    def __init__(self, layers: list[Layer], dtype: torch.dtype, split: bool) -> None:
         self.layers, self.dtype, self.split = layers, dtype, split
         self.weights, self.biases, self.backward_weights = [], [], []
         for layer in layers:
@@ -119,7 +125,9 @@ class _Stack:
             h = out
         return h
 
-    def backward(self, grad: Tensor, kept: list, x: Tensor, sums: _Sums, want_x: bool):
+    def backward(
+        self, grad: Tensor, kept: list, x: Tensor, sums: _Sums | _Passes, want_x: bool
+    ) -> Tensor | None:
         """Adds the gradients of one chunk to `sums`; returns dL/dx (M, in) where wanted."""
         source = x.to(self.dtype) if any(layer.skip for layer in self.layers) else None
         grad_x = None
@@ -158,9 +166,10 @@ class _Sums:
         else:
             weight[:, : h.shape[1]] += transposed @ h
             weight[:, h.shape[1] :] += transposed @ source
-        if self.biases[index] is not None:
+        bias = self.biases[index]
+        if bias is not None:
             # A product with ones: a column sum in bfloat16 would add row by row.
-            self.biases[index] += transposed @ grad.new_ones(len(grad))
+            bias += transposed @ grad.new_ones(len(grad))
 
     def finished(self) -> list[Tensor | None]:
         """Weight, bias, weight, bias, ... with the scales put back."""
@@ -179,17 +188,24 @@ class _Passes:
 
     def __init__(self, layers: list[Layer]):
         self.scales = [_scales(layer) for layer in layers]
-        self.layers: list[tuple[Tensor, Tensor]] = [()] * len(layers)
+        self.layers: list[tuple[Tensor, Tensor]] = []
 
     def add(self, index: int, grad: Tensor, h: Tensor, source: Tensor | None) -> None:
         scale, slope = self.scales[index]
         h = h if source is None else torch.cat([h, source], 1)
-        self.layers[index] = (h, grad * (scale * slope))
+        self.layers.insert(0, (h, grad * (scale * slope)))  # The last layer comes first.
 
 
 class _RunLayers(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, layers, dtype, with_grad, *tensors):
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        layers: list[Layer],
+        dtype: torch.dtype,
+        with_grad: bool,
+        *tensors: Tensor | None,
+    ) -> Tensor:
         split = _must_split(x, dtype)
         stack = _Stack(layers, dtype, split)
         ctx.stack, ctx.x, ctx.kept = stack, x, []
@@ -202,7 +218,9 @@ class _RunLayers(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         stack, x = ctx.stack, ctx.x
         want_x = ctx.needs_input_grad[0]
         sums = _Sums(stack.layers)
@@ -210,13 +228,13 @@ class _RunLayers(torch.autograd.Function):
         for rows, kept in zip(chunks(x), ctx.kept, strict=True):
             chunk = grad[rows].to(stack.dtype, copy=True)
             result = stack.backward(chunk, kept, x[rows], sums, want_x)
-            if want_x:
+            if grad_x is not None:
                 grad_x[rows] = result
         ctx.kept = None
         return (grad_x, None, None, None, *sums.finished())
 
 
-def chunks(x: Tensor) -> list[slice]:
+def chunks(x: Float[Tensor, "n in"]) -> list[slice]:
     """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
     size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
     return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]

@@ -13,8 +13,11 @@ and autograd leads the gradients of its weights back to what is stored.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
@@ -54,7 +57,7 @@ def reason_against(layers: list[Layer]) -> str | None:
     return f"{outputs} outputs are more than {MAX_OUTPUTS}" if outputs > MAX_OUTPUTS else None
 
 
-def takes(layers: list[Layer], x: Tensor, dtype: torch.dtype) -> bool:
+def takes(layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype) -> bool:
     """Whether `run` is the way for rows x that may be multiplied in `dtype`."""
     low_precision_on_gpu = x.is_cuda and dtype == torch.bfloat16 and len(x) > 0
     return (
@@ -64,7 +67,7 @@ def takes(layers: list[Layer], x: Tensor, dtype: torch.dtype) -> bool:
     )
 
 
-def run(layers: list[Layer], x: Tensor) -> Tensor:
+def run(layers: list[Layer], x: Float[Tensor, "n in"]) -> Float[Tensor, "n out"]:
     """What `engine.run_layers` gives, in half precision."""
     matrices = _matrices(layers)
     width = next(w for w in WIDTHS if w >= _most_units(matrices))
@@ -74,14 +77,16 @@ def run(layers: list[Layer], x: Tensor) -> Tensor:
     return _RunFused.apply(module, rows_with_one(x), parameters(layers, width))
 
 
-def loss(layers: list[Layer], x: Tensor, loss_of_rows: LossOfRows) -> Tensor:
+def loss(
+    layers: list[Layer], x: Float[Tensor, "n in"], loss_of_rows: LossOfRows
+) -> Float[Tensor, ""]:
     """What `engine.layers_loss` gives, in half precision and all rows at once."""
     y = run(layers, x)
     total, gradient = loss_of_rows(y.detach(), slice(0, len(x)))
     return with_gradients(total, [y], [gradient])
 
 
-def rows_with_one(x: Tensor) -> Tensor:
+def rows_with_one(x: Float[Tensor, "n in"]) -> Float[Tensor, "n columns"]:
     """What the fused network sees of rows (N, in): [x, 1, 0, ...], coordinates split before."""
     if x.shape[1] <= MAX_SPLIT_FEATURES:
         high, low = _halves(x)
@@ -90,7 +95,7 @@ def rows_with_one(x: Tensor) -> Tensor:
     return functional.pad(x, (0, -x.shape[1] % GRANULE))
 
 
-def parameters(layers: list[Layer], width: int) -> Tensor:
+def parameters(layers: list[Layer], width: int) -> Float[Tensor, " m"]:
     """The weights and biases as the fused network stores them, one after another.
 
     Matrices are row by row (out, in): (width, inputs), (width, width) ..., (outputs, width), with
@@ -126,7 +131,7 @@ class _RunFused(torch.autograd.Function):
     """(module, rows, parameters) to the module's outputs, whatever the scale of the gradients."""
 
     @staticmethod
-    def forward(ctx, module, rows, parameters):
+    def forward(ctx: Any, module: nn.Module, rows: Tensor, parameters: Tensor) -> Tensor:
         wanted = ctx.needs_input_grad[1:]
         with torch.enable_grad():
             ctx.inputs = [
@@ -138,7 +143,9 @@ class _RunFused(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         scale = GRADIENT_SUM / grad.abs().sum(0).max().clamp_min(1e-20)
         wanted = [t for t in ctx.inputs if t.requires_grad]
         found = torch.autograd.grad(ctx.outputs, wanted, (grad * scale).to(ctx.outputs.dtype))

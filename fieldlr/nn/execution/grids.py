@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,30 +23,30 @@ ROW_GRANULE = 8  # Tables come in multiples of it.
 class Grid(Protocol):
     """A grid encoding, as far as it matters here."""
 
-    table: nn.Parameter
+    table: Float[nn.Parameter, "rows channels"]
 
     @property
     def levels(self) -> list[tuple[int, int]]:
         """(nodes along an edge, rows of the table) of each level; none where it is no grid."""
         ...
 
-    def __call__(self, points: Tensor) -> Tensor: ...
+    def __call__(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]: ...
 
 
-def encode(encoding: Any, points: Tensor) -> Tensor:
+def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
     """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest way there is here."""
     if points.is_cuda and takes(encoding, points) and tinycudann.reason_against() is None:
         return read(encoding, points)
     return encoding(points)
 
 
-def takes(encoding: Any, points: Tensor) -> bool:
+def takes(encoding: Any, points: Float[Tensor, "n 3"]) -> bool:
     """Whether `read` can stand in for the encoding."""
     is_grid = bool(encoding.levels) and points.dtype == torch.float32
     return is_grid and encoding.table.shape[1] in CHANNELS and len(points) > 0
 
 
-def read(encoding: Grid, points: Tensor) -> Tensor:
+def read(encoding: Grid, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
     """Features (N, levels x channels) at points (N, 3), differentiable in both."""
     unit = (points.clamp(-1.0, 1.0) + 1.0) * 0.5
     tables = encoding.table.split([rows for _, rows in encoding.levels])

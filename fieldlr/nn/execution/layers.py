@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 # Raw coordinates need more bits than the fast formats have: they travel as a sum of two numbers.
@@ -22,34 +23,33 @@ class LayerActivation(Protocol):
     dL/du / slope in its own buffer, and `slope` is folded into the backward weights in its turn.
     """
 
-    @property
-    def tinycudann(self) -> str | None:
-        """Its name in tiny-cuda-nn, where `fused` can run it."""
-        ...
+    tinycudann: ClassVar[str | None]  # its name there, where `fused` can run it
+    slope: ClassVar[float]
 
     @property
     def scale(self) -> float: ...
 
-    @property
-    def slope(self) -> float: ...
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]: ...
 
-    def forward(self, u: Tensor) -> Tensor: ...
-
-    def backward(self, grad: Tensor, u: Tensor, h: Tensor) -> Tensor: ...
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]: ...
 
 
 @dataclass(frozen=True)
 class Layer:
     """h -> activation(weight h + bias); with `skip` the input is [h, x], x being the stack's."""
 
-    weight: Tensor  # (out, in), float32 or float64, differentiable
-    bias: Tensor | None
+    weight: Float[Tensor, "out in"]  # float32 or float64, differentiable
+    bias: Float[Tensor, " out"] | None
     activation: LayerActivation | None = None
     skip: bool = False
 
 
 # The outputs (M, out) of some rows to their summed loss and its first derivative (M, out).
-LossOfRows = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
+LossOfRows = Callable[
+    [Float[Tensor, "m out"], slice], tuple[Float[Tensor, ""], Float[Tensor, "m out"]]
+]
 
 
 @lru_cache
@@ -62,18 +62,24 @@ def fast_format(device_type: str) -> torch.dtype:
 
 
 def with_gradients(
-    loss: Tensor, tensors: list[Tensor | None], gradients: list[Tensor | None]
-) -> Tensor:
+    loss: Float[Tensor, ""],
+    tensors: Sequence[Float[Tensor, " ..."] | None],
+    gradients: Sequence[Float[Tensor, " ..."] | None],
+) -> Float[Tensor, ""]:
     """The loss, differentiable in `tensors` by gradients that are already known."""
     return _WithGradients.apply(loss, gradients, *tensors)
 
 
 class _WithGradients(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, loss, gradients, *tensors):
+    def forward(
+        ctx: Any, loss: Tensor, gradients: Sequence[Tensor | None], *tensors: Tensor | None
+    ) -> Tensor:
         ctx.gradients = gradients
         return loss.clone()
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         return (None, None, *(None if g is None else g * grad for g in ctx.gradients))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from fieldlr.nn.execution.layers import with_gradients
 
 WARM_UP = 3  # passes before the recorded one: libraries set themselves up in the first.
 TOLERANCE = 1e-2  # of a norm, between a replay and the pass itself
+
+# A loss, the parameters, and its gradients by them.
+_Passed = tuple[Tensor, list[Tensor], tuple[Tensor, ...]]
 
 
 class RecordedLoss:
@@ -21,53 +25,57 @@ class RecordedLoss:
     differs from the pass itself, as on a processor, the loss is called as it is.
     """
 
-    def __init__(self, loss: Callable[..., Tensor], parameters: Iterable[Tensor]):
+    def __init__(
+        self, loss: Callable[..., Float[Tensor, ""]], parameters: Iterable[Float[Tensor, " ..."]]
+    ) -> None:
         self.loss, self.parameters = loss, list(parameters)
         self.inputs: list[Tensor] | None = None  # of the recorded pass
         self.graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Shaped[Tensor, " ..."]) -> Float[Tensor, ""]:
         if not inputs[0].is_cuda:
             return self.loss(*inputs)
         if self.inputs is None:
             self.inputs = [t.clone() for t in inputs]
-            self._record()
+            self._record(self.inputs)
         shapes = [t.shape for t in inputs]
         if self.graph is None or shapes != [t.shape for t in self.inputs]:
             return self.loss(*inputs)
-        return with_gradients(*self._replay(inputs))
+        return with_gradients(*self._replay(self.graph, self.inputs, inputs))
 
-    def _pass(self, inputs: Iterable[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def _pass(self, inputs: Iterable[Tensor]) -> _Passed:
         value = self.loss(*inputs)
         return value.detach(), self.parameters, torch.autograd.grad(value, self.parameters)
 
-    def _record(self) -> None:
+    def _record(self, inputs: list[Tensor]) -> None:
         graph = torch.cuda.CUDAGraph()
         aside, here = torch.cuda.Stream(), torch.cuda.current_stream()
         aside.wait_stream(here)
         try:
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP):
-                    self._pass(self.inputs)
+                    self._pass(inputs)
             here.wait_stream(aside)
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self.recorded = self._pass(self.inputs)
+                self.recorded = self._pass(inputs)
         except RuntimeError:
             return  # Something in the pass cannot be recorded.
         self.graph = graph
-        if not self._agrees():
+        if not self._agrees(graph, inputs):
             self.graph = None
 
-    def _replay(self, inputs: Iterable[Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        for own, given in zip(self.inputs, inputs, strict=True):
-            own.copy_(given)
-        self.graph.replay()
+    def _replay(
+        self, graph: torch.cuda.CUDAGraph, own: list[Tensor], inputs: Iterable[Tensor]
+    ) -> _Passed:
+        for place, given in zip(own, inputs, strict=True):
+            place.copy_(given)
+        graph.replay()
         return self.recorded
 
-    def _agrees(self) -> bool:
+    def _agrees(self, graph: torch.cuda.CUDAGraph, inputs: list[Tensor]) -> bool:
         """Whether a replay gives the pass's loss and gradients, at inputs not seen before."""
-        others = [self.inputs[0].roll(1, 0), *(t.clone() for t in self.inputs[1:])]
+        others = [inputs[0].roll(1, 0), *(t.clone() for t in inputs[1:])]
         value, _, gradients = self._pass(others)
-        replayed, _, found = self._replay(others)
+        replayed, _, found = self._replay(graph, inputs, others)
         pairs = zip([value, *gradients], [replayed, *found], strict=True)
         return all(bool((b - a).norm() <= TOLERANCE * a.norm()) for a, b in pairs)

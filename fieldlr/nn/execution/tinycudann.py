@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib import util
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -32,7 +33,9 @@ def reason_against() -> str | None:
     return failure(PROBE)
 
 
-def call(module: nn.Module, parameters: Tensor, rows: Tensor) -> Tensor:
+def call(
+    module: nn.Module, parameters: Float[Tensor, " m"], rows: Float[Tensor, "n in"]
+) -> Float[Tensor, "n out"]:
     """A module of tiny-cuda-nn at rows (N, in), with these numbers for its own: (N, out)."""
     if rows.is_cuda and torch.cuda.is_current_stream_capturing():
         raise RuntimeError("tiny-cuda-nn keeps memory of its own: its launches are not recorded")
@@ -50,7 +53,9 @@ def level(nodes: int, rows: int, channels: int) -> nn.Module:
         kind = {"type": "Hash", "log2_hashmap_size": rows.bit_length() - 1}
     config = {"otype": "Grid", **kind, "n_levels": 1, "n_features_per_level": channels}
     config |= {"base_resolution": nodes, "per_level_scale": 1.0, "interpolation": "Linear"}
-    return tinycudann.Encoding(3, config, dtype=torch.float32)
+    # To pyright the library is this very file, which has its name.
+    make = tinycudann.Encoding  # pyright: ignore[reportAttributeAccessIssue]
+    return make(3, config, dtype=torch.float32)
 
 
 @lru_cache
@@ -60,6 +65,7 @@ def network(inputs: int, outputs: int, width: int, hidden_layers: int) -> nn.Mod
 
     config = {"otype": "FullyFusedMLP", "activation": "ReLU", "output_activation": "None"}
     config |= {"n_neurons": width, "n_hidden_layers": hidden_layers}
-    module = tinycudann.Network(inputs, outputs, config)
+    make = tinycudann.Network  # pyright: ignore[reportAttributeAccessIssue] - as in `level`
+    module = make(inputs, outputs, config)
     module.loss_scale = 1.0
     return module

@@ -7,6 +7,7 @@ section 4.2), with `LowRank` it is LoRA (Hu et al. 2021).
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,12 +21,14 @@ class Adapter(nn.Module):
     `merge` makes it as cheap as the layer it adapts; `unmerge` brings the very numbers of W0 back.
     """
 
+    original: Float[Tensor, "out in"] | None
+
     def __init__(
         self,
         base: nn.Linear,
         linear: LinearConfig,
         generator: torch.Generator | None = None,
-    ):
+    ) -> None:
         super().__init__()
         change = linear.build(base.in_features, base.out_features, bias=False, generator=generator)
         if change.start_at_zero is None:
@@ -37,7 +40,6 @@ class Adapter(nn.Module):
         self.base = base.requires_grad_(False)
         nn.init.zeros_(change.get_parameter(change.start_at_zero))
         self.change = change.to(base.weight.device, base.weight.dtype)
-        self.original: Tensor | None
         # W0 while merged. A buffer: what is saved while merged must not be taken for the other.
         self.register_buffer("original", None)
 
@@ -45,13 +47,13 @@ class Adapter(nn.Module):
     def is_merged(self) -> bool:
         return self.original is not None
 
-    def dense_weight(self) -> Tensor:
+    def dense_weight(self) -> Float[Tensor, "out in"]:
         """W0 + W (out, in)."""
         if self.is_merged:
             return self.base.weight
         return self.base.weight + self.change.dense_weight()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*n in"]) -> Float[Tensor, "*n out"]:
         if self.is_merged:
             return self.base(x)
         return self.base(x) + functional.linear(x, self.change.dense_weight())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.linears.linear import (
     Linear,
     LinearConfig,
+    Passes,
     Units,
     default_std,
     draw_bias,
@@ -57,19 +59,19 @@ class FullLinear(Linear):
         bias: bool = True,
         generator: torch.Generator | None = None,
         std: float | None = None,
-    ):
+    ) -> None:
         super().__init__(in_features, out_features)
         bound = 3.0**0.5 * (std or default_std(in_features))
         self.weight = uniform_((out_features, in_features), bound, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
-    def dense_weight(self) -> Tensor:
+    def dense_weight(self) -> Float[Tensor, "out in"]:
         return self.weight
 
     def roles(self) -> dict[str, Role]:
         square = self.in_features == self.out_features
         return {**super().roles(), "weight": Role("matrix" if square else "dense")}
 
-    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
         ((inputs, deltas),) = passes
         return {"weight": outer(deltas, inputs)}

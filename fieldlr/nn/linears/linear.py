@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.system.entries import Entry, Role
 from fieldlr.system.kinds import Whole
 from fieldlr.system.options import option
+
+# A function of each entry of a matrix.
+MatrixFunction = Callable[[Float[Tensor, "out in"]], Float[Tensor, "out in"]]
+# For each factor of a layer, what goes into it and derivatives by what it puts out.
+Passes = list[tuple[Float[Tensor, "n _"], Float[Tensor, "n _"]]]
 
 
 @dataclass(frozen=True)
@@ -65,28 +71,28 @@ class Linear(nn.Module):
     The law: `forward(x) == F.linear(x, dense_weight(), bias)`, whatever route `forward` takes.
     """
 
-    bias: nn.Parameter | None
+    bias: Float[nn.Parameter, " out"] | None
     units: ClassVar[Units] = Units()
     is_dense: ClassVar[bool] = False  # stores its whole matrix
     start_at_zero: ClassVar[str | None] = None  # the tensor that makes W zero where it is zero
 
-    def __init__(self, in_features: int, out_features: int):
+    def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
 
-    def dense_weight(self) -> Tensor:
+    def dense_weight(self) -> Float[Tensor, "out in"]:
         """W (out, in), differentiable in the stored parameters."""
         raise NotImplementedError
 
-    def weight_under(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:
         """W in float64, with another function in the place of the sine over factors, or of none."""
         return self.dense_weight().double()
 
-    def factors(self) -> tuple[Tensor, ...]:
+    def factors(self) -> tuple[Float[Tensor, "_ _"], ...]:
         """Matrices whose product, applied right to left, is W: the cheapest way to multiply."""
         return (self.dense_weight(),)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*n in"]) -> Float[Tensor, "*n out"]:
         *first, last = reversed(self.factors())
         for factor in first:
             x = functional.linear(x, factor)
@@ -97,7 +103,7 @@ class Linear(nn.Module):
         names = [name for name, _ in self.named_parameters(recurse=False)]
         return {name: Role("dense" if name == "bias" else "factor") for name in names}
 
-    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
         """Derivatives of one output by what is stored for W, a row a sample: name to (N, numel).
 
         `passes` has, for each of `factors()` in the order in which they are applied, its input
@@ -114,19 +120,23 @@ class Linear(nn.Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
 
 
-def outer(deltas: Tensor, inputs: Tensor) -> Tensor:
+def outer(
+    deltas: Float[Tensor, "n rows"], inputs: Float[Tensor, "n columns"]
+) -> Float[Tensor, "n rows*columns"]:
     """Derivatives (N, out * in) by a matrix that turns `inputs` (N, in) into (N, out)."""
     return (deltas[:, :, None] * inputs[:, None, :]).flatten(1)
 
 
-def uniform_(shape, bound: float, generator: torch.Generator | None) -> nn.Parameter:
+def uniform_(
+    shape: int | tuple[int, ...], bound: float, generator: torch.Generator | None
+) -> Float[nn.Parameter, " ..."]:
     """A parameter drawn from U(-bound, bound)."""
     return nn.Parameter((torch.rand(shape, generator=generator) * 2.0 - 1.0) * bound)
 
 
 def draw_bias(
     in_features: int, out_features: int, bias: bool, generator: torch.Generator | None
-) -> nn.Parameter | None:
+) -> Float[nn.Parameter, " {out_features}"] | None:
     """The usual bias: U(-1/sqrt(in), 1/sqrt(in))."""
     return uniform_(out_features, in_features**-0.5, generator) if bias else None
 

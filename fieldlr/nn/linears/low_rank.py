@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.linears.full import FullLinear
 from fieldlr.nn.linears.linear import (
     Linear,
     LinearConfig,
+    MatrixFunction,
+    Passes,
     Units,
     default_std,
     draw_bias,
@@ -69,7 +71,7 @@ class LowRankLinear(Linear):
         bias: bool = True,
         generator: torch.Generator | None = None,
         std: float | None = None,
-    ):
+    ) -> None:
         super().__init__(in_features, out_features)
         # var(U V^T) = rank var(u) var(v): both factors get the same share, so that one learning
         # rate suits both, and the product starts at the variance of a dense layer.
@@ -78,13 +80,13 @@ class LowRankLinear(Linear):
         self.V = uniform_((in_features, rank), bound, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
-    def dense_weight(self) -> Tensor:
+    def dense_weight(self) -> Float[Tensor, "out in"]:
         return self.U @ self.V.T
 
-    def weight_under(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:
         return function(self.U.double() @ self.V.double().T)
 
-    def factors(self) -> tuple[Tensor, ...]:
+    def factors(self) -> tuple[Float[Tensor, "_ _"], ...]:
         # `stays_dense` has made sure that the two products cost less than one with W.
         return (self.U, self.V.T)
 
@@ -92,7 +94,7 @@ class LowRankLinear(Linear):
         factor = Role("factor", min(1.0, FULL_RATE_RANK / self.U.shape[1]) ** 0.5)
         return {**super().roles(), "U": factor, "V": factor}
 
-    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
         (inputs, between), (products, deltas) = passes
         by_v = (inputs[:, :, None] * between[:, None, :]).flatten(1)
         return {"U": outer(deltas, products), "V": by_v}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.linears.full import FullLinear
 from fieldlr.nn.linears.linear import (
     Linear,
     LinearConfig,
+    MatrixFunction,
+    Passes,
     Units,
     default_std,
     draw_bias,
@@ -93,15 +96,15 @@ class SineLowRank(LinearConfig):
         Frequency(), "Frequency of the sine", "auto", shown_default="by the rank"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.omega == "auto":
             object.__setattr__(self, "omega", automatic_spread(self.rank))
 
     def omega_for(self, in_features: int) -> float:
         """omega in a layer of this many inputs."""
-        spread = isinstance(self.omega, PhaseSpread)
-        return self.omega.omega(in_features) if spread else float(self.omega)
+        omega = self.omega
+        return omega.omega(in_features) if isinstance(omega, PhaseSpread) else float(omega)
 
     def build(
         self,
@@ -126,19 +129,19 @@ class SineLowRank(LinearConfig):
         return {"rank": self.rank, "omega": str(self.omega) if spread else self.omega}
 
     @classmethod
-    def from_plain(cls, options: Mapping[str, Any]) -> SineLowRank:
-        omega = options["omega"]
+    def from_plain(cls, fields: Mapping[str, Any]) -> SineLowRank:
+        omega = fields["omega"]
         omega = Frequency().parse(omega) if isinstance(omega, str) else omega
-        return cls(**{**options, "omega": omega})
+        return cls(**{**fields, "omega": omega})
 
     def stored(self) -> list[Stored]:
         """The rank, and omega or minus the spread of its phase."""
-        spread = isinstance(self.omega, PhaseSpread)
-        return [self.rank, -self.omega.radians if spread else float(self.omega)]
+        omega = self.omega
+        return [self.rank, -omega.radians if isinstance(omega, PhaseSpread) else float(omega)]
 
     @classmethod
-    def from_stored(cls, options: list[Stored]) -> SineLowRank:
-        rank, omega = int(options[0]), options[1]
+    def from_stored(cls, fields: list[Stored]) -> SineLowRank:
+        rank, omega = int(fields[0]), fields[1]
         if rank == 0:
             raise ValueError("its rank is 0")
         if omega == 0.0:  # Files of the first days name no omega: they have the first rule's.
@@ -170,7 +173,7 @@ class SineLowRankLinear(Linear):
         gain: float | None = None,
         bias: bool = True,
         generator: torch.Generator | None = None,
-    ):
+    ) -> None:
         super().__init__(in_features, out_features)
         self.omega = omega
         self.gain = gain or math.sqrt(in_features)
@@ -179,10 +182,10 @@ class SineLowRankLinear(Linear):
         self.V = uniform_((in_features, rank), in_features**-0.5, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
-    def dense_weight(self) -> Tensor:
+    def dense_weight(self) -> Float[Tensor, "out in"]:
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
 
-    def weight_under(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:
         return function(self.omega * (self.U.double() @ self.V.double().T)) / self.gain
 
     def roles(self) -> dict[str, Role]:
@@ -196,7 +199,7 @@ class SineLowRankLinear(Linear):
         wider = math.sqrt(self.in_features / self.U.shape[1])
         return {**super().roles(), "U": Role("phase", rate * wider), "V": Role("phase", rate)}
 
-    def jacobian(self, passes: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
         # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir: both are sums over a row
         # or a column of W, so a column of U or V costs one product and no outer one.
         ((inputs, deltas),) = passes

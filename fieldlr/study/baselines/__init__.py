@@ -16,8 +16,9 @@ from fieldlr.study.baselines.search import Classic
 from fieldlr.study.baselines.search import Search as Search
 from fieldlr.training.tasks import OccupancyTask, Task
 
-SHAPE_CLASSICS: tuple[Callable[[Task], Classic], ...] = (DracoMesh, BlockGrid, LosslessBits)
-PHOTO_CLASSICS: tuple[Callable[[Task], Classic], ...] = tuple(
+# Each takes the task of its kind of source.
+SHAPE_CLASSICS: tuple[Callable[[Any], Classic], ...] = (DracoMesh, BlockGrid, LosslessBits)
+PHOTO_CLASSICS: tuple[Callable[[Any], Classic], ...] = tuple(
     partial(StoredPhotos, format_name) for format_name in ("JPEG", "WebP", "AVIF")
 )
 
@@ -32,7 +33,7 @@ def searches(task: Task, folder: Path, about: dict[str, Any]) -> tuple[list[Sear
     )
 
 
-def _made(make: Callable[[Task], Classic], task: Task) -> Classic | str:
+def _made(make: Callable[[Any], Classic], task: Task) -> Classic | str:
     """A classic, or in a sentence what it lacks."""
     try:
         return make(task)

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines.search import Tries
@@ -51,7 +52,7 @@ class BlockGrid:
         return len(data), iou(solid, decode(data))
 
 
-def encode(solid: np.ndarray, setting: BlockSetting) -> bytes:
+def encode(solid: Bool[np.ndarray, "nx ny nz"], setting: BlockSetting) -> bytes:
     """The file of booleans (nx, ny, nz)."""
     block, levels = setting.block, setting.levels
     rounded = np.rint(block_means(solid, block) * (levels - 1)).astype(np.uint8).tobytes()
@@ -61,7 +62,7 @@ def encode(solid: np.ndarray, setting: BlockSetting) -> bytes:
     return HEAD.pack(*solid.shape, block, levels | is_bz2 << 7) + (by_bz2 if is_bz2 else by_lzma)
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes) -> Bool[np.ndarray, "nx ny nz"]:
     """Booleans: where the means, linear between the centres of blocks, are above one half."""
     *shape, block, levels = HEAD.unpack_from(data)
     packed = data[HEAD.size :]
@@ -81,7 +82,7 @@ def decode(data: bytes) -> np.ndarray:
     return solid
 
 
-def block_means(solid: np.ndarray, block: int) -> np.ndarray:
+def block_means(solid: Bool[np.ndarray, "nx ny nz"], block: int) -> Float[np.ndarray, "bx by bz"]:
     """The share of full voxels in each block; at the end of an edge blocks are smaller."""
     total, count = solid.astype(np.float32), np.ones((), np.float32)
     for axis, n in enumerate(solid.shape):

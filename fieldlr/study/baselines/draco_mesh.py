@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
+from jaxtyping import Bool
 from scipy.ndimage import gaussian_filter
 
 from fieldlr.data.volume import OccupancyVolume, Shape
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.triangles import TriangleMesh, voxelise
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines.search import Tries
@@ -73,9 +74,10 @@ class DracoMesh:
             tried = [DracoSetting(faces, usual, smoothing) for smoothing in SMOOTHINGS]
             settings += tried
             if all(setting.label in known for setting in tried):
-                stored = [setting for setting in tried if known[setting.label]]
+                found = [(known[setting.label], setting) for setting in tried]
+                stored = [(figures[1], setting) for figures, setting in found if figures]
                 if stored:
-                    best = max(stored, key=lambda setting: known[setting.label][1])
+                    _, best = max(stored, key=lambda one: one[0])
                     settings += [dataclasses.replace(best, bits=usual + more) for more in (-1, 1)]
         return settings
 
@@ -139,11 +141,11 @@ def encode(mesh: TriangleMesh, bits: int) -> bytes:
     )
 
 
-def decode(data: bytes, shape: Shape) -> np.ndarray:
+def decode(data: bytes, shape: Shape) -> Bool[np.ndarray, "nx ny nz"]:
     """Booleans `shape`: the voxels whose centres lie inside the mesh of a Draco file."""
     import DracoPy
 
     mesh = DracoPy.decode(data)
     triangles = TriangleMesh(mesh.points.astype(np.float64), mesh.faces.astype(np.int64))
-    whole = Aabb((0.0, 0.0, 0.0), tuple(float(n) for n in shape))
+    whole = Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
     return voxelise(triangles, whole, shape)

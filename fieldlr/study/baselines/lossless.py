@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines.search import Tries
@@ -45,12 +46,12 @@ class LosslessBits:
         return len(data), iou(solid, decode(data, setting))
 
 
-def encode(solid: np.ndarray, setting: LosslessSetting) -> bytes:
+def encode(solid: Bool[np.ndarray, "nx ny nz"], setting: LosslessSetting) -> bytes:
     """The file of booleans (nx, ny, nz)."""
     return HEAD.pack(*solid.shape) + PACKERS[setting.packer][0](np.packbits(solid).tobytes())
 
 
-def decode(data: bytes, setting: LosslessSetting) -> np.ndarray:
+def decode(data: bytes, setting: LosslessSetting) -> Bool[np.ndarray, "nx ny nz"]:
     """The booleans of a file."""
     shape = HEAD.unpack_from(data)
     octets = np.frombuffer(PACKERS[setting.packer][1](data[HEAD.size :]), np.uint8)

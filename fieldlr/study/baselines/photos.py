@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -70,7 +71,7 @@ class StoredPhotos:
         return num_bytes, sum(figures) / len(figures)
 
 
-def encode(photo: Tensor, format_name: str, setting: PhotoSetting) -> bytes:
+def encode(photo: Float[Tensor, "h w 3"], format_name: str, setting: PhotoSetting) -> bytes:
     """A picture file of a photo (H, W, 3) in [0, 1]."""
     from PIL import Image
 
@@ -80,7 +81,7 @@ def encode(photo: Tensor, format_name: str, setting: PhotoSetting) -> bytes:
     return data.getvalue()
 
 
-def decode(data: bytes) -> Tensor:
+def decode(data: bytes) -> Float[Tensor, "h w 3"]:
     """The photo (H, W, 3) in [0, 1] of a picture file."""
     import numpy as np
     from PIL import Image

@@ -35,9 +35,11 @@ class Classic(Protocol):
 
     def settings(self, known: Tries) -> list[Any]:
         """What is worth a try, after what is known; more of it than before, as more is known."""
+        ...
 
     def measured(self, setting: Any) -> tuple[int, float] | None:
         """(bytes, quality of what they decode to); None where nothing is left to store."""
+        ...
 
 
 class Search:

@@ -8,9 +8,11 @@ outputs. A step costs as much as twenty of Adam and goes further than a hundred.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
@@ -27,6 +29,9 @@ TRUST = 0.3  # the most that a step may change the outputs: rms, weighted by H
 MAX_HALVINGS = 8
 SMALLEST_SHARE = 1e-4  # of the mean diagonal: numbers that nothing depends on stay where they are
 
+# Outputs (M,) to second derivatives (M,) of their loss.
+Curvature = Callable[[Float[Tensor, " m"]], Float[Tensor, " m"]]
+
 
 class QuadraticModel:
     """The mean loss of rows x (N, in) around the present numbers of a network with one output.
@@ -38,9 +43,9 @@ class QuadraticModel:
     def __init__(
         self,
         mlp: Mlp,
-        x: Tensor,
+        x: Float[Tensor, "n inputs"],
         loss_of_rows: LossOfRows,
-        curvature: Callable[[Tensor], Tensor],
+        curvature: Curvature,
         curvature_rows: int = CURVATURE_ROWS,
     ):
         self.mlp, self.x, self.loss_of_rows = mlp, x, loss_of_rows
@@ -55,7 +60,7 @@ class QuadraticModel:
             self.loss = math.nan  # There is nothing to go by.
         self.penalty: Tensor | None = None
 
-    def add_penalty(self, weights: Tensor) -> None:
+    def add_penalty(self, weights: Float[Tensor, " p"]) -> None:
         """Adds the sum over all parameters x of weight x^2 / 2, weights (P,), to the loss."""
         self.penalty = weights
         self.gradient = self.gradient + weights * self._parameters()
@@ -70,18 +75,19 @@ class QuadraticModel:
             return 0.0
         return 0.5 * (self.penalty @ self._parameters().square()).item()
 
-    def descend(self, rate: float, free: Tensor | None = None) -> None:
+    def descend(self, rate: float, free: Bool[Tensor, " p"] | None = None) -> None:
         """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
 
         Stands still where the loss or one of its derivatives is no number.
         """
         if not math.isfinite(self.loss):
             return
-        free = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
-        matrix = self.matrix if len(free) == len(self.gradient) else self.matrix[free][:, free]
-        part = _solve(matrix, self.gradient[free])
+        chosen = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
+        all_of_them = len(chosen) == len(self.gradient)
+        matrix = self.matrix if all_of_them else self.matrix[chosen][:, chosen]
+        part = _solve(matrix, self.gradient[chosen])
         change = (part @ (matrix @ part)).clamp_min(1e-12).sqrt().item()
-        direction = torch.zeros_like(self.gradient).index_copy_(0, free.to(part.device), part)
+        direction = torch.zeros_like(self.gradient).index_copy_(0, chosen.to(part.device), part)
         self._go(direction, STEP * rate * min(1.0, TRUST / change))
 
     @torch.no_grad()
@@ -102,7 +108,7 @@ class QuadraticModel:
 
 
 @torch.no_grad()
-def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Callable[[Tensor], Tensor]) -> Tensor:
+def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Curvature) -> Tensor:
     """J^T H J (P, P), a mean over rows x (N, in)."""
     count = sum(p.numel() for p in mlp.parameters())
     matrix = torch.zeros(count, count, dtype=x.dtype, device=x.device)
@@ -121,14 +127,17 @@ def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Callable[[Tensor], Ten
 def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Derivatives of the outputs by every stored number: (M, P), in the order of `parameters`."""
     columns, rest = {}, iter(passes)
-    for index, linear in enumerate(mlp.linears):
+    # To the stubs, a ModuleList holds Modules of any kind.
+    for index, linear in enumerate(cast("Iterable[Any]", mlp.linears)):
         own = [next(rest) for _ in linear.factors()]
         by_name = linear.jacobian(own) | {"bias": own[-1][1]}
         columns |= {f"linears.{index}.{name}": value for name, value in by_name.items()}
     return torch.cat([columns[name] for name, _ in mlp.named_parameters()], 1)
 
 
-def damped(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+def damped(
+    matrix: Float[Tensor, "p p"], damping: float
+) -> tuple[Float[Tensor, " p"], Float[Tensor, "p p"]]:
     """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
 
     The damping is raised until there is such an L; FieldlrError where there never is.

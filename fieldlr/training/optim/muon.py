@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.execution import fast_format
@@ -32,7 +33,8 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr})
 
     @torch.no_grad()
-    def step(self) -> None:
+    # Without the closure that torch's may take: no task evaluates a loss twice in a step.
+    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
@@ -46,7 +48,7 @@ class Muon(torch.optim.Optimizer):
                 parameter.sub_(orthogonal_factor(ahead), alpha=size)
 
 
-def orthogonal_factor(matrix: Tensor) -> Tensor:
+def orthogonal_factor(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
     """P Q^T of matrix (m, n) = P S Q^T, nearly: singular values between 0.7 and 1.2."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -84,10 +85,10 @@ class OccupancyTask:
     voxel, is that of the unbiased loss, but an erring field errs less near the surface.
     """
 
-    name = "occupancy"
-    summary = "a solid: which side of its surface is every voxel on?"
-    kinds = ("mesh", "volume")
-    presets = PRESETS
+    name: ClassVar[str] = "occupancy"
+    summary: ClassVar[str] = "a solid: which side of its surface is every voxel on?"
+    kinds: ClassVar[tuple[str, ...]] = ("mesh", "volume")
+    presets: ClassVar[dict[str, Preset]] = PRESETS
     quality_name = "iou"
 
     def __init__(
@@ -102,7 +103,7 @@ class OccupancyTask:
         self.recorded: tuple[OccupancyField, RecordedLoss] | None = None
 
     @property
-    def second_order(self) -> SecondOrder:
+    def second_order(self) -> SecondOrder[OccupancyField]:
         return self
 
     @property
@@ -133,11 +134,14 @@ class OccupancyTask:
         if field.config.linear.is_dense and self._uses_muon and step:
             # What is fastest in a short fit is too much for a long one.
             rate *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
-        if self.uses_gauss_newton(field):
-            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / self.settings.newton_after)
+        after = self.settings.newton_after
+        if after is not None and self.uses_gauss_newton(field):
+            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / after)
         return rate
 
-    def draw(self, total: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    def draw(
+        self, total: int, generator: torch.Generator, device: torch.device
+    ) -> Int[Tensor, " total"]:
         """Flat indices (total,) of the voxels of one step."""
         near = int(total * self.settings.near_fraction)
         chosen = torch.randint(len(self.near), (near,), generator=generator)
@@ -146,7 +150,7 @@ class OccupancyTask:
 
     def loss(
         self, field: OccupancyField, generator: torch.Generator, progress: float
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Float[Tensor, ""], int]:
         """Mean binary cross-entropy of the logits at `draw`'s voxels."""
         points, target = self.batch(field, generator, self.settings.points_per_step)
         if self.recorded is None or self.recorded[0] is not field:
@@ -156,7 +160,7 @@ class OccupancyTask:
 
     def batch(
         self, field: OccupancyField, generator: torch.Generator, total: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "total 3"], Float[Tensor, "total 1"]]:
         """(points (total, 3), whether each is inside as 0 or 1 (total, 1))."""
         voxels = self.draw(total, generator, next(field.parameters()).device)
         return self.volume.centers(voxels), self.volume.occupied(voxels).float()[:, None]
@@ -173,9 +177,12 @@ class OccupancyTask:
     def gauss_newton_step(
         self, field: OccupancyField, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        if not self.uses_gauss_newton(field) or step < self.settings.newton_after:
+        after = self.settings.newton_after
+        if after is None or not self.uses_gauss_newton(field) or step < after:
             return None
         model = self.quadratic_model(field, generator)
+        if model is None:
+            return None
         # Long steps at first: their noise leads out of poor minima.
         falling = min(1.0, 2.0 * (1.0 - progress))
         model.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
@@ -256,7 +263,9 @@ class OccupancyTask:
         return int((inside & truth).sum()), int((inside | truth).sum())
 
 
-def mean_cross_entropy(field: OccupancyField, points: Tensor, target: Tensor) -> Tensor:
+def mean_cross_entropy(
+    field: OccupancyField, points: Float[Tensor, "n 3"], target: Float[Tensor, "n 1"]
+) -> Float[Tensor, ""]:
     """The mean over points (N, 3) that are inside or not, as 1 or 0 (N, 1)."""
     if field.config.encoding.learns:
         return functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
@@ -264,7 +273,7 @@ def mean_cross_entropy(field: OccupancyField, points: Tensor, target: Tensor) ->
     return layers_loss(field.mlp.layers(), encoded, cross_entropy(target)) / len(points)
 
 
-def cross_entropy(target: Tensor) -> LossOfRows:
+def cross_entropy(target: Float[Tensor, "n 1"]) -> LossOfRows:
     """The binary cross-entropy of logits with `target` (N, 1)."""
 
     def of_rows(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
@@ -274,7 +283,7 @@ def cross_entropy(target: Tensor) -> LossOfRows:
     return of_rows
 
 
-def curvature(logits: Tensor) -> Tensor:
+def curvature(logits: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Its second derivative, a little of it everywhere: saturated voxels may still change."""
     inside = torch.sigmoid(logits)
     return (inside * (1.0 - inside)).clamp_min(1e-3)

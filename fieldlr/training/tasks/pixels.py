@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
@@ -31,7 +32,7 @@ class TrainingPixels:
 
     def draw(
         self, count: int, generator: torch.Generator | None
-    ) -> tuple[Rays, Tensor, Tensor | None]:
+    ) -> tuple[Rays, Float[Tensor, "count 3"], Float[Tensor, "count 1"] | None]:
         """Rays, colours (count, 3) in [0, 1] and, where photos have it, alpha (count, 1)."""
         chosen = self.choose(count, generator)
         if self.visible is not None:
@@ -44,7 +45,7 @@ class TrainingPixels:
         rays = self.cameras.rays(self.views[view], pixels)
         return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
 
-    def choose(self, count: int, generator: torch.Generator | None) -> Tensor:
+    def choose(self, count: int, generator: torch.Generator | None) -> Int[Tensor, " count"]:
         """Numbers (count,) of pixels, each as likely as the others."""
         return torch.randint(len(self), (count,), generator=generator)
 
@@ -76,10 +77,10 @@ class TrainingPixels:
         """Numbers of the pixels that count, or None where all do."""
         if not scene.masks or all(scene.masks[view] is None for view in scene.train):
             return None
-        flags = [
-            torch.ones(scene.images[view].shape[:2], dtype=torch.bool)
-            if scene.masks[view] is None
-            else scene.masks[view]
-            for view in scene.train
-        ]
-        return torch.cat([flag.flatten() for flag in flags]).nonzero()[:, 0]
+        flags = []
+        for view in scene.train:
+            mask = scene.masks[view]
+            if mask is None:
+                mask = torch.ones(scene.images[view].shape[:2], dtype=torch.bool)
+            flags.append(mask.flatten())
+        return torch.cat(flags).nonzero()[:, 0]

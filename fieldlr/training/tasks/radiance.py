@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
@@ -109,12 +110,13 @@ class RadianceTask:
     end on something. Photos with alpha are evaluated before white, others before black.
     """
 
-    name = "radiance"
-    summary = "posed photos: which colours and densities make every pixel?"
-    kinds = ("photos",)
-    presets = PRESETS
+    name: ClassVar[str] = "radiance"
+    summary: ClassVar[str] = "posed photos: which colours and densities make every pixel?"
+    kinds: ClassVar[tuple[str, ...]] = ("photos",)
+    presets: ClassVar[dict[str, Preset]] = PRESETS
     quality_name = "psnr_db"
-    second_order: SecondOrder | None = None  # A radiance field stores too much for it.
+    # A radiance field stores too much for them.
+    second_order: SecondOrder[RadianceField] | None = None
 
     def __init__(
         self,
@@ -152,7 +154,7 @@ class RadianceTask:
 
     def loss(
         self, field: RadianceField, generator: torch.Generator, progress: float
-    ) -> tuple[Tensor, int]:
+    ) -> tuple[Float[Tensor, ""], int]:
         """Mean squared error, summed over the networks, and the samples that it took."""
         steps, samples_per_ray = field.training_state.tolist()
         if len(field.networks) == 1 and steps % GRID_EVERY == 0:
@@ -163,7 +165,8 @@ class RadianceTask:
             field, rays, background, generator, self.settings.density_noise
         )
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
-        return sum(((s.rgb - target) ** 2).mean() for s in seen), num_samples
+        first, *others = (((s.rgb - target) ** 2).mean() for s in seen)
+        return sum(others, first), num_samples
 
     def _draw(
         self, num_rays: int, generator: torch.Generator, device: torch.device
@@ -179,11 +182,10 @@ class RadianceTask:
         return rays, target.to(device), background.to(device)
 
     def halve_batch(self) -> bool:
-        rays = self.settings.rays_per_step
-        halves = {"samples_per_step": self.settings.samples_per_step // 2}
-        halves["rays_per_step"] = rays and max(1, rays // 2)
-        self.settings = replace(self.settings, **halves)
-        return halves["samples_per_step"] >= FEWEST_POINTS
+        samples, rays = self.settings.samples_per_step // 2, self.settings.rays_per_step
+        rays = rays and max(1, rays // 2)
+        self.settings = replace(self.settings, samples_per_step=samples, rays_per_step=rays)
+        return samples >= FEWEST_POINTS
 
     def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
@@ -241,7 +243,7 @@ class RadianceTask:
         cameras = cameras.to(_device(field))
         return render_image(field, cameras, index, self.background).rgb.cpu()
 
-    def photo(self, view: int) -> tuple[Tensor, Tensor | None]:
+    def photo(self, view: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
         """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
         image = self.scene.images[view].float() / 255.0
         if image.shape[-1] == 4:
@@ -271,7 +273,9 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def shrunk(photo: Tensor, factor: int) -> Tensor:
+def shrunk(
+    photo: Float[Tensor, "h w 3"], factor: int
+) -> Float[Tensor, "h//{factor} w//{factor} 3"]:
     """The means of squares of factor x factor pixels, (H // factor, W // factor, 3)."""
     height, width = photo.shape[0] // factor, photo.shape[1] // factor
     squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, 3)

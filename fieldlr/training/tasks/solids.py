@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.fields.occupancy import OccupancyField
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.nn.execution import fast_format
 from fieldlr.surface import extract
@@ -34,13 +35,13 @@ def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
         return (volume.occupied(flat) & known).float() - 0.5
 
     half = [0.5 * size for size in volume.voxel_size]
-    low = tuple(v - h for v, h in zip(volume.aabb.minimum, half, strict=True))
-    high = tuple(v + h for v, h in zip(volume.aabb.maximum, half, strict=True))
+    low = vector(v - h for v, h in zip(volume.aabb.minimum, half, strict=True))
+    high = vector(v + h for v, h in zip(volume.aabb.maximum, half, strict=True))
     around = Aabb(low, high)
     return extract(level, around, max(volume.shape) + 2, dense=True).mesh
 
 
-def field_signs(field: OccupancyField, points: Tensor) -> Tensor:
+def field_signs(field: OccupancyField, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
     """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
     encoded = field.encoded(points)
     fast = fast_format(points.device.type)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -15,6 +16,9 @@ from fieldlr.fields.field import Field
 from fieldlr.system.entries import Role
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.optim.gauss_newton import QuadraticModel
+
+F = TypeVar("F", bound=Field)  # what a task fits
+Stepped = TypeVar("Stepped", bound=Field, contravariant=True)
 
 WARM_UP_STEPS = 50
 # A step on fewer points than this, because memory ran out, would learn nothing.
@@ -25,6 +29,13 @@ PRESETS = {
     "standard": "four times as long, and a larger network for photos",
     "paper": "the networks and the steps of the paper: hours to days without a GPU",
 }
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A module that says how its own tensors learn."""
+
+    def roles(self) -> dict[str, Role]: ...
 
 
 @dataclass(frozen=True)
@@ -38,51 +49,53 @@ class Preset:
 
 
 @runtime_checkable
-class SecondOrder(Protocol):
+class SecondOrder(Protocol[Stepped]):
     """Steps by second derivatives, of tasks that have them."""
 
-    def uses_gauss_newton(self, field: Field) -> bool:
+    def uses_gauss_newton(self, field: Stepped) -> bool:
         """Whether a fit of this field ends with `gauss_newton_step`."""
         ...
 
     def gauss_newton_step(
-        self, field: Field, generator: torch.Generator, progress: float, step: int
+        self, field: Stepped, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
         """A step as (loss before it, points); None where Adam is better."""
         ...
 
     def quadratic_model(
-        self, field: Field, generator: torch.Generator, curvature_rows: int
+        self, field: Stepped, generator: torch.Generator, curvature_rows: int
     ) -> QuadraticModel | None:
         """The loss of a batch to second order; None where it cannot be had."""
         ...
 
 
 @runtime_checkable
-class Training(Protocol):
+class Training(Protocol[F]):
     """What the loop needs of a task."""
 
     quality_name: str  # the key of `evaluate` that `quality` estimates
     optimizer: OptimizerChoice
 
     @property
-    def second_order(self) -> SecondOrder | None:
+    def second_order(self) -> SecondOrder[F] | None:
         """Steps by second derivatives; None where there are none."""
         ...
 
-    def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
+    def make_field(self, config: FieldConfig, generator: torch.Generator) -> F:
         """A fresh field."""
         ...
 
-    def parameter_groups(self, field: Field) -> list[dict[str, Any]]:
+    def parameter_groups(self, field: F) -> list[dict[str, Any]]:
         """Groups for the optimisers, each with its `lr`; those with `muon` are Muon's."""
         ...
 
-    def rate(self, field: Field, progress: float, step: int) -> float:
+    def rate(self, field: F, progress: float, step: int) -> float:
         """What every learning rate is multiplied by; progress is in [0, 1]."""
         ...
 
-    def loss(self, field: Field, generator: torch.Generator, progress: float) -> tuple[Tensor, int]:
+    def loss(
+        self, field: F, generator: torch.Generator, progress: float
+    ) -> tuple[Float[Tensor, ""], int]:
         """(loss, number of points or ray samples that went through the network)."""
         ...
 
@@ -90,32 +103,39 @@ class Training(Protocol):
         """Halves what a step takes; False where that would be next to nothing."""
         ...
 
-    def collapsed(self, field: Field, losses: list[float]) -> bool:
+    def collapsed(self, field: F, losses: list[float]) -> bool:
         """Whether an attempt with these losses is stuck in a constant and should start anew."""
         ...
 
-    def quality(self, field: Field) -> float:
+    def quality(self, field: F) -> float:
         """A quick estimate of the quality: higher is better."""
         ...
 
 
 @runtime_checkable
-class Task(Training, Protocol):
-    """A source, and what it means to fit it: an entry of TASKS."""
+class Task(Training[F], Protocol[F]):
+    """A source, and what it means to fit it."""
 
     name: ClassVar[str]
-    summary: ClassVar[str]
-    kinds: ClassVar[tuple[str, ...]]  # of the sources that it fits
-    presets: ClassVar[dict[str, Preset]]
     settings: Any
 
-    def __init__(
-        self, content: Any, settings: Any = None, optimizer: OptimizerChoice = OPTIMIZERS["auto"]
-    ): ...
-
-    def evaluate(self, field: Field) -> dict[str, Any]:
+    def evaluate(self, field: F) -> dict[str, Any]:
         """Every figure of the full evaluation, as plain values."""
         ...
+
+
+@runtime_checkable
+class TaskKind(Protocol):
+    """A class of tasks, as an entry of TASKS."""
+
+    name: str
+    summary: str
+    kinds: tuple[str, ...]  # of the sources that it fits
+    presets: dict[str, Preset]
+
+    def __call__(
+        self, content: Any, /, settings: Any = None, optimizer: OptimizerChoice = OPTIMIZERS["auto"]
+    ) -> Task: ...
 
 
 def cosine(first: float, last: float, progress: float) -> float:
@@ -133,7 +153,7 @@ def tensor_roles(field: Field) -> dict[str, Role]:
     return {
         f"{prefix}.{name}": role
         for prefix, module in field.named_modules()
-        if hasattr(module, "roles")
+        if isinstance(module, Learning)
         for name, role in module.roles().items()
     }
 

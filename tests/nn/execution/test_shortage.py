@@ -14,7 +14,7 @@ from fieldlr.nn.execution import in_parts, ran_out
 # In a process of its own: a limit on address space cannot be trusted to go away again.
 CHILD = """
 import resource, sys, torch
-from benchmarks.fuzz.trial import limited_memory
+from tests.fuzz.trial import limited_memory
 from fieldlr.data.volume import make_volume
 from fieldlr.fields.config import FieldConfig
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
@@ -80,7 +80,7 @@ def test_only_shortages_are_shortages():
 
 EVALUATING = """
 import torch
-from benchmarks.fuzz.trial import limited_memory
+from tests.fuzz.trial import limited_memory
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.geometry.boxes import Aabb

@@ -1,6 +1,6 @@
 """Tries damaged inputs of every format for some minutes, and says what came of them.
 
-python -m benchmarks.fuzz --minutes 10 [--only "PLY,GLB"] [--seed 1] [--out fuzz.json]
+python -m tests.fuzz --minutes 10 [--only "PLY,GLB"] [--seed 1] [--out fuzz.json]
 
 Each format has a process of its own, with a limit on its memory; an input that ends the process
 is kept like one that ends in a traceback. Linux alone.
@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.fuzz.damage import random_edits
-from benchmarks.fuzz.targets import TARGETS
-from benchmarks.fuzz.trial import MOST_SECONDS, Tally, Trial, keep
+from tests.fuzz.damage import random_edits
+from tests.fuzz.targets import TARGETS
+from tests.fuzz.trial import MOST_SECONDS, Tally, Trial, keep
 
 
 def attack(name: str, seconds: float, seed: int, crashes: Path) -> Tally:
@@ -41,7 +41,7 @@ def attack(name: str, seconds: float, seed: int, crashes: Path) -> Tally:
 def attack_apart(name: str, seconds: float, seed: int, crashes: Path) -> Tally:
     """The same in a process of its own, whose end is a crash too."""
     words = ["--child", name, "--seconds", str(seconds), "--seed", str(seed), "--crashes", crashes]
-    command = [sys.executable, "-m", "benchmarks.fuzz", *map(str, words)]
+    command = [sys.executable, "-m", "tests.fuzz", *map(str, words)]
     patience = seconds + 60.0 + 3 * MOST_SECONDS
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=patience)

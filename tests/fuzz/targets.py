@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.fuzz import seeds
+from tests.fuzz import seeds
 from fieldlr import codec
 from fieldlr.app.uploads import unpack
 from fieldlr.batch.manifest import read_manifest

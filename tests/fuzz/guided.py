@@ -1,7 +1,7 @@
 """The same guided by coverage: inputs that reach new code are the ones damaged next.
 
 pip install atheris  (it has wheels for some versions of CPython on Linux)
-python -m benchmarks.fuzz.guided "transforms.json" --minutes 5
+python -m tests.fuzz.guided "transforms.json" --minutes 5
 
 It ends at the first traceback, and says then which input did it; else with "Done N runs".
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["fieldlr", "trimesh"], enable_loader_override=False):
-    from benchmarks.fuzz.targets import TARGETS
-    from benchmarks.fuzz.trial import Trial
+    from tests.fuzz.targets import TARGETS
+    from tests.fuzz.trial import Trial
 
 
 def main() -> None:

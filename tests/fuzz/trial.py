@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.fuzz.damage import Edit, damaged
-from benchmarks.fuzz.targets import Target, write
+from tests.fuzz.damage import Edit, damaged
+from tests.fuzz.targets import Target, write
 from fieldlr.errors import FieldlrError
 
 MOST_SECONDS = 10.0
