@@ -39,7 +39,8 @@ def resolves(python: str) -> bool:
         words += ["--target", target, "--only-binary=:all:", "--python-version", python]
         done = subprocess.run([*words, *requirements(python)], capture_output=True, text=True)
     found = done.returncode == 0
-    why = f"{len(done.stdout.splitlines()[-1].split()) - 2} packages" if found else done.stderr.strip()
+    count = len(done.stdout.splitlines()[-1].split()) - 2  # after "Would install"
+    why = f"{count} packages" if found else done.stderr.strip()
     print(f"Python {python}: {'all from wheels' if found else 'NOT all from wheels'}, {why}")
     return found
 

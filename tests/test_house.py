@@ -174,7 +174,8 @@ def public_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, ast
 def shapeless(annotation: ast.AST) -> bool:
     """Whether a type of tensors stands there without a shape."""
     if isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Tuple):
-        if isinstance(annotation.slice.elts[-1], ast.Constant):
+        last = annotation.slice.elts[-1]
+        if isinstance(last, ast.Constant) and isinstance(last.value, str):
             return False  # Float[Tensor, "n 3"]
     if isinstance(annotation, ast.Name | ast.Attribute):
         return ast.unparse(annotation) in SHAPELESS

@@ -30,7 +30,7 @@ class RateTerm:
         self.parameters, self.steps, self.multiplier = parameters, steps, multiplier
 
     @torch.no_grad()
-    def penalty_weights(self) -> list[Float[Tensor, ...]]:
+    def penalty_weights(self) -> list[Float[Tensor, " ..."]]:
         """A weight for every entry of every tensor."""
         weights = []
         for parameter, step in zip(self.parameters, self.steps, strict=True):

@@ -39,7 +39,7 @@ class Attempt:
         """The parameter groups of all optimisers."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
-    def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, ...]]]:
+    def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, " ..."]]]:
         """(name, its optimiser, the parameter) of everything that learns."""
         names = {id(parameter): name for name, parameter in self.field.named_parameters()}
         for optimizer in self.optimizers:

@@ -17,11 +17,11 @@ import pytest
 import trimesh
 from PIL import Image
 
-from tests.fuzz import seeds
-from tests.fuzz.targets import write
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.check import check
+from tests.fuzz import seeds
+from tests.fuzz.targets import write
 
 SECONDS = 10.0
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from tests.fuzz import seeds
 from fieldlr import codec
 from fieldlr.app.uploads import unpack
 from fieldlr.batch.manifest import read_manifest
@@ -25,6 +24,7 @@ from fieldlr.metrics.curve import read_curve
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.runs import open_run
 from fieldlr.runs.check import check
+from tests.fuzz import seeds
 
 GRID = 24  # voxels along the longest edge: reading is what is tried, not the making of a solid
 

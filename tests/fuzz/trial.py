@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from fieldlr.errors import FieldlrError
 from tests.fuzz.damage import Edit, damaged
 from tests.fuzz.targets import Target, write
-from fieldlr.errors import FieldlrError
 
 MOST_SECONDS = 10.0
 MOST_BYTES = 1 << 30  # beside what the process takes before the first input

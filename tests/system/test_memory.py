@@ -5,13 +5,13 @@ import sys
 import numpy as np
 import pytest
 
-from tests.fuzz import seeds
-from tests.fuzz.targets import write
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.pipeline import check_memory
 from fieldlr.system import memory
+from tests.fuzz import seeds
+from tests.fuzz.targets import write
 
 BASE_GIB = memory.BASE_BYTES / 2**30
 linux = pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
