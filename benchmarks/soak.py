@@ -29,8 +29,8 @@ import httpx
 import psutil
 from gradio_client import Client, handle_file
 
-from benchmarks.fuzz import seeds
-from benchmarks.fuzz.damage import damaged, random_edits
+from tests.fuzz import seeds
+from tests.fuzz.damage import damaged, random_edits
 from benchmarks.measure import machine
 from fieldlr import load, reconstruct
 from fieldlr.data.examples import example

@@ -1,8 +1,10 @@
 """Fixtures shared by all tests."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -18,6 +20,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def pytest_collection_modifyitems(items):
     """The longest first: where files are tested side by side, none is left for the end."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """No test depends on those that ran before it, or on luck."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

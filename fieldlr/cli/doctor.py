@@ -97,7 +97,7 @@ PARTS = (
 def examine() -> dict[str, Any]:
     """What this machine has, as plain values: the JSON of `fieldlr doctor`."""
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(_examine_part, PARTS))
+        found = list(pool.map(examine_part, PARTS))
     parts = {part.module: state for part, state in zip(PARTS, found, strict=True)}
     return {
         "fieldlr": _version("fieldlr"),
@@ -149,7 +149,7 @@ def _state(part: dict[str, Any]) -> str:
     return part["version"] or "works" if part["works"] else f"no: {part['reason']}"
 
 
-def _examine_part(part: Part) -> dict[str, Any]:
+def examine_part(part: Part) -> dict[str, Any]:
     """Whether a package works, tried in a process of its own: a native library may crash."""
     if util.find_spec(part.module) is None:
         return {"works": False, "version": None, "reason": "not installed"}

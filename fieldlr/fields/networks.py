@@ -164,7 +164,7 @@ class RadianceNerf(RadianceNetwork):
     def density(
         self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Numbers, Features]:
-        hidden = run_layers(self._trunk_layers(), encode(self.encoding, unit))
+        hidden = run_layers(self.trunk_layers(), encode(self.encoding, unit))
         logit = run_layers(engine_layers(self.sigma), hidden)[:, 0]
         return functional.softplus(noisy(logit, noise, generator) - 1.0), hidden
 
@@ -184,7 +184,8 @@ class RadianceNerf(RadianceNetwork):
         after_view = ((f"{name}.rgb", self.rgb),)
         yield Hidden(f"{name}.view", self.view, after_view, self.config.activation)
 
-    def _trunk_layers(self) -> list[Layer]:
+    def trunk_layers(self) -> list[Layer]:
+        """The eight layers before density and colour part."""
         return [
             layer
             for index, linear in enumerate(self.trunk)

@@ -1,4 +1,4 @@
-"""Rotations as matrices and as quaternions (w, x, y, z), by SciPy."""
+"""Rotations as matrices and as quaternions (w, x, y, z)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ from torch import Tensor
 
 
 def from_quaternion(quaternion: Sequence[float]) -> Float[Tensor, "3 3"]:
-    """The rotation (3, 3), float64, of a quaternion (w, x, y, z) of any length but 0."""
-    from scipy.spatial.transform import Rotation
+    """The rotation (3, 3), float64, of a quaternion (w, x, y, z) of any length but 0.
 
-    rotation = Rotation.from_quat(list(quaternion), scalar_first=True)
-    return torch.from_numpy(rotation.as_matrix())
+    Written out, since poses must not change in their last bit with SciPy's version: the same seed
+    gives the same bytes.
+    """
+    given = torch.tensor(quaternion, dtype=torch.float64)
+    w, x, y, z = (given / given.norm()).tolist()
+    return torch.tensor(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ],
+        dtype=torch.float64,
+    )
 
 
 def to_quaternion(rotation: Float[Tensor, "3 3"]) -> list[float]:

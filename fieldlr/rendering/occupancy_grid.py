@@ -64,7 +64,7 @@ class OccupancyGrid:
         chosen = self._choose(fraction, generator)
         flat = self.density.view(-1).mul_(self.decay)
         for cells in chosen.split(CHUNK):
-            seen = density(self._points(cells, generator)).to(flat.dtype)
+            seen = density(self.points(cells, generator)).to(flat.dtype)
             flat.scatter_reduce_(0, cells, seen, "amax")
         limit = flat.new_tensor(self.min_opacity * 0.5 * self.resolution)
         self.occupied.copy_(self.density > torch.minimum(0.5 * flat.max(), limit))
@@ -82,8 +82,10 @@ class OccupancyGrid:
             occupied = occupied[picks]
         return torch.cat([anywhere, occupied])
 
-    def _points(self, cells: Tensor, generator: torch.Generator | None) -> Tensor:
-        """One point (K, 3) of the cube in each of the cells (K,)."""
+    def points(
+        self, cells: Int[Tensor, " k"], generator: torch.Generator | None
+    ) -> Float[Tensor, "k 3"]:
+        """A point of the cube in each of the cells: drawn, or the centre without a generator."""
         n = self.resolution
         corner = torch.stack([cells % n, cells // n % n, cells // n**2], -1).to(torch.float32)
         within = 0.5

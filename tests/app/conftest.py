@@ -66,10 +66,9 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     block = bring(workspace, [block_in(folder)])
-    quick = {"seconds": 4.0, "width": 32}
-    solid_run = forms.train(workspace, block, FitOptions.of(**quick))
+    solid_run = forms.train(workspace, block, FitOptions.of(steps=200, width=32))
     scene = bring_example(workspace, "windmill")
-    scene_run = forms.train(workspace, scene, FitOptions.of(seconds=3.0, downscale=4))
+    scene_run = forms.train(workspace, scene, FitOptions.of(steps=30, downscale=4))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
     return Viewer(workspace), solid_run, scene_run

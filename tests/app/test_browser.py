@@ -9,7 +9,6 @@ import pytest
 import trimesh
 
 from fieldlr.data.examples import example
-from fieldlr.system.duration import duration
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytest.importorskip("gradio", reason="needs fieldlr[app]")
@@ -72,20 +71,20 @@ def bring(page, path, name):
     page.wait_for_selector(f"#found:has-text('{name}')")
 
 
-def train(page, name, seconds, backbone="full", **more):
+def train(page, name, steps, backbone="full", **more):
     """Presses Train on a source of this name; the page then shows the new run.
 
     `more` are numbers by the first word of their labels: what is smaller is sooner evaluated.
     """
     tab(page, "Train")
     page.click(f"#backbone label:has-text('{backbone} ·')")
-    if not page.is_visible("label:has-text('Seconds of training') >> nth=0"):
+    if not page.is_visible("label:has-text('Steps of training') >> nth=0"):
         page.click("text=More settings")
     for word, number in more.items():
         page.locator("label").filter(has_text=re.compile(rf"^\s*{word}\b")).fill(str(number))
-    page.fill("label:has-text('Seconds of training') input", str(seconds))
+    page.fill("label:has-text('Steps of training') input", str(steps))
     page.keyboard.press("Tab")
-    page.wait_for_selector(f"#cost:has-text('{duration(seconds)} of training')")
+    page.wait_for_selector(f"#cost:has-text('{steps:,} steps of training')")
     page.click("#train")
     page.wait_for_selector(f"#live .fl-head:has-text('{name}, {backbone}')")
 
@@ -99,7 +98,7 @@ def test_a_mesh_is_trained_shown_and_taken_home(open_page, tmp_path):
     page = open_page()
     bring(page, example("rook"), "triangles")
     page.frame_locator("#drawing iframe").locator("canvas").wait_for()
-    train(page, "rook", 10, Width=64)
+    train(page, "rook", 250, Width=64)
     page.wait_for_selector("#live .fl-pair img[src*='preview']")
     page.reload()  # in the middle of it
     page.wait_for_selector(".fl-card")
@@ -148,7 +147,7 @@ def zipped(scene, path):
 def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page = open_page()
     bring(page, zipped(example("windmill"), tmp_path / "windmill.zip"), "68 photos")
-    train(page, "windmill", 8, Downscale=2)
+    train(page, "windmill", 60, Downscale=2)
     page.wait_for_selector("#live img[src*='photo.png']")
     assert "PSNR" in finished(page)
     tab(page, "View")
@@ -160,7 +159,7 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
 def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page, block):
     page, other = open_page(), open_page()
     bring(page, block, "A volume")
-    train(page, "block", 300, "sine-low-rank")
+    train(page, "block", 100_000, "sine-low-rank")
     page.wait_for_selector("#live .fl-charts svg")
     # The other page learns of it by itself.
     other.wait_for_selector("#queue .fl-chip:has-text('block')")

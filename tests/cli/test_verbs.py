@@ -125,10 +125,10 @@ def test_an_interrupt_saves_and_a_resume_finishes(tmp_path):
         [*FIELDLR, "fit", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     history = out / "history.jsonl"
-    began = time.monotonic()
-    while not history.exists() and time.monotonic() - began < 60:
+    until = time.monotonic() + 60.0
+    while not history.exists():
+        assert time.monotonic() < until and process.poll() is None
         time.sleep(0.05)
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 3, errors.decode()

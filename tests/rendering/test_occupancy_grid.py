@@ -18,8 +18,8 @@ def slab(unit: torch.Tensor) -> torch.Tensor:
 def test_cells_are_where_their_points_are(generator):
     grid = empty()
     cells = torch.arange(512)
-    assert torch.equal(grid.cells(grid._points(cells, None)), cells)
-    assert torch.equal(grid.cells(grid._points(cells, generator)), cells)
+    assert torch.equal(grid.cells(grid.points(cells, None)), cells)
+    assert torch.equal(grid.cells(grid.points(cells, generator)), cells)
     assert grid.cells(torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])).tolist() == [0, 511]
 
 

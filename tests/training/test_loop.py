@@ -104,7 +104,7 @@ def test_a_clock_ends_a_fit(task):
     state = start_fit(task, SMALL, 0, CPU)
     reports = list(fit(state, FitConfig(seconds=0.3)))
     assert reports[-1].progress == 1.0
-    assert 0.3 <= state.seconds < 3.0
+    assert state.seconds >= 0.3
 
 
 def exploding(rate: float) -> FitState:

@@ -85,7 +85,7 @@ class QuadraticModel:
         chosen = torch.arange(len(self.gradient)) if free is None else free.nonzero()[:, 0]
         all_of_them = len(chosen) == len(self.gradient)
         matrix = self.matrix if all_of_them else self.matrix[chosen][:, chosen]
-        part = _solve(matrix, self.gradient[chosen])
+        part = solve(matrix, self.gradient[chosen])
         change = (part @ (matrix @ part)).clamp_min(1e-12).sqrt().item()
         direction = torch.zeros_like(self.gradient).index_copy_(0, chosen.to(part.device), part)
         self._go(direction, STEP * rate * min(1.0, TRUST / change))
@@ -154,7 +154,7 @@ def damped(
     raise FieldlrError("the derivatives of this field are no numbers. Train it anew.")
 
 
-def _solve(matrix: Tensor, gradient: Tensor) -> Tensor:
+def solve(matrix: Float[Tensor, "p p"], gradient: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
     """(matrix + damping)^-1 gradient, with the damping in units of each number's own curvature."""
     scale, factor = damped(matrix, DAMPING)
     return scale * torch.cholesky_solve((scale * gradient)[:, None], factor)[:, 0]

@@ -160,7 +160,7 @@ class RadianceTask:
         if len(field.networks) == 1 and steps % GRID_EVERY == 0:
             self._update_grid(field, generator)
         num_rays = self.settings.rays_per_step or self._rays_for(field, samples_per_ray)
-        rays, target, background = self._draw(num_rays, generator, _device(field))
+        rays, target, background = self.draw(num_rays, generator, _device(field))
         seen, num_samples = render_rays(
             field, rays, background, generator, self.settings.density_noise
         )
@@ -168,10 +168,10 @@ class RadianceTask:
         first, *others = (((s.rgb - target) ** 2).mean() for s in seen)
         return sum(others, first), num_samples
 
-    def _draw(
+    def draw(
         self, num_rays: int, generator: torch.Generator, device: torch.device
-    ) -> tuple[Rays, Tensor, Tensor]:
-        """Rays, the colours (N, 3) that they should see, and the background behind them."""
+    ) -> tuple[Rays, Float[Tensor, "n 3"], Float[Tensor, "*n 3"]]:
+        """Rays, the colours that they should see, and the background behind them."""
         rays, target, alpha = self.pixels.draw(num_rays, generator)
         background = target.new_tensor(self.background)
         if alpha is not None or self.scene.space.kind != "box":

@@ -63,7 +63,7 @@ def test_the_networks_of_the_presets():
     for preset in ("quick", "standard", "paper"):
         options = FitOptions.of(preset=preset).settled()
         network = RadianceField(field_config(options, "photos"), SPACE).networks[-1]
-        stacks = [network._trunk_layers()] if preset == "paper" else []
+        stacks = [network.trunk_layers()] if preset == "paper" else []
         stacks = stacks or [network.trunk.layers(), network.head.layers()]
         fits[preset] = [fused.reason_against(layers) for layers in stacks]
     assert fits == {

@@ -8,7 +8,7 @@ from torch.nn import functional
 from fieldlr.nn.activations import Gaussian
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.nn.mlp import Mlp
-from fieldlr.training.optim.gauss_newton import QuadraticModel, _curvature_of_numbers, _solve
+from fieldlr.training.optim.gauss_newton import QuadraticModel, solve
 from fieldlr.training.tasks.occupancy import cross_entropy, curvature
 
 KINDS = [Full(), LowRank(2), SineLowRank(2, omega=20.0)]
@@ -37,8 +37,8 @@ def problem(generator, rows=60):
 @pytest.mark.parametrize("skips", [(), (2,)])
 def test_second_derivatives_are_those_of_autograd(linear, skips, generator):
     mlp = small_mlp(linear, generator, skips)
-    x, _ = problem(generator)
-    matrix = _curvature_of_numbers(mlp, x, curvature)
+    x, target = problem(generator)
+    matrix = QuadraticModel(mlp, x, cross_entropy(target), curvature).matrix
     logits = mlp(x)[:, 0].detach()
     parameters = list(mlp.parameters())
     rows = [torch.autograd.grad(mlp(x)[i, 0], parameters) for i in range(len(x))]
@@ -61,7 +61,7 @@ def test_a_matrix_that_is_not_quite_positive_is_damped_until_it_is(generator):
     matrix = root @ root.T  # Of rank 2, and made worse:
     matrix -= 0.3 * torch.eye(6, dtype=torch.float64) * matrix.diagonal().mean()
     gradient = torch.randn(6, generator=generator, dtype=torch.float64)
-    direction = _solve(matrix, gradient)
+    direction = solve(matrix, gradient)
     assert torch.isfinite(direction).all() and direction @ gradient > 0.0
 
 

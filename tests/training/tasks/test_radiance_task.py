@@ -205,7 +205,7 @@ def test_drawn_pixels_are_the_photos(generator):
 def test_photos_without_alpha_are_before_black():
     task = RadianceTask(ball_scene(alpha=False), SETTINGS)
     assert task.background == (0.0, 0.0, 0.0)
-    _, target, background = task._draw(10, torch.Generator().manual_seed(0), torch.device("cpu"))
+    _, target, background = task.draw(10, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert torch.equal(background, torch.zeros(3)) and target.shape == (10, 3)
 
 
