@@ -23,7 +23,7 @@ def task(tmp_path_factory):
     x, y, z = np.meshgrid(*[np.linspace(-1.0, 1.0, 48)] * 3, indexing="ij")
     path = tmp_path_factory.mktemp("ring") / "ring.npy"
     np.save(path, (np.hypot(x, y) - 0.6) ** 2 + z**2 < 0.07)
-    return OccupancyTask(open_source(path).content, OccupancySettings(points_per_step=8192))
+    return OccupancyTask(open_source(path).content, OccupancySettings(points_per_step=4096))
 
 
 @pytest.fixture(
@@ -36,7 +36,7 @@ def field(request, task):
     config = FieldConfig(linear=request.param, width=width, depth=2)
     state = start_fit(task, config, 0, torch.device("cpu"))
     # Four bits are too few for a sine-low-rank field that is fitted to the last voxel.
-    steps = 120 if isinstance(request.param, SineLowRank) else 400
+    steps = 120 if isinstance(request.param, SineLowRank) else 250
     for _ in fit(state, FitConfig(steps=steps)):
         pass
     return state.field.eval()
@@ -54,7 +54,7 @@ def ending(field, task):
     """What fine-tuning makes of a field: another field, and its steps."""
     before = {name: value.clone() for name, value in field.state_dict().items()}
     # Gauss-Newton suits one of the fields, and few of its steps have paid.
-    steps = 40 if isinstance(field.config.linear, SineLowRank) else 200
+    steps = 40 if isinstance(field.config.linear, SineLowRank) else 120
     ending = tuned(field, task, steps).finish()
     # The field that was given stays as it was.
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
