@@ -52,9 +52,7 @@ def training(report: Report) -> None:
     task = OccupancyTask(volume)
     backbones = {"full": None, "sine-low-rank": 1, "low-rank": 1, "low-rank-20": 20}
     ours = {
-        name: Steps(
-            task, shape(FitOptions.of(backbone=name.removesuffix("-20"), rank=rank), "mesh")
-        )
+        name: Steps(task, shape("mesh", backbone=name.removesuffix("-20"), rank=rank))
         for name, rank in backbones.items()
     }
     solid = torch.from_numpy(volume.dense())

@@ -70,8 +70,9 @@ def run(case: Case, folder: Path, device: torch.device = CPU) -> float:
     options = case.options.settled()
     task = make_task(source, options)
     config = field_config(options, source.kind)
-    state = start_fit(task, config, options.seed, device)
-    for _ in fit(state, fit_config(options, source.kind)):
+    end = fit_config(options, source.kind)
+    state = start_fit(task, config, end.seed, device)
+    for _ in fit(state, end):
         pass
     return task.evaluate(state.field.eval())[task.quality_name]
 

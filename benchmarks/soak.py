@@ -29,8 +29,6 @@ import httpx
 import psutil
 from gradio_client import Client, handle_file
 
-from tests.fuzz import seeds
-from tests.fuzz.damage import damaged, random_edits
 from benchmarks.measure import machine
 from fieldlr import load, reconstruct
 from fieldlr.data.examples import example
@@ -40,6 +38,8 @@ from fieldlr.runs import open_run
 from fieldlr.runs.compress import compress
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.pipeline import evaluate
+from tests.fuzz import seeds
+from tests.fuzz.damage import damaged, random_edits
 
 PATIENCE_SECONDS, PAGE_SECONDS = 120.0, 1.0
 # Of the rows of the table, the first are left out of what is compared: things are loaded then.

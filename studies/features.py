@@ -17,7 +17,7 @@ from rates import USUAL, measure
 from trials import Trials
 
 from fieldlr.data import open_source
-from fieldlr.fields import radiance
+from fieldlr.fields import networks
 from fieldlr.system.process import prepare_process
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scene", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--gains", default=f"1,{radiance.FEATURE_GAIN:g}")
+    parser.add_argument("--gains", default=f"1,{networks.FEATURE_GAIN:g}")
     parser.add_argument("--backbones", default="full,sine-low-rank")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=300)
@@ -39,7 +39,7 @@ def main() -> None:
         setting = {"backbone": backbone, "seed": seed, "steps": words.steps, "feature_gain": gain}
         if trials.has(setting):
             continue
-        radiance.FEATURE_GAIN = gain
+        networks.FEATURE_GAIN = gain
         rank = {} if backbone == "full" else {"rank": 5}
         trials.keep(measure(source, setting | rank | {"rates": USUAL, "optimizer": "adam"}))
 

@@ -22,7 +22,7 @@ import torch
 from trials import Trials, trained
 
 from fieldlr.data import open_source
-from fieldlr.nn import PhaseSpread
+from fieldlr.nn.linears import PhaseSpread
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
 from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
@@ -51,7 +51,8 @@ def try_out(source, words: dict, trials: Trials) -> None:
     task = make_task(source, options)
     task.settings = dataclasses.replace(task.settings, phase_rate=words["rate"])
     config = field_config(options, source.kind)
-    if task.uses_gauss_newton(task.make_field(config, torch.Generator())):
+    newton = task.second_order
+    if newton and newton.uses_gauss_newton(task.make_field(config, torch.Generator())):
         words = words | {"steps": NEWTON_STEPS}
     words = words | {"spread": spread or config.linear.omega.radians}
     if not trials.has(words):

@@ -84,10 +84,10 @@ def measure(source, options: FitOptions, by: str, on: str, rate: float, seconds:
             if (name.endswith((".U", ".V")) if on == "factor" else p.ndim == 2 and is_square(p))
         ]
         kept = {id(p) for p in chosen}
-        for group in state.groups:
+        for group in state.attempt.groups:
             group["params"] = [p for p in group["params"] if id(p) not in kept]
-        state.optimizers.append(OPTIMISERS[by]([{"params": chosen, "lr": rate}]))
-        state.rates.append(rate)
+        state.attempt.optimizers.append(OPTIMISERS[by]([{"params": chosen, "lr": rate}]))
+        state.attempt.rates.append(rate)
     for _ in fit(state, FitConfig(seconds=seconds)):
         pass
     return task.quality(state.field), state.step
@@ -109,7 +109,7 @@ def main() -> None:
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source)
-    options = FitOptions.of(words.backbone, words.rank, optimizer="adam").settled()
+    options = FitOptions.of(backbone=words.backbone, rank=words.rank, optimizer="adam").settled()
     for by in words.by.split(","):
         quality, steps = measure(source, options, by, words.on, words.rate, words.seconds)
         what = f"{words.backbone}, {words.on} by {by}"
