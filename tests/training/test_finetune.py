@@ -23,7 +23,7 @@ def task(tmp_path_factory):
     x, y, z = np.meshgrid(*[np.linspace(-1.0, 1.0, 48)] * 3, indexing="ij")
     path = tmp_path_factory.mktemp("ring") / "ring.npy"
     np.save(path, (np.hypot(x, y) - 0.6) ** 2 + z**2 < 0.07)
-    return OccupancyTask(open_source(path).content, OccupancySettings(points_per_step=4096))
+    return OccupancyTask(open_source(path).content, OccupancySettings(points_per_step=8192))
 
 
 @pytest.fixture(

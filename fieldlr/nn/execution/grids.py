@@ -6,31 +6,17 @@ call of its own, with the shift taken off the points before it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from fieldlr.nn.execution import tinycudann
 
 CHANNELS = (1, 2, 4, 8)  # a level may have
 ROW_GRANULE = 8  # Tables come in multiples of it.
-
-
-@runtime_checkable
-class Grid(Protocol):
-    """A grid encoding, as far as it matters here."""
-
-    table: Float[nn.Parameter, "rows channels"]
-
-    @property
-    def levels(self) -> list[tuple[int, int]]:
-        """(nodes along an edge, rows of the table) of each level; none where it is no grid."""
-        ...
-
-    def __call__(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]: ...
 
 
 def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
@@ -46,8 +32,8 @@ def takes(encoding: Any, points: Float[Tensor, "n 3"]) -> bool:
     return is_grid and encoding.table.shape[1] in CHANNELS and len(points) > 0
 
 
-def read(encoding: Grid, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
-    """Features (N, levels x channels) at points (N, 3), differentiable in both."""
+def read(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
+    """Features (N, levels x channels) of a grid encoding at points (N, 3), differentiable in both."""
     unit = (points.clamp(-1.0, 1.0) + 1.0) * 0.5
     tables = encoding.table.split([rows for _, rows in encoding.levels])
     features = [
