@@ -304,7 +304,10 @@ REFUSED = {
     "JSON nested 100,000 deep": (text(b"[" * 100_000), "not readable as JSON"),
     "JSON matrix nested 200,000 deep": (
         text(
-            b'{"frames":[{"file_path":"a","transform_matrix":' + b"[" * 200_000 + b"]" * 200_000 + b"}]}"
+            b'{"frames":[{"file_path":"a","transform_matrix":'
+            + b"[" * 200_000
+            + b"]" * 200_000
+            + b"}]}"
         ),
         "not readable as JSON",
     ),

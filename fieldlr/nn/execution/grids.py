@@ -33,7 +33,7 @@ def takes(encoding: Any, points: Float[Tensor, "n 3"]) -> bool:
 
 
 def read(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
-    """Features (N, levels x channels) of a grid encoding at points (N, 3), differentiable in both."""
+    """Features (N, levels x channels) of a grid at points (N, 3), differentiable in both."""
     unit = (points.clamp(-1.0, 1.0) + 1.0) * 0.5
     tables = encoding.table.split([rows for _, rows in encoding.levels])
     features = [
