@@ -321,7 +321,10 @@ REFUSED = {
     "path of 300 characters": (named("a" * 300), "too long"),
     "pipe as a mesh": (pipe("mesh.ply"), "device or a pipe"),
     "pipe as a transforms.json": (pipe("transforms.json"), "device or a pipe"),
-    "source with a name of 300 characters": (lambda folder: folder / ("a" * 300), "cannot be read"),
+    "source with a name of 300 characters": (
+        lambda folder: folder / ("a" * 300),
+        "cannot be read|that exists",
+    ),
     "truncated JPEG": (photo(lambda: seeds.picture(".jpg")[:-200]), "not a readable photo"),
     "photo that is no picture": (photo(b"nothing of the kind"), "not a readable photo"),
     "PostScript as a photo": (photo(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "photo"),
