@@ -44,6 +44,7 @@ HOMES = {
     "psutil": {"jobs"},
     "tyro": {"cli/verbs", "__main__"},
     "tinycudann": {"nn/execution"},
+    "numba": {"nn/execution"},
     "pycolmap": {"data"},
 }
 EVERYWHERE = {"torch", "numpy", "scipy", "jaxtyping"}

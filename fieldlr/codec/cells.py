@@ -105,15 +105,7 @@ def _densities(field: RadianceField) -> torch.Tensor:
 def clear_unread(field: RadianceField) -> None:
     """Sets the rows of tables to 0 that no point of an occupied cell reads."""
     for encoding in encodings_of(field):
+        low = field.cell_occupied.nonzero().flip(-1) * (2.0 / GRID_CELLS) - 1.0
         tables = dict(encoding.named_parameters())
-        read = {name: torch.zeros(len(t), dtype=torch.bool) for name, t in tables.items()}
-        # Points no farther apart than the finest nodes, both ends of the cell included.
-        ticks = torch.linspace(0.0, 1.0, -(-encoding.finest_nodes // GRID_CELLS) + 1)
-        within = torch.cartesian_prod(ticks, ticks, ticks)
-        corners = field.cell_occupied.nonzero().flip(-1)
-        for part in corners.split(max(1, CHUNK // len(within))):
-            unit = (part[:, None] + within) * (2.0 / GRID_CELLS) - 1.0
-            for name, rows in encoding.rows_read(unit.flatten(0, 1)).items():
-                read[name][rows] = True
-        for name, table in tables.items():
-            table[~read[name]] = 0.0
+        for name, read in encoding.rows_read(low, low + 2.0 / GRID_CELLS).items():
+            tables[name][~read] = 0.0

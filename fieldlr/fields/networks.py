@@ -14,7 +14,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.encodings import Frequency, Identity, spherical_harmonics
 from fieldlr.nn.encodings.spherical import NUM_HARMONICS
-from fieldlr.nn.execution import Layer, encode, run_layers
+from fieldlr.nn.execution import Layer, encode, fast_format, run_layers
 from fieldlr.nn.linears import Full, Linear
 from fieldlr.nn.mlp import Hidden, Mlp, engine_layers
 from fieldlr.system.registry import Registry
@@ -50,6 +50,10 @@ class RadianceNetwork(nn.Module):
     ) -> tuple[Numbers, Features]:
         """Densities (M,) and features (M, F) at points (M, 3) of the cube."""
         raise NotImplementedError
+
+    def rough_density(self, unit: Vectors) -> Numbers:
+        """The densities (M,) as training computes them: in the fast number format."""
+        return self.density(unit)[0]
 
     def color(self, features: Features, directions: Vectors) -> Vectors:
         """Colours (M, 3) in [0, 1] of features (M, F) seen along unit directions (M, 3)."""
@@ -108,12 +112,19 @@ class RadianceMlp(RadianceNetwork):
         self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Numbers, Features]:
         features = self.trunk(encode(self.encoding, unit))
-        logit = noisy(features[:, 0], noise, generator)
-        return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0)), features
+        return _dense(noisy(features[:, 0], noise, generator)), features
+
+    def rough_density(self, unit: Vectors) -> Numbers:
+        fast = fast_format(unit.device.type)
+        return _dense(self.trunk(encode(self.encoding, unit), fast)[:, 0])
 
     def color(self, features: Features, directions: Vectors) -> Vectors:
         inputs = torch.cat([features, spherical_harmonics(directions)], -1)
         return torch.sigmoid(self.head(inputs))
+
+
+def _dense(logit: Numbers) -> Numbers:
+    return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0))
 
 
 class RadianceNerf(RadianceNetwork):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,6 +32,11 @@ def cell_indices(unit: Float[Tensor, "*batch 3"], cells: int) -> Int[Tensor, "*b
     return x + cells * (y + cells * z)
 
 
+def _lit(field: nn.Module, tensors: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Fields of runs from before cells took note of light: all of them are lit."""
+    tensors.setdefault(f"{prefix}cell_light", torch.ones((GRID_CELLS,) * 3))
+
+
 class RadianceField(Field):
     """(points, directions) to (rgb, density), by one network or by a coarse and a fine one.
 
@@ -42,7 +47,9 @@ class RadianceField(Field):
     summary = "a scene: a density everywhere and a colour in every direction"
 
     # The occupancy grid that rendering keeps (`rendering.OccupancyGrid`): at first all of it.
+    # Per cell the density, the light that reaches it and whether it is asked at all.
     cell_density: Float[Tensor, "cells cells cells"]
+    cell_light: Float[Tensor, "cells cells cells"]
     cell_occupied: Bool[Tensor, "cells cells cells"]
     # Steps taken and samples a ray took in the last one: a resumed fit goes on from them.
     training_state: Float[Tensor, " 2"]
@@ -61,9 +68,11 @@ class RadianceField(Field):
         # Of what a list of modules is, torch does not say.
         self.networks = cast("Sequence[RadianceNetwork]", networks)
         cells = (GRID_CELLS,) * 3
-        self.register_buffer("cell_density", torch.zeros(cells))
+        self.register_buffer("cell_density", torch.ones(cells))
+        self.register_buffer("cell_light", torch.ones(cells))
         self.register_buffer("cell_occupied", torch.ones(cells, dtype=torch.bool))
         self.register_buffer("training_state", torch.zeros(2))
+        self.register_load_state_dict_pre_hook(_lit)
 
     def density(
         self, points: Float[Tensor, "n 3"]

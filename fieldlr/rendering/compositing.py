@@ -60,14 +60,21 @@ def render_weights(
     The weights of a ray and its transmittance add up to 1.
     """
     depths = optical_depths.clamp_max(OPAQUE)
+    before, transmittance = transmittances(samples, depths)
+    return before * -torch.expm1(-depths), transmittance
+
+
+def transmittances(
+    samples: RaySamples, depths: Float[Tensor, " m"]
+) -> tuple[Float[Tensor, " m"], Float[Tensor, " n"]]:
+    """The light left before each interval (M,) and at the end of each ray (N,)."""
     # One running sum serves all rays; in float64 the difference of two of its values keeps all
     # the digits of a float32.
     total = torch.cat([depths.new_zeros(1, dtype=torch.float64), depths.double().cumsum(0)])
     at_first = total[samples.first]
     before = total[:-1] - at_first[samples.ray_indices]
     transmittance = torch.exp(at_first[:-1] - at_first[1:]).to(depths.dtype)
-    weights = torch.exp(-before).to(depths.dtype) * -torch.expm1(-depths)
-    return weights, transmittance
+    return torch.exp(-before).to(depths.dtype), transmittance
 
 
 def median_depths(samples: RaySamples, weights: Float[Tensor, " m"]) -> Float[Tensor, " n"]:

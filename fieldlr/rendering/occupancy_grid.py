@@ -12,6 +12,9 @@ from torch import Tensor
 from fieldlr.fields.radiance import RadianceField, cell_indices
 from fieldlr.rendering.samples import uniform
 
+# A cell that less light than this reaches is not occupied; it is forgotten by this a step, so that
+# a cell goes dark 300 steps after its last ray.
+FAINTEST, LIGHT_FADES = 0.01, 0.985
 # Cells that are asked in one go.
 CHUNK = 65536
 
@@ -20,22 +23,24 @@ CHUNK = 65536
 class OccupancyGrid:
     """Booleans over the cube [-1, 1]^3 of a `Space`: False where there is nothing to see.
 
-    The rule of Müller et al. 2022, appendix C: every cell holds the largest density seen in it,
-    fading a little at each update; it is occupied while light that crosses it would lose more
-    than `min_opacity`. Where no cell is that dense yet, half of the densest is the limit: a fit
-    never loses its last cells. The tensors, which `update` changes in place, are buffers of the
-    field: they travel with it.
+    Near to the rule of Müller et al. 2022, appendix C: every cell holds the largest density seen
+    in it, fading a little each time it is asked; it is dense while light that crosses it would
+    lose more than `min_opacity`. Where no cell is that dense yet, half of the densest is the limit:
+    a fit never loses its last cells. It is occupied while, besides, some light reaches it: what
+    lies behind walls is dense too, and nobody sees it. The tensors, which are changed in place,
+    are buffers of the field: they travel with it.
     """
 
     density: Float[Tensor, "r r r"]  # float32, indexed z, y, x
+    light: Float[Tensor, "r r r"]  # the most that reached a cell, fading with the steps
     occupied: Bool[Tensor, "r r r"]
-    min_opacity: float = 0.01
-    decay: float = 0.8
+    min_opacity: float = 0.03
+    decay: float = 0.6
 
     @staticmethod
     def of(field: RadianceField) -> OccupancyGrid:
         """The grid that a field carries."""
-        return OccupancyGrid(field.cell_density, field.cell_occupied)
+        return OccupancyGrid(field.cell_density, field.cell_light, field.cell_occupied)
 
     @property
     def resolution(self) -> int:
@@ -62,12 +67,24 @@ class OccupancyGrid:
         Points are drawn within their cells, or are the centres where there is no generator.
         """
         chosen = self._choose(fraction, generator)
-        flat = self.density.view(-1).mul_(self.decay)
+        flat = self.density.view(-1)
+        flat[chosen] *= self.decay
         for cells in chosen.split(CHUNK):
             seen = density(self.points(cells, generator)).to(flat.dtype)
             flat.scatter_reduce_(0, cells, seen, "amax")
-        limit = flat.new_tensor(self.min_opacity * 0.5 * self.resolution)
-        self.occupied.copy_(self.density > torch.minimum(0.5 * flat.max(), limit))
+        self.occupied.copy_(self.dense & (self.light > FAINTEST))
+
+    @property
+    def dense(self) -> Bool[Tensor, "r r r"]:
+        """The cells that would take light, whether some reaches them or not."""
+        limit = self.density.new_tensor(self.min_opacity * 0.5 * self.resolution)
+        return self.density > torch.minimum(0.5 * self.density.max(), limit)
+
+    @torch.no_grad()
+    def note_light(self, unit: Float[Tensor, "m 3"], light: Float[Tensor, " m"]) -> None:
+        """Takes note of the light (M,), of 1, that a step's rays still have at points (M, 3)."""
+        flat = self.light.view(-1).mul_(LIGHT_FADES)
+        flat.scatter_reduce_(0, self.cells(unit).long(), light, "amax")
 
     def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:
         """Cells (K,): all of them, or a random share, half of it among the occupied ones."""

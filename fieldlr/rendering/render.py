@@ -19,12 +19,15 @@ from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
 from fieldlr.rendering.samplers import sampler_for
 from fieldlr.rendering.samples import RaySamples
+from fieldlr.rendering.thinning import thinned
 
 # Intervals that an image is rendered with at a time, at most: 256 MiB at a width of 256.
 CHUNK_SAMPLES = 1 << 20
 # The intervals of a ray are asked in these slabs, until exp(-DARK) of the light is left.
 SLABS = (0, 8, 16, 32, 48, 64, 96, 128, 1 << 20)
 DARK = 7.0
+# What a look at the density alone costs, in passes with gradients.
+LOOK_COST = 0.25
 # An interval that adds less than this to its ray's opacity has no colour of its own.
 FAINT = 2e-4
 # What a view's edges are divided by, one after the other, where it is shown as it comes.
@@ -48,15 +51,20 @@ def render_rays(
     background: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
     generator: torch.Generator | None = None,
     noise: float = 0.0,
+    thin: bool = False,
 ) -> tuple[list[Composite], int]:
     """What N rays see through each network of the field, the finest last, and the samples it took.
 
-    background (3,) or (N, 3); random offsets and density noise need a generator.
+    background (3,) or (N, 3); random offsets and density noise need a generator, and so do the
+    intervals that are drawn from among more where the field has a grid and `thin` is said.
     """
     sampler = sampler_for(field)
     composites, previous, num_samples = [], None, 0
     for network in field.networks:
-        samples = sampler.sample(field.space, rays, generator, previous)
+        if thin and generator is not None:
+            samples = thinned(field, rays, generator)
+        else:
+            samples = sampler.sample(field.space, rays, generator, previous)
         own = rays[samples.ray_indices]
         unit = field.space.warp(own.at(samples.middles))
         rgb, density = network(unit, own.directions, noise, generator)
@@ -64,9 +72,11 @@ def render_rays(
             nearness = samples.middles * (2.0 / field.space.aabb.longest_edge)
             rgb, density = calmed(rgb, nearness[:, None]), calmed(density, nearness)
         lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
+        if samples.chances is not None:
+            lengths = lengths / samples.chances
         composites.append(composite(samples, rgb, density * lengths, background))
         previous = samples, composites[-1].weights
-        num_samples += len(samples)
+        num_samples += len(samples) + int(LOOK_COST * samples.num_looked_at)
     return composites, num_samples
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
 from fieldlr.geometry.spaces import Space
+from fieldlr.nn.execution import compiled
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.samples import RaySamples, uniform
 
@@ -35,6 +36,7 @@ class GridSampler:
 
     grid: OccupancyGrid
     num_steps: int
+    everywhere: bool = False  # through dense cells that no light reaches too
 
     @property
     def most_samples(self) -> int:
@@ -52,32 +54,43 @@ class GridSampler:
         offsets = torch.zeros_like(rays.origins[:, 0])
         if generator is not None:
             offsets = uniform(offsets.shape, generator, offsets.device)
-        size = max(1, (GPU_CHUNK if offsets.is_cuda else CHUNK) // self.num_steps)
-        parts = [
-            self._walk(space, rays[i : i + size], offsets[i : i + size], i)
-            for i in range(0, len(rays), size)
-        ]
-        starts, ends, indices = (torch.cat(column) for column in zip(*parts, strict=True))
-        return RaySamples(starts, ends, indices, len(rays))
-
-    def _walk(
-        self, space: Space, rays: Rays, offsets: Tensor, first: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The occupied intervals of a few rays, the first of which has the number `first`."""
         start, stop = space.span(rays)
         pace = torch.full_like(start, 1.0 / self.num_steps)
         if space.kind == "box":
             # Steps of one length on every ray, whatever its chord.
             chord = (stop - start) * (2.0 / space.aabb.longest_edge)
             pace = DIAGONAL / self.num_steps / chord.clamp_min(1e-6)
+        if compiled.takes(rays.origins):
+            from fieldlr.rendering import march_kernels
+
+            along = start, stop, pace, offsets
+            return march_kernels.walk(space, self._occupied, rays, along, self.num_steps)
+        size = max(1, (GPU_CHUNK if offsets.is_cuda else CHUNK) // self.num_steps)
+        parts = []
+        for first in range(0, len(rays), size):
+            some = slice(first, first + size)
+            part = self._walk(space, rays[some], start[some], stop[some], pace[some], offsets[some])
+            parts.append((*part[:2], part[2] + first))
+        starts, ends, indices = (torch.cat(column) for column in zip(*parts, strict=True))
+        return RaySamples(starts, ends, indices, len(rays))
+
+    @property
+    def _occupied(self) -> Tensor:
+        return self.grid.dense if self.everywhere else self.grid.occupied
+
+    def _walk(
+        self, space: Space, rays: Rays, start: Tensor, stop: Tensor, pace: Tensor, offsets: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The occupied intervals of a few rays."""
         steps = torch.arange(self.num_steps + 2, device=start.device, dtype=start.dtype)
         edges = ((steps - 1.0 + offsets[:, None]) * pace[:, None]).clamp_(0.0, 1.0)
         t = distances(space, rays, start, stop, edges)
         t_starts, t_ends = t[:, :-1], t[:, 1:]
         ray, step = (t_ends > t_starts).nonzero(as_tuple=True)
         t_starts, t_ends = t_starts[ray, step], t_ends[ray, step]
-        kept = self.grid.keeps(space.warp(rays[ray].at(0.5 * (t_starts + t_ends)))).nonzero()[:, 0]
-        return t_starts[kept], t_ends[kept], ray[kept] + first
+        cells = self.grid.cells(space.warp(rays[ray].at(0.5 * (t_starts + t_ends))))
+        kept = self._occupied.view(-1)[cells].nonzero()[:, 0]
+        return t_starts[kept], t_ends[kept], ray[kept]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fieldlr.rendering.occupancy_grid import OccupancyGrid
 
 def empty(cells: int = 8) -> OccupancyGrid:
     shape = (cells,) * 3
-    return OccupancyGrid(torch.zeros(shape), torch.ones(shape, dtype=torch.bool))
+    return OccupancyGrid(torch.zeros(shape), torch.ones(shape), torch.ones(shape, dtype=torch.bool))
 
 
 def slab(unit: torch.Tensor) -> torch.Tensor:

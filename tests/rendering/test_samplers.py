@@ -9,7 +9,7 @@ from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, inverse
 
 def full_grid(cells: int = 8) -> OccupancyGrid:
     shape = (cells,) * 3
-    return OccupancyGrid(torch.zeros(shape), torch.ones(shape, dtype=torch.bool))
+    return OccupancyGrid(torch.zeros(shape), torch.ones(shape), torch.ones(shape, dtype=torch.bool))
 
 
 SAMPLERS = {"grid": GridSampler(full_grid(), 50), "hierarchical": HierarchicalSampler(20, 20)}

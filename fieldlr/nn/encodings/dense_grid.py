@@ -56,6 +56,12 @@ class DenseGridEncoding(GridEncoding):
         self.register_buffer("first_row", sizes.cumsum(0).int() - sizes, persistent=False)
         self.register_buffer("steps", steps.int(), persistent=False)
 
+    def rows_of(
+        self, level: int, x: Int[Tensor, "*m"], y: Int[Tensor, "*m"], z: Int[Tensor, "*m"]
+    ) -> Int[Tensor, "*m"]:
+        along = self.config.resolutions[level]
+        return x + along * (y + along * z)
+
     def corners(
         self, points: Float[Tensor, "n 3"]
     ) -> tuple[Int[Tensor, "n levels 8"], Float[Tensor, "n levels 8"]]:

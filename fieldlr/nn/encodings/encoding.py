@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fieldlr.system.entries import Entry
@@ -39,16 +39,13 @@ class Encoding(nn.Module):
         super().__init__()
         self.out_features = out_features
 
-    def rows_read(self, points: Float[Tensor, "n 3"]) -> dict[str, Int[Tensor, " m"]]:
-        """For each table by name, the rows (M,) that points (N, 3) read."""
+    def rows_read(
+        self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
+    ) -> dict[str, Bool[Tensor, " rows"]]:
+        """For each table by name, whether points of the boxes low to high (N, 3) read a row."""
         return {}
 
     @property
     def levels(self) -> list[tuple[int, int]]:
         """(nodes along an edge, rows) of each level of a `table` that is read trilinearly."""
         return []
-
-    @property
-    def finest_nodes(self) -> int:
-        """Nodes along an edge of the cube, of the finest table; 0 where there is none."""
-        return 0

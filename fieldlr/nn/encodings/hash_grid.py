@@ -59,6 +59,14 @@ class HashGridEncoding(GridEncoding):
         super().__init__(config, generator)
         self.register_buffer("offsets", torch.tensor(CORNERS).T.clone(), persistent=False)
 
+    def rows_of(
+        self, level: int, x: Int[Tensor, "*m"], y: Int[Tensor, "*m"], z: Int[Tensor, "*m"]
+    ) -> Int[Tensor, "*m"]:
+        along, rows = self.levels[level]
+        if rows == along**3:
+            return x + along * (y + along * z)
+        return (x * PRIMES[0] ^ y * PRIMES[1] ^ z * PRIMES[2]) & (rows - 1)
+
     def corners(
         self, points: Float[Tensor, "n 3"]
     ) -> tuple[Int[Tensor, "n levels 8"], Float[Tensor, "n levels 8"]]:
@@ -68,14 +76,6 @@ class HashGridEncoding(GridEncoding):
         corner = cell.long()[..., None] + self.offsets[:, None, None]
         indices, first = [], 0
         for level, rows in enumerate(self.config.rows):
-            indices.append(first + _rows_of(corner[:, :, level], int(nodes[level]), rows))
+            indices.append(first + self.rows_of(level, *corner[:, :, level]))
             first += rows
         return torch.stack(indices, 1).int(), self.trilinear(position - cell)
-
-
-def _rows_of(corner: Tensor, nodes: int, rows: int) -> Tensor:
-    """Rows (N, 8), below `rows`, of integer nodes (3, N, 8) of one level."""
-    x, y, z = corner
-    if rows == nodes**3:
-        return x + nodes * (y + nodes * z)
-    return (x * PRIMES[0] ^ y * PRIMES[1] ^ z * PRIMES[2]) & (rows - 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -86,16 +86,35 @@ class GridEncoding(Encoding):
     def roles(self) -> dict[str, Role]:
         return {"table": Role("table")}
 
-    def rows_read(self, points: Float[Tensor, "n 3"]) -> dict[str, Int[Tensor, " m"]]:
-        return {"table": self.corners(points)[0].flatten().long()}
+    def rows_of(
+        self, level: int, x: Int[Tensor, "*m"], y: Int[Tensor, "*m"], z: Int[Tensor, "*m"]
+    ) -> Int[Tensor, "*m"]:
+        """The rows (...), within a level, of its nodes x, y, z (...)."""
+        raise NotImplementedError
+
+    def rows_read(
+        self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
+    ) -> dict[str, Bool[Tensor, " rows"]]:
+        read = torch.zeros(len(self.table), dtype=torch.bool, device=low.device)
+        levels = read.split([rows for _, rows in self.levels])
+        for level, (own, (nodes, _)) in enumerate(zip(levels, self.levels, strict=True)):
+            cells = (0.5 * (nodes - 1) * (torch.stack([low, high]) + 1.0)).long()
+            first, last = cells.clamp(0, nodes - 2).unbind(0)
+            last = last + 1
+            steps = torch.arange(int((last - first).max()) + 1 if len(first) else 0)
+            steps = torch.cartesian_prod(steps, steps, steps).to(first)
+            size = max(1, GPU_CHUNK // max(1, len(steps)))
+            for some in range(0, len(first), size):
+                part = slice(some, some + size)
+                box = torch.minimum(first[part, None] + steps, last[part, None])
+                own[self.rows_of(level, *box.unbind(-1))] = True
+                if own.all():
+                    break
+        return {"table": read}
 
     @property
     def levels(self) -> list[tuple[int, int]]:
         return list(zip(self.config.resolutions, self.config.rows, strict=True))
-
-    @property
-    def finest_nodes(self) -> int:
-        return max(self.config.resolutions)
 
     def trilinear(self, fractions: Float[Tensor, "3 n levels"]) -> Float[Tensor, "n levels 8"]:
         """Weights (N, levels, 8) of the corners for positions (3, N, levels) within a cell."""

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from fieldlr.nn.execution import tinycudann
+from fieldlr.nn.execution import compiled, tinycudann
 
 CHANNELS = (1, 2, 4, 8)  # a level may have
 ROW_GRANULE = 8  # Tables come in multiples of it.
@@ -21,7 +21,13 @@ ROW_GRANULE = 8  # Tables come in multiples of it.
 
 def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
     """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest way there is here."""
-    if points.is_cuda and takes(encoding, points) and tinycudann.reason_against() is None:
+    if not takes(encoding, points):
+        return encoding(points)
+    if compiled.takes(points) and not points.requires_grad:
+        from fieldlr.nn.execution import grid_kernels
+
+        return grid_kernels.read(encoding, points)
+    if points.is_cuda and tinycudann.reason_against() is None:
         return read(encoding, points)
     return encoding(points)
 

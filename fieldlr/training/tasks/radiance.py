@@ -24,7 +24,7 @@ from fieldlr.metrics.image import (
     ssim,
 )
 from fieldlr.nn.activations import Relu
-from fieldlr.nn.encodings import DenseGrid, Frequency
+from fieldlr.nn.encodings import Frequency, HashGrid
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
 from fieldlr.rendering.samplers import sampler_for
@@ -42,6 +42,8 @@ from fieldlr.training.tasks.task import (
 GRID_EVERY = 16
 GRID_SHARE = 0.25
 MOST_RAYS = 16384
+# After so many steps densities say well enough which intervals matter.
+THIN_AFTER = 256
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
 # Random rays scatter a collapsed field's loss; one that learns is far below by then.
@@ -56,7 +58,7 @@ class RadianceSettings:
 
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
-    grid_rate: float = 3e-2
+    grid_rate: float = 1e-2
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3  # of U and V
     alone: float = 4.0  # times these two where no grid helps the MLP, and there
@@ -69,13 +71,21 @@ class RadianceSettings:
 
 PRESETS = {
     "quick": Preset(
-        FieldConfig(encoding=DenseGrid(), activation=Relu(), width=64, depth=1),
+        FieldConfig(
+            encoding=HashGrid(finest=1024, log2_table_size=18),
+            activation=Relu(),
+            width=64,
+            depth=1,
+        ),
         RadianceSettings(),
         seconds=300.0,
     ),
     "standard": Preset(
         FieldConfig(
-            encoding=DenseGrid(num_levels=5, finest=128), activation=Relu(), width=64, depth=1
+            encoding=HashGrid(num_levels=10, finest=2048, log2_table_size=19),
+            activation=Relu(),
+            width=64,
+            depth=1,
         ),
         RadianceSettings(samples_per_step=65536),
         seconds=1200.0,
@@ -161,8 +171,9 @@ class RadianceTask:
             self._update_grid(field, generator)
         num_rays = self.settings.rays_per_step or self._rays_for(field, samples_per_ray)
         rays, target, background = self.draw(num_rays, generator, _device(field))
+        thin = len(field.networks) == 1 and not field.config.alone and steps >= THIN_AFTER
         seen, num_samples = render_rays(
-            field, rays, background, generator, self.settings.density_noise
+            field, rays, background, generator, self.settings.density_noise, thin
         )
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
         first, *others = (((s.rgb - target) ** 2).mean() for s in seen)
@@ -260,8 +271,7 @@ class RadianceTask:
         return int(min(max(self.settings.samples_per_step / max(expected, 0.5), 64), MOST_RAYS))
 
     def _update_grid(self, field: RadianceField, generator: torch.Generator) -> None:
-        network = field.networks[-1]
-        OccupancyGrid.of(field).update(lambda unit: network.density(unit)[0], GRID_SHARE, generator)
+        OccupancyGrid.of(field).update(field.networks[-1].rough_density, GRID_SHARE, generator)
 
 
 def _device(field: RadianceField) -> torch.device:
