@@ -33,8 +33,8 @@ FEWEST_BITS, MOST_BITS = 2.0, 16.0
 # A file holds at most so many numbers, and so many a byte: a few bytes cannot ask for gigabytes.
 MOST_NUMBERS, NUMBERS_PER_BYTE = 1 << 25, 1024
 MOST_BYTES = 1 << 28
-# So many it may always hold: a megabyte in memory.
-SMALL = 1 << 18
+# So many it may always hold: 16 megabytes in memory.
+SMALL = 1 << 22
 # Bytes of an octree are stored about their middle.
 MIDDLE = 128
 

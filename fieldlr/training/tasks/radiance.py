@@ -48,8 +48,8 @@ THIN_AFTER = 256
 COLLAPSE_STEPS = (200, 500)
 # Random rays scatter a collapsed field's loss; one that learns is far below by then.
 COLLAPSE_SHARE = 0.9
-# A quick look at the quality: this many held-out views, at most this many pixels wide.
-QUICK_VIEWS, QUICK_WIDTH = 3, 100
+# A quick look at the quality: this many held-out views, of about this many pixels at most.
+QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,9 @@ class RadianceTask:
         figures = []
         for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
             photo, _ = self.photo(view)
-            photo = shrunk(photo, max(1, photo.shape[1] // QUICK_WIDTH))
+            height, width = photo.shape[:2]
+            factor = math.ceil(math.sqrt(height * width / QUICK_PIXELS))
+            photo = shrunk(photo, min(factor, height, width))
             size = torch.tensor([[photo.shape[1], photo.shape[0]]])
             rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
             figures.append(psnr_db(photo, rendered))

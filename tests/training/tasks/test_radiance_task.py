@@ -19,7 +19,7 @@ from fieldlr.training.tasks.radiance import PRESETS, RadianceSettings, RadianceT
 
 SIZE, VIEWS = 24, 14
 CONFIG = FieldConfig(encoding=DenseGrid(2, 4, 8, 16), activation=Relu(), width=32, depth=1)
-SETTINGS = RadianceSettings(samples_per_step=4096)
+SETTINGS = RadianceSettings(grid_rate=3e-2, samples_per_step=4096)
 
 
 @pytest.fixture(autouse=True, scope="module")
