@@ -8,6 +8,7 @@ Each line is `NAME VALUE >= GOAL met|not met`. It takes about ten minutes on two
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.encodings import DenseGrid, HashGrid
+from fieldlr.nn.execution import encode
 from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -123,14 +125,20 @@ def encodings(report: Report) -> None:
 
         return call
 
+    # The grid of photos, read as training does: by compiled loops where Numba is installed.
+    fine = HashGrid(finest=1024, log2_table_size=18).build(3, torch.Generator().manual_seed(0))
     times = seconds(
         lambda: plain.read_grids(tables, points).sum().backward(),
         backward(dense),
         backward(hashed),
+        backward(fine),
+        backward(partial(encode, fine)),
     )
     report.add("encoding_dense_grid_32768_points", "ms", *_scaled(times[1], 1e3))
     report.add("encoding_dense_grid_against_grid_sample", "x", *ratio(times[0], times[1]))
     report.add("encoding_hash_grid_32768_points", "ms", *_scaled(times[2], 1e3))
+    report.add("encoding_of_photos_32768_points", "ms", *_scaled(times[4], 1e3))
+    report.add("encoding_of_photos_against_torch", "x", *ratio(times[3], times[4]))
 
 
 def _scaled(values: list[float], factor: float) -> tuple[float, float]:

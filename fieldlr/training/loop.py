@@ -6,7 +6,7 @@ Stop iterating to cancel: the state holds everything, and another loop can resum
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -70,14 +70,19 @@ class FitReport:
         return self.seconds * (1.0 / self.progress - 1.0)
 
 
-def fit(state: FitState, config: FitConfig) -> Iterator[FitReport]:
-    """Trains `state` until `config` says that it is over; yields a few reports a second."""
+def fit(
+    state: FitState, config: FitConfig, clock: Callable[[], float] = perf_counter
+) -> Iterator[FitReport]:
+    """Trains `state` until `config` says that it is over; yields a few reports a second.
+
+    `clock` counts the seconds of training, by default those on the wall.
+    """
     last_report, next_quality = -math.inf, 0
     while not config.is_over(state.step, state.seconds):
-        started = perf_counter()
+        started = clock()
         progress = config.progress(state.step, state.seconds)
         _train_step(state, progress)
-        now = perf_counter()
+        now = clock()
         state.seconds += now - started
         over = config.is_over(state.step, state.seconds)
         if over or now - last_report >= REPORT_SECONDS:
