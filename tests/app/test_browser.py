@@ -147,7 +147,7 @@ def zipped(scene, path):
 def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page = open_page()
     bring(page, zipped(example("windmill"), tmp_path / "windmill.zip"), "68 photos")
-    train(page, "windmill", 60, Downscale=2)
+    train(page, "windmill", 60, Downscale=4)
     page.wait_for_selector("#live img[src*='photo.png']")
     assert "PSNR" in finished(page)
     tab(page, "View")

@@ -48,7 +48,7 @@ def shape_run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def photo_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos") / "run"
-    words = ["fit", example("windmill"), "--out", folder, "--downscale", 4, "--steps", 30]
+    words = ["fit", example("windmill"), "--out", folder, "--downscale", 8, "--steps", 30]
     result, _ = run(*words, "--json")
     return folder, result
 
