@@ -11,6 +11,7 @@ from fieldlr.app.poses import find_poses, gather_posed
 pytest.importorskip("pycolmap", reason="needs fieldlr[poses]")
 
 
+@pytest.mark.slow
 def test_photos_that_do_not_fit_together_say_so(workspace, wait, tmp_path):
     for number in range(3):
         noise = np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8)

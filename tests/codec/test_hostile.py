@@ -131,6 +131,7 @@ def test_decoding_leaves_the_random_numbers_of_others_alone():
         assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 def test_a_large_network_is_not_asked_for_its_cells(monkeypatch):
     field = fields.with_ball(fields.radiance(linear=SineLowRank(1), width=512, depth=4))
     data = codec.encode(field, 8.0, fields.PHOTOS)

@@ -36,7 +36,7 @@ def field(request, task):
     config = FieldConfig(linear=request.param, width=width, depth=2)
     state = start_fit(task, config, 0, torch.device("cpu"))
     # Four bits are too few for a sine-low-rank field that is fitted to the last voxel.
-    steps = 120 if isinstance(request.param, SineLowRank) else 250
+    steps = 120 if isinstance(request.param, SineLowRank) else 180
     for _ in fit(state, FitConfig(steps=steps)):
         pass
     return state.field.eval()
@@ -54,7 +54,7 @@ def ending(field, task):
     """What fine-tuning makes of a field: another field, and its steps."""
     before = {name: value.clone() for name, value in field.state_dict().items()}
     # Gauss-Newton suits one of the fields, and few of its steps have paid.
-    steps = 40 if isinstance(field.config.linear, SineLowRank) else 120
+    steps = 40 if isinstance(field.config.linear, SineLowRank) else 90
     ending = tuned(field, task, steps).finish()
     # The field that was given stays as it was.
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
