@@ -9,8 +9,7 @@ figures of OpenSplat 1.1.5 (its CPU build, of the same photos, held-out views an
 OpenSplat was built with cmake, OpenCV and the LibTorch of torch's CPU wheel, given COLMAP's sparse
 points, or points triangulated from the given poses, and run with settings for short fits:
 `--num-downscales 1 --resolution-schedule 300..600 --warmup-length 100..200 --refine-every 50..100
---sh-degree-interval 250..400`; its defaults are worse by 6 dB in so little time. Undistorting cost
-it three pixels of the width of the room.
+--sh-degree-interval 250..400`; its defaults are worse by 6 dB in so little time.
 """
 
 from __future__ import annotations

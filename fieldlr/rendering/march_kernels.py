@@ -39,7 +39,7 @@ def walk(
     columns = (rays.origins, rays.directions, *along)
     arrays = [column.detach().contiguous().numpy() for column in columns]
     cells, kind = occupied.view(-1).numpy(), KINDS[space.kind]
-    parts = [slice(i, i + CHUNK) for i in range(0, len(rays), CHUNK)]
+    parts = [slice(i, i + CHUNK) for i in range(0, max(1, len(rays)), CHUNK)]
     found: dict[int, tuple[np.ndarray, ...]] = {}
 
     def work(part: slice) -> None:

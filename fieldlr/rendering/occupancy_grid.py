@@ -51,10 +51,6 @@ class OccupancyGrid:
         """Flat indices (...) of the cells that points (..., 3) of the cube lie in."""
         return cell_indices(unit, self.resolution)
 
-    def keeps(self, unit: Float[Tensor, "*batch 3"]) -> Bool[Tensor, "*batch"]:
-        """Booleans (...): whether points (..., 3) of the cube lie in occupied cells."""
-        return self.occupied.view(-1)[self.cells(unit)]
-
     @torch.no_grad()
     def update(
         self,

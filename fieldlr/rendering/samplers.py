@@ -67,7 +67,7 @@ class GridSampler:
             return march_kernels.walk(space, self._occupied, rays, along, self.num_steps)
         size = max(1, (GPU_CHUNK if offsets.is_cuda else CHUNK) // self.num_steps)
         parts = []
-        for first in range(0, len(rays), size):
+        for first in range(0, max(1, len(rays)), size):
             some = slice(first, first + size)
             part = self._walk(space, rays[some], start[some], stop[some], pace[some], offsets[some])
             parts.append((*part[:2], part[2] + first))

@@ -1,7 +1,7 @@
 """Which intervals of a training ray are worth a pass with gradients.
 
 Most of what rays cross is empty, or lies behind what they see. A look at the densities alone takes
-a fifth of the time of a training pass; intervals are then drawn by how much they can matter, and
+a quarter of the time of a training pass; intervals are then drawn by how much they can matter, and
 those that were unlikely to be drawn count for more, so that what a ray sees is right on average.
 """
 

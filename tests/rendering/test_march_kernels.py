@@ -32,3 +32,11 @@ def test_intervals_are_those_of_torch(random, share, space, rays, generator, mon
             # Far away a rounding is a long way in the world, and none in the cube.
             there, here = (space.warp(own.at(t.clamp_max(1e5))) for t in (theirs, ours))
             assert torch.allclose(here, there, atol=1e-5)
+
+
+def test_no_rays_meet_nothing(space, rays, monkeypatch):
+    cells = torch.ones(8, 8, 8)
+    sampler = GridSampler(OccupancyGrid(cells, cells, cells.bool()), 50)
+    assert len(sampler.sample(space, rays[:0])) == 0
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    assert len(sampler.sample(space, rays[:0])) == 0

@@ -1,8 +1,9 @@
 """How a batch goes through layers and grids: number format, chunks, passes, backend.
 
-`engine` is the way in torch, on every device. On an NVIDIA GPU with tiny-cuda-nn, `fused` takes
-the networks that fit it and `grids` the grid encodings; `recording` saves launches. `shortage`
-does work in smaller parts where memory runs out.
+`engine` is the way in torch, on every device. On a processor with Numba, `grid_kernels` reads grids
+by the loops that `compiled` makes. On an NVIDIA GPU with tiny-cuda-nn, `fused` takes the networks
+that fit it and `grids` the grid encodings; `recording` saves launches. `shortage` does work in
+smaller parts where memory runs out.
 """
 
 from fieldlr.nn.execution.engine import CHUNK_ROWS as CHUNK_ROWS

@@ -1,7 +1,8 @@
-"""Grid encodings by tiny-cuda-nn, where it works: the same table, the same function.
+"""Grid encodings by the fastest way there is: the same table, the same function.
 
-Its grids (Müller et al. 2022) shift every level by half a cell, ours by none: so each level is a
-call of its own, with the shift taken off the points before it.
+On a processor that is a compiled loop (`grid_kernels`), on an NVIDIA GPU tiny-cuda-nn. The grids
+of that (Müller et al. 2022) shift every level by half a cell, ours by none: so each level is a call
+of its own, with the shift taken off the points before it.
 """
 
 from __future__ import annotations
