@@ -86,8 +86,8 @@ def _corners(x, y, z, nodes, hashed, mask):
 @functools.cache
 def _kernels(channels: int) -> tuple[Callable[..., None], Callable[..., None]]:
     """(interpolate, spread) for tables of so many channels, a number that the compiler unrolls."""
-    # Both find the corners of a cell in the same lines: a function for them that both call, and that
-    # returns rows and weights, makes the two passes together a quarter slower.
+    # Both find the corners of a cell in the same lines: one function that returns rows and weights
+    # to both makes the two passes together a quarter slower.
 
     @compiled
     def interpolate(points, table, nodes, rows, first, out, start, stop):
