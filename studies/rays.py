@@ -68,10 +68,10 @@ class ErringTask(RadianceTask):
         if steps % GRID_EVERY == 0:
             self._update_grid(field, generator)
         num_rays = self._rays_for(field, samples_per_ray)
-        rays, target, background = self.draw(num_rays, generator, torch.device("cpu"))
-        seen, num_samples = render_rays(field, rays, background, generator, 0.0)
+        drawn = self.draw(num_rays, generator, torch.device("cpu"))
+        seen, num_samples = render_rays(field, drawn.rays, drawn.background, generator, 0.0)
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
-        errors = ((seen[0].rgb - target) ** 2).mean(-1)
+        errors = ((seen[0].rgb - drawn.target) ** 2).mean(-1)
         self.pixels.learn(errors.detach())
         return errors.mean(), num_samples
 

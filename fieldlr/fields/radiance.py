@@ -18,6 +18,8 @@ from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 
 GRID_CELLS = 64
+# The light that is taken to reach a cell before a ray was followed through it.
+FIRST_LIGHT = 0.1
 # The density, per unit of the cube, at which a surface is drawn unless a user says otherwise:
 # half of the light is gone after a 70th of the cube's edge.
 SURFACE_DENSITY = 25.0
@@ -69,7 +71,7 @@ class RadianceField(Field):
         self.networks = cast("Sequence[RadianceNetwork]", networks)
         cells = (GRID_CELLS,) * 3
         self.register_buffer("cell_density", torch.ones(cells))
-        self.register_buffer("cell_light", torch.ones(cells))
+        self.register_buffer("cell_light", torch.full(cells, FIRST_LIGHT))
         self.register_buffer("cell_occupied", torch.ones(cells, dtype=torch.bool))
         self.register_buffer("training_state", torch.zeros(2))
         self.register_load_state_dict_pre_hook(_lit)

@@ -17,17 +17,15 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rays import Rays
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
-from fieldlr.rendering.samplers import sampler_for
+from fieldlr.rendering.gradients import nearness, scaled_gradient
+from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, sampler_for
 from fieldlr.rendering.samples import RaySamples
-from fieldlr.rendering.thinning import thinned
 
 # Intervals that an image is rendered with at a time, at most: 256 MiB at a width of 256.
 CHUNK_SAMPLES = 1 << 20
 # The intervals of a ray are asked in these slabs, until exp(-DARK) of the light is left.
 SLABS = (0, 8, 16, 32, 48, 64, 96, 128, 1 << 20)
 DARK = 7.0
-# What a look at the density alone costs, in passes with gradients.
-LOOK_COST = 0.25
 # An interval that adds less than this to its ray's opacity has no colour of its own.
 FAINT = 2e-4
 # What a view's edges are divided by, one after the other, where it is shown as it comes.
@@ -51,45 +49,28 @@ def render_rays(
     background: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
     generator: torch.Generator | None = None,
     noise: float = 0.0,
-    thin: bool = False,
+    sampler: GridSampler | HierarchicalSampler | None = None,
 ) -> tuple[list[Composite], int]:
     """What N rays see through each network of the field, the finest last, and the samples it took.
 
-    background (3,) or (N, 3); random offsets and density noise need a generator, and so do the
-    intervals that are drawn from among more where the field has a grid and `thin` is said.
+    background (3,) or (N, 3); random offsets and density noise need a generator. Intervals are
+    those of the field's own sampler unless another is given.
     """
-    sampler = sampler_for(field)
+    sampler = sampler or sampler_for(field)
     composites, previous, num_samples = [], None, 0
     for network in field.networks:
-        if thin and generator is not None:
-            samples = thinned(field, rays, generator)
-        else:
-            samples = sampler.sample(field.space, rays, generator, previous)
+        samples = sampler.sample(field.space, rays, generator, previous)
         own = rays[samples.ray_indices]
         unit = field.space.warp(own.at(samples.middles))
         rgb, density = network(unit, own.directions, noise, generator)
-        if field.space.kind == "contracted" and torch.is_grad_enabled():
-            nearness = samples.middles * (2.0 / field.space.aabb.longest_edge)
-            rgb, density = calmed(rgb, nearness[:, None]), calmed(density, nearness)
+        if torch.is_grad_enabled():
+            shares = nearness(field.space, samples.middles)
+            rgb, density = scaled_gradient(rgb, shares[:, None]), scaled_gradient(density, shares)
         lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
-        if samples.chances is not None:
-            lengths = lengths / samples.chances
         composites.append(composite(samples, rgb, density * lengths, background))
         previous = samples, composites[-1].weights
-        num_samples += len(samples) + int(LOOK_COST * samples.num_looked_at)
+        num_samples += len(samples)
     return composites, num_samples
-
-
-def calmed(
-    values: Float[Tensor, "*batch"], distances: Float[Tensor, "*#batch"]
-) -> Float[Tensor, "*batch"]:
-    """The same values with gradients times distance^2, at most 1.
-
-    A point near a camera is on more of its rays, by 1 / distance^2, than one where the views meet;
-    unscaled, fog grows in front of every camera (Philip and Deschaintre 2023, "Floaters no more").
-    """
-    share = (distances * distances).clamp_max(1.0)
-    return values.detach() * (1.0 - share) + values * share
 
 
 @torch.no_grad()

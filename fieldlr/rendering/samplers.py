@@ -170,7 +170,13 @@ def inverse_cdf(
 
 
 def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
-    """The sampler of a field, in training as in rendering: two networks refine, one has a grid."""
+    """The sampler of a field: two networks refine, one has a grid."""
     if len(field.networks) > 1:
         return HierarchicalSampler()
-    return GridSampler(OccupancyGrid.of(field), NUM_STEPS[field.space.kind])
+    return grid_sampler(field)
+
+
+def grid_sampler(field: RadianceField, coarser: float = 1.0) -> GridSampler:
+    """The sampler of a field with a grid, in steps that are so many times as long."""
+    num_steps = round(NUM_STEPS[field.space.kind] / coarser)
+    return GridSampler(OccupancyGrid.of(field), num_steps)

@@ -19,9 +19,6 @@ class RaySamples:
     t_ends: Float[Tensor, " m"]
     ray_indices: Int[Tensor, " m"]  # int64, never falling
     num_rays: int
-    # Of intervals that were drawn from among more: how likely each was to be.
-    chances: Float[Tensor, " m"] | None = None
-    num_looked_at: int = 0
 
     def __len__(self) -> int:
         return len(self.t_starts)

@@ -1,55 +1,137 @@
-"""Which intervals of a training ray are worth a pass with gradients.
+"""Training rays with gradients through those intervals alone that matter.
 
 Most of what rays cross is empty, or lies behind what they see. A look at the densities alone takes
-a quarter of the time of a training pass; intervals are then drawn by how much they can matter, and
-those that were unlikely to be drawn count for more, so that what a ray sees is right on average.
+a quarter of the time of a training pass; it says how much an interval can matter, and by that a few
+are drawn for a pass with gradients. Those that were unlikely to be drawn are worth more, so that
+gradients are right on average. What a ray sees is composited in one of two ways:
+
+* rough: of the drawn intervals alone, the unlikely ones that much denser. It is right on average,
+  and noisy where there is fog, which a squared error takes ill: fog clears up.
+* otherwise of everything that was looked at: without noise, which is how a fit is to end.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
-from fieldlr.rendering.compositing import OPAQUE, transmittances
-from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.samplers import NUM_STEPS, GridSampler
+from fieldlr.rendering.compositing import (
+    OPAQUE,
+    Composite,
+    composite,
+    ray_sums,
+    render_weights,
+    transmittances,
+)
+from fieldlr.rendering.gradients import nearness, scaled_gradient
+from fieldlr.rendering.samplers import GridSampler
 from fieldlr.rendering.samples import RaySamples, uniform
 
+Background = Float[Tensor, " 3"] | Float[Tensor, "n 3"]
 # One ray in so many goes through cells that no light reaches too: walls come and go.
 EXPLORING = 16
 # An interval is kept with the chance light * (opacity + HOPE) / SURE: one that is empty now may
 # not stay so. Where less than DARKEST of the light is left, nothing is kept.
 HOPE, SURE, DARKEST = 0.02, 0.04, 1e-3
+# What a look at the density alone costs, in passes with gradients.
+LOOK_COST = 0.25
+# The light of intervals that were not drawn makes the others of its ray at most so many times
+# as bright.
+BRIGHTEST = 2.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """M intervals of N rays whose densities were looked at, and the K of them that were drawn."""
+
+    samples: RaySamples
+    unit: Float[Tensor, "m 3"]  # their middles in the cube
+    lengths: Float[Tensor, " m"]  # in units of the cube
+    depths: Float[Tensor, " m"]  # optical
+    drawn: Int[Tensor, " k"]
+    chances: Float[Tensor, " k"]  # that each of these had
+
+
+def thinned_rays(
+    field: RadianceField,
+    sampler: GridSampler,
+    rays: Rays,
+    background: Background,
+    generator: torch.Generator,
+    rough: bool,
+) -> tuple[Composite, int]:
+    """What N rays see through a field with one network, and what it cost, in passes."""
+    seen = look(field, sampler, rays, generator)
+    own, middles = rays[seen.samples.ray_indices[seen.drawn]], seen.samples.middles[seen.drawn]
+    unit = seen.unit[seen.drawn]
+    if own.origins.requires_grad:  # Of cameras that learn, points do as well.
+        unit = field.space.warp(own.at(middles))
+    rgb, density = field.networks[-1](unit, own.directions)
+    shares = nearness(field.space, middles)
+    if not rough:
+        shares = shares / seen.chances
+    rgb, density = scaled_gradient(rgb, shares[:, None]), scaled_gradient(density, shares)
+    ending = rough_composite if rough else exact_composite
+    cost = len(seen.drawn) + int(LOOK_COST * len(seen.samples))
+    return ending(seen, rgb, density, background), cost
 
 
 @torch.no_grad()
-def thinned(field: RadianceField, rays: Rays, generator: torch.Generator) -> RaySamples:
-    """Intervals of N rays through a field with a grid, drawn by how much they matter."""
-    grid, steps = OccupancyGrid.of(field), NUM_STEPS[field.space.kind]
+def look(
+    field: RadianceField, sampler: GridSampler, rays: Rays, generator: torch.Generator
+) -> Look:
+    """Looks at the densities along N rays, and draws what matters."""
     few = len(rays) // EXPLORING
-    explored = GridSampler(grid, steps, everywhere=True).sample(field.space, rays[:few], generator)
-    usual = GridSampler(grid, steps).sample(field.space, rays[few:], generator)
-    starts = torch.cat([explored.t_starts, usual.t_starts])
-    ends = torch.cat([explored.t_ends, usual.t_ends])
-    indices = torch.cat([explored.ray_indices, usual.ray_indices + few])
-    samples = RaySamples(starts, ends, indices, len(rays))
-    own = rays[indices]
+    explored = replace(sampler, everywhere=True).sample(field.space, rays[:few], generator)
+    usual = sampler.sample(field.space, rays[few:], generator)
+    samples = RaySamples(
+        torch.cat([explored.t_starts, usual.t_starts]),
+        torch.cat([explored.t_ends, usual.t_ends]),
+        torch.cat([explored.ray_indices, usual.ray_indices + few]),
+        len(rays),
+    )
+    own = rays[samples.ray_indices]
     unit = field.space.warp(own.at(samples.middles))
-    lengths = field.space.lengths(own, starts, ends)
-    opacity, light = _seen(field, samples, unit, lengths)
-    grid.note_light(unit, light)
-    chances = (light * (opacity + HOPE) * (1.0 / SURE)).clamp_max(1.0)
-    drawn = (uniform(chances.shape, generator, chances.device) < chances) & (light > DARKEST)
-    kept = drawn.nonzero()[:, 0]
-    return RaySamples(starts[kept], ends[kept], indices[kept], len(rays), chances[kept], len(unit))
-
-
-def _seen(
-    field: RadianceField, samples: RaySamples, unit: Tensor, lengths: Tensor
-) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """Of each interval, its opacity and the light that reaches it."""
+    lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
     depths = (field.networks[-1].rough_density(unit) * lengths).clamp_max(OPAQUE)
-    return -torch.expm1(-depths), transmittances(samples, depths)[0]
+    light = transmittances(samples, depths)[0]
+    sampler.grid.note_light(unit, light)
+    chances = (light * (HOPE - torch.expm1(-depths)) * (1.0 / SURE)).clamp_max(1.0)
+    wins = uniform(chances.shape, generator, chances.device) < chances
+    drawn = (wins & (light > DARKEST)).nonzero()[:, 0]
+    return Look(samples, unit, lengths, depths, drawn, chances[drawn])
+
+
+def rough_composite(
+    seen: Look, rgb: Float[Tensor, "k 3"], density: Float[Tensor, " k"], background: Background
+) -> Composite:
+    """What N rays see of the drawn intervals alone, those that were unlikely that much denser."""
+    return composite(
+        _drawn(seen), rgb, density * seen.lengths[seen.drawn] / seen.chances, background
+    )
+
+
+def exact_composite(
+    seen: Look, rgb: Float[Tensor, "k 3"], density: Float[Tensor, " k"], background: Background
+) -> Composite:
+    """What N rays see of all intervals; the others take their colour from the drawn ones."""
+    drawn = seen.drawn
+    depths = seen.depths.index_copy(0, drawn, density * seen.lengths[drawn])
+    weights, transmittance = render_weights(seen.samples, depths)
+    few, own = _drawn(seen), weights[drawn]
+    with torch.no_grad():
+        share = (1.0 - transmittance) / ray_sums(few, own[:, None])[:, 0].clamp_min(1e-9)
+    color = ray_sums(few, own[:, None] * rgb) * share.clamp(1.0, BRIGHTEST)[:, None]
+    rgb = color + transmittance[:, None] * background
+    return Composite(seen.samples, rgb, 1.0 - transmittance, weights)
+
+
+def _drawn(seen: Look) -> RaySamples:
+    every, drawn = seen.samples, seen.drawn
+    starts, ends = every.t_starts[drawn], every.t_ends[drawn]
+    return RaySamples(starts, ends, every.ray_indices[drawn], every.num_rays)

@@ -91,6 +91,8 @@ class Reconstruction:
         """Keeps everything that is trained: the state to go on from, and the field as it is."""
         self.run.save_checkpoint(*self.state.save())
         self.run.save_field(self.state.field)
+        if self.task.corrections is not None:
+            self.run.save_corrections(self.task.corrections)
 
     def finish(self) -> dict[str, Any]:
         """Evaluates and saves the field; the results as the command line gives them."""
@@ -204,7 +206,10 @@ def reopen(run: Run | FlrRun, source: Path | None = None) -> Task:
         )
     data = open_source(source, **run.reading)
     _check_content(run, data)
-    return make_task(data, options_of(run))
+    task = make_task(data, options_of(run))
+    if task.corrections is not None and isinstance(run, Run):
+        run.load_corrections(task.corrections)
+    return task
 
 
 def choose_device(name: str) -> torch.device:

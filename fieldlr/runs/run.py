@@ -4,6 +4,7 @@ A `.flr` file opens in the place of a run (`packed.FlrRun`).
 
     config.json             what was asked, the field's config, space and frame, the source's hash
     field.safetensors       the trained field
+    corrections.safetensors what was learned of the photos beside it, if anything
     checkpoint.safetensors  the whole state of the training, to go on from
     checkpoint-before.safetensors  the one before, while a fit is under way
     cameras.safetensors     the photos' cameras, for runs made from photos
@@ -38,6 +39,7 @@ from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.tensors import Tensors, read_tensors, write_tensors
 from fieldlr.system.files import is_empty, link, make_folder, replacing, sweep
 from fieldlr.system.json import read_json, write_json
+from fieldlr.training.tasks.corrections import PhotoCorrections
 
 FORMAT = 1
 NEEDED = (
@@ -146,6 +148,18 @@ class Run:
     def save_field(self, field: Field) -> None:
         tensors = {name: value.detach() for name, value in field.state_dict().items()}
         write_tensors(self.folder / "field.safetensors", tensors, {})
+
+    def save_corrections(self, corrections: PhotoCorrections) -> None:
+        write_tensors(self._corrections, corrections.state_dict(), {})
+
+    def load_corrections(self, corrections: PhotoCorrections) -> None:
+        """Takes what was learned of the photos, where a fit got so far, into `corrections`."""
+        if self._corrections.exists():
+            corrections.load_state_dict(read_tensors(self._corrections)[0])
+
+    @property
+    def _corrections(self) -> Path:
+        return self.folder / "corrections.safetensors"
 
     def load_field(self) -> Field:
         """The trained field, from the run alone."""

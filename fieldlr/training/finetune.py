@@ -162,6 +162,8 @@ def rounded_in_turn(
 class RoundingTask:
     """A task whose field is rounded more and more, until nothing is left to train."""
 
+    corrections = None  # those of the task stay as they are
+
     def __init__(self, task: Task, field: Field, bits: float | None, seed: int):
         self.task, self.start, self.bits, self.seed = task, field, bits, seed
         self.quality_name, self.optimizer = task.quality_name, task.optimizer

@@ -13,6 +13,7 @@ from fieldlr.nn.linears import LINEARS
 from fieldlr.system.kinds import Choice, Number, Whole
 from fieldlr.system.options import Chosen, Options, extension, option, own_options
 from fieldlr.training.optim import OPTIMIZERS
+from fieldlr.training.tasks.corrections import CORRECTIONS, NOTHING
 from fieldlr.training.tasks.task import PRESETS
 
 MOST_SEED = 2**63 - 1
@@ -54,6 +55,11 @@ class ScheduleOptions(Options):
         Choice(OPTIMIZERS),
         "auto adds Muon for matrices, and Gauss-Newton for very small networks, where they pay",
         shown_default="auto",
+    )
+    correct: str | None = option(
+        Choice(CORRECTIONS),
+        "Learned of each photo beside the scene: exposure (and white balance), cameras",
+        shown_default=NOTHING,
     )
     seconds: float | None = option(
         Number(unit="S"), "Ends a fit after this much training", shown_default="by the preset"

@@ -20,6 +20,8 @@ from fieldlr.training.loop import FitConfig
 from fieldlr.training.optim import OPTIMIZERS
 from fieldlr.training.options import FitOptions, NetworkOptions
 from fieldlr.training.tasks import Task, task_for
+from fieldlr.training.tasks.corrections import NOTHING
+from fieldlr.training.tasks.radiance import RadianceTask
 from fieldlr.training.tasks.task import Preset
 
 # Of a field of photos whose MLP has no grid beside it, and needs the size for the scene.
@@ -75,6 +77,14 @@ def make_task(source: Source, options: FitOptions | None = None) -> Task:
     options = options or FitOptions()
     optimizer = OPTIMIZERS[options.schedule.optimizer or "auto"]
     settings = preset_of(options, source.kind).settings
+    correct = options.schedule.correct or NOTHING
+    if correct != NOTHING:
+        if source.kind != RadianceTask.kinds[0]:
+            raise FieldlrError(
+                f"`correct` is about photos, and {source.content.name} is a {source.kind}. Leave "
+                "it out."
+            )
+        settings = dataclasses.replace(settings, correct=correct)
     return task_for(source.kind)(source.content, settings, optimizer)
 
 

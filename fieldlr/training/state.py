@@ -19,6 +19,7 @@ from fieldlr.training.tasks.task import Training
 
 MAX_SETBACKS = 20
 SETBACK = 0.1  # what the learning rates are multiplied by each time
+CORRECTIONS = "corrections."  # what their tensors' names begin with
 Tensors = dict[str, Shaped[Tensor, "..."]]  # by name
 # What a state keeps beside them.
 COUNTS = ("step", "samples", "restarts", "setbacks", "halvings", "first_step")
@@ -31,7 +32,11 @@ class Attempt:
     def __init__(self, task: Training, config: FieldConfig, seed: int, device: torch.device):
         self.generator = torch.Generator().manual_seed(seed)
         self.field: Field = task.make_field(config, self.generator).to(device)
-        self.optimizers = task.optimizer.build(task.parameter_groups(self.field))
+        groups = task.parameter_groups(self.field)
+        self.corrections = task.corrections
+        if self.corrections is not None:
+            groups += self.corrections.to(device).parameter_groups()
+        self.optimizers = task.optimizer.build(groups)
         self.rates: list[float] = [group["lr"] for group in self.groups]
 
     @property
@@ -42,6 +47,9 @@ class Attempt:
     def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, " ..."]]]:
         """(name, its optimiser, the parameter) of everything that learns."""
         names = {id(parameter): name for name, parameter in self.field.named_parameters()}
+        if self.corrections is not None:
+            own = self.corrections.named_parameters()
+            names |= {id(parameter): f"{CORRECTIONS}{name}" for name, parameter in own}
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
@@ -101,6 +109,9 @@ class FitState:
     def save(self) -> tuple[Tensors, dict[str, Any]]:
         """(tensors, plain values) from which `load` restores the state exactly."""
         tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
+        if self.attempt.corrections is not None:
+            own = self.attempt.corrections.state_dict()
+            tensors |= {f"{CORRECTIONS}{k}": v.detach().clone() for k, v in own.items()}
         for name, optimizer, parameter in self.attempt.trained():
             moments = optimizer.state.get(parameter, {})
             tensors |= {f"moments.{name}.{k}": v.clone() for k, v in moments.items()}
@@ -125,6 +136,8 @@ class FitState:
 
     def _load_learned(self, tensors: Tensors) -> None:
         self.field.load_state_dict(_under(tensors, "field."))
+        if self.attempt.corrections is not None:
+            self.attempt.corrections.load_state_dict(_under(tensors, CORRECTIONS))
         for name, optimizer, parameter in self.attempt.trained():
             moments = _under(tensors, f"moments.{name}.")
             optimizer.state[parameter] = {

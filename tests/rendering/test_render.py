@@ -5,13 +5,7 @@ import torch
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import (
-    calmed,
-    render_image,
-    render_progressively,
-    render_rays,
-    see_rays,
-)
+from fieldlr.rendering.render import render_image, render_progressively, render_rays, see_rays
 
 
 def test_ball_is_red_before_white(ball, rays):
@@ -68,15 +62,6 @@ def test_leaving_out_what_is_hidden_shows_in_no_pixel(ball, rays):
     assert (seen.rgb - whole.rgb).abs().max() < 0.5 / 255
     assert (seen.opacity - whole.opacity).abs().max() < 1e-3
     assert (seen.depth - whole.depth)[whole.opacity > 0.01].abs().max() < 0.01
-
-
-def test_calmed_gradients_fall_with_the_square_of_the_distance():
-    values = torch.ones(4, requires_grad=True)
-    distances = torch.tensor([0.0, 0.1, 0.5, 3.0])
-    calm = calmed(values, distances)
-    assert torch.equal(calm, torch.ones(4))
-    calm.sum().backward()
-    assert torch.allclose(values.grad, torch.tensor([0.0, 0.01, 0.25, 1.0]))
 
 
 def test_chunks_change_nothing(ball, rays):

@@ -169,7 +169,7 @@ class _Sums:
         bias = self.biases[index]
         if bias is not None:
             # A product with ones: a column sum in bfloat16 would add row by row.
-            bias += transposed @ grad.new_ones(len(grad))
+            bias += grad.new_ones(len(grad)) @ grad
 
     def finished(self) -> list[Tensor | None]:
         """Weight, bias, weight, bias, ... with the scales put back."""

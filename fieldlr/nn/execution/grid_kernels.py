@@ -20,7 +20,7 @@ PRIME_Y, PRIME_Z = np.uint32(2_654_435_761), np.uint32(805_459_861)
 
 
 def read(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
-    """Features (N, levels x channels) of a grid at points (N, 3), differentiable in its table."""
+    """Features (N, levels x channels) of a grid at points (N, 3), differentiable in both."""
     nodes, rows = np.array(encoding.levels, np.int32).T.copy()
     return _Read.apply(points.contiguous(), encoding.table, (nodes, rows))
 
@@ -32,7 +32,7 @@ class _Read(torch.autograd.Function):
         first = rows.cumsum(dtype=np.int64) - rows
         out = points.new_empty(len(points), len(nodes) * table.shape[1])
         arrays = points.numpy(), table.detach().numpy(), nodes, rows, first, out.numpy()
-        interpolate, _ = _kernels(table.shape[1])
+        interpolate, _, _ = _kernels(table.shape[1])
         # A thread goes through all its points a level at a time: the level's table stays in cache.
         size = max(FEWEST_POINTS, -(-len(points) // torch.get_num_threads()))
         parts = range(0, len(points), size)
@@ -45,15 +45,22 @@ class _Read(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
         ctx: Any, grad: Tensor
-    ) -> tuple[None, Tensor, None]:
+    ) -> tuple[Tensor | None, Tensor, None]:
         points, table = ctx.saved_tensors
         nodes, rows, first = ctx.levels
-        sums = torch.zeros_like(table)
-        arrays = points.numpy(), grad.contiguous().numpy(), nodes, rows, first, sums.numpy()
-        _, spread = _kernels(table.shape[1])
+        sums, grad = torch.zeros_like(table), grad.contiguous()
+        arrays = points.numpy(), grad.numpy(), nodes, rows, first, sums.numpy()
+        _, spread, slopes = _kernels(table.shape[1])
         # A level is one thread's: no two add to one number, and the sums are the same every time.
         in_threads(lambda level: spread(*arrays, level), range(len(nodes)))
-        return None, sums, None
+        if not ctx.needs_input_grad[0]:
+            return None, sums, None
+        moved = torch.zeros_like(points)
+        own = *arrays[:2], table.detach().numpy(), nodes, rows, first, moved.numpy()
+        size = max(FEWEST_POINTS, -(-len(points) // torch.get_num_threads()))
+        parts = range(0, len(points), size)
+        in_threads(lambda part: slopes(*own, part, min(part + size, len(points))), parts)
+        return moved.mul_(points.abs() <= 1.0), sums, None
 
 
 @compiled
@@ -84,10 +91,10 @@ def _corners(x, y, z, nodes, hashed, mask):
 
 
 @functools.cache
-def _kernels(channels: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """(interpolate, spread) for tables of so many channels, a number that the compiler unrolls."""
-    # Both find the corners of a cell in the same lines: one function that returns rows and weights
-    # to both makes the two passes together a quarter slower.
+def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
+    """(interpolate, spread, slopes) for tables of so many channels: the compiler unrolls them."""
+    # They find the corners of a cell in the same lines: one function that returns rows and weights
+    # to all makes the first two passes together a quarter slower.
 
     @compiled
     def interpolate(points, table, nodes, rows, first, out, start, stop):
@@ -131,4 +138,36 @@ def _kernels(channels: int) -> tuple[Callable[..., None], Callable[..., None]]:
                 sums[base + g, j] += value * (fy * fz) * gx
                 sums[base + h, j] += value * (fy * fz) * fx
 
-    return interpolate, spread
+    @compiled
+    def slopes(points, grad, table, nodes, rows, first, moved, start, stop):
+        """Adds what gradients (N, levels x channels) say of the points from `start` to `stop`."""
+        for level in range(len(nodes)):
+            n, r, base = nodes[level], rows[level], first[level]
+            hashed, mask = r != n * n * n, np.uint32(r - 1)
+            scale = np.float32(0.5) * np.float32(n - 1)
+            for i in range(start, stop):
+                x, fx = _place(points[i, 0], n)
+                y, fy = _place(points[i, 1], n)
+                z, fz = _place(points[i, 2], n)
+                gy, gz = np.float32(1) - fy, np.float32(1) - fz
+                a, b, c, d, e, f, g, h = _corners(x, y, z, n, hashed, mask)
+                for j in range(channels):
+                    value = grad[i, level * channels + j] * scale
+                    # The four edges along x; the faces before and behind, from them.
+                    ab, cd = (
+                        table[base + b, j] - table[base + a, j],
+                        table[base + d, j] - table[base + c, j],
+                    )
+                    ef, gh = (
+                        table[base + f, j] - table[base + e, j],
+                        table[base + h, j] - table[base + g, j],
+                    )
+                    ac = table[base + a, j] + fx * ab
+                    bd = table[base + c, j] + fx * cd
+                    eg = table[base + e, j] + fx * ef
+                    fh = table[base + g, j] + fx * gh
+                    moved[i, 0] += value * (gz * (gy * ab + fy * cd) + fz * (gy * ef + fy * gh))
+                    moved[i, 1] += value * (gz * (bd - ac) + fz * (fh - eg))
+                    moved[i, 2] += value * (gy * (eg - ac) + fy * (fh - bd))
+
+    return interpolate, spread, slopes

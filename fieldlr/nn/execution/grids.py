@@ -24,7 +24,7 @@ def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n feat
     """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest way there is here."""
     if not takes(encoding, points):
         return encoding(points)
-    if compiled.takes(points) and not points.requires_grad:
+    if compiled.takes(points):
         from fieldlr.nn.execution import grid_kernels
 
         return grid_kernels.read(encoding, points)

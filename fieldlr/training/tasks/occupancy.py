@@ -90,6 +90,7 @@ class OccupancyTask:
     kinds: ClassVar[tuple[str, ...]] = ("mesh", "volume")
     presets: ClassVar[dict[str, Preset]] = PRESETS
     quality_name = "iou"
+    corrections = None  # there are no photos
 
     def __init__(
         self,

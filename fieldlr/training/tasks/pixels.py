@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -10,6 +11,16 @@ from torch import Tensor
 
 from fieldlr.data.scene import Scene
 from fieldlr.geometry.rays import Rays
+
+
+@dataclass(frozen=True)
+class DrawnPixels:
+    """M pixels, each of the photo (M,) of that number among the training photos."""
+
+    photos: Int[Tensor, " m"]
+    rays: Rays
+    colors: Float[Tensor, "m 3"]  # in [0, 1]
+    alpha: Float[Tensor, "m 1"] | None  # where any photo has it
 
 
 class TrainingPixels:
@@ -30,20 +41,19 @@ class TrainingPixels:
     def __len__(self) -> int:
         return len(self.values) if self.visible is None else len(self.visible)
 
-    def draw(
-        self, count: int, generator: torch.Generator | None
-    ) -> tuple[Rays, Float[Tensor, "count 3"], Float[Tensor, "count 1"] | None]:
-        """Rays, colours (count, 3) in [0, 1] and, where photos have it, alpha (count, 1)."""
+    def draw(self, count: int, generator: torch.Generator | None) -> DrawnPixels:
+        """Random pixels, each as likely as the others."""
         chosen = self.choose(count, generator)
         if self.visible is not None:
             chosen = self.visible[chosen]
-        view = torch.searchsorted(self.ends, chosen, right=True)
-        within = chosen - self.first[view]
-        width = self.widths[view]
+        photos = torch.searchsorted(self.ends, chosen, right=True)
+        within = chosen - self.first[photos]
+        width = self.widths[photos]
         pixels = torch.stack([within % width, within // width], -1) + 0.5
         values = self.values[chosen].float().div_(255.0)
-        rays = self.cameras.rays(self.views[view], pixels)
-        return rays, values[:, :3], values[:, 3:] if self.has_alpha else None
+        rays = self.cameras.rays(self.views[photos], pixels)
+        alpha = values[:, 3:] if self.has_alpha else None
+        return DrawnPixels(photos, rays, values[:, :3], alpha)
 
     def choose(self, count: int, generator: torch.Generator | None) -> Int[Tensor, " count"]:
         """Numbers (count,) of pixels, each as likely as the others."""

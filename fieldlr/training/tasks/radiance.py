@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
@@ -25,10 +25,13 @@ from fieldlr.metrics.image import (
 )
 from fieldlr.nn.activations import Relu
 from fieldlr.nn.encodings import Frequency, HashGrid
+from fieldlr.rendering.compositing import Composite
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
-from fieldlr.rendering.samplers import sampler_for
+from fieldlr.rendering.samplers import grid_sampler, sampler_for
+from fieldlr.rendering.thinning import thinned_rays
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
+from fieldlr.training.tasks.corrections import NOTHING, PhotoCorrections
 from fieldlr.training.tasks.pixels import TrainingPixels
 from fieldlr.training.tasks.task import (
     FEWEST_POINTS,
@@ -42,8 +45,9 @@ from fieldlr.training.tasks.task import (
 GRID_EVERY = 16
 GRID_SHARE = 0.25
 MOST_RAYS = 16384
-# After so many steps densities say well enough which intervals matter.
-THIN_AFTER = 256
+# After so many steps densities say well enough which intervals matter; for a while yet steps along
+# a ray are COARSER times as long as later. The first part of a fit, ROUGH, is composited roughly.
+THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
 # Random rays scatter a collapsed field's loss; one that learns is far below by then.
@@ -67,6 +71,17 @@ class RadianceSettings:
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
     density_noise: float = 0.0
+    correct: str = NOTHING  # of each photo: one of CORRECTIONS
+
+
+@dataclass(frozen=True)
+class Batch:
+    """M rays of photos (M,), the colours that they should see, and the background behind them."""
+
+    photos: Int[Tensor, " m"]
+    rays: Rays
+    target: Float[Tensor, "m 3"]
+    background: Float[Tensor, " 3"] | Float[Tensor, "m 3"]
 
 
 PRESETS = {
@@ -138,8 +153,18 @@ class RadianceTask:
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
         self.background = WHITE if self.pixels.has_alpha else BLACK
+        self.corrections: PhotoCorrections | None = None
+        self._begin_corrections()
+
+    def _begin_corrections(self) -> None:
+        """All photos as they are, where any correction is asked for."""
+        if self.settings.correct != NOTHING:
+            cameras = self.scene.cameras[list(self.scene.train)]
+            unit = 0.5 * self.scene.space.aabb.longest_edge
+            self.corrections = PhotoCorrections(cameras, unit, self.settings.correct)
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> RadianceField:
+        self._begin_corrections()
         return RadianceField(config, self.scene.space, self.scene.frame, generator)
 
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
@@ -170,27 +195,49 @@ class RadianceTask:
         if len(field.networks) == 1 and steps % GRID_EVERY == 0:
             self._update_grid(field, generator)
         num_rays = self.settings.rays_per_step or self._rays_for(field, samples_per_ray)
-        rays, target, background = self.draw(num_rays, generator, _device(field))
-        thin = len(field.networks) == 1 and not field.config.alone and steps >= THIN_AFTER
-        seen, num_samples = render_rays(
-            field, rays, background, generator, self.settings.density_noise, thin
-        )
+        batch = self.draw(num_rays, generator, _device(field))
+        seen, num_samples = self._see(field, batch, generator, progress)
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
-        first, *others = (((s.rgb - target) ** 2).mean() for s in seen)
+        first, *others = (((self._shown(s, batch) - batch.target) ** 2).mean() for s in seen)
+        if self.corrections is not None:
+            first = first + self.corrections.cost()
         return sum(others, first), num_samples
 
-    def draw(
-        self, num_rays: int, generator: torch.Generator, device: torch.device
-    ) -> tuple[Rays, Float[Tensor, "n 3"], Float[Tensor, "*n 3"]]:
-        """Rays, the colours that they should see, and the background behind them."""
-        rays, target, alpha = self.pixels.draw(num_rays, generator)
+    def _shown(self, seen: Composite, batch: Batch) -> Float[Tensor, "n 3"]:
+        """The colours that rays see, as their photos show them before the same background."""
+        if self.corrections is None:
+            return seen.rgb
+        behind = (1.0 - seen.opacity)[:, None] * batch.background
+        return self.corrections.photographed(batch.photos, seen.rgb - behind) + behind
+
+    def _see(
+        self, field: RadianceField, batch: Batch, generator: torch.Generator, progress: float
+    ) -> tuple[list[Composite], int]:
+        """What training rays see, and what that cost."""
+        steps, rays, background = int(field.training_state[0]), batch.rays, batch.background
+        if self.corrections is not None:
+            rays = self.corrections.rays(batch.photos, rays)
+        if len(field.networks) > 1 or field.config.alone:
+            noise = self.settings.density_noise
+            return render_rays(field, rays, background, generator, noise)
+        sampler = grid_sampler(field, COARSER if steps < COARSE_STEPS else 1.0)
+        if steps < THIN_AFTER:
+            return render_rays(field, rays, background, generator, sampler=sampler)
+        rough = progress < ROUGH
+        seen, cost = thinned_rays(field, sampler, rays, background, generator, rough)
+        return [seen], cost
+
+    def draw(self, num_rays: int, generator: torch.Generator, device: torch.device) -> Batch:
+        """Random rays of the training photos."""
+        drawn = self.pixels.draw(num_rays, generator)
+        target, alpha = drawn.colors, drawn.alpha
         background = target.new_tensor(self.background)
         if alpha is not None or self.scene.space.kind != "box":
             background = torch.rand(target.shape, generator=generator)
         if alpha is not None:
             target = alpha * target + (1.0 - alpha) * background
-        rays = Rays(rays.origins.to(device), rays.directions.to(device))
-        return rays, target.to(device), background.to(device)
+        rays = Rays(drawn.rays.origins.to(device), drawn.rays.directions.to(device))
+        return Batch(drawn.photos.to(device), rays, target.to(device), background.to(device))
 
     def halve_batch(self) -> bool:
         samples, rays = self.settings.samples_per_step // 2, self.settings.rays_per_step
@@ -250,6 +297,7 @@ class RadianceTask:
             "background": "white" if self.background == WHITE else "black",
             "split": self.scene.split,
             "metric_version": METRIC_VERSION,
+            **({} if self.corrections is None else self.corrections.figures()),
         }
 
     def _render(self, field: RadianceField, cameras: Cameras, index: int) -> Tensor:

@@ -16,6 +16,7 @@ from fieldlr.fields.field import Field
 from fieldlr.system.entries import Role
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.optim.gauss_newton import QuadraticModel
+from fieldlr.training.tasks.corrections import PhotoCorrections
 
 F = TypeVar("F", bound=Field)  # what a task fits
 Stepped = TypeVar("Stepped", bound=Field, contravariant=True)
@@ -75,6 +76,11 @@ class Training(Protocol[F]):
 
     quality_name: str  # the key of `evaluate` that `quality` estimates
     optimizer: OptimizerChoice
+
+    @property
+    def corrections(self) -> PhotoCorrections | None:
+        """What the task learns of its photos beside the field, which `make_field` begins anew."""
+        ...
 
     @property
     def second_order(self) -> SecondOrder[F] | None:

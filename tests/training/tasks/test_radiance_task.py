@@ -183,7 +183,7 @@ def test_masked_pixels_are_never_drawn_nor_counted():
         image[:6, :, :] = 255
     task = RadianceTask(dataclasses.replace(scene, images=bright), SETTINGS)
     assert len(task.pixels) == 12 * SIZE * (SIZE - 6)
-    _, colors, _ = task.pixels.draw(5000, torch.Generator().manual_seed(0))
+    colors = task.pixels.draw(5000, torch.Generator().manual_seed(0)).colors
     assert not (colors == 1.0).all(-1).any()
     plain = RadianceTask(scene, SETTINGS)
     field = plain.make_field(CONFIG, torch.Generator().manual_seed(0))
@@ -193,20 +193,21 @@ def test_masked_pixels_are_never_drawn_nor_counted():
 def test_drawn_pixels_are_the_photos(generator):
     """Every drawn ray goes through the pixel whose colour came with it."""
     scene = ball_scene()
-    rays, colors, alpha = RadianceTask(scene, SETTINGS).pixels.draw(500, generator)
+    drawn = RadianceTask(scene, SETTINGS).pixels.draw(500, generator)
+    rays = drawn.rays
     for view in scene.train:
         own = (rays.origins == scene.cameras.camera_to_world[view, :, 3]).all(-1)
         pixels, _ = scene.cameras.project(view, rays[own].at(torch.ones(int(own.sum()))))
         column, row = pixels.floor().long().unbind(-1)
         expected = scene.images[view][row, column].float() / 255.0
-        assert torch.equal(expected, torch.cat([colors, alpha], -1)[own])
+        assert torch.equal(expected, torch.cat([drawn.colors, drawn.alpha], -1)[own])
 
 
 def test_photos_without_alpha_are_before_black():
     task = RadianceTask(ball_scene(alpha=False), SETTINGS)
     assert task.background == (0.0, 0.0, 0.0)
-    _, target, background = task.draw(10, torch.Generator().manual_seed(0), torch.device("cpu"))
-    assert torch.equal(background, torch.zeros(3)) and target.shape == (10, 3)
+    drawn = task.draw(10, torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert torch.equal(drawn.background, torch.zeros(3)) and drawn.target.shape == (10, 3)
 
 
 def test_presets_build():

@@ -1,0 +1,101 @@
+"""What cameras do to photos: exposure, white balance, and poses that are slightly off."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.rays import Rays
+
+# What may be corrected of photos, as an option says it.
+NOTHING, EXPOSURE, CAMERAS, BOTH = "nothing", "exposure", "cameras", "both"
+CORRECTIONS = (NOTHING, EXPOSURE, CAMERAS, BOTH)
+# Learning rates (Adam): logarithms of brightness; radians, and shifts in half edges of the box.
+EXPOSURE_RATE, CAMERA_RATE = 5e-3, 3e-4
+# What the mean square of all logarithms of brightness adds to the loss.
+EXPOSURE_COST = 1e-3
+
+
+class PhotoCorrections(nn.Module):
+    """A few numbers for each of N photos, learned beside the field.
+
+    * exposure and white balance: a photo's red, green and blue are the field's times a factor each;
+    * cameras: a turn and a shift each, and one factor of all focal lengths.
+
+    Factors, turns and shifts are about their own means, so that new views are seen at the mean
+    exposure, from a frame that does not drift.
+    """
+
+    forward_axes: Float[Tensor, "n 3"]
+
+    def __init__(self, cameras: Cameras, unit: float, kind: str):
+        """cameras: of the N photos; unit: half the longest edge of the scene's box."""
+        super().__init__()
+        self.kind, self.unit, count = kind, unit, len(cameras)
+        self.register_buffer("forward_axes", -cameras.camera_to_world[:, :, 2], persistent=False)
+        if kind in (EXPOSURE, BOTH):
+            self.gains = nn.Parameter(torch.zeros(count, 3))
+        if kind in (CAMERAS, BOTH):
+            self.turns = nn.Parameter(torch.zeros(count, 3))
+            self.shifts = nn.Parameter(torch.zeros(count, 3))
+            self.focal = nn.Parameter(torch.zeros(1))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups for the optimisers, each with its `lr`."""
+        exposure = [p for name, p in self.named_parameters() if name == "gains"]
+        cameras = [p for name, p in self.named_parameters() if name != "gains"]
+        groups = ((exposure, EXPOSURE_RATE), (cameras, CAMERA_RATE))
+        return [{"params": own, "lr": rate, "muon": False} for own, rate in groups if own]
+
+    def rays(self, photos: Int[Tensor, " m"], rays: Rays) -> Rays:
+        """The rays (M,) of photos (M,), numbered from 0 to N - 1, by corrected cameras."""
+        if self.kind not in (CAMERAS, BOTH):
+            return rays
+        turns, shifts = (_about_mean(own)[photos] for own in (self.turns, self.shifts))
+        axes = self.forward_axes[photos]
+        along = (rays.directions * axes).sum(-1, keepdim=True) * axes
+        # A longer lens bends all rays towards the axis.
+        directions = along + (rays.directions - along) * torch.exp(-self.focal)
+        # Small turns: the first term of the rotation.
+        directions = directions + torch.linalg.cross(turns, directions)
+        directions = nn.functional.normalize(directions, dim=-1)
+        return Rays(rays.origins + self.unit * shifts, directions)
+
+    def photographed(
+        self, photos: Int[Tensor, " m"], rgb: Float[Tensor, "m 3"]
+    ) -> Float[Tensor, "m 3"]:
+        """Colours (M, 3) of the field as photos (M,) show them."""
+        if self.kind not in (EXPOSURE, BOTH):
+            return rgb
+        return rgb * _about_mean(self.gains)[photos].exp()
+
+    def cost(self) -> Float[Tensor, ""]:
+        """What large factors add to the loss."""
+        if self.kind not in (EXPOSURE, BOTH):
+            return self.forward_axes.new_zeros(())
+        return EXPOSURE_COST * self.gains.square().mean()
+
+    @torch.no_grad()
+    def figures(self) -> dict[str, float]:
+        """How much was corrected: root mean squares over photos, the focal length's factor."""
+        found = {}
+        if self.kind in (EXPOSURE, BOTH):
+            found["exposure_stops"] = _rms(_about_mean(self.gains).mean(-1)) / math.log(2.0)
+        if self.kind in (CAMERAS, BOTH):
+            found["camera_turn_degrees"] = math.degrees(_rms(_about_mean(self.turns).norm(dim=-1)))
+            found["camera_shift"] = self.unit * _rms(_about_mean(self.shifts).norm(dim=-1))
+            found["focal_factor"] = float(self.focal.exp())
+        return found
+
+
+def _about_mean(values: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    return values - values.mean(0)
+
+
+def _rms(values: Float[Tensor, " n"]) -> float:
+    return float(values.square().mean().sqrt())

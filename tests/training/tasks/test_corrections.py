@@ -1,0 +1,129 @@
+"""Exposure and cameras learned beside a scene: nothing at first, and about their own means."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
+from fieldlr.geometry.rays import Rays
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import make_task
+from fieldlr.training.state import start_fit
+from fieldlr.training.tasks.corrections import BOTH, CAMERAS, EXPOSURE, PhotoCorrections
+from fieldlr.training.tasks.radiance import RadianceTask
+from tests.training.tasks.test_radiance_task import CONFIG, SETTINGS, ball_scene
+
+MESH = next((Path(__file__).parents[3] / "meshes").glob("*.ply"))
+
+
+@pytest.fixture
+def both() -> PhotoCorrections:
+    return PhotoCorrections(ball_scene().cameras, 0.7, BOTH)
+
+
+def some_rays(corrections, generator) -> tuple[torch.Tensor, Rays]:
+    photos = torch.randint(14, (50,), generator=generator)
+    cameras = ball_scene().cameras
+    return photos, cameras.rays(photos, 24 * torch.rand(50, 2, generator=generator))
+
+
+def test_at_first_photos_are_as_they_are(both, generator):
+    photos, rays = some_rays(both, generator)
+    colors = torch.rand(50, 3, generator=generator)
+    assert torch.allclose(both.rays(photos, rays).directions, rays.directions, atol=1e-6)
+    assert torch.equal(both.rays(photos, rays).origins, rays.origins)
+    assert torch.equal(both.photographed(photos, colors), colors)
+    assert both.cost() == 0.0
+
+
+@torch.no_grad()
+def test_what_all_photos_share_changes_nothing(both, generator):
+    photos, rays = some_rays(both, generator)
+    for parameter in (both.gains, both.turns, both.shifts):
+        parameter += torch.tensor([0.3, -0.1, 0.2])
+    assert torch.allclose(both.rays(photos, rays).directions, rays.directions, atol=1e-6)
+    assert torch.allclose(both.photographed(photos, torch.ones(50, 3)), torch.ones(50, 3))
+
+
+@torch.no_grad()
+def test_a_turn_is_a_rotation_and_a_longer_lens_a_narrower_view(both):
+    cameras = ball_scene().cameras
+    turn = torch.tensor([0.0, 0.0, 0.01])
+    both.turns[0] = turn * len(cameras) / (len(cameras) - 1)
+    photo, pixel = torch.tensor([0]), torch.tensor([[3.0, 5.0]])
+    rays = cameras.rays(photo, pixel)
+    angle = torch.tensor(0.01)
+    around = torch.tensor(
+        [[angle.cos(), -angle.sin(), 0], [angle.sin(), angle.cos(), 0], [0, 0, 1]]
+    )
+    turned = both.rays(photo, rays).directions
+    share = both.turns.mean(0)[2]  # the others turn the other way by their mean
+    assert torch.allclose(turned, rays.directions @ around.T, atol=2e-3 * share.abs() + 1e-4)
+    both.turns.zero_()
+    both.focal.fill_(0.1)
+    longer = dataclasses.replace(
+        cameras, intrinsics=cameras.intrinsics * torch.tensor([0.1, 0.1, 0.0, 0.0]).exp()
+    )
+    expected = longer.rays(photo, pixel).directions
+    assert torch.allclose(both.rays(photo, rays).directions, expected, atol=1e-6)
+
+
+def brightened() -> tuple[list[float], RadianceTask]:
+    """A scene whose photos are brighter and darker in turns, and how much."""
+    scene = ball_scene(alpha=False)
+    factors = [0.6 if view % 2 else 1.0 for view in range(len(scene.images))]
+    images = [(i.float() * f).byte() for i, f in zip(scene.images, factors, strict=True)]
+    settings = dataclasses.replace(SETTINGS, correct=EXPOSURE)
+    return factors, RadianceTask(dataclasses.replace(scene, images=images), settings)
+
+
+@pytest.mark.slow
+def test_exposures_are_found():
+    factors, task = brightened()
+    for _ in fit(start_fit(task, CONFIG, 0), FitConfig(steps=400)):
+        pass
+    gains = task.corrections.gains.detach().mean(-1)
+    dark = torch.tensor([factors[view] < 1.0 for view in task.scene.train])
+    assert gains[~dark].mean() > gains[dark].mean() + 0.25
+    assert task.corrections.figures()["exposure_stops"] > 0.1
+
+
+def test_a_checkpoint_holds_what_was_learned():
+    scene = ball_scene()
+    for kind in (EXPOSURE, CAMERAS, BOTH):
+        settings = dataclasses.replace(SETTINGS, correct=kind)
+        states = [start_fit(RadianceTask(scene, settings), CONFIG, 0) for _ in range(2)]
+        for _ in fit(states[0], FitConfig(steps=70)):
+            pass
+        states[1].load(*states[0].save())
+        for _ in fit(states[0], FitConfig(steps=75)):
+            pass
+        for _ in fit(states[1], FitConfig(steps=75)):
+            pass
+        one, two = (state.task.corrections.state_dict() for state in states)
+        assert one and all(torch.equal(one[name], two[name]) for name in one)
+        assert any(value.abs().max() > 0 for value in one.values())
+
+
+def test_cameras_learn_through_the_points(generator):
+    """Every turn and shift has a gradient, in whole passes as in thinned ones."""
+    settings = dataclasses.replace(SETTINGS, correct=CAMERAS)
+    task = RadianceTask(ball_scene(), settings)
+    field = task.make_field(CONFIG, generator)
+    with torch.no_grad():
+        field.networks[0].encoding.table.normal_(0.0, 0.3, generator=generator)
+    for step in (0, 100):
+        field.training_state[0] = step
+        task.corrections.zero_grad()
+        task.loss(field, generator, 0.9)[0].backward()
+        assert (task.corrections.turns.grad.norm(dim=-1) > 0).all()
+        assert (task.corrections.shifts.grad.norm(dim=-1) > 0).all()
+
+
+def test_a_mesh_has_nothing_to_correct():
+    with pytest.raises(FieldlrError, match="about photos"):
+        make_task(open_source(MESH, grid=32), FitOptions.of(correct="exposure"))
