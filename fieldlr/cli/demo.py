@@ -25,8 +25,8 @@ from fieldlr.runs import Run
 from fieldlr.runs.compress import write_file
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.runs.render import render_run
 from fieldlr.runs.planning import plan_views
+from fieldlr.runs.render import render_run
 from fieldlr.runs.views import views
 from fieldlr.system.files import make_folder
 from fieldlr.training.options import FitOptions

@@ -99,9 +99,7 @@ def _home_view(camera: Cameras, size: Size) -> Cameras:
     return ideal_cameras(camera.camera_to_world, focal_for(camera, size), size)
 
 
-def _photo_size(
-    cameras: Cameras, home: int, frames: int, even: bool
-) -> tuple[Size, list[str]]:
+def _photo_size(cameras: Cameras, home: int, frames: int, even: bool) -> tuple[Size, list[str]]:
     """The size of the home camera's photo, reduced where it would take too long, and a word."""
     width, height = cameras.sizes[home].tolist()
     most = LARGEST_STILL if frames == 1 else LARGEST_FRAME

@@ -76,7 +76,9 @@ def test_paths_of_every_layout_stay_near_the_cameras_and_close(cameras, kind):
     nearest = torch.cdist(places, places).fill_diagonal_(math.inf).min(1).values.max()
     assert farthest(path, cameras) < 1.1 * nearest
     rotation = path.camera_to_world[:, :, :3]
-    assert torch.allclose(rotation @ rotation.transpose(1, 2), torch.eye(3).expand(48, 3, 3), atol=1e-5)
+    assert torch.allclose(
+        rotation @ rotation.transpose(1, 2), torch.eye(3).expand(48, 3, 3), atol=1e-5
+    )
     # From each frame to the next, the last to the first too, it is never far.
     moved = path.camera_to_world[:, :, 3]
     steps = (moved.roll(-1, 0) - moved).norm(dim=-1)
@@ -112,7 +114,9 @@ def test_one_camera_is_a_path_of_itself():
     one = arc()[3]
     for path in (natural_path(one, 5, SIZE), walk(one, 5, SIZE)):
         assert path.camera_to_world.isfinite().all()
-        assert torch.allclose(path.camera_to_world[:, :, 3], one.camera_to_world[:, :, 3].expand(5, 3))
+        assert torch.allclose(
+            path.camera_to_world[:, :, 3], one.camera_to_world[:, :, 3].expand(5, 3)
+        )
 
 
 def test_the_home_camera_is_an_ordinary_one_that_may_be_chosen():
