@@ -12,7 +12,7 @@ from fieldlr.app.workspace import Workspace
 
 HOW = "Drag to turn, wheel or pinch to zoom, double-click to begin again. Arrow keys work too."
 FRAMES_A_SECOND = 30
-BEST = ("the best one", None)
+BEST = ("the best one", "")
 VIDEO_PATHS = {
     kind: [(path or "near the photos", path) for path in paths] for kind, paths in PATHS.items()
 }
@@ -43,7 +43,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=3, min_width=320):
             view = moving("orbit", elem_id="view")
             gr.Markdown(HOW)
-            begin = gr.Dropdown([BEST], value=None, label="Begin where this photo was taken")
+            begin = gr.Dropdown([BEST], value="", label="Begin where this photo was taken")
             depth = gr.Checkbox(False, label="Depth: near is warm, far is cool")
         with gr.Column(scale=2, min_width=320):
             gr.Markdown("### A film")
@@ -75,7 +75,7 @@ def build(page: Page) -> None:
         return (
             gr.Radio(choices=known, value=known[0][1]),
             gr.Checkbox(visible=photos),
-            gr.Dropdown(choices=choices, value=None, visible=photos),
+            gr.Dropdown(choices=choices, value="", visible=photos),
             last_video(job_id),
         )
 

@@ -52,14 +52,20 @@ def photo_doubts(scene: Scene) -> list[str]:
     if len(looks) < FEWEST:
         return found
     near = _nearest(scene.cameras)
-    detail = np.stack([one.detail for one in looks])
-    stops = np.array([one.stops for one in looks])
-    white, black = (np.array([getattr(one, name) for one in looks]) for name in ("white", "black"))
-    blurred = np.fmax(*(np.min(detail - usual, 1) for usual in _usual(detail, near))) < BLURRED
-    lighter = np.fmin(*(stops - usual for usual in _usual(stops, near))) > STOPS
-    darker = np.fmax(*(stops - usual for usual in _usual(stops, near))) < -STOPS
-    lighter |= np.fmin(*(white - usual for usual in _usual(white, near))) > CLIPPED
-    darker |= np.fmin(*(black - usual for usual in _usual(black, near))) > CLIPPED
+
+    def differ(values: list) -> tuple[np.ndarray, np.ndarray]:
+        """By how much (N, C) at the least each is more, or less, than both its neighbours."""
+        table = np.array(values, np.float64).reshape(len(looks), -1)
+        apart = [table - usual for usual in _usual(table, near)]
+        return np.fmin(*apart), np.fmax(*apart)
+
+    _, softer = differ([one.detail for one in looks])
+    brighter, dimmer = differ([one.stops for one in looks])
+    whiter, _ = differ([one.white for one in looks])
+    blacker, _ = differ([one.black for one in looks])
+    blurred = softer.min(1) < BLURRED
+    lighter = ((brighter > STOPS) | (whiter > CLIPPED))[:, 0]
+    darker = ((dimmer < -STOPS) | (blacker > CLIPPED))[:, 0]
     for chosen, words in (
         (blurred, ("Blurred", "less fine detail")),
         (lighter, ("Over-exposed", "more light")),
@@ -133,8 +139,8 @@ def _detail(grey: Grey, visible: Visible) -> Float[np.ndarray, " 4"]:
 
 
 def _usual(
-    values: Float[np.ndarray, n *c], near: Int[np.ndarray, "n k"]
-) -> tuple[Float[np.ndarray, n *c], Float[np.ndarray, _ *c]]:
+    values: Float[np.ndarray, "n c"], near: Int[np.ndarray, "n k"]
+) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "one c"]]:
     """The medians of each photo's neighbours, and of the set; NaN does not count."""
     import warnings
 
