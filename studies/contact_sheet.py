@@ -16,7 +16,8 @@ from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run, open_run
 from fieldlr.runs.mesh import make_mesh
-from fieldlr.runs.views import camera_path, views
+from fieldlr.runs.planning import plan_views
+from fieldlr.runs.views import views
 from fieldlr.system.process import prepare_process
 
 SIZE, RESOLUTION = (320, 400), 256
@@ -26,7 +27,7 @@ CLOSER = 1.3  # an orbit sees the whole box, of which a shape fills a part
 def photo_row(run: Run, field) -> Row:
     """A held-out photo, its view, and the depth."""
     scene = open_source(run.source, **run.config["reading"]).content
-    view = next(views(run, field, camera_path(run, field, "test", 1, None)))
+    view = next(views(run, field, plan_views(run, field, "test", 1).cameras))
     figures = run.results["eval"]
     pictures = [
         Picture(scene.images[scene.test[0]].numpy(), "a photo held out"),
@@ -43,7 +44,7 @@ def shape_row(run: Run, field, up: str) -> Row:
         middle = 0.5 * (mesh.vertices.min(0) + mesh.vertices.max(0))
         turned = (mesh.vertices - middle)[:, [0, 2, 1]] * (1.0, -1.0, 1.0)
         mesh = dataclasses.replace(mesh, vertices=turned + middle)
-    cameras = camera_path(run, field, "orbit", 12, SIZE)
+    cameras = plan_views(run, field, "orbit", 12, SIZE).cameras
     captions = [f"IoU {run.results['eval']['iou']:.4f}", f"{len(mesh.faces):,} faces", ""]
     pictures = [
         Picture(_drawn(mesh, cameras, index), caption)

@@ -16,7 +16,8 @@ from fieldlr.data import open_source
 from fieldlr.export.image import to_bytes
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import open_run
-from fieldlr.runs.views import camera_path, views
+from fieldlr.runs.planning import plan_views
+from fieldlr.runs.views import views
 from fieldlr.system.json import read_json
 from fieldlr.system.process import prepare_process
 
@@ -27,7 +28,7 @@ def picture_of(folder: Path, bits: str) -> Picture:
     """The first held-out view as a fit's file shows it."""
     run, file = open_run(folder), folder / f"{bits}bits.flr"
     field = fieldlr.load(file)
-    view = next(views(run, field, camera_path(run, field, "test", 1, None)))
+    view = next(views(run, field, plan_views(run, field, "test", 1).cameras))
     figures = read_json(file.with_suffix(".json"))
     caption = f"{figures['quality']:.1f} dB, {figures['num_bytes'] / 1000:.1f} KB"
     return Picture(to_bytes(view.rgb), caption)

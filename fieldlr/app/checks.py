@@ -112,8 +112,9 @@ def _examined(workspace: Workspace, source_id: str, name: str, path: Path) -> Br
     grid = GRID if path.is_file() and path.suffix.lower() not in (".npz", ".npy") else None
     downscale = downscale_for(path)
     source = open_source(path, downscale, grid)
-    draw(source, workspace.drawing(source_id))
-    facts = check(source) | {"downscale": downscale}
+    facts = check(source)
+    draw(source, facts, workspace.drawing(source_id))
+    facts["downscale"] = downscale
     return workspace.add(source_id, name, path, source.kind, facts)
 
 

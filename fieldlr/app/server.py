@@ -133,8 +133,9 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         up: float = 0.0,
         zoom: float = 1.0,
         depth: bool = False,
+        camera: int | None = None,
     ) -> Response:
-        turn = Turn(right, up, min(max(zoom, 0.05), 20.0))
+        turn = Turn(right, up, min(max(zoom, 0.05), 20.0), camera)
         frames = viewer.frames(job_id, turn, (width, height), depth)
         try:
             first = next(frames)

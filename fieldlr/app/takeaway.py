@@ -18,7 +18,8 @@ from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
 
 MESHES = (".glb", ".ply", ".obj", ".stl")
-PATHS = {"photos": ("orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
+# Camera paths of a video; the empty one is the one that `render` takes by itself.
+PATHS = {"photos": ("", "orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
 
 
 def export_folder(workspace: Workspace, job_id: str) -> Path:
@@ -89,9 +90,10 @@ def queue_video(workspace: Workspace, job_id: str, path: str, frames: int) -> st
     job = workspace.store.get(job_id)
     run = workspace.run(job_id)
     if path not in PATHS[run.kind]:
-        raise FieldlrError(f"a {run.kind} is filmed along {' or '.join(PATHS[run.kind])}.")
+        known = " or ".join(filter(None, PATHS[run.kind]))
+        raise FieldlrError(f"a video of a {run.kind} follows the path {known}; got {path!r}.")
     words = ["render", str(run.folder), "--out", "{job}/video.mp4"]
-    words += ["--path", path, "--frames", str(frames)]
+    words += ["--frames", str(frames), *(["--path", path] if path else [])]
     about = {"purpose": "video", "of": job_id}
     return workspace.store.submit(words, f"{job.title}, video", about, lane="make").id
 

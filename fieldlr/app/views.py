@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from fieldlr.pictures.shading import shade
 from fieldlr.rendering.render import BLACK, render_progressively
 from fieldlr.runs import Run
 from fieldlr.runs.mesh import make_mesh
-from fieldlr.runs.views import Turn, turned
+from fieldlr.runs.views import Turn, beginning, turned
 
 KEPT_FIELDS = 4
 MOST_PIXELS = 1 << 20
@@ -65,6 +67,22 @@ class Viewer:
             while len(self._known) > KEPT_FIELDS:
                 self._known.popitem(last=False)
         return shown
+
+    def start(self, job_id: str, camera: int | None = None) -> dict[str, Any]:
+        """What the page needs to turn a view of photos: the camera, its shape, how far to turn.
+
+        Plain values; None stands for no limit. Nothing before there is a field, or of a solid.
+        """
+        path = self.workspace.run(job_id).folder / "field.safetensors"
+        if not path.exists():
+            return {}
+        shown = self.shown(job_id)
+        if shown.run.kind != "photos":
+            return {}
+        begins = beginning(shown.run, shown.field, camera)
+        width, height = begins.size
+        room = [[end if math.isfinite(end) else None for end in ends] for ends in begins.room]
+        return {"camera": begins.camera, "shape": height / width, "room": room}
 
     def frames(
         self, job_id: str, turn: Turn, size: tuple[int, int], depth: bool = False

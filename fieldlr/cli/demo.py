@@ -25,8 +25,9 @@ from fieldlr.runs import Run
 from fieldlr.runs.compress import write_file
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.runs.planning import plan_views
 from fieldlr.runs.render import render_run
-from fieldlr.runs.views import camera_path, views
+from fieldlr.runs.views import views
 from fieldlr.system.files import make_folder
 from fieldlr.training.options import FitOptions
 
@@ -79,7 +80,7 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
     """Photos to a radiance field: a photo that it has not seen, its view, depth and surface."""
     fit, results = journey.fit("scene-run", example(SCENE), SCENE_OPTIONS)
     field, scene = fit.state.field, fit.source.content
-    cameras = camera_path(fit.run, field, "test", 1, None)
+    cameras = plan_views(fit.run, field, "test", 1).cameras
     view = next(views(fit.run, field, cameras))
     assert isinstance(scene, Scene) and view.depth is not None  # It is bundled.
     surface = make_mesh(field, RESOLUTION, largest=True).mesh
@@ -103,7 +104,7 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
     for backbone, options in SHAPES.items():
         fit, results = journey.fit(f"{backbone}-run", example(MESH), options)
         mesh = make_mesh(fit.state.field, RESOLUTION).mesh
-        cameras = camera_path(fit.run, fit.state.field, "orbit", VIEWPOINTS, PORTRAIT)
+        cameras = plan_views(fit.run, fit.state.field, "orbit", VIEWPOINTS, PORTRAIT).cameras
         volume = fit.source.content
         assert isinstance(volume, OccupancyVolume) and volume.mesh is not None  # It is bundled.
         given = volume.mesh

@@ -21,6 +21,7 @@ from fieldlr.data.colmap_model import (
 )
 from fieldlr.data.framing import framed
 from fieldlr.data.images import is_photo, read_pictures
+from fieldlr.data.masks import with_masks
 from fieldlr.data.scene import (
     MOST_PIXELS,
     Capture,
@@ -69,6 +70,7 @@ def find(path: Path) -> Capture:
     photos = [
         Photo((folder / s.name).relative_to(base).as_posix(), folder / s.name) for s in present
     ]
+    photos, notes = with_masks(photos, base)
     return Capture(
         name=base.resolve().name,
         photos=photos,
@@ -79,7 +81,7 @@ def find(path: Path) -> Capture:
         ),
         points=read_points(model),
         missing=len(absent),
-        warnings=tuple(warnings),
+        warnings=tuple(warnings + notes),
     )
 
 

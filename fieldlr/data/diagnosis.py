@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.framing import forward_axes, is_forward_facing, meeting_point
+from fieldlr.data.photo_doubts import photo_doubts
 from fieldlr.data.scene import Scene
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
@@ -64,7 +65,7 @@ def diagnose(scene: Scene) -> Diagnosis:
         field_of_view=math.degrees(float(angles.mean())),
         axes_meet_ahead=float((depths > 0).double().mean()),
         memory_bytes=scene.memory_bytes,
-        warnings=scene.warnings + tuple(_doubts(scene)),
+        warnings=(*scene.warnings, *_doubts(scene), *photo_doubts(scene)),
     )
 
 

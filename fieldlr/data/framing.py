@@ -133,9 +133,9 @@ def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
     cameras = pictures.cameras.transformed(level.inverse())
     focus, depths = meeting_point(cameras)
     distances = (cameras.camera_to_world[:, :, 3] - focus).norm(dim=-1)
-    box = None
-    if _has_silhouettes(pictures.images) and (depths > 0).all():
-        box = carve(cameras, pictures.images, focus, float(distances.median()))
+    box, images = None, _silhouettes(pictures)
+    if _has_silhouettes(images) and (depths > 0).all():
+        box = carve(cameras, images, focus, float(distances.median()))
     elif capture.upright and distances.min() > BLENDER_HALF_EDGE:
         edge = BLENDER_HALF_EDGE
         box = Aabb((-edge, -edge, -edge), (edge, edge, edge))
@@ -238,6 +238,19 @@ def _widened(image: Tensor, reach: int) -> Tensor:
         padding = (kernel[0] // 2, kernel[1] // 2)
         solid = torch.nn.functional.max_pool2d(solid, kernel, 1, padding)
     return solid[0, 0] > 0
+
+
+def _silhouettes(pictures: Pictures) -> list[Pixels]:
+    """The photos; what a mask hides is opaque in them, since something may be there."""
+    images = []
+    for image, mask in zip(
+        pictures.images, pictures.masks or [None] * len(pictures.images), strict=True
+    ):
+        if mask is not None and image.shape[-1] == 4:
+            image = image.clone()
+            image[..., 3][~mask] = 255
+        images.append(image)
+    return images
 
 
 def _has_silhouettes(images: list[Tensor]) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fieldlr.data.masks import mask_notes, require_visible
 from fieldlr.data.scene import Capture, Mask, Photo, Pixels, fit_bytes
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import Cameras
@@ -29,6 +30,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 # A phone's MPO holds a depth map or a preview as its second picture: nothing to remark upon.
 STILL_FORMATS = ("MPO",)
+LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
 # Bytes a pixel while a photo is decoded, and what all that are being decoded may take.
 DECODING_BYTES, DECODING_MEMORY = 16, 2 << 30
 # Two sizes of one picture may differ by a rounded pixel in their aspect ratio, not by more.
@@ -65,6 +67,7 @@ def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None =
     with ThreadPoolExecutor(workers) as pool:
         decoded = list(pool.map(partial(_decode_photo, int(downscale)), capture.photos, stated))
     images, masks, sizes, digests, animated = map(list, zip(*decoded, strict=True))
+    require_visible(capture, masks)
     cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
     sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])
     cameras = replace(cameras, intrinsics=cameras.intrinsics / downscale, sizes=sizes_now)
@@ -73,7 +76,7 @@ def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None =
         images,
         masks if any(mask is not None for mask in masks) else None,
         cameras,
-        tuple(notes + _animation_notes(animated) + _mask_notes(capture.photos, masks)),
+        tuple(notes + _animation_notes(animated) + mask_notes(capture.photos, masks)),
         hashlib.sha256("".join(hashes + digests).encode()).hexdigest(),
     )
 
@@ -137,6 +140,7 @@ def _decode_photo(
         picture = _upright(plain_picture(image), image, stated)
     if photo.alpha is not None:
         with open_picture(photo.alpha, photo.alpha) as alpha, readable(photo.alpha):
+            _require_shape(photo.alpha, alpha.size, picture.size)
             picture.putalpha(alpha.convert("L").resize(picture.size))
     size = picture.size
     if min(size) < downscale:
@@ -152,12 +156,27 @@ def _decode_photo(
 
 
 def _decode_mask(path: Path, marks: str, size: tuple[int, int], downscale: int) -> Tensor:
-    """True where every pixel that was averaged counts."""
+    """True where every pixel that was averaged counts.
+
+    Any grey but black marks a pixel, or the lighter half of them where a lossy format has blurred
+    black.
+    """
     with open_picture(path, path) as image, readable(path):
-        marked = image.convert("L").resize(size, 0).point(lambda value: 255 if value else 0)
+        _require_shape(path, image.size, size)
+        least = 128 if image.format in LOSSY_FORMATS else 1
+        marked = image.convert("L").resize(size, 0).point(lambda v: 255 if v >= least else 0)
     if marks == "ignore":
         marked = marked.point(lambda value: 255 - value)
     return torch.from_numpy(np.array(_reduced(marked, downscale)) == 255)
+
+
+def _require_shape(path: Path, size: tuple[int, int], photo: tuple[int, int]) -> None:
+    """FieldlrError where a mask is of another shape than its photo, and so of another view."""
+    if abs(size[0] * photo[1] / (size[1] * photo[0]) - 1) > ASPECT_TOLERANCE:
+        raise FieldlrError(
+            f"{path}: a mask has the shape of its photo; it is {size[0]} x {size[1]}, the photo "
+            f"{photo[0]} x {photo[1]}. Make it from the photo as it is stored."
+        )
 
 
 def open_picture(source: Path | io.BytesIO, path: Path, load: bool = True) -> Any:
@@ -234,24 +253,3 @@ def _reduced(picture: Any, downscale: int) -> Any:
 def _animation_notes(animated: list[bool]) -> list[str]:
     count = sum(animated)
     return [f"{count} photos are animated or have pages: the first picture is taken."] * (count > 0)
-
-
-def _mask_notes(photos: list[Photo], masks: list[Tensor | None]) -> list[str]:
-    """Says which polarity the masks were read in, and doubts masks that hide most of a scene."""
-    notes = []
-    for marks, meaning in (
-        ("use", "black pixels are ignored (nerfstudio's mask_path)"),
-        ("ignore", "non-black pixels are ignored (instant-ngp's dynamic_mask)"),
-    ):
-        used = [
-            mask.float().mean().item()
-            for photo, mask in zip(photos, masks, strict=True)
-            if mask is not None and photo.mask_marks == marks
-        ]
-        if used:
-            share = sum(used) / len(used)
-            doubt = "" if share > 0.5 else " If that is the wrong way round, invert the masks."
-            notes.append(
-                f"{len(used)} masks: {meaning}; {100 * share:.0f} % of the pixels count.{doubt}"
-            )
-    return notes

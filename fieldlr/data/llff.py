@@ -14,6 +14,7 @@ import torch
 from fieldlr.data.arrays import mapped
 from fieldlr.data.framing import framed
 from fieldlr.data.images import fit_to_sizes, is_photo, picture_size, read_pictures
+from fieldlr.data.masks import with_masks
 from fieldlr.data.scene import (
     FARTHEST,
     MOST_PIXELS,
@@ -63,6 +64,7 @@ def find(path: Path) -> Capture:
         )
     require_views(len(files), len(rows), str(file), [])
     photos = [Photo(image.relative_to(folder).as_posix(), image) for image in files]
+    photos, notes = with_masks(photos, folder)
     sizes = [picture_size(image) for image in files]
     cameras, _ = fit_to_sizes(_cameras(rows, file), sizes, [photo.name for photo in photos])
     return Capture(
@@ -72,7 +74,7 @@ def find(path: Path) -> Capture:
         split=Split.every_eighth(len(files)),
         pose_files=(file,),
         bounds=(float(rows[:, 15].min()), float(rows[:, 16].max())),
-        warnings=tuple(warnings),
+        warnings=tuple(warnings + notes),
     )
 
 

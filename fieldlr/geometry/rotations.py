@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -38,3 +39,10 @@ def to_quaternion(rotation: Float[Tensor, "3 3"]) -> list[float]:
     found = Rotation.from_matrix(matrix).as_quat(scalar_first=True)
     largest = found[abs(found).argmax()]
     return (-found if largest < 0 else found).tolist()
+
+
+def rotation_about(axis: Float[Tensor, " 3"], degrees: float) -> Float[Tensor, "3 3"]:
+    """The rotation (3, 3), float64, about a unit axis (3,), counter-clockwise seen from its tip."""
+    x, y, z = axis.double().tolist()
+    cross = torch.tensor([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]], dtype=torch.float64)
+    return torch.linalg.matrix_exp(math.radians(degrees) * cross)

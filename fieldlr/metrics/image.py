@@ -9,10 +9,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-METRIC_VERSION = 1  # goes up when a figure would change for the same pictures
+METRIC_VERSION = 2  # goes up when a figure would change for the same pictures
 
 SSIM_WINDOW = 11  # pixels
 _SIGMA = 1.5
@@ -46,11 +46,14 @@ def decibels(mse: float) -> float:
     return -10.0 * math.log10(mse) if mse > 0.0 else math.inf
 
 
-def ssim(reference: Image, test: Other) -> float:
+def ssim(
+    reference: Image, test: Other, visible: Bool[Tensor, "height width"] | None = None
+) -> float:
     """Structural similarity (Wang et al. 2004) of 8-bit images, mean over channels and pixels.
 
     Gaussian window 11 x 11 of sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie wholly
-    in the image. Both sides must have 11 pixels at least.
+    in the image and hold `visible` pixels alone. Both sides must have 11 pixels at least. NaN
+    where there is no such window.
     """
     if reference.shape != test.shape or min(reference.shape[-3:-1]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs equal shapes of 11 pixels or more: {tuple(test.shape)}")
@@ -64,7 +67,20 @@ def ssim(reference: Image, test: Other) -> float:
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return float((luminance * structure).mean())
+    likeness = luminance * structure
+    if visible is not None:
+        hidden = F.max_pool2d((~visible)[None, None].float(), SSIM_WINDOW, 1)[0, 0]
+        likeness = likeness[..., hidden == 0.0]
+    return float(likeness.mean())
+
+
+def shrunk(
+    photo: Float[Tensor, "h w c"], factor: int
+) -> Float[Tensor, "h//{factor} w//{factor} c"]:
+    """The means of squares of factor x factor pixels, (H // factor, W // factor, C)."""
+    height, width = photo.shape[0] // factor, photo.shape[1] // factor
+    squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, -1)
+    return squares.mean((1, 3))
 
 
 def _blur(channels: Tensor) -> Tensor:

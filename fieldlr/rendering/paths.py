@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,16 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 
 Size = tuple[int, int]
+UP = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
 SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # of a view in a file
 
 
 def look_at(
-    positions: Float[Tensor, "n 3"], targets: Float[Tensor, "n 3"], up: Float[Tensor, " 3"]
+    positions: Float[Tensor, "n 3"],
+    targets: Float[Tensor, "n 3"],
+    up: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3 4"]:
-    """Poses (N, 3, 4) of cameras at positions (N, 3) that look at targets, `up` (3,) up."""
+    """Poses (N, 3, 4) of cameras at positions (N, 3) that look at targets (N, 3), `up` up."""
     backward = torch.nn.functional.normalize(positions - targets, dim=-1)
     right = torch.linalg.cross(up.expand_as(backward), backward)
     right = torch.nn.functional.normalize(right, dim=-1)
@@ -50,55 +52,14 @@ def orbit(
 
     It begins at `azimuth`, counted from +X towards +Y.
     """
-    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
+    turn = torch.arange(counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
     turn = turn + math.radians(azimuth)
     tilt = math.radians(elevation)
     across = math.cos(tilt) * torch.stack([turn.cos(), turn.sin()], -1)
     rise = torch.full((frames, 1), math.sin(tilt), dtype=torch.float64)
     middle = torch.tensor(center, dtype=torch.float64)
     positions = middle + radius * torch.cat([across, rise], -1)
-    return _cameras(look_at(positions, middle.expand_as(positions), _up()), focal, size)
-
-
-def orbit_of(cameras: Cameras, frames: int, size: Size) -> Cameras:
-    """The orbit at the mean distance and elevation of a scene's cameras, about their focus."""
-    view = mean_view(cameras)
-    return orbit(view.center, view.radius, view.elevation, frames, focal_for(cameras, size), size)
-
-
-@dataclass(frozen=True)
-class OrbitView:
-    """A place on a sphere about `center`: distances in the cameras' units, angles in degrees."""
-
-    center: Vector
-    radius: float
-    azimuth: float  # from +X towards +Y
-    elevation: float
-
-
-def mean_view(cameras: Cameras) -> OrbitView:
-    """Where the first of the cameras stands about their focus, at their mean distance and height.
-
-    From straight above, a circle about the vertical has no radius left: 75 degrees are the most.
-    """
-    center = meeting_point(cameras)[0].double()
-    offsets = cameras.camera_to_world[:, :, 3].double() - center
-    distances = offsets.norm(dim=-1).clamp_min(1e-9)
-    elevation = math.degrees(torch.asin(offsets[:, 2] / distances).mean())
-    azimuth = math.degrees(math.atan2(float(offsets[0, 1]), float(offsets[0, 0])))
-    elevation = max(-75.0, min(75.0, elevation))
-    return OrbitView(tuple(center.tolist()), float(distances.mean()), azimuth, elevation)
-
-
-def sway(cameras: Cameras, right: float, up: float, nearer: float, size: Size) -> Cameras:
-    """One camera beside the mean one of a scene seen from the front, looking at its focus.
-
-    The shifts are in units of the cameras' own spread, 90th percentile: beyond 1 it is guesswork.
-    """
-    mean, target, extent = _front(cameras, 0.0)
-    shift = mean[:, :3] @ (torch.tensor([right, up, -nearer], dtype=torch.float64) * extent)
-    poses = look_at((mean[:, 3] + shift)[None], target[None], mean[:, 1])
-    return _cameras(poses, focal_for(cameras, size), size)
+    return ideal_cameras(look_at(positions, middle.expand_as(positions), UP), focal, size)
 
 
 def spiral(
@@ -111,11 +72,11 @@ def spiral(
     `render_path_spiral`).
     """
     mean, target, extent = _front(cameras, focus)
-    turn = torch.arange(_counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
+    turn = torch.arange(counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
     curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
     positions = mean[:, 3] + curve @ mean[:, :3].T
     poses = look_at(positions, target.expand_as(positions), mean[:, 1])
-    return _cameras(poses, focal_for(cameras, size), size)
+    return ideal_cameras(poses, focal_for(cameras, size), size)
 
 
 def _front(cameras: Cameras, focus: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -146,13 +107,15 @@ def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = No
         pose, angle = _view(file, f"camera_path[{number}]", view, content.get("default_fov"))
         poses.append(pose)
         focals.append(0.5 * height / math.tan(math.radians(0.5 * angle)))
-    return _cameras(
+    return ideal_cameras(
         frame.inverse().apply_poses(torch.stack(poses)), torch.tensor(focals), (width, height)
     )
 
 
-def _cameras(poses: Tensor, focal: float | Tensor, size: Size) -> Cameras:
-    """Ideal square-pixel cameras of one size with the principal point in the middle."""
+def ideal_cameras(
+    poses: Float[Tensor, "n 3 4"], focal: float | Float[Tensor, " n"], size: Size
+) -> Cameras:
+    """Square-pixel cameras of one size, without distortion, principal point in the middle."""
     count = len(poses)
     intrinsics = torch.empty(count, 4, dtype=torch.float32)
     intrinsics[:, :2] = focal if not isinstance(focal, Tensor) else focal[:, None].float()
@@ -167,11 +130,8 @@ def focal_for(cameras: Cameras, size: Size) -> float:
     return float((relative.mean(0) * torch.tensor(size, dtype=torch.float64)).min())
 
 
-def _up() -> Tensor:
-    return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-
-
-def _counted(frames: int) -> int:
+def counted(frames: int) -> int:
+    """The number of frames; FieldlrError where there are none."""
     if frames < 1:
         raise FieldlrError(f"A camera path has at least 1 frame; got {frames}. Ask for more.")
     return frames

@@ -39,10 +39,9 @@ def check(source: Source) -> dict[str, Any]:
     return facts | {"memory_bytes": memory_estimate(source)}
 
 
-def draw(source: Source, path: Path) -> None:
-    """Draws the cameras, or the voxels at the surface, as one HTML file."""
+def draw(source: Source, facts: dict[str, Any], path: Path) -> None:
+    """Draws the cameras, or the voxels at the surface, beside the facts, as one HTML file."""
     content = source.content
-    facts = check(source)
     shown = {
         name.replace("_", " "): _brief(value)
         for name, value in facts.items()

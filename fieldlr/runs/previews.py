@@ -1,6 +1,6 @@
 """Pictures of a fit as it goes, in its run folder: the first soon, then seldom enough to be cheap.
 
-    preview.png  the first held-out view, or the solid, as the field has it now
+    preview.png  the view of a training camera, or the solid, as the field has it now
     photo.png    the photo of that view
 
 A preview takes no training time: the clock of a fit counts its steps alone.
@@ -16,7 +16,8 @@ from fieldlr.export import write_image
 from fieldlr.fields.field import Field
 from fieldlr.runs import Run
 from fieldlr.runs.pipeline import Reconstruction
-from fieldlr.runs.views import Picture, Turn, camera_path, turned, views
+from fieldlr.runs.planning import home_of, plan_views
+from fieldlr.runs.views import Picture, Turn, turned, views
 from fieldlr.training.tasks.radiance import RadianceTask, shrunk
 
 FIRST_SECONDS = 0.5
@@ -51,7 +52,7 @@ class Previews:
         scene, task = self.fit.source.content, self.fit.task
         if not (isinstance(scene, Scene) and isinstance(task, RadianceTask)):
             return
-        photo, _ = task.photo((scene.test or (0,))[0])
+        photo, _ = task.photo(home_of(scene.cameras, scene.test))
         photo = shrunk(photo, max(1, max(photo.shape[:2]) // LONGEST_SIDE))
         write_image(photo.numpy(), self.fit.run.folder / "photo.png")
 
@@ -68,9 +69,9 @@ def draw_preview(run: Run, field: Field, resolution: int = FINAL_RESOLUTION) -> 
 
 
 def picture(run: Run, field: Field, resolution: int) -> Picture:
-    """What stands for a run: its first held-out view, or its solid from the side."""
+    """What stands for a run: the view of a training camera, or its solid from the side."""
     if run.kind == "photos":
-        cameras = camera_path(run, field, "test", 1, None)
+        cameras = plan_views(run, field, None, 1).cameras
         scale = min(1.0, LONGEST_SIDE / int(cameras.sizes.max()))
         cameras = cameras.resized((cameras.sizes * scale).round().long().clamp_min(1))
     else:

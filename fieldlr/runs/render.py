@@ -12,7 +12,8 @@ from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
-from fieldlr.runs.views import View, camera_path, views
+from fieldlr.runs.planning import plan_views
+from fieldlr.runs.views import View, views
 from fieldlr.system.files import make_folder
 from fieldlr.system.process import prepare_process
 
@@ -25,6 +26,7 @@ class Rendering:
 
     frames: Generator[list[Path], None, None]
     total: int
+    warnings: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[list[Path]]:
         return self.frames
@@ -50,7 +52,8 @@ def render_run(
         raise FieldlrError("`depth_map` is for runs made from photos; this one is a shape's.")
     field = run.load_field()
     count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
-    cameras = camera_path(run, field, path, count, size)
+    plan = plan_views(run, field, path, count, size, even=suffix == ".mp4")
+    cameras = plan.cameras
     if suffix == ".png" or frames is not None:
         cameras = cameras[:count]  # A path with cameras of its own may have more.
     if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
@@ -58,7 +61,7 @@ def render_run(
     pictures = views(run, field, cameras)
     width, height = cameras.sizes[0].tolist()
     written = _write(pictures, out, suffix, (width, height), fps, depth_map)
-    return Rendering(written, len(cameras))
+    return Rendering(written, len(cameras), plan.warnings)
 
 
 def _write(

@@ -1,15 +1,15 @@
-"""Views of a run: cameras along a path or turned by hand, and the picture from each."""
+"""Views of a run: the picture from each camera, and the camera of a view turned by hand."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
@@ -17,26 +17,15 @@ from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.pictures.shading import shade
-from fieldlr.rendering.paths import (
-    focal_for,
-    mean_view,
-    orbit,
-    orbit_of,
-    read_camera_path,
-    spiral,
-    sway,
-)
+from fieldlr.rendering.paths import UP, focal_for, ideal_cameras
 from fieldlr.rendering.render import BLACK, render_image
+from fieldlr.rendering.standpoints import STEEPEST, pivot, turned_pose, turning_room
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.planning import SHAPE_ELEVATION, home_of, shape_orbit
 
-# A view of a shape: an orbit that sees all of it, from a little above.
-SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
-SHAPE_AZIMUTH = 300.0  # where one that turns it by hand begins
-STEEPEST = 85.0  # degrees: straight from above, nothing is to the right
-# Degrees of a turn that are one spread of the cameras, where all look one way.
-DEGREES_A_SPREAD = 30.0
+SHAPE_AZIMUTH = 300.0  # where a shape's view begins that is turned by hand
 
 # Floats in [0, 1], or bytes.
 Picture = Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
@@ -51,76 +40,79 @@ class View:
     depth: Float[np.ndarray, "h w"] | None = dataclasses.field(repr=False)
 
 
-def camera_path(
-    run: Run | FlrRun, field: Field, path: str | None, frames: int, size: tuple[int, int] | None
-) -> Cameras:
-    """Cameras in the field's frame: `orbit`, `spiral`, `test`, or a camera_path.json."""
-    is_photos = run.kind == "photos"
-    if path not in (None, "orbit", "spiral", "test"):
-        return read_camera_path(Path(path), field.frame, size)
-    if not is_photos:
-        if path in ("spiral", "test"):
-            raise FieldlrError(
-                f"`path` {path} follows the photos' cameras; this run was made from a "
-                f"{run.kind}. Use `path` orbit, or a camera_path.json."
-            )
-        return _shape_orbit(field.aabb, frames, size or SHAPE_SIZE)
-    cameras, test = run.load_cameras()
-    width, height = cameras.sizes[0].tolist()
-    if path == "test" or (path is None and frames == 1):
-        views = cameras[list(test) or [0]]
-        views = views[:frames] if frames == 1 else views
-        return views if size is None else views.resized(torch.tensor([size] * len(views)))
-    forward = field.space.kind == "ndc"
-    if path == "orbit" and forward:
-        raise FieldlrError(
-            "photos that all look one way cannot be orbited: behind them nothing is known. Use "
-            "`path` spiral."
-        )
-    if path == "spiral" or (path is None and forward):
-        return spiral(cameras, frames, size or (width, height))
-    return orbit_of(cameras, frames, size or (width, height))
-
-
 @dataclass(frozen=True)
 class Turn:
-    """How far a view was turned by hand from where it begins: degrees, and a magnification."""
+    """How far a view was turned by hand from where it begins: degrees, and a magnification.
+
+    A view of photos begins at one of their cameras, by default at the one that shows them best.
+    """
 
     right: float = 0.0
     up: float = 0.0
     zoom: float = 1.0
+    camera: int | None = None
 
 
 def turned(run: Run, field: Field, turn: Turn, size: tuple[int, int]) -> Cameras:
-    """The one camera, in the field's frame, of a view that was turned by hand."""
+    """The one camera, in the field's frame, of a view that was turned by hand.
+
+    It stays near the cameras of photos (`turning_room`), and `zoom` is that of a lens.
+    """
     if run.kind != "photos":
-        return _shape_orbit(field.aabb, 1, size, turn)
-    cameras, _ = run.load_cameras()
-    if field.space.kind == "ndc":
-        nearer = 1.0 - 1.0 / turn.zoom
-        return sway(
-            cameras, turn.right / DEGREES_A_SPREAD, turn.up / DEGREES_A_SPREAD, nearer, size
+        return _turned_shape(field.aabb, turn, size)
+    cameras, test = run.load_cameras()
+    index, up = _camera_of(turn, cameras, test), _upward(field)
+    (left, right), (below, above) = turning_room(cameras, index, up)
+    pose = turned_pose(
+        cameras.camera_to_world[index],
+        pivot(cameras, index),
+        max(left, min(right, turn.right)),
+        max(below, min(above, turn.up)),
+        up,
+    )
+    return ideal_cameras(pose[None], turn.zoom * focal_for(cameras[index], size), size)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a view of photos begins that is turned by hand."""
+
+    camera: int
+    size: tuple[int, int]  # of its photo
+    room: tuple[tuple[float, float], tuple[float, float]]  # as `turning_room`
+
+
+def beginning(run: Run, field: Field, camera: int | None = None) -> Beginning:
+    """Of a run made from photos, at a camera or at the one that shows them best."""
+    cameras, test = run.load_cameras()
+    index = _camera_of(Turn(camera=camera), cameras, test)
+    width, height = cameras.sizes[index].tolist()
+    return Beginning(index, (width, height), turning_room(cameras, index, _upward(field)))
+
+
+def _camera_of(turn: Turn, cameras: Cameras, test: tuple[int, ...]) -> int:
+    if turn.camera is None:
+        return home_of(cameras, test)
+    if not 0 <= turn.camera < len(cameras):
+        raise FieldlrError(
+            f"a view begins at one of the {len(cameras)} cameras, counted from 0; got "
+            f"{turn.camera}."
         )
-    view, focal = mean_view(cameras), focal_for(cameras, size)
-    azimuth, elevation = view.azimuth + turn.right, _not_too_steep(view.elevation + turn.up)
-    return orbit(view.center, view.radius / turn.zoom, elevation, 1, focal, size, azimuth)
+    return turn.camera
 
 
-def _not_too_steep(elevation: float) -> float:
-    return max(-STEEPEST, min(STEEPEST, elevation))
+def _upward(field: Field) -> Float[Tensor, " 3"]:
+    """Photos that all look one way have +Y up in their frame, others +Z."""
+    return UP[[0, 2, 1]] if field.space.kind == "ndc" else UP
 
 
-def _shape_orbit(
-    aabb: Aabb, frames: int, size: tuple[int, int], turn: Turn | None = None
-) -> Cameras:
-    """An orbit that sees all of a box; or where a turn leads to from SHAPE_AZIMUTH."""
-    radius = 0.5 * SHAPE_DISTANCE * float(np.linalg.norm(aabb.size))
-    focal = 0.5 * min(size) * (SHAPE_DISTANCE**2 - 1.0) ** 0.5
-    elevation, azimuth = SHAPE_ELEVATION, 0.0
-    if turn is not None:
-        elevation, azimuth = _not_too_steep(elevation + turn.up), SHAPE_AZIMUTH + turn.right
-        focal *= turn.zoom
-    return orbit(aabb.center, radius, elevation, frames, focal, size, azimuth)
+def _turned_shape(aabb: Aabb, turn: Turn, size: tuple[int, int]) -> Cameras:
+    start = shape_orbit(aabb, 1, size)
+    elevation = max(-STEEPEST, min(STEEPEST, SHAPE_ELEVATION + turn.up))
+    center = torch.tensor(aabb.center, dtype=torch.float64)
+    pose = start.camera_to_world[0]
+    pose = turned_pose(pose, center, SHAPE_AZIMUTH + turn.right, elevation - SHAPE_ELEVATION)
+    return ideal_cameras(pose[None], turn.zoom * float(start.intrinsics[0, 0]), size)
 
 
 def views(

@@ -118,6 +118,18 @@ def test_missing_and_unposed_photos_are_counted(tmp_path):
     assert any("1 photos in images have no pose" in warning for warning in scene.warnings)
 
 
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_poses_belong_to_the_pixels_as_they_are_stored(tmp_path, orientation):
+    """COLMAP reads no EXIF: a photo that viewers turn is read as it lies in the file."""
+    write(tmp_path)
+    stored = np.arange(SIZE[0] * SIZE[1] * 3, dtype=np.uint8).reshape(SIZE[1], SIZE[0], 3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "images" / "v00.png", exif=exif)
+    scene = colmap.read(tmp_path)
+    assert np.array_equal(scene.images[0].numpy(), stored)
+
+
 @pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
 def test_truncated_and_hostile_files_are_refused(tmp_path, name):
     write(tmp_path)

@@ -6,12 +6,8 @@ import torch
 from fieldlr.data.framing import meeting_point
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.frames import Similarity
-from fieldlr.rendering.paths import (
-    orbit,
-    orbit_of,
-    read_camera_path,
-    spiral,
-)
+from fieldlr.rendering.flights import orbit_of
+from fieldlr.rendering.paths import orbit, read_camera_path, spiral
 
 CENTER = (1.0, 2.0, 0.5)
 FRAME = Similarity(((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), 2.5, (3.0, -1.0, 4.0))

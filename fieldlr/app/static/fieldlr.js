@@ -136,7 +136,7 @@ const fieldlr = {};
   const WORDS = { queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped", failed: "Failed" };
   const pair = root => {  // a render over its photo, with a slider between them
     const render = make("img", { alt: "what the field shows now" });
-    const photo = make("img", { alt: "the photo that was held out", class: "fl-over" });
+    const photo = make("img", { alt: "the photo of that view", class: "fl-over" });
     const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "photo or render" });
     const cut = () => { photo.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; };
     slider.oninput = cut; cut();
@@ -223,7 +223,7 @@ const fieldlr = {};
   // ---- a view that is turned by hand -----------------------------------------------------------
   const linked = new Set(), turns = {};  // where each run was turned to last
   fieldlr.orbit = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
-    const { job, depth = false, link = false } = value ? JSON.parse(value) : {};
+    const { job, depth = false, link = false, camera = null, shape = 0.8, room = [[null, null], [-110, 110]] } = value ? JSON.parse(value) : {};
     if (!job) { root.append(make("p", { class: "fl-quiet" }, "Choose a run above.")); return null; }
     const canvas = make("canvas", { class: "fl-view", tabindex: 0, role: "application",
       "aria-label": "The view: drag or use the arrow keys to turn, wheel or + and - to zoom, 0 to begin again" });
@@ -233,8 +233,12 @@ const fieldlr = {};
     root.append(canvas, save, note);
     const pen = canvas.getContext("2d");
     const side = Math.min(root.clientWidth || 480, 720);
-    canvas.width = Math.min(480, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * 0.8);
-    let turn = turns[job] || { right: 0, up: 0, zoom: 1 }, asking = null, due = false, alive = true, later = 0;
+    // As many pixels at any shape: those of 480 x 384.
+    canvas.width = Math.min(Math.round(429 / Math.sqrt(shape) / 4) * 4, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * shape);
+    canvas.style.maxWidth = `min(720px, ${Math.round(80 / shape)}vh)`;
+    const place = camera === null ? job : `${job} ${camera}`;
+    const within = (angle, [least, most]) => Math.max(least ?? -Infinity, Math.min(most ?? Infinity, angle));
+    let turn = turns[place] || { right: 0, up: 0, zoom: 1 }, asking = null, due = false, alive = true, later = 0;
     const read = async (reader, got, count) => {
       while (got.length < count) {
         const { done, value } = await reader.read();
@@ -247,6 +251,7 @@ const fieldlr = {};
       due = false;
       const stop = asking = new AbortController();
       const words = new URLSearchParams({ ...turn, width: canvas.width, height: canvas.height, depth });
+      if (camera !== null) words.set("camera", camera);
       try {
         const answer = await fetch(`/fieldlr/jobs/${job}/view?${words}`, { signal: stop.signal });
         if (!(answer.headers.get("Content-Type") || "").includes("octet-stream")) {
@@ -274,10 +279,10 @@ const fieldlr = {};
     };
     const render = () => { clearTimeout(later); if (asking) due = true; else ask(); };
     const move = (change, from = null) => {
-      turn = { right: turn.right + (change.right || 0), up: Math.max(-110, Math.min(110, turn.up + (change.up || 0))),
+      turn = { right: within(turn.right + (change.right || 0), room[0]), up: within(turn.up + (change.up || 0), room[1]),
         zoom: Math.max(0.2, Math.min(8, turn.zoom * (change.zoom || 1))) };
       if (change.home) turn = { right: 0, up: 0, zoom: 1 };
-      turns[job] = turn;
+      turns[place] = turn;
       render();
       if (link && !from) for (const other of linked) if (other !== move) other(change, move);
     };

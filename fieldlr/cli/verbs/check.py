@@ -14,6 +14,8 @@ from fieldlr.data.options import ReadingOptions
 class Check(Verb):
     """Reads a source, says whether it is all right, and trains nothing.
 
+    Of photos it names those that are blurred, over- or under-exposed, or there twice.
+
     Example: fieldlr check scenes/windmill --html cameras.html
     """
 
@@ -27,6 +29,7 @@ class Check(Verb):
         from fieldlr.runs.check import check, draw
 
         source = open_source(self.source, **self.reading.flat())
+        facts = check(source)
         if self.html is not None:
-            draw(source, self.html)
-        return check(source)
+            draw(source, facts, self.html)
+        return facts

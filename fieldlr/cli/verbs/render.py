@@ -14,6 +14,8 @@ from fieldlr.runs.options import RenderOptions
 class Render(Verb):
     """Renders views of a run: a .png, a .mp4, or a folder of pictures.
 
+    A .png shows the run from where a training photo was taken; other paths stay near the cameras.
+
     Example: fieldlr render windmill-run --out orbit.mp4 --frames 90
     """
 
@@ -21,7 +23,8 @@ class Render(Verb):
     out: Out
     """x.png, x.mp4, or a folder."""
     path: str | None = None
-    """orbit, spiral, test, or a nerfstudio camera_path.json."""
+    """orbit, spiral, test (the held-out cameras), or a nerfstudio camera_path.json. By default
+    near the cameras: an orbit where they go around, else to and fro along them."""
     depth_map: Flag[bool] = False
     """Writes depth too: .npy in the user's units, and a picture of it."""
     view: RenderOptions
@@ -40,4 +43,9 @@ class Render(Verb):
             for files in counted(frames, frames.total, "view", self.quiet)
             for path in files
         }
-        return {"out": str(self.out), "frames": frames.total, "files": sorted(written)}
+        return {
+            "out": str(self.out),
+            "frames": frames.total,
+            "files": sorted(written),
+            "warnings": list(frames.warnings),
+        }

@@ -67,7 +67,9 @@ class TrainingPixels:
         errs by alpha (colour - b) and an opaque one, of the best colour, by what is left of the
         variance; without alpha the best single colour errs by the variance.
         """
-        values = self.values[:: max(1, len(self.values) // 100_000)].float() / 255.0
+        step = max(1, len(self) // 100_000)
+        chosen = slice(None, None, step) if self.visible is None else self.visible[::step]
+        values = self.values[chosen].float() / 255.0
         if not self.has_alpha:
             return float(values.var(0, unbiased=False).mean())
         color, alpha = values[:, :3], values[:, 3:]

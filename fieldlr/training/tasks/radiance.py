@@ -21,6 +21,7 @@ from fieldlr.metrics.image import (
     decibels,
     mean_squared_error,
     psnr_db,
+    shrunk,
     ssim,
 )
 from fieldlr.nn.activations import Relu
@@ -258,32 +259,37 @@ class RadianceTask:
         views = self._held_out()
         figures = []
         for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
-            photo, _ = self.photo(view)
+            photo, mask = self.photo(view)
             height, width = photo.shape[:2]
-            factor = math.ceil(math.sqrt(height * width / QUICK_PIXELS))
-            photo = shrunk(photo, min(factor, height, width))
+            factor = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
+            photo = shrunk(photo, factor)
+            visible = slice(None)
+            if mask is not None:
+                visible = shrunk(mask[..., None].float(), factor)[..., 0] == 1.0
+                if not visible.any():
+                    continue
             size = torch.tensor([[photo.shape[1], photo.shape[0]]])
             rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
-            figures.append(psnr_db(photo, rendered))
+            figures.append(psnr_db(photo[visible], rendered[visible]))
         return _mean(figures)
 
     @torch.no_grad()
     def evaluate(self, field: RadianceField) -> dict[str, Any]:
         """The figures of `fieldlr eval` over every held-out view at its full size.
 
-        Pixels that a mask hides do not count for PSNR, and for SSIM are taken from the photo.
+        Pixels that a mask hides do not count, nor do SSIM's windows that hold one.
         """
         per_view, errors = [], []
         for view in self._held_out():
             photo, mask = self.photo(view)
             rendered = self._render(field, self.scene.cameras, view)
-            if mask is not None:
-                rendered = torch.where(mask[..., None], rendered, photo)
             visible = slice(None) if mask is None else mask
             errors.append(mean_squared_error(photo[visible], rendered[visible]))
             # SSIM's window is 11 pixels wide: smaller views have none.
-            likeness = ssim(photo, rendered) if min(photo.shape[:2]) >= SSIM_WINDOW else None
-            figures = {"psnr_db": decibels(errors[-1]), "ssim": likeness}
+            likeness = math.nan
+            if min(photo.shape[:2]) >= SSIM_WINDOW:
+                likeness = ssim(photo, rendered, mask)
+            figures = {"psnr_db": decibels(errors[-1]), "ssim": _unless_nan(likeness)}
             per_view.append({"name": self.scene.names[view], **figures})
         # A view that a mask hides altogether has no PSNR.
         errors = [error for error in errors if not math.isnan(error)]
@@ -328,15 +334,10 @@ def _device(field: RadianceField) -> torch.device:
     return field.cell_density.device
 
 
+def _unless_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def _mean(values: list[float]) -> float:
     """The mean; not a number where there is nothing."""
     return sum(values) / len(values) if values else math.nan
-
-
-def shrunk(
-    photo: Float[Tensor, "h w 3"], factor: int
-) -> Float[Tensor, "h//{factor} w//{factor} 3"]:
-    """The means of squares of factor x factor pixels, (H // factor, W // factor, 3)."""
-    height, width = photo.shape[0] // factor, photo.shape[1] // factor
-    squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, 3)
-    return squares.mean((1, 3))

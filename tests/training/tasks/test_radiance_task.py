@@ -187,7 +187,22 @@ def test_masked_pixels_are_never_drawn_nor_counted():
     assert not (colors == 1.0).all(-1).any()
     plain = RadianceTask(scene, SETTINGS)
     field = plain.make_field(CONFIG, torch.Generator().manual_seed(0))
-    assert task.evaluate(field)["psnr_db"] == plain.evaluate(field)["psnr_db"]
+    assert task.evaluate(field) == plain.evaluate(field)
+    assert task.quality(field) == plain.quality(field)
+    assert task.pixels.constant_mse == plain.pixels.constant_mse
+
+
+def test_a_view_that_is_hidden_altogether_has_no_figures():
+    scene = ball_scene(masks=True)
+    nothing = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    masks = [nothing, *scene.masks[1:]]
+    task = RadianceTask(dataclasses.replace(scene, masks=masks), SETTINGS)
+    field = task.make_field(CONFIG, torch.Generator().manual_seed(0))
+    figures = task.evaluate(field)
+    first, second = figures["per_view"]
+    assert first["ssim"] is None and math.isnan(first["psnr_db"])
+    assert figures["psnr_db"] == second["psnr_db"] and figures["ssim"] == second["ssim"]
+    assert math.isfinite(task.quality(field))
 
 
 def test_drawn_pixels_are_the_photos(generator):

@@ -1,0 +1,130 @@
+"""Which views of a run are rendered: from where, at what size, and what is doubtful about that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.field import Field
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.rendering.flights import alike, natural_path, orbit_of
+from fieldlr.rendering.paths import focal_for, ideal_cameras, orbit, read_camera_path, spiral
+from fieldlr.rendering.standpoints import home_camera, layout
+from fieldlr.runs import Run
+from fieldlr.runs.flr_file import FlrRun
+
+# A view of a shape: an orbit that sees all of it, from a little above.
+SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
+# Pixels along the longer side up to which views have the photos' size unasked: a view of more takes
+# gigabytes, a video of more hours.
+LARGEST_STILL, LARGEST_FRAME = 4096, 1920
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The views to be rendered, in the field's frame."""
+
+    cameras: Cameras
+    warnings: tuple[str, ...] = ()
+
+
+def plan_views(
+    run: Run | FlrRun,
+    field: Field,
+    path: str | None,
+    frames: int,
+    size: Size | None = None,
+    even: bool = False,
+) -> Plan:
+    """Views along `path`: `orbit`, `spiral`, `test`, a camera_path.json, or None.
+
+    None is for one frame the view of a training camera that stands well, for more the path that
+    suits how the cameras stand. Without `size` views have the photos', up to LARGEST_STILL or
+    LARGEST_FRAME pixels, and with `even` even numbers, as videos need them.
+    """
+    if path not in (None, "orbit", "spiral", "test"):
+        return Plan(read_camera_path(Path(path), field.frame, size))
+    if run.kind != "photos":
+        if path in ("spiral", "test"):
+            raise FieldlrError(
+                f"`path` {path} follows the photos' cameras; this run was made from a "
+                f"{run.kind}. Use `path` orbit, or a camera_path.json."
+            )
+        return Plan(shape_orbit(field.aabb, frames, size or SHAPE_SIZE))
+    cameras, test = run.load_cameras()
+    if path == "test":
+        views = cameras[list(test) or [0]]
+        views = views[:frames] if frames == 1 else views
+        return Plan(views if size is None else views.resized(torch.tensor([size] * len(views))))
+    home = home_of(cameras, test)
+    warnings = []
+    if size is None:
+        size, warnings = _photo_size(cameras, home, frames, even)
+    if path is None and frames == 1:
+        return Plan(_home_view(cameras[home], size), tuple(warnings))
+    if path is None:
+        return Plan(natural_path(cameras, frames, size, home), tuple(warnings))
+    if path == "orbit":
+        warnings += _orbit_doubts(cameras, field)
+        return Plan(orbit_of(cameras, frames, size, home), tuple(warnings))
+    some = cameras if layout(cameras) == "front" else alike(cameras, home)
+    return Plan(spiral(some, frames, size), tuple(warnings))
+
+
+def home_of(cameras: Cameras, test: tuple[int, ...]) -> int:
+    """The index of the training camera that shows a run best; of any where none trained."""
+    everyone = range(len(cameras))
+    return home_camera(cameras, [i for i in everyone if i not in test] or list(everyone))
+
+
+def shape_orbit(aabb: Aabb, frames: int, size: Size) -> Cameras:
+    """An orbit that sees all of a box."""
+    radius = 0.5 * SHAPE_DISTANCE * float(np.linalg.norm(aabb.size))
+    focal = 0.5 * min(size) * (SHAPE_DISTANCE**2 - 1.0) ** 0.5
+    return orbit(aabb.center, radius, SHAPE_ELEVATION, frames, focal, size)
+
+
+def _home_view(camera: Cameras, size: Size) -> Cameras:
+    """The view of a photo's camera with its own lens, or with an ideal one at another shape."""
+    width, height = camera.sizes[0].tolist()
+    if abs(width * size[1] - height * size[0]) <= max(width, height):
+        return camera.resized(torch.tensor([size]))
+    return ideal_cameras(camera.camera_to_world, focal_for(camera, size), size)
+
+
+def _photo_size(cameras: Cameras, home: int, frames: int, even: bool) -> tuple[Size, list[str]]:
+    """The size of the home camera's photo, reduced where it would take too long, and a word."""
+    width, height = cameras.sizes[home].tolist()
+    most = LARGEST_STILL if frames == 1 else LARGEST_FRAME
+    scale = min(1.0, most / max(width, height))
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    if even:
+        size = max(2, size[0] // 2 * 2), max(2, size[1] // 2 * 2)
+    if scale == 1.0:
+        return size, []
+    return size, [
+        f"The photos have {width} x {height} pixels; this is rendered at {size[0]} x {size[1]}. "
+        f"For more give `size`."
+    ]
+
+
+def _orbit_doubts(cameras: Cameras, field: Field) -> list[str]:
+    """Refuses an orbit where only the front is known, and warns where one side is not."""
+    if field.space.kind == "ndc":
+        raise FieldlrError(
+            "photos that all look one way cannot be orbited: behind them nothing is known. Use "
+            "`path` spiral."
+        )
+    if layout(cameras) == "around":
+        return []
+    return [
+        "The cameras do not stand all around the subject: for a part of this orbit it shows what "
+        "no photo saw. Leave `path` out to stay near the cameras."
+    ]
