@@ -18,7 +18,7 @@ from fieldlr.runs import Run
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.runs.planning import home_of, plan_views
 from fieldlr.runs.views import Picture, Turn, turned, views
-from fieldlr.training.tasks.radiance import RadianceTask, shrunk
+from fieldlr.training.tasks.radiance import RadianceTask
 
 FIRST_SECONDS = 0.5
 LEAST_SECONDS = 2.0
@@ -52,8 +52,7 @@ class Previews:
         scene, task = self.fit.source.content, self.fit.task
         if not (isinstance(scene, Scene) and isinstance(task, RadianceTask)):
             return
-        photo, _ = task.photo(home_of(scene.cameras, scene.test))
-        photo = shrunk(photo, max(1, max(photo.shape[:2]) // LONGEST_SIDE))
+        photo = task.held_out.small_photo(home_of(scene.cameras, scene.test), LONGEST_SIDE)
         write_image(photo.numpy(), self.fit.run.folder / "photo.png")
 
 

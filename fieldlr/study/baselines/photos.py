@@ -64,7 +64,7 @@ class StoredPhotos:
     def measured(self, setting: PhotoSetting) -> tuple[int, float]:
         num_bytes, figures = 0, []
         for view in self.task.scene.train:
-            photo, _ = self.task.photo(view)
+            photo, _ = self.task.held_out.photo(view)
             data = encode(photo, self.format_name, setting)
             num_bytes += len(data)
             figures.append(min(psnr_db(photo, decode(data)), PERFECT_DB))

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
-from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rays import Rays
-from fieldlr.metrics.image import (
-    METRIC_VERSION,
-    SSIM_WINDOW,
-    decibels,
-    mean_squared_error,
-    psnr_db,
-    shrunk,
-    ssim,
-)
 from fieldlr.nn.activations import Relu
 from fieldlr.nn.encodings import Frequency, HashGrid
 from fieldlr.rendering.compositing import Composite
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import BLACK, WHITE, render_image, render_rays
+from fieldlr.rendering.render import BLACK, WHITE, render_rays
 from fieldlr.rendering.samplers import grid_sampler, sampler_for
 from fieldlr.rendering.thinning import thinned_rays
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.tasks.corrections import NOTHING, PhotoCorrections
+from fieldlr.training.tasks.held_out import HeldOut
 from fieldlr.training.tasks.pixels import TrainingPixels
 from fieldlr.training.tasks.task import (
     FEWEST_POINTS,
@@ -53,8 +43,6 @@ THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
 COLLAPSE_STEPS = (200, 500)
 # Random rays scatter a collapsed field's loss; one that learns is far below by then.
 COLLAPSE_SHARE = 0.9
-# A quick look at the quality: this many held-out views, of about this many pixels at most.
-QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
 
 @dataclass(frozen=True)
@@ -154,6 +142,7 @@ class RadianceTask:
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
         self.background = WHITE if self.pixels.has_alpha else BLACK
+        self.held_out = HeldOut(scene, self.background)
         self.corrections: PhotoCorrections | None = None
         self._begin_corrections()
 
@@ -250,76 +239,15 @@ class RadianceTask:
         """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
         if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
             return False
-        recent = _mean(losses[-50:]) / len(field.networks)
+        recent = sum(losses[-50:]) / 50 / len(field.networks)
         return recent > COLLAPSE_SHARE * self.pixels.constant_mse
 
-    @torch.no_grad()
     def quality(self, field: RadianceField) -> float:
-        """PSNR, in dB, of a few held-out views made small."""
-        views = self._held_out()
-        figures = []
-        for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
-            photo, mask = self.photo(view)
-            height, width = photo.shape[:2]
-            factor = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
-            photo = shrunk(photo, factor)
-            visible = slice(None)
-            if mask is not None:
-                visible = shrunk(mask[..., None].float(), factor)[..., 0] == 1.0
-                if not visible.any():
-                    continue
-            size = torch.tensor([[photo.shape[1], photo.shape[0]]])
-            rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
-            figures.append(psnr_db(photo[visible], rendered[visible]))
-        return _mean(figures)
+        return self.held_out.quality(field)
 
-    @torch.no_grad()
     def evaluate(self, field: RadianceField) -> dict[str, Any]:
-        """The figures of `fieldlr eval` over every held-out view at its full size.
-
-        Pixels that a mask hides do not count, nor do SSIM's windows that hold one.
-        """
-        per_view, errors = [], []
-        for view in self._held_out():
-            photo, mask = self.photo(view)
-            rendered = self._render(field, self.scene.cameras, view)
-            visible = slice(None) if mask is None else mask
-            errors.append(mean_squared_error(photo[visible], rendered[visible]))
-            # SSIM's window is 11 pixels wide: smaller views have none.
-            likeness = math.nan
-            if min(photo.shape[:2]) >= SSIM_WINDOW:
-                likeness = ssim(photo, rendered, mask)
-            figures = {"psnr_db": decibels(errors[-1]), "ssim": _unless_nan(likeness)}
-            per_view.append({"name": self.scene.names[view], **figures})
-        # A view that a mask hides altogether has no PSNR.
-        errors = [error for error in errors if not math.isnan(error)]
-        psnrs = [decibels(error) for error in errors]
-        return {
-            "psnr_db": _mean(psnrs),
-            "psnr_of_mean_mse_db": decibels(_mean(errors)),
-            "psnr_min_db": min(psnrs, default=math.nan),
-            "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
-            "per_view": per_view,
-            "background": "white" if self.background == WHITE else "black",
-            "split": self.scene.split,
-            "metric_version": METRIC_VERSION,
-            **({} if self.corrections is None else self.corrections.figures()),
-        }
-
-    def _render(self, field: RadianceField, cameras: Cameras, index: int) -> Tensor:
-        cameras = cameras.to(_device(field))
-        return render_image(field, cameras, index, self.background).rgb.cpu()
-
-    def photo(self, view: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
-        """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
-        image = self.scene.images[view].float() / 255.0
-        if image.shape[-1] == 4:
-            alpha = image[..., 3:]
-            image = alpha * image[..., :3] + (1.0 - alpha) * image.new_tensor(self.background)
-        return image, self.scene.masks[view] if self.scene.masks else None
-
-    def _held_out(self) -> tuple[int, ...]:
-        return self.scene.test or self.scene.train
+        found = {} if self.corrections is None else self.corrections.figures()
+        return self.held_out.evaluate(field) | found
 
     def _rays_for(self, field: RadianceField, samples_per_ray: float) -> int:
         """Rays whose samples are about `samples_per_step`."""
@@ -332,12 +260,3 @@ class RadianceTask:
 
 def _device(field: RadianceField) -> torch.device:
     return field.cell_density.device
-
-
-def _unless_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _mean(values: list[float]) -> float:
-    """The mean; not a number where there is nothing."""
-    return sum(values) / len(values) if values else math.nan

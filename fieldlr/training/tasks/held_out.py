@@ -1,0 +1,114 @@
+"""Photos that are not trained on, and how near to them a field comes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fieldlr.data.scene import Scene
+from fieldlr.fields.radiance import RadianceField
+from fieldlr.geometry.boxes import Vector
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.metrics.image import (
+    METRIC_VERSION,
+    SSIM_WINDOW,
+    decibels,
+    mean_squared_error,
+    psnr_db,
+    shrunk,
+    ssim,
+)
+from fieldlr.rendering.render import WHITE, render_image
+
+# A quick look at the quality: this many held-out views, of about this many pixels at most.
+QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
+
+
+class HeldOut:
+    """The held-out photos of a scene, or all of them where none is held out."""
+
+    def __init__(self, scene: Scene, background: Vector):
+        self.scene, self.background = scene, background
+        self.views = scene.test or scene.train
+
+    @torch.no_grad()
+    def quality(self, field: RadianceField) -> float:
+        """PSNR, in dB, of a few held-out views made small."""
+        views = self.views
+        figures = []
+        for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
+            photo, mask = self.photo(view)
+            height, width = photo.shape[:2]
+            factor = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
+            photo = shrunk(photo, factor)
+            visible = slice(None)
+            if mask is not None:
+                visible = shrunk(mask[..., None].float(), factor)[..., 0] == 1.0
+                if not visible.any():
+                    continue
+            size = torch.tensor([[photo.shape[1], photo.shape[0]]])
+            rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
+            figures.append(psnr_db(photo[visible], rendered[visible]))
+        return _mean(figures)
+
+    @torch.no_grad()
+    def evaluate(self, field: RadianceField) -> dict[str, Any]:
+        """The figures of `fieldlr eval` over every held-out view at its full size.
+
+        Pixels that a mask hides do not count, nor do SSIM's windows that hold one.
+        """
+        per_view, errors = [], []
+        for view in self.views:
+            photo, mask = self.photo(view)
+            rendered = self._render(field, self.scene.cameras, view)
+            visible = slice(None) if mask is None else mask
+            errors.append(mean_squared_error(photo[visible], rendered[visible]))
+            # SSIM's window is 11 pixels wide: smaller views have none.
+            likeness = math.nan
+            if min(photo.shape[:2]) >= SSIM_WINDOW:
+                likeness = ssim(photo, rendered, mask)
+            figures = {"psnr_db": decibels(errors[-1]), "ssim": _unless_nan(likeness)}
+            per_view.append({"name": self.scene.names[view], **figures})
+        # A view that a mask hides altogether has no PSNR.
+        errors = [error for error in errors if not math.isnan(error)]
+        psnrs = [decibels(error) for error in errors]
+        return {
+            "psnr_db": _mean(psnrs),
+            "psnr_of_mean_mse_db": decibels(_mean(errors)),
+            "psnr_min_db": min(psnrs, default=math.nan),
+            "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
+            "per_view": per_view,
+            "background": "white" if self.background == WHITE else "black",
+            "split": self.scene.split,
+            "metric_version": METRIC_VERSION,
+        }
+
+    def _render(self, field: RadianceField, cameras: Cameras, index: int) -> Tensor:
+        cameras = cameras.to(field.cell_density.device)
+        return render_image(field, cameras, index, self.background).rgb.cpu()
+
+    def small_photo(self, view: int, longest_side: int) -> Float[Tensor, "h w 3"]:
+        """A photo before the same background, its sides divided by a whole number."""
+        photo, _ = self.photo(view)
+        return shrunk(photo, max(1, max(photo.shape[:2]) // longest_side))
+
+    def photo(self, view: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
+        """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
+        image = self.scene.images[view].float() / 255.0
+        if image.shape[-1] == 4:
+            alpha = image[..., 3:]
+            image = alpha * image[..., :3] + (1.0 - alpha) * image.new_tensor(self.background)
+        return image, self.scene.masks[view] if self.scene.masks else None
+
+
+def _unless_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _mean(values: list[float]) -> float:
+    """The mean; not a number where there is nothing."""
+    return sum(values) / len(values) if values else math.nan
