@@ -25,6 +25,9 @@ from fieldlr.geometry.spaces import Space
 FORWARD_FACING = 0.8
 # The reference scales LLFF poses so that the nearest depth is 1 / 0.75; its NDC begins at 1.
 BOUNDS_FACTOR, NDC_NEAR = 0.75, 1.0
+# The depth from which on all that any camera sees is in the cube. Nearer, the edges of some views
+# may not be: to hold them too, the cube of a scene with a near corner would be several times wider.
+NDC_FULL = 4.0
 # The half edge of the box of NeRF-Synthetic, for objects whose photos have no alpha.
 BLENDER_HALF_EDGE = 1.5
 CARVING_CELLS, CARVING_VIEWS = 64, 32
@@ -118,13 +121,26 @@ def _forward_facing(cameras: Cameras, bounds: tuple[float, float]) -> tuple[Simi
     axes = torch.stack([right, torch.linalg.cross(backward, right), backward], 1)
     scale = bounds[0] * BOUNDS_FACTOR
     frame = _similarity(axes, scale, poses[:, :, 3].mean(0))
-    focal_x, focal_y = cameras.intrinsics[:, :2].double().mean(0).tolist()
-    width, height = cameras.sizes.double().mean(0).tolist()
     far = max(bounds[1] / scale, 2.0 * NDC_NEAR)
-    half = (0.5 * width / focal_x * far, 0.5 * height / focal_y * far)
-    aabb = Aabb((-half[0], -half[1], -far), (half[0], half[1], -NDC_NEAR))
-    ndc_focal = (2.0 * focal_x / width, 2.0 * focal_y / height)
-    return frame, Space("ndc", aabb, near=NDC_NEAR, ndc_focal=ndc_focal)
+    across, up = _widest(cameras.transformed(frame.inverse()))
+    aabb = Aabb((-across * far, -up * far, -far), (across * far, up * far, -NDC_NEAR))
+    return frame, Space("ndc", aabb, near=NDC_NEAR, ndc_focal=(1.0 / across, 1.0 / up))
+
+
+def _widest(cameras: Cameras) -> tuple[float, float]:
+    """|x / z| and |y / z| at most of what cameras near the origin see from NDC_FULL on.
+
+    The frustum of the mean camera alone, as Mildenhall et al. 2020 have it, leaves out what the
+    others see beside it, and a grid over the cube has no place for that.
+    """
+    corners = cameras.sizes[:, None] * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1, 1]])
+    views = torch.arange(len(cameras)).repeat_interleave(4)
+    rays = cameras.rays(views, corners.reshape(-1, 2))
+    depth = -rays.directions[:, 2:]
+    endless = rays.directions[:, :2] / depth
+    nearest = (rays.origins[:, :2] + endless * (NDC_FULL + rays.origins[:, 2:])) / NDC_FULL
+    across, up = torch.cat([endless, nearest]).abs().amax(0).tolist()
+    return across, up
 
 
 def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
