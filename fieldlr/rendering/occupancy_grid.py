@@ -77,10 +77,20 @@ class OccupancyGrid:
         return self.density > torch.minimum(0.5 * self.density.max(), limit)
 
     @torch.no_grad()
-    def note_light(self, unit: Float[Tensor, "m 3"], light: Float[Tensor, " m"]) -> None:
-        """Takes note of the light (M,), of 1, that a step's rays still have at points (M, 3)."""
-        flat = self.light.view(-1).mul_(LIGHT_FADES)
-        flat.scatter_reduce_(0, self.cells(unit).long(), light, "amax")
+    def note(
+        self,
+        unit: Float[Tensor, "m 3"],
+        density: Float[Tensor, " m"],
+        light: Float[Tensor, " m"],
+    ) -> None:
+        """Takes note of what a step's rays met at points (M, 3): the density, and how much light.
+
+        Points drawn in a cell miss a thin wall again and again; rays that see it do not. Light is
+        of 1.
+        """
+        cells = self.cells(unit).long()
+        self.density.view(-1).scatter_reduce_(0, cells, density * (light > FAINTEST), "amax")
+        self.light.view(-1).mul_(LIGHT_FADES).scatter_reduce_(0, cells, light, "amax")
 
     def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:
         """Cells (K,): all of them, or a random share, half of it among the occupied ones."""

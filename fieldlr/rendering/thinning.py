@@ -98,9 +98,10 @@ def look(
     own = rays[samples.ray_indices]
     unit = field.space.warp(own.at(samples.middles))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
-    depths = (field.networks[-1].rough_density(unit) * lengths).clamp_max(OPAQUE)
+    density = field.networks[-1].rough_density(unit)
+    depths = (density * lengths).clamp_max(OPAQUE)
     light = transmittances(samples, depths)[0]
-    sampler.grid.note_light(unit, light)
+    sampler.grid.note(unit, density, light)
     chances = (light * (HOPE - torch.expm1(-depths)) * (1.0 / SURE)).clamp_max(1.0)
     wins = uniform(chances.shape, generator, chances.device) < chances
     drawn = (wins & (light > DARKEST)).nonzero()[:, 0]

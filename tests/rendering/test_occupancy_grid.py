@@ -51,3 +51,25 @@ def test_thin_fog_everywhere_is_not_pruned(generator):
     grid = empty()
     grid.update(lambda unit: 1e-3 * torch.rand(len(unit), generator=generator))
     assert 0.3 < grid.occupied.float().mean() < 0.7
+
+
+def test_what_rays_meet_keeps_a_thin_wall(generator):
+    """Drawn points miss a wall of a thousandth of a cell; the rays that end on it do not."""
+    met = 2.0 * torch.rand(100, 3, generator=generator) - 1.0
+    met[:, 0] = -0.5  # where no drawn point finds anything
+    cells = empty().cells(met).unique().long()
+    for noted in (False, True):
+        grid = empty()
+        grid.density.view(-1)[cells] = 50.0
+        for _ in range(40):
+            grid.update(slab, 1.0, generator)
+            if noted:
+                grid.note(met, torch.full((100,), 50.0), torch.ones(100))
+        grid.update(slab, 1.0, generator)
+        assert grid.occupied.view(-1)[cells].all() == noted
+
+
+def test_what_lies_in_the_dark_says_nothing_of_its_density():
+    grid, point = empty(), torch.zeros(1, 3)
+    grid.note(point, torch.tensor([50.0]), torch.tensor([1e-4]))
+    assert grid.density.max() == 0.0
