@@ -208,7 +208,7 @@ def test_a_film_is_a_job_of_its_own_lane(trained, wait):
     assert wait(workspace, job_id, "done", "failed") == "done"
     (video,) = takeaway.videos_of(workspace, solid)
     assert video.stat().st_size > 0
-    with pytest.raises(FieldlrError, match="filmed along"):
+    with pytest.raises(FieldlrError, match="follows the path orbit"):
         takeaway.queue_video(workspace, solid, "spiral", 2)
 
 
