@@ -20,8 +20,9 @@ MOST_FRAMES = 150
 SMALLEST_STEP, LARGEST_STEP = 0.02, 0.15
 # The reference moves on once the picture has moved so far: far more than an error of a pixel.
 REFERENCE_STEP = 0.015
-# A frame of less than this share of its neighbours' sharpness is blurred.
-BLURRED, NEIGHBOURS = 0.4, 15
+# A frame is blurred that has less than this share of the sharpness that a tenth of its neighbours
+# exceed: most of them may be blurred.
+BLURRED, NEIGHBOURS, SHARPEST = 0.3, 15, 0.9
 # Motion is measured in frames reduced so far, in windows of half their sides; flat ones are left
 # out: standard deviation in grey levels.
 REDUCTION, FLATTEST_WINDOW = 4, 3.0
@@ -87,12 +88,13 @@ def sharpness(frame: Frame) -> float:
 def is_blurred(sharp: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Frames that are much less sharp than those about them: texture differs along a video."""
     around = [
-        np.median(sharp[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1]) for i in range(len(sharp))
+        np.quantile(sharp[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1], SHARPEST)
+        for i in range(len(sharp))
     ]
     return sharp < BLURRED * np.asarray(around)
 
 
-def reduced(frame: Frame) -> Float[np.ndarray, "h w"]:
+def reduced(frame: Frame) -> Float[np.ndarray, "_ _"]:
     """The frame by means of REDUCTION x REDUCTION pixels; what is left at the border is cut."""
     height, width = (max(side // REDUCTION, 1) for side in frame.shape)
     blocks = frame[: height * REDUCTION, : width * REDUCTION].astype(np.float32)

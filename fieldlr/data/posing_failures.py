@@ -14,8 +14,9 @@ from fieldlr.data.frame_choice import sharpness
 from fieldlr.data.images import open_picture
 from fieldlr.data.structure_findings import FEWEST_MATCHES
 
-# A photo of fewer features can hardly be matched: a sharp one of some texture has thousands.
-FEW_FEATURES = 300
+# A photo of fewer features can hardly be matched: 15 of them must agree with another photo, and
+# sharp photos of some texture have thousands.
+FEW_FEATURES = 100
 # Mean grey levels, of 255, below and above which there is little to see.
 DARK, BRIGHT = 35.0, 240.0
 # Of the sharpness of photos that have poses, looked at as large as this.

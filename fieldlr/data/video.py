@@ -22,8 +22,9 @@ from fieldlr.system.ffmpeg import find_ffmpeg
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv")
 # The longer side of the frames that are looked at: blur of two pixels in 1080p shows still.
 THUMBNAIL = 640
-# More looks than this at a long video are no use: it is then read at a lower rate.
-MOST_LOOKS = 4000
+# More looks than this at a long video are no use: it is then read at a lower rate. Some files state
+# the ticks of their clock as their rate.
+MOST_LOOKS, FASTEST = 4000, 60.0
 JPEG_QUALITY = "2"  # of ffmpeg's scale from 2, the best, to 31
 
 Thumbnail = UInt8[np.ndarray, "h w"]
@@ -61,12 +62,10 @@ def open_video_file(path: Path) -> VideoFile:
     seconds = 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3]) if clock else 0.0
     turn = re.search(r"rotation of (-?[\d.]+) degrees", said)
     rotation = round(float(turn[1])) % 360 if turn else 0
-    width, height = int(stream[1]), int(stream[2])
-    frames = float(rate[1]) * (1000 if rate[2] else 1)
+    width, height = (int(stream[part]) for part in ((2, 1) if rotation % 180 else (1, 2)))
+    frames = min(float(rate[1]) * (1000 if rate[2] else 1), FASTEST)
     lowered = min(frames, MOST_LOOKS / seconds) if seconds else frames
-    return VideoFile(
-        path, seconds, lowered, (height, width) if rotation % 180 else (width, height), rotation
-    )
+    return VideoFile(path, seconds, lowered, (width, height), rotation)
 
 
 def thumbnails(video: VideoFile) -> Generator[Thumbnail, None, None]:
