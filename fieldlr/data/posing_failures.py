@@ -73,7 +73,7 @@ def _reason(
             share = 100 * look.sharpness / usual
             return "blurred", f"blurred ({share:.0f} % of the other photos' sharpness; {seen})"
         if fact["features"] < FEW_FEATURES:
-            return "textureless", f"too little texture ({seen}; {FEW_FEATURES} are few)"
+            return "featureless", f"too little to recognise ({seen}; {FEW_FEATURES} are few)"
         return "unmatched", (
             f"matches no other photo ({seen}; best {fact['best']} matches that agree, "
             f"{FEWEST_MATCHES} are needed)"

@@ -17,7 +17,7 @@ PLACES, VIEWS = 4, 5
 
 
 def descriptors(generator: torch.Generator) -> list[torch.Tensor]:
-    """Photos (in turn) of several places: features of the place with noise, and some of no place."""
+    """Photos (in turn) of several places: their features with noise, and some of no place."""
     places = [torch.rand(300, 128, generator=generator) ** 4 for _ in range(PLACES)]
     photos = []
     for _ in range(VIEWS):
