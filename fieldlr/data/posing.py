@@ -127,7 +127,7 @@ def find_poses(
         shutil.rmtree(work)
     if taken is not None:
         result["video"] = taken.about
-        result["warnings"] += video_doubts(taken.choice)
+        result["warnings"] += video_doubts(taken.choice, taken.about["looked_at"], looks["frames"])
     result |= {"out": str(out), "seconds": round(stages.seconds, 3)}
     yield stages.report("mapping", len(files), result)
 

@@ -15,6 +15,8 @@ from fieldlr.data.scene import Capture
 SMALLEST_BASELINE = 0.05
 # A focal length further than this from EXIF's means that one of them is wrong.
 FOCAL_TOLERANCE = 0.2
+# Of the frames that a video's header promises.
+WHOLE_VIDEO = 0.9
 MOST_NAMES = 10
 ADVICE = (
     "Photos need much overlap (two thirds with the next one), several standpoints rather than one "
@@ -60,14 +62,19 @@ def lens_doubts(lenses: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def video_doubts(choice: FrameChoice) -> list[str]:
-    """Frames that are too far from each other."""
-    if choice.step <= LARGEST_STEP:
-        return []
-    return [
-        f"The picture moves by {100 * choice.step:.0f} % of its longer side from one chosen frame "
-        "to the next: they overlap little. Take more with `frames`, or film more slowly."
-    ]
+def video_doubts(choice: FrameChoice, looked_at: int, expected: float) -> list[str]:
+    """A video that breaks off, frames that are too far from each other."""
+    doubtful = []
+    if looked_at < WHOLE_VIDEO * expected:
+        doubtful.append(
+            f"The video breaks off: of about {expected:.0f} frames {looked_at} could be read."
+        )
+    if choice.step > LARGEST_STEP:
+        doubtful.append(
+            f"The picture moves by {100 * choice.step:.0f} % of its longer side from one chosen "
+            "frame to the next: they overlap little. Take more frames, or film more slowly."
+        )
+    return doubtful
 
 
 def listed(names: Sequence[str]) -> str:
