@@ -28,14 +28,15 @@ def map_photos(folder: Path, mapped_one: Callable[[], None]) -> tuple[str, list[
 
     with pycolmap.Database.open(folder / "database.db") as database:
         photos, verified = database.num_images(), database.num_verified_image_pairs()
-    models = _incremental(folder, mapped_one)
+    models = one_by_one(folder, mapped_one)
     if not verified or _largest(models) >= ENOUGH_PHOTOS * photos:
         return "incremental", models
-    others = _global(folder)
+    others = all_at_once(folder)
     return ("global", others) if _largest(others) > _largest(models) else ("incremental", models)
 
 
-def _incremental(folder: Path, mapped_one: Callable[[], None]) -> list[Any]:
+def one_by_one(folder: Path, mapped_one: Callable[[], None]) -> list[Any]:
+    """COLMAP's incremental models, largest first."""
     import pycolmap
 
     options = pycolmap.IncrementalPipelineOptions()
@@ -52,7 +53,7 @@ def _incremental(folder: Path, mapped_one: Callable[[], None]) -> list[Any]:
     return _by_size(models)
 
 
-def _global(folder: Path) -> list[Any]:
+def all_at_once(folder: Path) -> list[Any]:
     """GLOMAP's models; it needs focal lengths, so that the pairs of photos tell them first."""
     import pycolmap
 
