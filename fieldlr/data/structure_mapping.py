@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,24 @@ def one_by_one(folder: Path, mapped_one: Callable[[], None]) -> list[Any]:
 
 
 def all_at_once(folder: Path) -> list[Any]:
-    """GLOMAP's models; it needs focal lengths, so that the pairs of photos tell them first."""
+    """GLOMAP's models; it needs focal lengths, so that the pairs of photos tell them first.
+
+    They are written to a copy of the database, in whose place they would look like EXIF's.
+    """
     import pycolmap
+
+    database = folder / "global.db"
+    shutil.copyfile(folder / "database.db", database)
 
     calibration = pycolmap.ViewGraphCalibrationOptions()
     calibration.random_seed = SEED
-    pycolmap.calibrate_view_graph(folder / "database.db", calibration)
+    pycolmap.calibrate_view_graph(database, calibration)
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads, options.random_seed = torch.get_num_threads(), SEED
     options.min_model_size = SMALLEST_MODEL
     (folder / "global").mkdir()
     return _by_size(
-        pycolmap.global_mapping(
-            folder / "database.db", folder / "images", folder / "global", options
-        )
+        pycolmap.global_mapping(database, folder / "images", folder / "global", options)
     )
 
 

@@ -345,3 +345,16 @@ def test_photos_in_no_order_join_by_how_they_look(data_dir, tmp_path, monkeypatc
     expected = torch.stack([shipped[files[order[int(stem)]].stem] for stem in stems])
     degrees, share = pose_errors(poses, expected)
     assert degrees < 1.5 and share < 0.02
+
+
+@needs_pycolmap
+@pytest.mark.slow
+def test_where_most_photos_fail_all_are_tried_at_once(data_dir, tmp_path):
+    """What GLOMAP guesses of the lens is not taken for EXIF, and more photos than before win."""
+    folder = noise(tmp_path / "photos", 9)
+    for file in sorted((data_dir / "scenes/fox/images").iterdir())[:8]:
+        with Image.open(file) as photo:
+            photo.reduce(4).save(folder / f"{file.stem}.jpg", quality=95)
+    *_, last = find_poses(folder, tmp_path / "posed")
+    assert last.result["registered"] == 8 and last.result["mapping"] in ("incremental", "global")
+    assert all(lens["exif_px"] is None for lens in last.result["lenses"])
