@@ -28,7 +28,7 @@ HOMES = {
     "skimage": {"surface"},
     "PIL": {"data", "export", "pictures", "study/baselines"},
     "imageio": {"data", "export"},
-    "imageio_ffmpeg": {"export"},
+    "imageio_ffmpeg": {"system"},
     "constriction": {"codec"},
     "safetensors": {"runs"},
     "DracoPy": {"study/baselines"},

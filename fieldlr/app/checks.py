@@ -12,6 +12,7 @@ from fieldlr.app.uploads import photos_in, take
 from fieldlr.app.workspace import BroughtSource, Workspace, example_sources
 from fieldlr.data import is_source, open_source
 from fieldlr.data.images import is_photo, picture_size
+from fieldlr.data.video import is_video
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.check import check, draw
 from fieldlr.system.duration import duration
@@ -48,9 +49,10 @@ def bring_example(workspace: Workspace, name: str) -> BroughtSource:
     return _kept(workspace, name, example_sources()[name])
 
 
-def bring_posed(workspace: Workspace, name: str, folder: Path) -> BroughtSource:
-    """The folder that `fieldlr poses` has written, as a source."""
-    return _kept(workspace, name, folder)
+def bring_posed(workspace: Workspace, name: str, folder: Path, notes: list[str]) -> BroughtSource:
+    """The folder that `fieldlr poses` has written, as a source, with what it had to say."""
+    kept = _kept(workspace, name, folder)
+    return workspace.add(kept.id, kept.name, kept.path, kept.kind, kept.facts | {"posing": notes})
 
 
 def _kept(workspace: Workspace, name: str, path: Path) -> BroughtSource:
@@ -67,10 +69,12 @@ def summary(source: BroughtSource) -> str:
     """What was found, for people: Markdown."""
     facts = source.facts
     if source.kind == "unposed":
+        what = "a video" if source.path.is_file() else f"{facts['photos']} photos without poses"
         return (
-            f"### {unmarked(source.name)}: {facts['photos']} photos without poses\n"
+            f"### {unmarked(source.name)}: {what}\n"
             "A field needs to know where each photo was taken from. **Find poses** works that out "
-            "from the photos themselves; it takes some minutes."
+            "from the photos themselves, or from the sharpest frames of a video; it takes some "
+            "minutes."
         )
     lines = [f"### {unmarked(source.name)}"]
     if source.kind == "photos":
@@ -97,6 +101,9 @@ def summary(source: BroughtSource) -> str:
     lines += [f"- ⚠ {unmarked(warning)}" for warning in facts["warnings"]]
     if not facts["warnings"]:
         lines.append("Nothing to complain of.")
+    if facts.get("posing"):
+        lines.append("How the poses were found:")
+        lines += [f"- {unmarked(note)}" for note in facts["posing"]]
     return "\n\n".join(lines)
 
 
@@ -106,6 +113,8 @@ def _length(preset: Preset) -> str:
 
 def _examined(workspace: Workspace, source_id: str, name: str, path: Path) -> BroughtSource:
     """Reads a source, draws it, and notes both."""
+    if is_video(path):
+        return workspace.add(source_id, name, path, "unposed", {"photos": 0})
     if path.is_dir() and not is_source(path):
         facts: dict[str, Any] = {"photos": len(photos_in(path))}
         return workspace.add(source_id, name, path, "unposed", facts)

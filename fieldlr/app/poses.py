@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from fieldlr.app.checks import bring_posed
 from fieldlr.app.workspace import BroughtSource, Workspace
+from fieldlr.data.posing_words import told
 from fieldlr.errors import FieldlrError
 
 
 def find_poses(workspace: Workspace, source: BroughtSource) -> str:
-    """Queues `fieldlr poses` for photos without poses; the job's id."""
+    """Queues `fieldlr poses` for photos without poses, or a video; the job's id."""
     if source.kind != "unposed":
         raise FieldlrError(f"{source.name} has its poses already.")
     words = ["poses", str(source.path), "--out", "{job}/posed"]
@@ -32,7 +33,9 @@ def gather_posed(workspace: Workspace, complain: Callable[[str], None]) -> list[
             workspace.store.path(job.id, "gathered").touch(exist_ok=False)
             result = workspace.store.result(job) or {}
             name = f"{job.about['source_name']}, {result['registered']} of {result['photos']} posed"
-            gathered.append(bring_posed(workspace, name, workspace.store.path(job.id, "posed")))
+            notes = [*told(result), *result["warnings"]]
+            folder = workspace.store.path(job.id, "posed")
+            gathered.append(bring_posed(workspace, name, folder, notes))
         except FileExistsError:
             continue
         except FieldlrError as error:

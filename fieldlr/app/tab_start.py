@@ -11,7 +11,8 @@ from fieldlr.app.uploads import KNOWN
 from fieldlr.app.workspace import example_sources
 
 HINT = """Bring **photos with their poses** (`transforms.json`, LLFF, COLMAP), **photos alone**, \
-a **mesh** or a **volume**: as files, or all of it as one .zip. Nothing leaves this machine."""
+a **video**, a **mesh** or a **volume**: as files, or all of it as one .zip. Nothing leaves \
+this machine."""
 
 
 def build(page: Page) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from fieldlr.data import is_source
 from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.mesh import SUFFIXES as MESH_SUFFIXES
+from fieldlr.data.video import VIDEO_SUFFIXES, is_video
 from fieldlr.errors import FieldlrError
 
 MAX_MEMBERS = 5000
@@ -26,7 +27,7 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 SOLIDS = (*MESH_SUFFIXES, ".npz", ".npy")
 NOTES = (".json", ".txt", ".bin")
-KNOWN = (*IMAGE_SUFFIXES, *SOLIDS, *NOTES)
+KNOWN = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *SOLIDS, *NOTES)
 LEFT_OUT = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
@@ -73,7 +74,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def find_source(folder: Path) -> Path:
-    """The shallowest path under `folder` that a reader says yes to, else where photos lie."""
+    """The shallowest path under `folder` that a reader says yes to, else photos, or a video."""
     folders = [folder, *sorted((p for p in folder.rglob("*") if p.is_dir()), key=_depth)]
     for place in folders:
         if is_source(place):
@@ -87,9 +88,14 @@ def find_source(folder: Path) -> Path:
     most = max(folders, key=lambda place: len(photos_in(place)))
     if photos_in(most):
         return most
+    videos = sorted((p for p in folder.rglob("*") if is_video(p)), key=_depth)
+    if len(videos) == 1:
+        return videos[0]
+    if videos:
+        raise FieldlrError(f"one video at a time; got {len(videos)}. Send them one by one.")
     raise FieldlrError(
         "there is nothing here that fieldlr reads: posed photos (transforms.json, LLFF, COLMAP), "
-        "photos alone, a mesh (.obj .ply .stl .off .glb) or a volume (.npz, .npy)."
+        "photos alone, a video, a mesh (.obj .ply .stl .off .glb) or a volume (.npz, .npy)."
     )
 
 

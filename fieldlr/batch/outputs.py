@@ -13,7 +13,6 @@ from fieldlr.batch.item import Item
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.export.image import jpeg_bytes
-from fieldlr.export.video import find_ffmpeg
 from fieldlr.pictures.curves import check_plotting
 from fieldlr.runs import Run, open_folder, pipeline
 from fieldlr.runs.compress import Compression
@@ -22,6 +21,7 @@ from fieldlr.runs.previews import picture
 from fieldlr.runs.render import render_run
 from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep
+from fieldlr.system.ffmpeg import find_ffmpeg
 from fieldlr.system.json import write_json, write_whole
 from fieldlr.system.options import leaves
 from fieldlr.training.loop import FitConfig

@@ -1,4 +1,4 @@
-"""How a source is read."""
+"""How a source is read, and how poses are found."""
 
 from __future__ import annotations
 
@@ -17,4 +17,11 @@ class ReadingOptions(Options):
         Whole(16, FINEST_GRID),
         "Voxels along the longest edge of a mesh",
         shown_default="512",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosingOptions(Options):
+    frames: int | None = option(
+        Whole(3, 2000), "Frames to take of a video, at most", shown_default="150"
     )

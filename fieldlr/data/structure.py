@@ -19,7 +19,7 @@ TABLES = {"features": "descriptors", "matching": "two_view_geometries"}
 
 
 def find_structure(folder: Path) -> Generator[dict[str, Any], None, None]:
-    """{"stage", "done"} a few times a second, and at last {"views", "reprojection_px"}.
+    """{"stage", "done"} a few times a second, and at last the findings (`structure_findings`).
 
     Close the generator to stop: the process is killed.
     """

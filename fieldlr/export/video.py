@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from jaxtyping import Float, UInt8
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export.image import to_bytes
+from fieldlr.system.ffmpeg import find_ffmpeg
 from fieldlr.system.files import replacing
 
 Frame = Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
@@ -105,22 +105,6 @@ def write_video(
         for frame in frames:
             video.add(frame)
     return video.num_frames
-
-
-def find_ffmpeg() -> str:
-    """The ffmpeg of imageio-ffmpeg, else the one on the PATH."""
-    try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError):
-        program = shutil.which("ffmpeg")
-    if program is None:
-        raise FieldlrError(
-            "A video needs ffmpeg, and none was found. Get it with pip install 'fieldlr[video]', "
-            "or write the frames as pictures into a folder."
-        )
-    return program
 
 
 def _probe(program: str) -> None:

@@ -7,6 +7,7 @@ from PIL import Image
 from fieldlr.app import checks
 from fieldlr.app.live import Live
 from fieldlr.app.poses import find_poses, gather_posed
+from fieldlr.errors import FieldlrError
 
 pytest.importorskip("pycolmap", reason="needs fieldlr[poses]")
 
@@ -25,6 +26,16 @@ def test_photos_that_do_not_fit_together_say_so(workspace, wait, tmp_path):
     assert gather_posed(workspace, pytest.fail) == []
 
 
+def test_a_video_is_a_source_without_poses(workspace, tmp_path):
+    (tmp_path / "walk.mp4").write_bytes(b"looked at when poses are sought")
+    source = checks.bring(workspace, [tmp_path / "walk.mp4"])
+    assert source.kind == "unposed" and source.path.name == "walk.mp4"
+    assert "a video" in checks.summary(source) and "Find poses" in checks.summary(source)
+    (tmp_path / "other.mov").write_bytes(b"another")
+    with pytest.raises(FieldlrError, match="one video at a time"):
+        checks.bring(workspace, sorted(tmp_path.glob("*.m*")))
+
+
 @pytest.mark.slow
 def test_fox_without_its_poses_becomes_a_source(workspace, wait, data_dir, tmp_path):
     for file in sorted((data_dir / "scenes/fox/images").iterdir())[::4]:
@@ -36,4 +47,6 @@ def test_fox_without_its_poses_becomes_a_source(workspace, wait, data_dir, tmp_p
     (posed,) = gather_posed(workspace, pytest.fail)
     assert posed.kind == "photos" and posed.facts["views"] >= 10
     assert f"of {len(photos)} posed" in posed.name
+    assert "How the poses were found" in checks.summary(posed)
+    assert "focal length" in checks.summary(posed)
     assert gather_posed(workspace, pytest.fail) == []

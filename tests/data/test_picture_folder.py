@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from fieldlr.data.images import IMAGE_SUFFIXES
-from fieldlr.data.picture_folder import EXHAUSTIVE_PHOTOS, NEIGHBOURS, photo_files, photo_pairs
+from fieldlr.data.picture_folder import (
+    EXHAUSTIVE_PHOTOS,
+    NEIGHBOURS,
+    distinct_photos,
+    photo_files,
+    photo_pairs,
+)
 from fieldlr.errors import FieldlrError
 
 
@@ -37,6 +43,18 @@ def test_too_few_photos_say_where_there_are_more(tmp_path):
         photo_files(touch(tmp_path / "two", "a.jpg", "b.jpg"))
     with pytest.raises(FieldlrError, match="is none"):
         photo_files(tmp_path / "nowhere")
+
+
+def test_copies_of_a_photo_are_set_aside(tmp_path):
+    contents = {"a.jpg": b"one", "b.jpg": b"two", "c.jpg": b"one", "d.jpg": b"four"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    files, copies = distinct_photos(photo_files(tmp_path))
+    assert [file.name for file in files] == ["a.jpg", "b.jpg", "d.jpg"]
+    assert copies == {"c.jpg": "a.jpg"}
+    (tmp_path / "d.jpg").write_bytes(b"two")
+    with pytest.raises(FieldlrError, match=r"only 2 differ: c\.jpg has the content of a\.jpg"):
+        distinct_photos(photo_files(tmp_path))
 
 
 @pytest.mark.parametrize("count", [3, EXHAUSTIVE_PHOTOS])

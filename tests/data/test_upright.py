@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from fieldlr.data.upright import copy_upright
+from fieldlr.data.upright import copy_photos, copy_upright
 from fieldlr.errors import FieldlrError
 
 ORIENTATION, MODEL = 0x0112, 0x0110
@@ -86,3 +86,27 @@ def test_what_is_no_photo_is_refused(tmp_path):
     (tmp_path / "x.jpg").write_text("not a photo")
     with pytest.raises(FieldlrError, match=r"x\.jpg: not a readable photo"):
         copy_upright(tmp_path / "x.jpg", tmp_path / "y")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_the_focal_length_stays_with_a_copy(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[MODEL], exif[ORIENTATION] = "One", 6
+    exif.get_ifd(0x8769).update({0x920A: 4.25, 0xA405: 26})
+    Image.fromarray(STORED).convert("RGB").save(tmp_path / f"x{suffix}", exif=exif)
+    copied = copy_upright(tmp_path / f"x{suffix}", tmp_path / "y")
+    with Image.open(copied.path) as picture:
+        tags = picture.getexif()
+        assert tags[MODEL] == "One" and tags.get(ORIENTATION, 1) == 1
+        assert tags.get_ifd(0x8769)[0xA405] == 26
+
+
+def test_all_that_cannot_be_read_are_named(tmp_path):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_text("not a photo")
+    good = save(tmp_path / "d.jpg")
+    files = [tmp_path / "a.jpg", good, tmp_path / "b.jpg", tmp_path / "c.jpg"]
+    copied = copy_photos(files, tmp_path)
+    assert next(copied).path.stem == "00001"
+    with pytest.raises(FieldlrError, match=r"(?s)3 photos.*a\.jpg.*b\.jpg.*c\.jpg"):
+        next(copied)

@@ -7,7 +7,7 @@ import pytest
 
 from fieldlr.errors import FieldlrError
 from fieldlr.export import open_video, write_video
-from fieldlr.export.video import find_ffmpeg
+from fieldlr.system.ffmpeg import find_ffmpeg
 
 try:
     find_ffmpeg()

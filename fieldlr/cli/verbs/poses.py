@@ -9,19 +9,21 @@ from typing import Annotated, Any
 import tyro
 
 from fieldlr.cli.verbs.verb import Out, Stopped, Verb
+from fieldlr.data.options import PosingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Poses(Verb):
-    """Finds the poses of photos that have none, and writes a folder that `fit` reads.
+    """Finds the poses of photos or video frames, and writes a folder that `fit` reads.
 
     Example: fieldlr poses photos --out posed
     """
 
     photos: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="PHOTOS")]]
-    """A folder of pictures."""
+    """A folder of pictures, or a video (.mp4 .mov .webm .avi ...)."""
     out: Out
     """The folder to make: transforms.json and the photos."""
+    posing: PosingOptions
 
     def run(self) -> dict[str, Any]:
         from contextlib import closing
@@ -37,7 +39,8 @@ class Poses(Verb):
             return f"{report.progress:4.0%}  {done}{left}"
 
         result: dict[str, Any] = {}
-        with stop_requests() as stop, closing(find_poses(self.photos, self.out)) as reports:
+        finding = find_poses(self.photos, self.out, self.posing)
+        with stop_requests() as stop, closing(finding) as reports:
             for report in printed(reports, lambda r: r.progress, line, self.quiet):
                 if stop.requested and report.result is None:
                     raise Stopped(
@@ -47,3 +50,11 @@ class Poses(Verb):
                     )
                 result = report.result or {}
         return result
+
+    def text(self, result: dict[str, Any]) -> str:
+        """The figures, then how frames were chosen, lenses, and why photos have no pose."""
+        from fieldlr.data.posing_words import told
+
+        figures, *warnings = super().text(result).split("\nwarning: ")
+        lines = [figures, *told(result), *(f"warning: {text}" for text in warnings)]
+        return "\n".join(lines)
