@@ -15,6 +15,8 @@ from fieldlr.rendering.samples import uniform
 # A cell that less light than this reaches is not occupied; it is forgotten by this a step, so that
 # a cell goes dark 300 steps after its last ray.
 FAINTEST, LIGHT_FADES = 0.01, 0.985
+# The share of a ray's light that something takes which the ray is said to have met.
+MET = 0.1
 # Cells that are asked in one go.
 CHUNK = 65536
 
@@ -82,14 +84,15 @@ class OccupancyGrid:
         unit: Float[Tensor, "m 3"],
         density: Float[Tensor, " m"],
         light: Float[Tensor, " m"],
+        opacity: Float[Tensor, " m"],
     ) -> None:
-        """Takes note of what a step's rays met at points (M, 3): the density, and how much light.
+        """Takes note of what a step's rays met at points (M, 3), and with how much light, of 1.
 
-        Points drawn in a cell miss a thin wall again and again; rays that see it do not. Light is
-        of 1.
+        Points drawn in a cell miss a thin wall again and again; the rays that end on it do not.
         """
         cells = self.cells(unit).long()
-        self.density.view(-1).scatter_reduce_(0, cells, density * (light > FAINTEST), "amax")
+        met = density * (light * opacity > MET)
+        self.density.view(-1).scatter_reduce_(0, cells, met, "amax")
         self.light.view(-1).mul_(LIGHT_FADES).scatter_reduce_(0, cells, light, "amax")
 
     def _choose(self, fraction: float, generator: torch.Generator | None) -> Tensor:

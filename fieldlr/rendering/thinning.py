@@ -101,8 +101,9 @@ def look(
     density = field.networks[-1].rough_density(unit)
     depths = (density * lengths).clamp_max(OPAQUE)
     light = transmittances(samples, depths)[0]
-    sampler.grid.note(unit, density, light)
-    chances = (light * (HOPE - torch.expm1(-depths)) * (1.0 / SURE)).clamp_max(1.0)
+    opacity = -torch.expm1(-depths)
+    sampler.grid.note(unit, density, light, opacity)
+    chances = (light * (opacity + HOPE) * (1.0 / SURE)).clamp_max(1.0)
     wins = uniform(chances.shape, generator, chances.device) < chances
     drawn = (wins & (light > DARKEST)).nonzero()[:, 0]
     return Look(samples, unit, lengths, depths, drawn, chances[drawn])

@@ -64,12 +64,13 @@ def test_what_rays_meet_keeps_a_thin_wall(generator):
         for _ in range(40):
             grid.update(slab, 1.0, generator)
             if noted:
-                grid.note(met, torch.full((100,), 50.0), torch.ones(100))
+                grid.note(met, torch.full((100,), 50.0), torch.ones(100), torch.ones(100))
         grid.update(slab, 1.0, generator)
         assert grid.occupied.view(-1)[cells].all() == noted
 
 
-def test_what_lies_in_the_dark_says_nothing_of_its_density():
-    grid, point = empty(), torch.zeros(1, 3)
-    grid.note(point, torch.tensor([50.0]), torch.tensor([1e-4]))
+def test_what_takes_little_light_is_not_met():
+    grid, point, dense = empty(), torch.zeros(1, 3), torch.tensor([50.0])
+    for light, opacity in ((1e-4, 1.0), (1.0, 0.01)):
+        grid.note(point, dense, torch.tensor([light]), torch.tensor([opacity]))
     assert grid.density.max() == 0.0

@@ -1,0 +1,68 @@
+"""What `--correct exposure` is worth where photos differ in brightness and white balance.
+
+    python -m studies.exposure $FIELDLR_DATA/scenes/fox --downscale 8 --steps 900
+
+The training photos are made brighter and darker, each and each of its colours by a random factor;
+the held-out ones stay. Three fits: of the photos as they were, of the changed ones, and of these
+with the correction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from fieldlr.data import open_source
+from fieldlr.data.scene import Scene
+from fieldlr.system.process import prepare_process
+from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.options import FitOptions
+from fieldlr.training.presets import field_config, make_task
+from fieldlr.training.state import start_fit
+
+# Standard deviations of the logarithms: of a photo's brightness, and of each colour beside it.
+BRIGHTNESS, COLOR = 0.15, 0.045
+
+
+def changed(scene: Scene, generator: torch.Generator) -> Scene:
+    """The scene with training photos of different exposures."""
+    images = list(scene.images)
+    for view in scene.train:
+        brightness = BRIGHTNESS * torch.randn(1, generator=generator)
+        factors = (brightness + COLOR * torch.randn(3, generator=generator)).exp()
+        image = images[view].float()
+        image[..., :3] *= factors
+        images[view] = image.clamp(0.0, 255.0).to(torch.uint8)
+    return dataclasses.replace(scene, images=images)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--downscale", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=900)
+    words = parser.parse_args()
+    prepare_process()
+    source = open_source(words.source, words.downscale)
+    other = changed(source.content, torch.Generator().manual_seed(5))
+    mixed = dataclasses.replace(source, content=other)
+    ways = {
+        "photos as they were": (source, "nothing"),
+        "photos of different exposures": (mixed, "nothing"),
+        "and --correct exposure": (mixed, "exposure"),
+    }
+    for name, (own, correct) in ways.items():
+        options = FitOptions.of(correct=correct).settled()
+        task = make_task(own, options)
+        state = start_fit(task, field_config(options, own.kind), 0)
+        for _ in fit(state, FitConfig(steps=words.steps)):
+            pass
+        found = task.evaluate(state.field.eval())
+        print(f"{name:30} {found['psnr_db']:.2f} dB, SSIM {found['ssim']:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
