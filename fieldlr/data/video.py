@@ -25,6 +25,13 @@ THUMBNAIL = 640
 # More looks than this at a long video are no use: it is then read at a lower rate. Some files state
 # the ticks of their clock as their rate.
 MOST_LOOKS, FASTEST = 4000, 60.0
+# What a file holds decides how ffmpeg reads it: a playlist named .mp4 would open other files.
+TRUSTED = (
+    "-protocol_whitelist",
+    "file,pipe",
+    "-format_whitelist",
+    "mov,matroska,avi,mpeg,mpegts,asf",
+)
 JPEG_QUALITY = "2"  # of ffmpeg's scale from 2, the best, to 31
 
 Thumbnail = UInt8[np.ndarray, "h w"]
@@ -49,7 +56,7 @@ def is_video(path: Path) -> bool:
 def open_video_file(path: Path) -> VideoFile:
     """What ffmpeg says of the file; FieldlrError where it is no video."""
     done = subprocess.run(
-        [find_ffmpeg(), "-hide_banner", "-i", str(path)],
+        [find_ffmpeg(), "-hide_banner", *TRUSTED, "-i", str(path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
@@ -124,7 +131,8 @@ def write_frames(video: VideoFile, numbers: Sequence[int], folder: Path) -> list
 
 
 def _reading(video: VideoFile) -> list[str]:
-    return [find_ffmpeg(), "-v", "error", "-nostdin", "-i", str(video.path), "-map", "0:v:0"]
+    command = [find_ffmpeg(), "-v", "error", "-nostdin", *TRUSTED, "-i", str(video.path)]
+    return [*command, "-map", "0:v:0"]
 
 
 def _unreadable(path: Path, said: str) -> FieldlrError:

@@ -117,6 +117,15 @@ def test_what_is_no_video_is_refused(tmp_path, walk):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_playlist_opens_no_other_file(tmp_path, walk):
+    film(tmp_path / "secret.mp4", walk[:5])
+    (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n")
+    (tmp_path / "cat.avi").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    for name in ("list.mp4", "cat.avi"):
+        with pytest.raises(FieldlrError, match="not a readable video"):
+            open_video_file(tmp_path / name)
+
+
 def test_a_video_that_breaks_off_gives_its_first_part(tmp_path, walk):
     whole = film(tmp_path / "whole.mkv", walk).read_bytes()
     (tmp_path / "torn.mkv").write_bytes(whole[: len(whole) * 2 // 3])
