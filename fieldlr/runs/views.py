@@ -30,6 +30,7 @@ from fieldlr.rendering.render import BLACK, render_image
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.options import MeshOptions
 
 # A view of a shape: an orbit that sees all of it, from a little above.
 SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
@@ -131,7 +132,7 @@ def views(
         yield from _radiance_views(field, cameras, run.background or BLACK)
         return
     # A shape's own frame is the user's, so its mesh and its cameras are in the same one.
-    mesh = make_mesh(field, resolution).mesh
+    mesh = make_mesh(field, MeshOptions(resolution=resolution)).mesh
     for index in range(len(cameras)):
         pose = cameras.camera_to_world[index].double().numpy()
         width, height = cameras.sizes[index].tolist()
