@@ -53,7 +53,7 @@ class Fused:
             sighting = self.fusion.sighting(view, points)
             toward = self.fusion.cameras.camera_to_world[view, :, 3] - points
             cosine = (torch.nn.functional.normalize(toward, dim=-1) * normals).sum(-1).clamp_min(0)
-            visible = sighting.inside & (sighting.before.abs() < 0.5)
+            visible = sighting.inside & sighting.smooth & (sighting.before.abs() < 0.5)
             weight = visible * sighting.confidence * cosine**SHARPNESS
             height, width = seen.depth.shape
             place = (2.0 * sighting.pixels / torch.tensor([[width], [height]]) - 1.0).T

@@ -41,6 +41,7 @@ class Sighting:
     before: Float[Tensor, " m"]  # how far before what is seen there, in truncations
     confidence: Float[Tensor, " m"]
     inside: Bool[Tensor, " m"]  # in the picture
+    smooth: Bool[Tensor, " m"]  # the pixels around show one surface
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Fusion:
         above, below = a + across * (b - a), c + across * (d - c)
         seen = torch.where(smooth > 0.0, above + down * (below - above), nearest)
         before = (seen - z) * slant / self.truncation
-        return Sighting(torch.stack([x, y]), before, confidence, inside)
+        return Sighting(torch.stack([x, y]), before, confidence, inside, smooth > 0.0)
 
     def _votes(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(weighted sum of distances, sum of weights, hidden in some view, weights nearby) (M,)."""
