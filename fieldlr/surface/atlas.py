@@ -130,7 +130,7 @@ def _behind(corners: np.ndarray, depths: np.ndarray, size: int) -> np.ndarray:
 
 def texels(
     corners: Float[np.ndarray, "f 3 2"], size: int, values: Float[np.ndarray, "f 3 *c"]
-) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, ...]]:
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, "m ..."]]:
     """(faces (M,), texels (M,) counted row by row, values (M, ...) there) that faces cover.
 
     `values` (F, 3, ...) are those at the corners.

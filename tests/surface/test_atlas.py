@@ -42,7 +42,7 @@ def test_no_face_lies_on_another(level):
     size = 512
     corners = lay_out(mesh, size)
     assert corners.min() >= 1.0 and corners.max() <= size - 1.0
-    face, place, height = texels(corners, size, mesh.vertices[mesh.faces])
+    _, place, height = texels(corners, size, mesh.vertices[mesh.faces])
     # A texel that several faces share is on an edge between them: they are neighbours in space.
     order = np.argsort(place, kind="stable")
     same = place[order][1:] == place[order][:-1]
@@ -57,7 +57,7 @@ def test_no_face_lies_on_another(level):
 
 
 def test_too_many_pieces_for_a_picture():
-    crumbs = np.concatenate([np.eye(3) + [2.0 * i, 0, 0] for i in range(500)])
+    crumbs = np.concatenate([np.eye(3) + np.array([2.0 * i, 0.0, 0.0]) for i in range(500)])
     mesh = TriangleMesh(crumbs, np.arange(1500).reshape(-1, 3))
     with pytest.raises(FieldlrError, match="no room"):
         lay_out(mesh, 64)
