@@ -11,7 +11,6 @@ from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, vector
-from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.looks import Look, look
 from fieldlr.runs.viewpoints import Viewpoints
 from fieldlr.surface.fusion import DepthMap, Fusion
@@ -40,10 +39,8 @@ class Fused:
     ) -> UInt8[np.ndarray, "m 3"]:
         """Colours (M, 3) of points (M, 3) of the surface, from the views that see them best."""
 
-        def part(some: slice) -> Tensor:
-            return self._mixed(points[some], normals[some])
-
-        colors = torch.cat([points[:0], *in_parts(part, len(points), POINTS_AT_A_TIME)])
+        parts = zip(points.split(POINTS_AT_A_TIME), normals.split(POINTS_AT_A_TIME), strict=True)
+        colors = torch.cat([self._mixed(*part) for part in parts])
         return (colors * 255.0).round().byte().numpy()
 
     @torch.no_grad()
