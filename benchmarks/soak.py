@@ -37,6 +37,7 @@ from fieldlr.jobs import JobStore
 from fieldlr.runs import open_run
 from fieldlr.runs.compress import compress
 from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.pipeline import evaluate
 from tests.fuzz import seeds
 from tests.fuzz.damage import damaged, random_edits
@@ -90,7 +91,7 @@ def work(folder: Path, seed: int) -> None:
         compress(run, place / "field.flr")
         evaluate(open_run(place), resolution=48)
         with suppress(FieldlrError):  # So short a fit may have no surface yet.
-            make_mesh(load(place / "field.flr"), 32)
+            make_mesh(load(place / "field.flr"), MeshOptions(resolution=32))
 
 
 class Pages:

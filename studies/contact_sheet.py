@@ -16,6 +16,7 @@ from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run, open_run
 from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.planning import plan_views
 from fieldlr.runs.views import views
 from fieldlr.system.process import prepare_process
@@ -39,7 +40,7 @@ def photo_row(run: Run, field) -> Row:
 
 def shape_row(run: Run, field, up: str) -> Row:
     """The field's surface from three sides."""
-    mesh = make_mesh(field, RESOLUTION).mesh
+    mesh = make_mesh(field, MeshOptions(resolution=RESOLUTION)).mesh
     if up == "y":
         middle = 0.5 * (mesh.vertices.min(0) + mesh.vertices.max(0))
         turned = (mesh.vertices - middle)[:, [0, 2, 1]] * (1.0, -1.0, 1.0)

@@ -15,6 +15,7 @@ from fieldlr.app.surfaces import threshold_of
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.runs.options import MeshOptions
 from fieldlr.training.options import FitOptions
 
 
@@ -57,7 +58,8 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
     def mesh(run: str, suffix: str, resolution: int, level: float) -> gr.FileData:
         """A run's mesh as a file."""
         threshold = threshold_of(viewer.shown(run).field, level)
-        path = takeaway.take_mesh(viewer, run, suffix, int(resolution), threshold, False)
+        options = MeshOptions.of(resolution=int(resolution), threshold=threshold)
+        path = takeaway.take_mesh(viewer, run, suffix, options)
         return gr.FileData(path=str(path))
 
     for endpoint in (check, example, train, job, stop, resume, mesh):

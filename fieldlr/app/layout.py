@@ -57,11 +57,11 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
             with gr.Tab("View", id="view"):
                 tab_view.build(page)
             with gr.Tab("Surface", id="surface"):
-                level = tab_surface.build(page)
+                choices = tab_surface.build(page)
             with gr.Tab("Compare", id="compare"):
                 tab_compare.build(page)
             with gr.Tab("Take away", id="take"):
-                tab_take.build(page, level)
+                tab_take.build(page, choices)
             with gr.Tab("Library", id="library-tab"):
                 tab_library.build(page)
         quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}

@@ -20,7 +20,9 @@ from fieldlr.fields.radiance import SURFACE_DENSITY, RadianceField
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import Run
-from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.mesh import SurfaceMesh, make_mesh
+from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.viewpoints import viewpoints
 from fieldlr.surface import decimate
 from fieldlr.training.tasks.occupancy import surface_of
 
@@ -28,6 +30,8 @@ VIEW_FACES = 120_000
 SAMPLES = 40  # along each edge of the box, for the histogram
 BINS = 48
 PROBABILITY, DENSITY = "probability of being inside", "density, powers of ten"
+# What the page says of holes, and the option that it is.
+HOLES_WORDS = {"automatic": None, "closed": "closed", "left open": "left"}
 DECADES = 1.5  # about the usual density
 WORST_SHARE = 0.01  # of the longest edge: the error that is shown as dark red
 
@@ -78,19 +82,41 @@ def levels(field: Field) -> Levels:
     return Levels(label, low, usual, high, counts)
 
 
-def make_surface(
-    viewer: Viewer,
-    job_id: str,
-    folder: Path,
-    threshold: float | None,
+def chosen(
+    field: Field,
     resolution: int,
     largest: bool,
-    errors: bool = False,
+    level: float,
+    joined: bool,
+    crop: str,
+    remove_floor: bool,
+    holes: str,
+) -> MeshOptions:
+    """What the inputs of the page ask for, as `fieldlr mesh` has it."""
+    of_photos = isinstance(field, RadianceField)
+    return MeshOptions.of(
+        resolution=resolution,
+        threshold=None if of_photos and joined else threshold_of(field, level),
+        crop=crop.strip() or None,
+        remove_floor=remove_floor,
+        holes=HOLES_WORDS[holes],
+        largest=largest,
+    )
+
+
+def surface_mesh(viewer: Viewer, job_id: str, options: MeshOptions) -> SurfaceMesh:
+    """The mesh of a run that is shown."""
+    shown = viewer.shown(job_id)
+    with viewer.busy:
+        return make_mesh(shown.field, options, viewpoints(shown.run, shown.field))
+
+
+def make_surface(
+    viewer: Viewer, job_id: str, folder: Path, options: MeshOptions, errors: bool = False
 ) -> Surface:
     """Extracts a run's surface: a GLB for the viewer, and the whole one to take away."""
     shown = viewer.shown(job_id)
-    with viewer.busy:
-        extraction = make_mesh(shown.field, resolution, threshold, largest)
+    extraction = surface_mesh(viewer, job_id, options)
     mesh = extraction.mesh
     light = lighter(mesh)
     if errors:

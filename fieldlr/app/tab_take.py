@@ -6,10 +6,11 @@ import gradio as gr
 
 from fieldlr.app import takeaway
 from fieldlr.app.page import PRIVATE, Page, told
-from fieldlr.app.surfaces import threshold_of
+from fieldlr.app.surfaces import chosen
+from fieldlr.app.tab_surface import Choices
 
 
-def build(page: Page, level: gr.Slider) -> None:
+def build(page: Page, choices: Choices) -> None:
     workspace, viewer = page.workspace, page.viewer
     with gr.Row():
         with gr.Column(min_width=300):
@@ -28,11 +29,11 @@ def build(page: Page, level: gr.Slider) -> None:
             gr.Markdown("### The same in a terminal")
             words = gr.Code(language="shell", interactive=False, elem_id="commands")
 
-    def make(job_id, kind, samples, alone, value):
-        threshold = threshold_of(viewer.shown(job_id).field, value)
-        return str(takeaway.take_mesh(viewer, job_id, kind, int(samples), threshold, alone))
+    def make(job_id, kind, samples, alone, *words):
+        options = chosen(viewer.shown(job_id).field, int(samples), alone, *words)
+        return str(takeaway.take_mesh(viewer, job_id, kind, options))
 
-    inputs = [page.run, suffix, resolution, largest, level]
+    inputs = [page.run, suffix, resolution, largest, *choices]
     mesh.click(told(make), inputs, mesh_file, **PRIVATE)
     small.click(told(lambda r: str(takeaway.take_small(viewer, r))), page.run, file, **PRIVATE)
     field.click(told(lambda r: str(takeaway.take_field(workspace, r))), page.run, file, **PRIVATE)

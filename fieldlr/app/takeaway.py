@@ -8,12 +8,13 @@ from pathlib import Path
 
 from fieldlr import codec
 from fieldlr.app.forms import shown_command
+from fieldlr.app.surfaces import surface_mesh
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.jobs import Job
-from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.options import MeshOptions
 from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
 
@@ -36,16 +37,12 @@ def file_name(job: Job, suffix: str) -> str:
     return f"{'-'.join(words)[:60] or 'field'}{suffix}"
 
 
-def take_mesh(
-    viewer: Viewer, job_id: str, suffix: str, resolution: int, threshold: float, largest: bool
-) -> Path:
+def take_mesh(viewer: Viewer, job_id: str, suffix: str, options: MeshOptions) -> Path:
     """A run's mesh in a format of the user's choice."""
     if suffix not in MESHES:
         raise FieldlrError(f"a mesh is written as {' '.join(MESHES)}; got {suffix!r}.")
     workspace = viewer.workspace
-    shown = viewer.shown(job_id)
-    with viewer.busy:
-        mesh = make_mesh(shown.field, resolution, threshold, largest).mesh
+    mesh = surface_mesh(viewer, job_id, options).mesh
     path = export_folder(workspace, job_id) / file_name(workspace.store.get(job_id), suffix)
     write_mesh(mesh, path)
     return path

@@ -16,7 +16,8 @@ from fieldlr.export.image import jpeg_bytes
 from fieldlr.pictures.curves import check_plotting
 from fieldlr.runs import Run, open_folder, pipeline
 from fieldlr.runs.compress import Compression
-from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.mesh import mesh_run
+from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.previews import picture
 from fieldlr.runs.render import render_run
 from fieldlr.study.study import Study
@@ -66,7 +67,7 @@ def make_eval(bench: Workbench) -> Making:
 
 def make_surface(bench: Workbench) -> Making:
     yield 0.0
-    extraction = make_mesh(bench.field, bench.asked("resolution", 256))
+    extraction = mesh_run(bench.run, MeshOptions(resolution=bench.asked("resolution", 256)))
     yield 0.8
     mesh = extraction.mesh
     write_mesh(mesh, bench.folder / "mesh.glb")

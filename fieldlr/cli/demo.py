@@ -23,7 +23,8 @@ from fieldlr.pictures.shading import shade
 from fieldlr.pictures.sheet import Picture, Row, sheet
 from fieldlr.runs import Run
 from fieldlr.runs.compress import write_file
-from fieldlr.runs.mesh import make_mesh
+from fieldlr.runs.mesh import make_mesh, mesh_run
+from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.runs.planning import plan_views
 from fieldlr.runs.render import render_run
@@ -83,7 +84,7 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
     cameras = plan_views(fit.run, field, "test", 1).cameras
     view = next(views(fit.run, field, cameras))
     assert isinstance(scene, Scene) and view.depth is not None  # It is bundled.
-    surface = make_mesh(field, RESOLUTION, largest=True).mesh
+    surface = mesh_run(fit.run, MeshOptions(resolution=RESOLUTION, largest=True)).mesh
     outside = cameras.transformed(field.frame)  # The surface is in the user's frame.
     photo = scene.images[scene.test[0]].numpy()
     pictures = [
@@ -103,7 +104,7 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
     rows, figures = [], {}
     for backbone, options in SHAPES.items():
         fit, results = journey.fit(f"{backbone}-run", example(MESH), options)
-        mesh = make_mesh(fit.state.field, RESOLUTION).mesh
+        mesh = make_mesh(fit.state.field, MeshOptions(resolution=RESOLUTION)).mesh
         cameras = plan_views(fit.run, fit.state.field, "orbit", VIEWPOINTS, PORTRAIT).cameras
         volume = fit.source.content
         assert isinstance(volume, OccupancyVolume) and volume.mesh is not None  # It is bundled.

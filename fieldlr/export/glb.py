@@ -1,4 +1,4 @@
-"""Binary glTF 2.0 (Khronos, sections 3.7 and 4.4): one mesh, one material, no pictures.
+"""Binary glTF 2.0 (Khronos, sections 3.7 and 4.4): one mesh, one material, at most one picture.
 
 glTF is +Y up by its standard, so here, and only here, the mesh is turned by -90 degrees about X:
 (x, y, z) becomes (x, z, -y).
@@ -21,30 +21,49 @@ COMPONENTS = {"float32": 5126, "uint16": 5123, "uint32": 5125}
 VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
 
 
-def encode_glb(mesh: TriangleMesh, normals: Float[np.ndarray, "v 3"]) -> bytes:
-    """The file of a mesh with unit normals (V, 3), both in the mesh's own +Z up frame."""
+def encode_glb(
+    mesh: TriangleMesh,
+    normals: Float[np.ndarray, "v 3"],
+    uv: Float[np.ndarray, "v 2"] | None = None,
+    picture: bytes = b"",
+) -> bytes:
+    """The file of a mesh with unit normals (V, 3), both in the mesh's own +Z up frame.
+
+    With `uv` (V, 2), from the upper left corner, it wears a picture, a PNG.
+    """
     arrays: dict[str, np.ndarray] = {
         "POSITION": (mesh.vertices @ Z_UP_TO_Y_UP.T).astype(np.float32),
         "NORMAL": (normals @ Z_UP_TO_Y_UP.T).astype(np.float32),
     }
     if mesh.colors is not None:
         arrays["COLOR_0"] = _linear_colors(mesh.colors)
+    if uv is not None:
+        arrays["TEXCOORD_0"] = uv.astype(np.float32)
     attributes = {name: number for number, name in enumerate(arrays)}
     arrays["indices"] = mesh.faces.reshape(-1, 1).astype(np.uint32)
 
     primitive = {"attributes": attributes, "indices": len(attributes), "material": 0}
     views, accessors, binary = _pack(arrays)
-    document = {
+    document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "fieldlr"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
         "meshes": [{"primitives": [primitive]}],
-        "materials": [_material(mesh.colors is None)],
+        "materials": [_material(mesh.colors is None and uv is None)],
         "accessors": accessors,
         "bufferViews": views,
-        "buffers": [{"byteLength": len(binary)}],
     }
+    if uv is not None:
+        document |= {
+            "textures": [{"source": 0}],
+            "images": [{"bufferView": len(views), "mimeType": "image/png"}],
+        }
+        surface = document["materials"][0]["pbrMetallicRoughness"]
+        surface["baseColorTexture"] = {"index": 0}
+        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(picture)})
+        binary += picture + b"\0" * (-len(picture) % 4)
+    document["buffers"] = [{"byteLength": len(binary)}]
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text
@@ -75,7 +94,7 @@ def _material(plain: bool) -> dict[str, Any]:
 def _pack(
     arrays: dict[str, np.ndarray],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]:
-    """Buffer views, accessors and bytes of arrays (N, 1, 3 or 4), whose rows are of 4 n bytes."""
+    """Buffer views, accessors and bytes of arrays (N, 1 to 4), whose rows are of 4 n bytes."""
     views, accessors, offset = [], [], 0
     for number, (name, array) in enumerate(arrays.items()):
         target = INDEX_BUFFER if name == "indices" else VERTEX_BUFFER
@@ -84,7 +103,7 @@ def _pack(
             "bufferView": number,
             "componentType": COMPONENTS[array.dtype.name],
             "count": len(array),
-            "type": {1: "SCALAR", 3: "VEC3", 4: "VEC4"}[array.shape[1]],
+            "type": {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}[array.shape[1]],
         }
         if name == "COLOR_0":
             accessor["normalized"] = True

@@ -24,9 +24,24 @@ def write_mesh(mesh: TriangleMesh, path: Path | str) -> None:
             f"{path.name} would be an empty mesh: the surface has no triangles at this threshold. "
             "Choose another threshold or check the field."
         )
+    if mesh.texture is not None:
+        from fieldlr.export.textured import write_textured
+
+        require_textured(path)
+        write_textured(mesh, mesh.texture, path)
+        return
     content = write(mesh)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def require_textured(path: Path) -> None:
+    """FieldlrError where the format that a suffix names holds no picture."""
+    if path.suffix.lower() not in TEXTURED:
+        raise FieldlrError(
+            f"a mesh with a texture is written as {' or '.join(TEXTURED)}; got {path.name}. Change "
+            "the suffix, or leave `texture` out."
+        )
 
 
 def _ply(mesh: TriangleMesh) -> bytes:
@@ -59,4 +74,5 @@ def _trimesh(mesh: TriangleMesh) -> Any:  # what `export` gives depends on the f
     )
 
 
+TEXTURED = (".glb", ".obj")
 FORMATS = {".ply": _ply, ".obj": _obj, ".stl": _stl, ".glb": _glb}

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.texture import Texture
 
 _BLOCK_FACES = 2**16
 _CHUNK_SAMPLES = 2**20
@@ -27,6 +28,7 @@ class TriangleMesh:
     vertices: Float[np.ndarray, "v 3"]
     faces: Int[np.ndarray, "f 3"]
     colors: UInt8[np.ndarray, "v 3"] | None = None  # sRGB
+    texture: Texture | None = None
 
     def __repr__(self) -> str:
         return f"TriangleMesh of {len(self.vertices)} vertices and {len(self.faces)} faces"

@@ -77,8 +77,10 @@ def transmittances(
     return torch.exp(-before).to(depths.dtype), transmittance
 
 
-def median_depths(samples: RaySamples, weights: Float[Tensor, " m"]) -> Float[Tensor, " n"]:
-    """Distances (N,) at which N rays have met half of what they see; 0 where they see nothing.
+def median_depths(
+    samples: RaySamples, weights: Float[Tensor, " m"], share: float = 0.5
+) -> Float[Tensor, " n"]:
+    """Distances (N,) at which N rays have met a share of what they see; 0 where they see nothing.
 
     A mean would lie in the empty space between a leaf and the wall that is seen beside it.
     """
@@ -87,7 +89,7 @@ def median_depths(samples: RaySamples, weights: Float[Tensor, " m"]) -> Float[Te
     total = torch.cat([weights.new_zeros(1, dtype=torch.float64), weights.double().cumsum(0)])
     at_first = total[samples.first]
     seen = at_first[1:] - at_first[:-1]
-    half = at_first[:-1] + 0.5 * seen
+    half = at_first[:-1] + share * seen
     before = ray_sums(samples, (total[1:] < half[samples.ray_indices])[:, None].double())[:, 0]
     found = (samples.first[:-1] + before.round().long()).clamp_max(len(samples) - 1)
     # Within an interval the weight grows evenly.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fieldlr.codec import FEWEST_BITS, MOST_BITS
-from fieldlr.system.kinds import Number, Size, Switch, Whole
+from fieldlr.system.kinds import Box, Choice, Number, Size, Switch, Whole
 from fieldlr.system.options import Options, option
 
 FINEST_MESH = 2048
+MOST_TEXELS = 8192
+HOLES = ("closed", "left")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,27 @@ class MeshOptions(Options):
     threshold: float | None = option(
         Number(),
         "Where the surface is: a probability for shapes, a density for photos",
-        shown_default="0.5, or 25",
+        shown_default="0.5; photos: where half of the light of a view is met",
+    )
+    crop: tuple[float, ...] | None = option(
+        Box(), "Keeps what lies in this box, in the units of the source", shown_default="all"
+    )
+    remove_floor: bool = option(
+        Switch(), "Finds the floor and removes it with all that is below", False
+    )
+    holes: str | None = option(
+        Choice(HOLES),
+        "What no view has seen is closed, or left open",
+        shown_default="left for photos of a place, else closed",
     )
     largest: bool = option(Switch(), "Keeps the largest component alone", False)
     faces: int | None = option(
         Whole(4), "Simplifies the mesh to at most so many triangles", shown_default="all"
+    )
+    texture: int | None = option(
+        Whole(64, MOST_TEXELS),
+        "Colours as a picture of so many pixels along its edges: photos, .glb or .obj",
+        shown_default="colours at the vertices",
     )
     dense: bool = option(
         Switch(), "Asks the field everywhere, not coarse to fine: the reference", False

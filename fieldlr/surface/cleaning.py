@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.frames import Similarity
@@ -17,7 +18,25 @@ def largest_component(mesh: TriangleMesh) -> TriangleMesh:
     if not len(mesh.faces):
         return mesh
     labels = _face_labels(mesh)
-    return _with_faces(mesh, labels == np.bincount(labels).argmax())
+    return with_faces(mesh, labels == np.bincount(labels).argmax())
+
+
+def without_voids(mesh: TriangleMesh, viewpoints: Float[np.ndarray, "n 3"]) -> TriangleMesh:
+    """The mesh without closed cavities in which none of the viewpoints (N, 3) stands.
+
+    Nobody can have seen them. A cavity is a part that faces inward: its volume is negative.
+    """
+    if not len(mesh.faces):
+        return mesh
+    labels = _face_labels(mesh)
+    corners = mesh.vertices[mesh.faces]
+    volume = np.bincount(labels, np.linalg.det(corners))
+    low, high = np.full((2, len(volume), 3), np.inf)
+    np.minimum.at(low, labels, corners.min(1))
+    np.minimum.at(high, labels, -corners.max(1))
+    inside = (viewpoints[:, None] > low) & (viewpoints[:, None] < -high)
+    visited = inside.all(-1).any(0)
+    return with_faces(mesh, ((volume > 0.0) | visited)[labels])
 
 
 def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
@@ -60,7 +79,7 @@ def _face_labels(mesh: TriangleMesh) -> np.ndarray:
     return connected_parts(len(mesh.vertices), starts, stops)[mesh.faces[:, 0]]
 
 
-def _with_faces(mesh: TriangleMesh, kept: np.ndarray) -> TriangleMesh:
+def with_faces(mesh: TriangleMesh, kept: Bool[np.ndarray, " f"]) -> TriangleMesh:
     """The faces kept (F,), and the vertices that they use in their old order."""
     faces = mesh.faces[kept]
     used = np.zeros(len(mesh.vertices), bool)

@@ -217,3 +217,33 @@ class Size(Kind):
 
     def show(self, value: Any) -> str:
         return f"{value[0]}x{value[1]}"
+
+
+@dataclass(frozen=True)
+class Box(Kind):
+    """A box: its lower corner, then its upper one; as text, six numbers with spaces between."""
+
+    @property
+    def wants(self) -> str:
+        return (
+            "a box X0 Y0 Z0 X1 Y1 Z1 in which every lower value is below its upper one, such as "
+            '"-1 -1 0 1 1 2"'
+        )
+
+    @property
+    def metavar(self) -> str:
+        return '"X0 Y0 Z0 X1 Y1 Z1"'
+
+    def read(self, value: Any) -> tuple[float, ...]:
+        if isinstance(value, str):
+            return self.parse(value)
+        corners = tuple(Number(-math.inf).read(one) for one in value)
+        if len(corners) != 6 or not all(a < b for a, b in zip(corners, corners[3:], strict=False)):
+            raise ValueError
+        return corners
+
+    def parse(self, text: str) -> tuple[float, ...]:
+        return self.read([float(word) for word in text.replace(",", " ").split()])
+
+    def show(self, value: Any) -> str:
+        return " ".join(f"{one:g}" for one in value)

@@ -21,6 +21,7 @@ from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import open_run
+from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.views import Turn
 from fieldlr.study.sweep import Sweep
 from fieldlr.training.options import FitOptions
@@ -159,7 +160,7 @@ def test_the_level_moves_the_surface(trained, tmp_path):
     assert scale.low < scale.usual < scale.high and scale.counts.sum() > 0
     made = {
         level: surfaces.make_surface(
-            viewer, solid, tmp_path, surfaces.threshold_of(field, level), 48, False
+            viewer, solid, tmp_path, MeshOptions(resolution=48, threshold=level)
         )
         and trimesh.load(tmp_path / "surface.glb", force="mesh").volume
         for level in (0.4, 0.6)
@@ -188,7 +189,7 @@ def test_what_is_taken_home_opens_elsewhere(trained, tmp_path):
     viewer, solid, scene = trained
     workspace = viewer.workspace
     for suffix in takeaway.MESHES:
-        path = takeaway.take_mesh(viewer, solid, suffix, 48, 0.5, False)
+        path = takeaway.take_mesh(viewer, solid, suffix, MeshOptions(resolution=48))
         assert trimesh.load(path, force="mesh").volume > 0
     with zipfile.ZipFile(takeaway.take_run(workspace, scene)) as packed:
         packed.extractall(tmp_path)

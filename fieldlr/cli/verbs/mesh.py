@@ -13,7 +13,7 @@ from fieldlr.runs.options import MeshOptions
 class Mesh(Verb):
     """Extracts the surface of a run in the frame of its source.
 
-    Example: fieldlr mesh vase-run --out vase.glb --resolution 256
+    Example: fieldlr mesh garden-run --out vase.glb --crop "-1 -1 0 1 1 2" --remove-floor
     """
 
     target: RunFolder
@@ -23,12 +23,15 @@ class Mesh(Verb):
 
     def run(self) -> dict[str, Any]:
         from fieldlr.export import exporter
-        from fieldlr.runs.mesh import make_mesh
-        from fieldlr.runs.pipeline import load
+        from fieldlr.export.mesh import require_textured
+        from fieldlr.runs.mesh import mesh_run
+        from fieldlr.runs.run import open_run
 
         write = exporter(self.out, "mesh").write
-        extraction = make_mesh(load(self.target), **self.surface.flat())
-        mesh = extraction.mesh
+        if self.surface.texture is not None:
+            require_textured(self.out)  # Before the work, not after it.
+        extraction = mesh_run(open_run(self.target), self.surface)
+        mesh, floor = extraction.mesh, extraction.floor
         write(mesh, self.out)
         return {
             "out": str(self.out),
@@ -38,4 +41,5 @@ class Mesh(Verb):
             "evaluations": extraction.evaluations,
             "seconds": round(extraction.seconds, 3),
             "marching_seconds": round(extraction.marching_seconds, 3),
+            "floor": floor and {"normal": floor.normal, "offset": floor.offset},
         }
