@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, vector
-from fieldlr.rendering.looks import Look, look
+from fieldlr.rendering.depth_views import DepthView, depth_view
 from fieldlr.runs.viewpoints import Viewpoints
 from fieldlr.surface.fusion import DepthMap, Fusion
 
@@ -30,7 +30,7 @@ class Fused:
     """The looks at a field, and the surface that they agree on."""
 
     field: RadianceField
-    looks: tuple[Look, ...]
+    looks: tuple[DepthView, ...]
     fusion: Fusion
     aabb: Aabb
 
@@ -71,7 +71,7 @@ class Fused:
 def fused(field: RadianceField, viewpoints: Viewpoints, resolution: int) -> Fused:
     """The surface of a field of photos, for a mesh of `resolution` samples along its box."""
     cameras = viewpoints.cameras
-    looks = tuple(look(field, cameras, i, viewpoints.background) for i in range(len(cameras)))
+    looks = tuple(depth_view(field, cameras, i, viewpoints.background) for i in range(len(cameras)))
     aabb = field.aabb if field.space.kind == "box" else _region(viewpoints, looks)
     seen = torch.cat([some.spread[some.opacity > OPAQUE].flatten() for some in looks])
     usual = float(seen.median()) if len(seen) else 0.0
@@ -81,7 +81,7 @@ def fused(field: RadianceField, viewpoints: Viewpoints, resolution: int) -> Fuse
     return Fused(field, looks, Fusion(cameras, maps, truncation), aabb)
 
 
-def _depth_map(seen: Look, usual: float) -> DepthMap:
+def _depth_map(seen: DepthView, usual: float) -> DepthMap:
     """Depths count less where a ray meets its light over more than the usual spread."""
     opaque = seen.opacity > OPAQUE
     sharp = 1.0 / (1.0 + (seen.spread / usual) ** 2)
@@ -91,7 +91,7 @@ def _depth_map(seen: Look, usual: float) -> DepthMap:
     )
 
 
-def _region(viewpoints: Viewpoints, looks: tuple[Look, ...]) -> Aabb:
+def _region(viewpoints: Viewpoints, looks: tuple[DepthView, ...]) -> Aabb:
     """The box of nearly all that is seen, of as many points of each view."""
     points = []
     for index, seen in enumerate(looks):

@@ -21,7 +21,7 @@ QUARTILES = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
-class Look:
+class DepthView:
     """One picture of a field, with depths along the rays in world units of its frame."""
 
     rgb: Float[Tensor, "h w 3"]
@@ -31,9 +31,9 @@ class Look:
 
 
 @torch.no_grad()
-def look(
+def depth_view(
     field: RadianceField, cameras: Cameras, index: int, background: Vector | None = None
-) -> Look:
+) -> DepthView:
     """What one camera sees, without any randomness."""
     rays = cameras.image_rays(index)
     color = rays.origins.new_tensor(background or BLACK)
@@ -52,4 +52,4 @@ def look(
     columns = torch.cat(list(in_parts(part, len(rays), size)), 1)
     width, height = cameras.sizes[index].tolist()
     maps = columns.view(6, height, width)
-    return Look(maps[:3].permute(1, 2, 0).clamp(0.0, 1.0), *maps[3:])
+    return DepthView(maps[:3].permute(1, 2, 0).clamp(0.0, 1.0), *maps[3:])
