@@ -100,7 +100,10 @@ def look(image: UInt8[np.ndarray, "h w c"], mask: Visible | None = None) -> Look
     ]
     values = np.asarray(reduced)[np.asarray(visible) == 255]
     light = float(values.mean()) / 255.0 if len(values) else np.nan
-    small = np.asarray(picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), np.float64)
+    # Hidden pixels are as grey as the others on average.
+    grey = np.uint8(round(255.0 * float(np.nan_to_num(light))))
+    shown = Image.fromarray(np.where(counts, np.asarray(picture), grey))
+    small = np.asarray(shown.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), np.float64)
     contrast = small.std()
     return Look(
         detail=np.log2(detail[0]) - np.log2(detail[1].mean()),

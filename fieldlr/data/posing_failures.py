@@ -38,7 +38,8 @@ def explain(
 
     `names` as the user knows them, `paths` of the copies, `found` by `structure_findings`.
     """
-    facts = [found["photos"][path.name] for path in paths]
+    unread = {"model": None, "features": 0, "best": 0, "partners": []}
+    facts = [found["photos"].get(path.name, unread) for path in paths]
     posed = [path for path, fact in zip(paths, facts, strict=True) if fact["model"] == 0]
     lost = [number for number, fact in enumerate(facts) if fact["model"] != 0]
     if not lost:

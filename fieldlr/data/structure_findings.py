@@ -31,8 +31,11 @@ def findings(folder: Path, models: list[Any]) -> dict[str, Any]:
             for number, image in images.items()
         }
         verified = _match(database, images, photos)
+        used = {image.camera_id for image in images.values()}
         lenses = [
-            _lens(camera, images.values(), models[:1]) for camera in database.read_all_cameras()
+            _lens(camera, images.values(), models[:1])
+            for camera in database.read_all_cameras()
+            if camera.camera_id in used
         ]
     return {
         "views": [model.num_reg_images() for model in models],

@@ -22,9 +22,10 @@ def write_textured(mesh: TriangleMesh, texture: Texture, path: Path) -> None:
         parted, normals, uv = _parted(mesh, texture)
         _put(path, encode_glb(parted, normals, uv, picture))
         return
-    _put(path.with_suffix(".png"), picture)
-    _put(path.with_suffix(".mtl"), _material(path.with_suffix(".png").name))
-    _put(path, _obj(mesh, texture, path.with_suffix(".mtl").name))
+    beside = path.with_name(f"{path.stem}-texture.png"), path.with_name(f"{path.stem}-texture.mtl")
+    _put(beside[0], picture)
+    _put(beside[1], _material(beside[0].name))
+    _put(path, _obj(mesh, texture, beside[1].name))
 
 
 def _parted(

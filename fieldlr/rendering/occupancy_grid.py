@@ -12,8 +12,8 @@ from torch import Tensor
 from fieldlr.fields.radiance import RadianceField, cell_indices
 from fieldlr.rendering.samples import uniform
 
-# A cell that less light than this reaches is not occupied; it is forgotten by this a step, so that
-# a cell goes dark 300 steps after its last ray.
+# A cell that less light than this reaches is not occupied; recorded light decays by this factor a
+# step, so that a cell goes dark 300 steps after its last ray.
 FAINTEST, LIGHT_FADES = 0.01, 0.985
 # The share of a ray's light that something takes which the ray is said to have met.
 MET = 0.1

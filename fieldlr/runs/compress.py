@@ -11,7 +11,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields import Field
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
-from fieldlr.runs.pipeline import SourceGone, reopen
+from fieldlr.runs.pipeline import SourceGone, reopen, take_corrections
 from fieldlr.system.json import write_whole
 from fieldlr.system.process import prepare_process
 from fieldlr.training.finetune import Finetuning
@@ -46,6 +46,7 @@ class Compression:
         self.tuning: Finetuning | None = None
         try:
             self.task = task or reopen(run, source)
+            take_corrections(run, self.task)
         except SourceGone as error:
             if finetune is not None:
                 raise

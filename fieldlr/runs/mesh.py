@@ -1,7 +1,7 @@
 """The mesh of a trained field, in the user's frame.
 
 A shape has a level. A field of photos is looked at from its cameras, and the depth maps are fused;
-by a density of the user's choice it has a level too.
+with a `threshold` it is the level set of that density.
 """
 
 from __future__ import annotations
@@ -76,6 +76,10 @@ def make_mesh(
     if len(extraction.mesh.faces) == 0:
         raise _nothing(options)
     mesh = _cleaned(extraction.mesh, subject, options, stands)
+    if len(mesh.faces) == 0:
+        raise FieldlrError(
+            "no view is sure of any part of the surface. Train longer, or close the `holes`."
+        )
     mesh = transform(mesh, subject.frame)
     mesh = mesh if options.faces is None else decimate(mesh, options.faces)
     if paint is not None:
@@ -121,7 +125,7 @@ def _cleaned(
         mesh = without_voids(mesh, stands)
     holes = options.holes or ("closed" if subject.bounded or subject.seen is None else "left")
     if holes == "left":
-        mesh = subject.opened(mesh, subject.aabb.longest_edge / (options.resolution - 1))
+        mesh = subject.opened(mesh, options.resolution)
     return largest_component(mesh) if options.largest else mesh
 
 

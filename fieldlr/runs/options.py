@@ -30,7 +30,7 @@ class MeshOptions(Options):
     threshold: float | None = option(
         Number(),
         "Where the surface is: a probability for shapes, a density for photos",
-        shown_default="0.5; photos: where half of the light of a view is met",
+        shown_default="0.5; photos: fused depth maps",
     )
     crop: tuple[float, ...] | None = option(
         Box(), "Keeps what lies in this box, in the units of the source", shown_default="all"
@@ -40,7 +40,7 @@ class MeshOptions(Options):
     )
     holes: str | None = option(
         Choice(HOLES),
-        "What no view has seen is closed, or left open",
+        "Close the surface where no view looked, or leave it open",
         shown_default="left for photos of a place, else closed",
     )
     largest: bool = option(Switch(), "Keeps the largest component alone", False)

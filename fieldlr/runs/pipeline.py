@@ -207,9 +207,14 @@ def reopen(run: Run | FlrRun, source: Path | None = None) -> Task:
     data = open_source(source, **run.reading)
     _check_content(run, data)
     task = make_task(data, options_of(run))
-    if task.corrections is not None and isinstance(run, Run):
-        run.load_corrections(task.corrections)
+    take_corrections(run, task)
     return task
+
+
+def take_corrections(run: Run | FlrRun, task: Task) -> None:
+    """Gives a task what a run learned of its photos, on the CPU, where its field is loaded."""
+    if task.corrections is not None and isinstance(run, Run):
+        run.load_corrections(task.corrections.cpu())
 
 
 def choose_device(name: str) -> torch.device:

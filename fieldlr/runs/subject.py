@@ -17,6 +17,7 @@ from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.surface.cleaning import with_faces
 from fieldlr.surface.floor import Plane
+from fieldlr.surface.lattice import Lattice
 
 Level = Callable[[Float[Tensor, "m 3"]], Float[Tensor, " m"]]
 Seen = Callable[[Float[Tensor, "m 3"]], Bool[Tensor, " m"]]
@@ -61,6 +62,7 @@ class Subject:
             Similarity(),
             up,
             None if seen is None else lambda points: seen(back.apply(points)),
+            self.bounded,
         )
 
     def above(self, plane: Plane) -> Subject:
@@ -72,10 +74,14 @@ class Subject:
             cuts=(*self.cuts, plane),
         )
 
-    def opened(self, mesh: TriangleMesh, spacing: float) -> TriangleMesh:
+    def opened(self, mesh: TriangleMesh, resolution: int) -> TriangleMesh:
         """The faces of a mesh that some view sees: not those that close it where nobody looked."""
         points = torch.from_numpy(mesh.vertices)
-        low, high = self.aabb.padded(-0.01 * spacing).bounds(points)
+        # The samples end where the box does on the longest axis, and inside it on the others.
+        lattice = Lattice.over(self.aabb, resolution)
+        spacing, first = lattice.spacing, torch.tensor(lattice.first, dtype=points.dtype)
+        last = first + spacing * (torch.tensor(lattice.counts) - 1)
+        low, high = first + 0.01 * spacing, last - 0.01 * spacing
         kept = ((points > low) & (points < high)).all(-1)
         for plane in self.cuts:
             kept &= plane.heights(points) > 0.01 * spacing

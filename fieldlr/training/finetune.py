@@ -230,7 +230,8 @@ class RoundingTask:
         self, field: Field, generator: torch.Generator, progress: float
     ) -> tuple[Float[Tensor, ""], int]:
         self._proceed(field, generator, progress)
-        loss, samples = self.task.loss(field, generator, progress)
+        # What is trained already is at the end of a fit.
+        loss, samples = self.task.loss(field, generator, 1.0)
         return loss + self.rate_term(), samples
 
     def gauss_newton_step(

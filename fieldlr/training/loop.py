@@ -136,7 +136,8 @@ def _first_order_step(state: FitState, progress: float, own_step: int) -> tuple[
         optimizer.zero_grad()
     loss.backward()
     # One sum is no number where one of its terms is none; it is looked at together with the loss.
-    gradients = [p.grad.sum() for p in state.field.parameters() if p.grad is not None]
+    learned = (parameter for _, _, parameter in state.attempt.trained())
+    gradients = [p.grad.sum() for p in learned if p.grad is not None]
     if not math.isfinite(loss.item() + torch.stack(gradients).sum().item()):
         return math.nan, samples
     for optimizer in state.attempt.optimizers:

@@ -58,7 +58,7 @@ class ScheduleOptions(Options):
     )
     correct: str | None = option(
         Choice(CORRECTIONS),
-        "Learned of each photo beside the scene: exposure (and white balance), cameras",
+        "What is learned of each photo with the scene: exposure and white balance, camera poses",
         shown_default=NOTHING,
     )
     seconds: float | None = option(
@@ -76,6 +76,7 @@ class ScheduleOptions(Options):
         return self.replaced(
             preset=self.preset or "quick",
             optimizer=self.optimizer or "auto",
+            correct=self.correct or NOTHING,
             seed=self.seed or 0,
         )
 

@@ -67,7 +67,7 @@ def rate_multiplier(task: Task, field: Field, steps: Sequence[float], seed: int)
             parameter.add_(sign * move)
         generator.set_state(batch)
         with torch.enable_grad():
-            return task.loss(field, generator, 0.0)[0].item()
+            return task.loss(field, generator, 1.0)[0].item()
 
     bend = loss(1.0) + loss(-1.0) - 2.0 * loss(0.0)
     field.load_state_dict(kept)

@@ -9,41 +9,36 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rays import Rays
 
 # What may be corrected of photos, as an option says it.
 NOTHING, EXPOSURE, CAMERAS, BOTH = "nothing", "exposure", "cameras", "both"
 CORRECTIONS = (NOTHING, EXPOSURE, CAMERAS, BOTH)
-# Learning rates (Adam): logarithms of brightness; radians, and shifts in half edges of the box.
+# Learning rates (Adam): logarithms of brightness; radians, and shifts in the scene's unit.
 EXPOSURE_RATE, CAMERA_RATE = 5e-3, 3e-4
 # What the mean square of all logarithms of brightness adds to the loss.
 EXPOSURE_COST = 1e-3
 
 
 class PhotoCorrections(nn.Module):
-    """A few numbers for each of N photos, learned beside the field.
+    """A few parameters for each of N photos, learned with the field.
 
     * exposure and white balance: a photo's red, green and blue are the field's times a factor each;
-    * cameras: a turn and a shift each, and one factor of all focal lengths.
+    * cameras: a turn and a shift each.
 
     Factors, turns and shifts are about their own means, so that new views are seen at the mean
-    exposure, from a frame that does not drift.
+    exposure, and the scene as a whole neither turns nor moves.
     """
 
-    forward_axes: Float[Tensor, "n 3"]
-
-    def __init__(self, cameras: Cameras, unit: float, kind: str):
-        """cameras: of the N photos; unit: half the longest edge of the scene's box."""
+    def __init__(self, count: int, unit: float, kind: str):
+        """N photos; unit: what a shift of 1 is, in the units of the scene's frame."""
         super().__init__()
-        self.kind, self.unit, count = kind, unit, len(cameras)
-        self.register_buffer("forward_axes", -cameras.camera_to_world[:, :, 2], persistent=False)
+        self.kind, self.unit = kind, unit
         if kind in (EXPOSURE, BOTH):
             self.gains = nn.Parameter(torch.zeros(count, 3))
         if kind in (CAMERAS, BOTH):
             self.turns = nn.Parameter(torch.zeros(count, 3))
             self.shifts = nn.Parameter(torch.zeros(count, 3))
-            self.focal = nn.Parameter(torch.zeros(1))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Groups for the optimisers, each with its `lr`."""
@@ -57,12 +52,8 @@ class PhotoCorrections(nn.Module):
         if self.kind not in (CAMERAS, BOTH):
             return rays
         turns, shifts = (_about_mean(own)[photos] for own in (self.turns, self.shifts))
-        axes = self.forward_axes[photos]
-        along = (rays.directions * axes).sum(-1, keepdim=True) * axes
-        # A longer lens bends all rays towards the axis.
-        directions = along + (rays.directions - along) * torch.exp(-self.focal)
         # Small turns: the first term of the rotation.
-        directions = directions + torch.linalg.cross(turns, directions)
+        directions = rays.directions + torch.linalg.cross(turns, rays.directions)
         directions = nn.functional.normalize(directions, dim=-1)
         return Rays(rays.origins + self.unit * shifts, directions)
 
@@ -75,21 +66,23 @@ class PhotoCorrections(nn.Module):
         return rgb * _about_mean(self.gains)[photos].exp()
 
     def cost(self) -> Float[Tensor, ""]:
-        """What large factors add to the loss."""
+        """The penalty on large exposure factors."""
         if self.kind not in (EXPOSURE, BOTH):
-            return self.forward_axes.new_zeros(())
+            return self.turns.new_zeros(())
         return EXPOSURE_COST * self.gains.square().mean()
 
     @torch.no_grad()
-    def figures(self) -> dict[str, float]:
-        """How much was corrected: root mean squares over photos, the focal length's factor."""
+    def figures(self, scale: float) -> dict[str, float]:
+        """How much was corrected, as root mean squares over the photos.
+
+        scale: of the user's units to those of the scene's frame.
+        """
         found = {}
         if self.kind in (EXPOSURE, BOTH):
             found["exposure_stops"] = _rms(_about_mean(self.gains).mean(-1)) / math.log(2.0)
         if self.kind in (CAMERAS, BOTH):
             found["camera_turn_degrees"] = math.degrees(_rms(_about_mean(self.turns).norm(dim=-1)))
-            found["camera_shift"] = self.unit * _rms(_about_mean(self.shifts).norm(dim=-1))
-            found["focal_factor"] = float(self.focal.exp())
+            found["camera_shift"] = scale * self.unit * _rms(_about_mean(self.shifts).norm(dim=-1))
         return found
 
 

@@ -31,7 +31,7 @@ from fieldlr.training.tasks.task import (
     warm_cosine,
 )
 
-METRIC_VERSION = 1
+SHAPE_METRIC_VERSION = 1
 # Voxels a call when every voxel is asked for.
 SLAB_VOXELS = 1 << 19
 # Muon's rates suit fits of so many steps; longer ones take smaller steps.
@@ -233,7 +233,7 @@ class OccupancyTask:
         return {
             "iou": self.iou(field),
             "grid": list(self.volume.shape),
-            "metric_version": METRIC_VERSION,
+            "metric_version": SHAPE_METRIC_VERSION,
         }
 
     def evaluate_surface(self, field: OccupancyField, resolution: int) -> dict[str, Any]:

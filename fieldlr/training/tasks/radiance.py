@@ -149,9 +149,10 @@ class RadianceTask:
     def _begin_corrections(self) -> None:
         """All photos as they are, where any correction is asked for."""
         if self.settings.correct != NOTHING:
-            cameras = self.scene.cameras[list(self.scene.train)]
-            unit = 0.5 * self.scene.space.aabb.longest_edge
-            self.corrections = PhotoCorrections(cameras, unit, self.settings.correct)
+            space, count = self.scene.space, len(self.scene.train)
+            # The box of a forward-facing capture reaches to its far end; its near one is its unit.
+            unit = space.near if space.kind == "ndc" else 0.5 * space.aabb.longest_edge
+            self.corrections = PhotoCorrections(count, unit, self.settings.correct)
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> RadianceField:
         self._begin_corrections()
@@ -246,8 +247,10 @@ class RadianceTask:
         return self.held_out.quality(field)
 
     def evaluate(self, field: RadianceField) -> dict[str, Any]:
-        found = {} if self.corrections is None else self.corrections.figures()
-        return self.held_out.evaluate(field) | found
+        found = self.held_out.evaluate(field)
+        if self.corrections is not None:
+            found |= self.corrections.figures(self.scene.frame.scale)
+        return found
 
     def _rays_for(self, field: RadianceField, samples_per_ray: float) -> int:
         """Rays whose samples are about `samples_per_step`."""

@@ -22,7 +22,7 @@ MESH = next((Path(__file__).parents[3] / "meshes").glob("*.ply"))
 
 @pytest.fixture
 def both() -> PhotoCorrections:
-    return PhotoCorrections(ball_scene().cameras, 0.7, BOTH)
+    return PhotoCorrections(14, 0.7, BOTH)
 
 
 def some_rays(corrections, generator) -> tuple[torch.Tensor, Rays]:
@@ -50,26 +50,19 @@ def test_what_all_photos_share_changes_nothing(both, generator):
 
 
 @torch.no_grad()
-def test_a_turn_is_a_rotation_and_a_longer_lens_a_narrower_view(both):
-    cameras = ball_scene().cameras
-    turn = torch.tensor([0.0, 0.0, 0.01])
-    both.turns[0] = turn * len(cameras) / (len(cameras) - 1)
-    photo, pixel = torch.tensor([0]), torch.tensor([[3.0, 5.0]])
-    rays = cameras.rays(photo, pixel)
+def test_a_turn_is_a_rotation_and_a_shift_a_move(both):
+    cameras, photo = ball_scene().cameras, torch.tensor([0])
+    rays = cameras.rays(photo, torch.tensor([[3.0, 5.0]]))
     angle = torch.tensor(0.01)
-    around = torch.tensor(
-        [[angle.cos(), -angle.sin(), 0], [angle.sin(), angle.cos(), 0], [0, 0, 1]]
-    )
-    turned = both.rays(photo, rays).directions
-    share = both.turns.mean(0)[2]  # the others turn the other way by their mean
-    assert torch.allclose(turned, rays.directions @ around.T, atol=2e-3 * share.abs() + 1e-4)
-    both.turns.zero_()
-    both.focal.fill_(0.1)
-    longer = dataclasses.replace(
-        cameras, intrinsics=cameras.intrinsics * torch.tensor([0.1, 0.1, 0.0, 0.0]).exp()
-    )
-    expected = longer.rays(photo, pixel).directions
-    assert torch.allclose(both.rays(photo, rays).directions, expected, atol=1e-6)
+    both.turns[0, 2] = angle * 14 / 13  # the mean of all is taken off
+    both.shifts[0, 1] = 0.1 * 14 / 13
+    cos, sin = float(angle.cos()), float(angle.sin())
+    around = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    moved = both.rays(photo, rays)
+    assert torch.allclose(moved.directions, rays.directions @ around.T, atol=1e-4)
+    assert torch.allclose(moved.origins, rays.origins + torch.tensor([0.0, 0.07, 0.0]), atol=1e-6)
+    found = both.figures(2.0)
+    assert found["camera_shift"] > 0.0 and found["camera_turn_degrees"] > 0.0
 
 
 def brightened() -> tuple[list[float], RadianceTask]:
@@ -89,7 +82,7 @@ def test_exposures_are_found():
     gains = task.corrections.gains.detach().mean(-1)
     dark = torch.tensor([factors[view] < 1.0 for view in task.scene.train])
     assert gains[~dark].mean() > gains[dark].mean() + 0.25
-    assert task.corrections.figures()["exposure_stops"] > 0.1
+    assert task.corrections.figures(1.0)["exposure_stops"] > 0.1
 
 
 def test_a_checkpoint_holds_what_was_learned():
