@@ -2,7 +2,7 @@
 
 Three ways, each recorded in `Scene.frame` so that exports come back in the user's frame:
 
-* forward-facing LLFF captures: the frame of Mildenhall et al. 2020, whose rays end in `ndc`;
+* LLFF captures from about one place: the frame of Mildenhall et al. 2020, with rays in `ndc`;
 * objects before nothing (photos with alpha, or Blender files): a `box` around the silhouettes;
 * everything else: the world `contracted` about what the cameras look at.
 """
@@ -39,7 +39,7 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
     """The scene: cameras and points in the internal frame, and the space to reconstruct."""
     cameras = pictures.cameras
     _require_rays(cameras, capture.photos)
-    if capture.bounds is not None and is_forward_facing(cameras):
+    if capture.bounds is not None and _looks_from_one_place(cameras, capture.bounds[0]):
         frame, space = _forward_facing(cameras, capture.bounds)
     else:
         frame, space = _around(capture, pictures)
@@ -95,6 +95,17 @@ def is_forward_facing(cameras: Cameras) -> bool:
     axes = forward_axes(cameras)
     mean = torch.nn.functional.normalize(axes.mean(0), dim=0)
     return bool((axes @ mean).min() > FORWARD_FACING)
+
+
+def _looks_from_one_place(cameras: Cameras, nearest: float) -> bool:
+    """Whether all look one way, from places no further apart than from the nearest thing.
+
+    Where cameras move further, a frustum from one place is a poor frame: what is near leaves it,
+    and what lies to the sides fills most of it.
+    """
+    positions = cameras.camera_to_world[:, :, 3]
+    moved = (positions - positions.mean(0)).norm(dim=-1).max()
+    return is_forward_facing(cameras) and float(moved) < nearest
 
 
 def meeting_point(cameras: Cameras) -> tuple[Float[Tensor, " 3"], Float[Tensor, " n"]]:
@@ -181,7 +192,8 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
 
     The ball holds all cameras and the point where the axes meet; with sparse points it is also
     large enough for the nearer half of what was seen. `near` keeps fog off the lenses: half the
-    first percentile of the depths seen, or a tenth of the nearest camera's distance.
+    first percentile of the depths seen or half the nearest depth that is known, or a tenth of the
+    nearest camera's distance.
     """
     positions = cameras.camera_to_world[:, :, 3]
     focus, depths = meeting_point(cameras)
@@ -189,6 +201,8 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
         focus = positions.mean(0)  # axes that do not meet ahead: a panorama, seen from its middle
     distances = (positions - focus).norm(dim=-1)
     radius, near = float(distances.max()), 0.1 * float(distances.min())
+    if capture.bounds is not None:
+        near = 0.5 * capture.bounds[0]
     points = capture.points
     if points is not None and len(seen := depths_seen(cameras, points)):
         radius = max(radius, float((points - focus).norm(dim=-1).median()))

@@ -117,10 +117,13 @@ def test_objects_in_the_array_are_refused(tmp_path):
         llff.read(folder)
 
 
-@pytest.mark.parametrize(("name", "views", "focal"), [("fern", 20, 407.566), ("room", 41, 400.758)])
-def test_real_captures(data_dir, name, views, focal):
+@pytest.mark.parametrize(
+    ("name", "views", "focal", "kind"),
+    [("fern", 20, 407.566, "ndc"), ("room", 41, 400.758, "contracted")],
+)
+def test_real_captures(data_dir, name, views, focal, kind):
     scene = llff.read(data_dir / "scenes" / name, downscale=2)
-    assert (len(scene.images), scene.space.kind) == (views, "ndc")
+    assert (len(scene.images), scene.space.kind) == (views, kind)
     assert scene.images[0].shape == (189, 252, 3)
     assert float(scene.cameras.intrinsics[0, 0]) == pytest.approx(focal / 2, rel=1e-5)
     assert len(scene.test) == len(range(0, views, 8))
