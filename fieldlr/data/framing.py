@@ -192,7 +192,7 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
 
     The ball holds all cameras and the point where the axes meet; with sparse points it is also
     large enough for the nearer half of what was seen. `near` keeps fog off the lenses: half the
-    first percentile of the depths seen or half the nearest depth that is known, or a tenth of the
+    first percentile of the depths seen or half the nearest depth that is known, or a fifth of the
     nearest camera's distance.
     """
     positions = cameras.camera_to_world[:, :, 3]
@@ -200,7 +200,7 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
     if (depths > 0).double().mean() < 0.9:
         focus = positions.mean(0)  # axes that do not meet ahead: a panorama, seen from its middle
     distances = (positions - focus).norm(dim=-1)
-    radius, near = float(distances.max()), 0.1 * float(distances.min())
+    radius, near = float(distances.max()), 0.2 * float(distances.min())
     if capture.bounds is not None:
         near = 0.5 * capture.bounds[0]
     points = capture.points

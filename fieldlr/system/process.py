@@ -31,5 +31,5 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return  # Another C library, with rules of its own.
-    mallopt(_M_MMAP_THRESHOLD, 16 << 20)  # What is larger still goes back when freed.
+    mallopt(_M_MMAP_THRESHOLD, 256 << 20)  # What is larger still goes back when freed.
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

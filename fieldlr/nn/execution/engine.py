@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from fieldlr.nn.execution import fused
 from fieldlr.nn.execution.layers import (
@@ -26,6 +27,9 @@ from fieldlr.nn.execution.layers import (
 
 # 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
 CHUNK_ROWS = 4096
+# Products of bfloat16 are compiled anew for each number of rows, for a millisecond: the last chunk
+# is padded to a multiple of this.
+ROW_GRANULE = 512
 # A GPU wants few and large products: this many rows of 256 bfloat16 numbers are 128 MiB.
 GPU_CHUNK_ROWS = 1 << 18
 
@@ -213,7 +217,7 @@ class _RunLayers(torch.autograd.Function):
         y = x.new_empty(len(x), layers[-1].weight.shape[0])
         for rows in chunks(x):
             keep = [] if needed else None
-            y[rows] = stack.forward(x[rows], keep)
+            y[rows] = stack.forward(_filled(x, rows), keep)[: rows.stop - rows.start]
             ctx.kept.append(keep)
         return y
 
@@ -226,10 +230,10 @@ class _RunLayers(torch.autograd.Function):
         sums = _Sums(stack.layers)
         grad_x = torch.empty_like(x) if want_x else None
         for rows, kept in zip(chunks(x), ctx.kept, strict=True):
-            chunk = grad[rows].to(stack.dtype, copy=True)
-            result = stack.backward(chunk, kept, x[rows], sums, want_x)
-            if grad_x is not None:
-                grad_x[rows] = result
+            chunk = _filled(grad, rows).to(stack.dtype, copy=True)
+            result = stack.backward(chunk, kept, _filled(x, rows), sums, want_x)
+            if grad_x is not None and result is not None:
+                grad_x[rows] = result[: rows.stop - rows.start]
         ctx.kept = None
         return (grad_x, None, None, None, *sums.finished())
 
@@ -238,6 +242,13 @@ def chunks(x: Float[Tensor, "n in"]) -> list[slice]:
     """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
     size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
     return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
+
+
+def _filled(x: Tensor, rows: slice) -> Tensor:
+    """These rows of x (N, C), with rows of zeros behind them up to a whole number of granules."""
+    missing = (rows.start - rows.stop) % ROW_GRANULE
+    part = x[rows]
+    return functional.pad(part, (0, 0, 0, missing)) if missing and not x.is_cuda else part
 
 
 def _tensors(layers: list[Layer]) -> list[Tensor | None]:

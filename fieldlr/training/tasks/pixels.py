@@ -23,6 +23,16 @@ class DrawnPixels:
     alpha: Float[Tensor, "m 1"] | None  # where any photo has it
 
 
+@dataclass(frozen=True)
+class Batch:
+    """M rays of photos (M,), the colours that they should see, and the background behind them."""
+
+    photos: Int[Tensor, " m"]
+    rays: Rays
+    target: Float[Tensor, "m 3"]
+    background: Float[Tensor, " 3"] | Float[Tensor, "m 3"]
+
+
 class TrainingPixels:
     """Every pixel of the training views that a mask does not hide, as uint8."""
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
-from fieldlr.nn.activations import Relu
-from fieldlr.nn.encodings import Frequency, HashGrid
 from fieldlr.rendering.compositing import Composite
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import BLACK, WHITE, render_rays
@@ -23,7 +21,8 @@ from fieldlr.rendering.thinning import thinned_rays
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.tasks.corrections import NOTHING, PhotoCorrections
 from fieldlr.training.tasks.held_out import HeldOut
-from fieldlr.training.tasks.pixels import TrainingPixels
+from fieldlr.training.tasks.pixels import Batch, TrainingPixels
+from fieldlr.training.tasks.radiance_settings import PRESETS, RadianceSettings
 from fieldlr.training.tasks.task import (
     FEWEST_POINTS,
     Preset,
@@ -39,81 +38,13 @@ MOST_RAYS = 16384
 # After so many steps densities say well enough which intervals matter; for a while yet steps along
 # a ray are COARSER times as long as later. The first part of a fit, ROUGH, is composited roughly.
 THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
+# Within so many times the distance at which rays begin, little is expected; what takes all the
+# light of a ray at its very beginning adds so much to the loss.
+CLEAR, NEAR_COST = 2.5, 0.2
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
 # Random rays scatter a collapsed field's loss; one that learns is far below by then.
 COLLAPSE_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class RadianceSettings:
-    """How photos are sampled and how fast a field learns from them (Adam)."""
-
-    samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
-    rays_per_step: int | None = None  # a fixed number of rays instead
-    grid_rate: float = 1e-2
-    dense_rate: float = 4e-3
-    factor_rate: float = 5e-3  # of U and V
-    alone: float = 4.0  # times these two where no grid helps the MLP, and there
-    phase_rate: float = 0.1  # radians a step of U and V under a sine
-    matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
-    final_rate: float = 0.03  # what the cosine ends at
-    decay_steps: int | None = None  # instead: x 0.1 every so many steps
-    density_noise: float = 0.0
-    correct: str = NOTHING  # of each photo: one of CORRECTIONS
-
-
-@dataclass(frozen=True)
-class Batch:
-    """M rays of photos (M,), the colours that they should see, and the background behind them."""
-
-    photos: Int[Tensor, " m"]
-    rays: Rays
-    target: Float[Tensor, "m 3"]
-    background: Float[Tensor, " 3"] | Float[Tensor, "m 3"]
-
-
-PRESETS = {
-    "quick": Preset(
-        FieldConfig(
-            encoding=HashGrid(finest=1024, log2_table_size=18),
-            activation=Relu(),
-            width=64,
-            depth=1,
-        ),
-        RadianceSettings(),
-        seconds=300.0,
-    ),
-    "standard": Preset(
-        FieldConfig(
-            encoding=HashGrid(num_levels=10, finest=2048, log2_table_size=19),
-            activation=Relu(),
-            width=64,
-            depth=1,
-        ),
-        RadianceSettings(samples_per_step=65536),
-        seconds=1200.0,
-    ),
-    "paper": Preset(
-        FieldConfig(
-            encoding=Frequency(10),
-            activation=Relu(),
-            width=256,
-            depth=7,
-            skips=(5,),
-            network="nerf",
-        ),
-        RadianceSettings(
-            rays_per_step=1024,
-            dense_rate=5e-4,
-            factor_rate=5e-4,
-            matrix_rate=None,
-            decay_steps=250_000,
-            density_noise=1.0,
-        ),
-        steps=200_000,
-    ),
-}
 
 
 class RadianceTask:
@@ -189,10 +120,25 @@ class RadianceTask:
         batch = self.draw(num_rays, generator, _device(field))
         seen, num_samples = self._see(field, batch, generator, progress)
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
-        first, *others = (((self._shown(s, batch) - batch.target) ** 2).mean() for s in seen)
+        first, *others = (
+            ((self._shown(s, batch) - batch.target) ** 2).mean() + self._near_cost(s) for s in seen
+        )
         if self.corrections is not None:
             first = first + self.corrections.cost()
         return sum(others, first), num_samples
+
+    def _near_cost(self, seen: Composite) -> Float[Tensor, ""]:
+        """The penalty on what takes light close to a camera.
+
+        There each photo can be explained by a copy of itself that no other camera sees. What is
+        really there costs more when it is left out (Yang et al. 2023, "FreeNeRF", section 4.3, with
+        a weight that falls off).
+        """
+        space = self.scene.space
+        if space.kind != "contracted":
+            return seen.rgb.new_zeros(())
+        closeness = (1.0 - seen.samples.middles / (CLEAR * space.near)).clamp_min(0.0)
+        return NEAR_COST / seen.samples.num_rays * (seen.weights * closeness**2).sum()
 
     def _shown(self, seen: Composite, batch: Batch) -> Float[Tensor, "n 3"]:
         """The colours that rays see, as their photos show them before the same background."""
@@ -259,6 +205,16 @@ class RadianceTask:
 
     def _update_grid(self, field: RadianceField, generator: torch.Generator) -> None:
         OccupancyGrid.of(field).update(field.networks[-1].rough_density, GRID_SHARE, generator)
+
+
+def _sum(gradients):
+    present = [g for g in gradients if g is not None]
+    if not present:
+        return None
+    total = present[0]
+    for g in present[1:]:
+        total += g
+    return total
 
 
 def _device(field: RadianceField) -> torch.device:

@@ -13,7 +13,8 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.activations import Relu
 from fieldlr.nn.encodings import DenseGrid
-from fieldlr.training.tasks.radiance import RadianceSettings, RadianceTask
+from fieldlr.training.tasks.radiance import RadianceTask
+from fieldlr.training.tasks.radiance_settings import RadianceSettings
 
 VIEWS, SIZE = 9, (48, 36)
 CONFIG = FieldConfig(encoding=DenseGrid(2, 4, 8, 16), activation=Relu(), width=16, depth=1)

@@ -15,7 +15,10 @@ from fieldlr.geometry.spaces import Space
 from fieldlr.nn.activations import Relu
 from fieldlr.nn.encodings import DenseGrid, Frequency
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
-from fieldlr.training.tasks.radiance import PRESETS, RadianceSettings, RadianceTask
+from fieldlr.rendering.compositing import Composite
+from fieldlr.rendering.samples import RaySamples
+from fieldlr.training.tasks.radiance import NEAR_COST, RadianceTask
+from fieldlr.training.tasks.radiance_settings import PRESETS, RadianceSettings
 
 SIZE, VIEWS = 24, 14
 CONFIG = FieldConfig(encoding=DenseGrid(2, 4, 8, 16), activation=Relu(), width=32, depth=1)
@@ -156,6 +159,21 @@ def test_same_seed_same_weights():
     (a, _), (b, _) = (train(task, CONFIG, 20, seed=7) for _ in range(2))
     for one, other in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_light_that_ends_close_to_a_camera_costs_in_an_endless_world():
+    scene = ball_scene()
+    endless = dataclasses.replace(
+        scene, space=Space("contracted", Aabb((-1.0,) * 3, (1.0,) * 3), near=0.2)
+    )
+    edges = torch.tensor([0.2, 0.3, 0.49, 0.6])
+    samples = RaySamples(edges[:-1], edges[1:], torch.zeros(3, dtype=torch.int64), 1)
+    weights = torch.tensor([1.0, 0.5, 0.25])
+    seen = Composite(samples, torch.zeros(1, 3), torch.ones(1), weights)
+    closeness = torch.tensor([0.5, 0.21, 0.0])
+    expected = NEAR_COST * (weights * closeness**2).sum()
+    assert torch.allclose(RadianceTask(endless)._near_cost(seen), expected)
+    assert RadianceTask(scene)._near_cost(seen) == 0.0
 
 
 @pytest.mark.parametrize("linear", [Full(), LowRank(4), SineLowRank(4)], ids=lambda x: repr(x))
