@@ -128,8 +128,8 @@ def _colored(
 def render_image(
     field: RadianceField, cameras: Cameras, index: int, background: Vector = WHITE
 ) -> Rendering:
-    """The view of one camera (internal frame), without any randomness."""
-    rays = cameras.image_rays(index)
+    """The view of one camera (internal frame), without any randomness, as tensors on the CPU."""
+    rays = cameras.to(field.cell_density.device).image_rays(index)
     size = max(1, CHUNK_SAMPLES // sampler_for(field).most_samples)
     color = rays.origins.new_tensor(background)
 
@@ -141,9 +141,9 @@ def render_image(
     parts = list(in_parts(part, len(rays), size))
     width, height = cameras.sizes[index].tolist()
     return Rendering(
-        rgb=torch.cat([part.rgb for part in parts]).clamp(0.0, 1.0).view(height, width, 3),
-        depth=torch.cat([part.depth for part in parts]).view(height, width),
-        opacity=torch.cat([part.opacity for part in parts]).view(height, width),
+        rgb=torch.cat([part.rgb for part in parts]).cpu().clamp(0.0, 1.0).view(height, width, 3),
+        depth=torch.cat([part.depth for part in parts]).cpu().view(height, width),
+        opacity=torch.cat([part.opacity for part in parts]).cpu().view(height, width),
     )
 
 

@@ -15,13 +15,14 @@ from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Vector, vector
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.rendering.paths import focal_for, orbit, spiral
-from fieldlr.rendering.standpoints import STEEPEST, standpoints
+from fieldlr.rendering.flights import natural_path
+from fieldlr.rendering.paths import focal_for, orbit
+from fieldlr.rendering.standpoints import STEEPEST, layout, standpoints
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 
 MOST_VIEWS, MOST_RAYS = 64, 1_500_000
-# Fewer cameras than this, as a .flr file keeps, are joined by others on their orbit or spiral.
+# Fewer cameras than this, as a .flr file keeps, are joined by others on a path near them.
 FEWEST, ADDED, SPREAD_DEGREES = 12, 16, 25.0
 
 
@@ -53,7 +54,7 @@ def viewpoints(run: Run | FlrRun, field: Field) -> Viewpoints | None:
     places = torch.linspace(0, len(cameras) - 1, min(len(cameras), MOST_VIEWS)).round().long()
     cameras = _ideal(cameras[places])
     if len(cameras) < FEWEST:
-        cameras = _joined(cameras, _between(cameras, field))
+        cameras = _joined(cameras, _between(cameras))
     rays = int(cameras.sizes.prod(1).sum())
     cameras = cameras.resized(min(1.0, math.sqrt(MOST_RAYS / rays)))
     return Viewpoints(cameras, run.background)
@@ -65,12 +66,12 @@ def _ideal(cameras: Cameras) -> Cameras:
     return dataclasses.replace(cameras, distortion=plain, model="perspective")
 
 
-def _between(cameras: Cameras, field: Field) -> list[Cameras]:
+def _between(cameras: Cameras) -> list[Cameras]:
     """Views where others of the same capture are likely to have stood."""
     width, height = cameras.sizes[0].tolist()
     size = (width, height)
-    if field.space.kind == "ndc":
-        return [spiral(cameras, ADDED, size)]
+    if layout(cameras) != "around":
+        return [natural_path(cameras, ADDED, size)]
     known, focal = standpoints(cameras), focal_for(cameras, size)
     center, radius = vector(known.focus.tolist()), float(known.distance.mean())
     middle = float(known.elevation.mean())

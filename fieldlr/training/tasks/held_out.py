@@ -12,7 +12,6 @@ from torch import Tensor
 from fieldlr.data.scene import Scene
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Vector
-from fieldlr.geometry.cameras import Cameras
 from fieldlr.metrics.image import (
     METRIC_VERSION,
     SSIM_WINDOW,
@@ -51,7 +50,8 @@ class HeldOut:
                 if not visible.any():
                     continue
             size = torch.tensor([[photo.shape[1], photo.shape[0]]])
-            rendered = self._render(field, self.scene.cameras[view].resized(size), 0)
+            small = self.scene.cameras[view].resized(size)
+            rendered = render_image(field, small, 0, self.background).rgb
             figures.append(psnr_db(photo[visible], rendered[visible]))
         return _mean(figures)
 
@@ -64,7 +64,7 @@ class HeldOut:
         per_view, errors = [], []
         for view in self.views:
             photo, mask = self.photo(view)
-            rendered = self._render(field, self.scene.cameras, view)
+            rendered = render_image(field, self.scene.cameras, view, self.background).rgb
             visible = slice(None) if mask is None else mask
             errors.append(mean_squared_error(photo[visible], rendered[visible]))
             # SSIM's window is 11 pixels wide: smaller views have none.
@@ -86,10 +86,6 @@ class HeldOut:
             "split": self.scene.split,
             "metric_version": METRIC_VERSION,
         }
-
-    def _render(self, field: RadianceField, cameras: Cameras, index: int) -> Tensor:
-        cameras = cameras.to(field.cell_density.device)
-        return render_image(field, cameras, index, self.background).rgb.cpu()
 
     def small_photo(self, view: int, longest_side: int) -> Float[Tensor, "h w 3"]:
         """A photo before the same background, its sides divided by a whole number."""
