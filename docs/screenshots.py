@@ -1,4 +1,4 @@
-"""Takes the pictures of the app in docs/app/, by using it: some five minutes.
+"""Takes the pictures of the app in docs/images/app/, by using it: some five minutes.
 
 fieldlr app --workspace shown &
 python docs/screenshots.py http://127.0.0.1:7860
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-OUT = Path(__file__).resolve().parent / "app"
+OUT = Path(__file__).resolve().parent / "images" / "app"
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 600_000  # milliseconds
 

@@ -1,6 +1,6 @@
 """What a source costs without any network: the curves of the classics alone.
 
-    python studies/classics.py SOURCE --out studies/results/classics-NAME [--tries FOLDER]
+    python studies/classics.py SOURCE --out paper/results/classics-NAME [--tries FOLDER]
         [--grid N] [--downscale N]
 
 writes NAME-draco-mesh.json and so on, as `fieldlr study --classic` does. Every setting tried is

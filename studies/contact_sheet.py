@@ -1,6 +1,6 @@
 """A picture sheet of runs: what was given beside what the field makes of it.
 
-python studies/contact_sheet.py RUN [RUN ...] --out docs/photos.png
+python studies/contact_sheet.py RUN [RUN ...] --out docs/images/photos.png
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Draws curves of quality against bytes as one picture.
 
-    python studies/draw.py CURVE.json ... --out docs/statue-rd.svg --title TITLE
+    python studies/draw.py CURVE.json ... --out paper/figures/statue-rd.svg --title TITLE
 
 The curves are what `fieldlr study`, studies/record.py and studies/classics.py write; what was
-published here is in studies/results. Curves of one name become one, over all their points.
+published here is in paper/results. Curves of one name become one, over all their points.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Do colours have to start out from where a point is? Fits with one FEATURE_GAIN after the other.
 
-    python studies/features.py SCENE --out studies/results/features-NAME.json [--gains 1,8]
+    python studies/features.py SCENE --out paper/results/features-NAME.json [--gains 1,8]
         [--backbones full,sine-low-rank] [--seeds 1] [--steps 300] [--downscale N]
 
 Of networks that hold the scene alone, of rank 5, with everything else as fieldlr chooses it but

@@ -1,6 +1,6 @@
 """What became of every fit of a study: before it was a file, and as each file.
 
-    python studies/fits.py STUDY ... --out studies/results/statue-seconds-fits.json
+    python studies/fits.py STUDY ... --out paper/results/statue-seconds-fits.json
 
 The curves of a study know the files alone. This lists, over one or several folders of studies,
 the steps and the quality of each fit, and prints a row for each point: means and ranges over seeds.

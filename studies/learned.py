@@ -1,6 +1,6 @@
 """Do a learned omega, or a learned scale of every row, earn the numbers that they take?
 
-    python studies/learned.py SOURCE --out studies/results/learned-NAME.json [--ranks 1,5,20]
+    python studies/learned.py SOURCE --out paper/results/learned-NAME.json [--ranks 1,5,20]
         [--seeds 3] [--steps 600] [--downscale N]
 
 Sine-low-rank layers as they are, with an omega that is learned for each layer (one number more),

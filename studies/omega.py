@@ -1,6 +1,6 @@
 """Which omega is best? Quality against the spread of the phase, over rank, width and rate.
 
-    python studies/omega.py SOURCE --out studies/results/omega-NAME.json [--ranks 1,2,5,20]
+    python studies/omega.py SOURCE --out paper/results/omega-NAME.json [--ranks 1,2,5,20]
         [--widths 128,256] [--rates 0.1,0.2] [--seeds 1] [--steps 800] [--downscale N]
         [--grid N]
 

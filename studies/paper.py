@@ -1,9 +1,9 @@
-"""The tables and figures of docs/paper.md, from the curves of the studies.
+"""The tables and figures of paper/reproduction.md, from the curves of the studies.
 
-    python studies/paper.py FOLDER [--prefix statue-steps-] --figure docs/shape.svg
+    python studies/paper.py FOLDER [--prefix statue-steps-] --figure paper/figures/shape.svg
 
 prints published figures beside ours, each with its spread over the seeds, and the BD figures of
-sine-low-rank against its rivals. FOLDER is that of a `fieldlr study`, or studies/results, whose
+sine-low-rank against its rivals. FOLDER is that of a `fieldlr study`, or paper/results, whose
 curves have a prefix to their names.
 """
 
@@ -21,7 +21,7 @@ from fieldlr.metrics.curve import RDCurve, read_curve
 from fieldlr.pictures.curves import Plot, Series, draw_svg
 from fieldlr.study.drawing import AXES, RATES, series_of
 
-PUBLISHED = Path(__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[1] / "paper" / "published"
 NAMES = ("full", "sine-low-rank", "low-rank", "narrow-full")
 
 

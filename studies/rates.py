@@ -1,6 +1,6 @@
 """How fast should a network learn? Fits of a source at one learning rate after the other.
 
-    python studies/rates.py SOURCE --out studies/results/rates-NAME.json
+    python studies/rates.py SOURCE --out paper/results/rates-NAME.json
         [--backbone sine-low-rank] [--ranks 5] [--widths 256] [--activation NAME]
         [--rates 0.005:0.005,0.0065:0.0009] [--optimizer adam] [--seeds 1] [--steps 600]
         [--downscale N]

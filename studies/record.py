@@ -1,7 +1,7 @@
 """The best curve of a shape: narrow dense networks of sines, trained for the file.
 
     python studies/record.py SOURCE --out FOLDER [--seeds 3] [--only WIDTH]
-        [--against CURVE.json ...] [--figure docs/record.svg]
+        [--against CURVE.json ...] [--figure paper/figures/record.svg]
 
 Each width is a `fieldlr study` in a folder of its own. The curve over all of them, record.json, is
 drawn beside the others, and compared with each. The same command goes on after a stop.

@@ -1,6 +1,6 @@
 """What each backbone makes of a held-out photo, from the files of a study (Figures 5 and 7).
 
-    python studies/views.py STUDY ... --out docs/fern-views.png [--bits 8] [--seed 0]
+    python studies/views.py STUDY ... --out paper/figures/fern-views.png [--bits 8] [--seed 0]
 
 A row for each rank: the photo, and the same view by the file of each factorised backbone and of
 the narrow dense network that stores as many numbers. The studies are of photos, and of the same.

@@ -21,7 +21,7 @@ from fieldlr.study.baselines.photos import PhotoSetting, StoredPhotos
 from fieldlr.surface.cleaning import decimate
 from fieldlr.training.tasks import OccupancyTask, RadianceTask
 
-RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
+RESULTS = Path(__file__).resolve().parents[2] / "paper" / "results"
 
 
 def ball(shape=(44, 48, 40)):

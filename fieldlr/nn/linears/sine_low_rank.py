@@ -150,7 +150,7 @@ class SineLowRank(LinearConfig):
 
 
 def automatic_spread(rank: int) -> PhaseSpread:
-    """The rule for omega: from 8 radians for rank 1 down to 3 (measured, docs/paper.md).
+    """The rule for omega: from 8 radians for rank 1 down to 3 (measured, paper/reproduction.md).
 
     The sine of a phase of rank 1 is nearly of rank 1 until it has gone round more than once; the
     larger the rank, the sooner sin(omega U V^T) is as good as a random matrix.
