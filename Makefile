@@ -9,7 +9,7 @@ DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test lint bench bench-quality bench-app
+.PHONY: help app demo test lint docs bench bench-quality bench-app
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## Show this list.
 app: $(APP_READY) ## Install fieldlr and open the web app at http://127.0.0.1:7860.
 	$(BIN)/fieldlr app
 
-demo: $(DEMO_READY) ## Install fieldlr and run the whole journey: pictures, a video and a mesh in ./fieldlr-demo.
+demo: $(DEMO_READY) ## Install fieldlr and run the end-to-end demo: pictures, a video and a mesh in ./fieldlr-demo.
 	$(BIN)/fieldlr demo
 
 test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones left out).
@@ -27,6 +27,9 @@ lint: $(TEST_READY) ## Check the style and the types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+docs: $(TEST_READY) ## Build the documentation into site/ (a warning is an error).
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 bench: $(TEST_READY) ## Measure the speed of everything against plain baselines (ten minutes).
 	$(BIN)/python -m benchmarks.bench

@@ -22,8 +22,10 @@ def requirements(python: str) -> list[str]:
     """All requirements of the project that hold for a version of Python."""
     project = PROJECT["project"]
     extras = project["optional-dependencies"].values()
-    lines = [*project["dependencies"], *PROJECT["dependency-groups"]["dev"], *chain(*extras)]
-    found = [Requirement(line) for line in lines if not line.startswith("fieldlr[")]
+    groups = [line for group in PROJECT["dependency-groups"].values() for line in group]
+    lines = [*project["dependencies"], *groups, *chain(*extras)]
+    named = [line for line in lines if isinstance(line, str)]  # the others include a group
+    found = [Requirement(line) for line in named if not line.startswith("fieldlr[")]
     environment = {"python_version": python, "python_full_version": f"{python}.0"}
     return [
         f"{one.name}{'[' + ','.join(one.extras) + ']' if one.extras else ''}{one.specifier}"

@@ -14,6 +14,8 @@ from fieldlr.fields import Field
 from fieldlr.runs import Run
 from fieldlr.system.version import __version__ as __version__
 
+__all__ = ["Field", "FieldlrError", "Run", "load", "nn", "reconstruct"]
+
 
 def load(path: Path | str) -> Field:
     """The trained field of a run folder or a .flr file: `field.inside(points)` and more."""
