@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -71,15 +70,10 @@ def test_the_commands_of_a_page_run(page, desk, capsys):
     for block in page.blocks("python"):  # which may write what the commands read
         if block.not_run is None and "np.savez" in block.text:
             exec(compile(block.text, page.name, "exec"), {})
-    if page.name != "README.md" and "runs/vase" in page.text:
-        finished("fieldlr fit meshes/vase.ply --out runs/vase")
-        shutil.move("runs/vase", "runs/before")  # Its own fit comes first where it has one.
     for block in page.blocks("sh"):
         if block.not_run is None:
             for line in block.text.splitlines():
                 command = line.partition("#")[0].strip()
-                if "fieldlr fit" not in page.text and not Path("runs/vase").exists():
-                    shutil.move("runs/before", "runs/vase")
                 assert command == "" or command.startswith("fieldlr "), "say why it is not run"
                 if command:
                     finished(command)
