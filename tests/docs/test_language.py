@@ -57,12 +57,12 @@ def found(pattern: str, text: str) -> list[str]:
 
 def constants() -> list[tuple[str, str]]:
     """(place, text) of every string constant of the package."""
-    texts = []
-    for path in sorted((REPOSITORY / "fieldlr").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.append((f"{path.relative_to(REPOSITORY)}:{node.lineno}", node.value))
-    return texts
+    return [
+        (f"{path.relative_to(REPOSITORY)}:{node.lineno}", node.value)
+        for path in sorted((REPOSITORY / "fieldlr").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
 
 
 CONSTANTS = constants()

@@ -65,7 +65,13 @@ def desk(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", runnable("sh"), ids=by_name)
+def unhurried(pages: list[Page]) -> list:
+    """The pages, those with a good part of a minute of work marked as slow."""
+    slow = {f"docs/{name}.md" for name in ("mesh", "photos", "quickstart")}
+    return [pytest.param(p, marks=[pytest.mark.slow] * (p.name in slow)) for p in pages]
+
+
+@pytest.mark.parametrize("page", unhurried(runnable("sh")), ids=by_name)
 def test_the_commands_of_a_page_run(page, desk, capsys):
     for block in page.blocks("python"):  # which may write what the commands read
         if block.not_run is None and "np.savez" in block.text:
