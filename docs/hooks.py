@@ -105,8 +105,8 @@ def described(name: str, thing: object, level: str) -> list[str]:
         inside = getattr(thing, "__all__", [key for key in vars(thing) if key[0].isalpha()])
         lines = [f"{level} {name}", "", inspect.getdoc(thing) or "", ""]
         for key in inside:
-            if not isinstance(vars(thing)[key], ModuleType):
-                lines += described(f"{name}.{key}", vars(thing)[key], level + "#")
+            if not isinstance(getattr(thing, key), ModuleType):
+                lines += described(f"{name}.{key}", getattr(thing, key), level + "#")
         return lines
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
         return []
