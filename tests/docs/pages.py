@@ -43,7 +43,7 @@ class Page:
     def commands(self) -> list[str]:
         """Every `fieldlr ...` line of the shell blocks, and those in the text that are whole."""
         lines = [line for block in self.blocks("sh") for line in block.text.splitlines()]
-        inline = re.findall(r"`(fieldlr [^`]*--[^`]*)`", self.prose)
+        inline = re.findall(r"`(fieldlr \w+ [^-`][^`]*--[^`]*)`", self.prose)
         lines += [line for line in inline if not re.search(r" (?:VERB|SOURCE|DIR|S|N)\b", line)]
         return [line.partition("#")[0].strip() for line in lines if line.startswith("fieldlr ")]
 

@@ -67,7 +67,7 @@ def desk(tmp_path, monkeypatch) -> Path:
 
 def unhurried(pages: list[Page]) -> list:
     """The pages, those with a good part of a minute of work marked as slow."""
-    slow = {f"docs/{name}.md" for name in ("mesh", "photos", "quickstart")}
+    slow = {f"docs/{name}.md" for name in ("mesh", "photos", "quickstart", "volume")}
     return [pytest.param(p, marks=[pytest.mark.slow] * (p.name in slow)) for p in pages]
 
 
