@@ -41,8 +41,9 @@ MOST_RAYS = 16384
 THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
-# Random rays scatter a collapsed field's loss; one that learns is far below by then.
-COLLAPSE_SHARE = 0.9
+# Random rays scatter a collapsed field's loss; one that learns is far below by then. Photos of one
+# colour alone, to less than half a grey level, can be fitted by a collapsed field only.
+COLLAPSE_SHARE, ONE_COLOR_MSE = 0.9, (0.5 / 255.0) ** 2
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ class RadianceTask:
         if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
             return False
         recent = sum(losses[-50:]) / 50 / len(field.networks)
-        return recent > COLLAPSE_SHARE * self.pixels.constant_mse
+        return recent > COLLAPSE_SHARE * max(self.pixels.constant_mse, ONE_COLOR_MSE)
 
     def quality(self, field: RadianceField) -> float:
         return self.held_out.quality(field)
