@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from fieldlr.data.masks import mask_notes, require_visible
-from fieldlr.data.reducing import shrunk_visible
+from fieldlr.data.reducing import reduced_visible
 from fieldlr.data.scene import Capture, Mask, Photo, Pixels, fit_bytes
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import Cameras
@@ -170,7 +170,7 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]) -> Deco
     if mask is None or downscale == 1:
         image = torch.from_numpy(np.array(_reduced(picture, downscale)))
     else:
-        image, mask = _reduced_visible(torch.from_numpy(np.array(picture)), mask, downscale)
+        image, mask = reduced_visible(torch.from_numpy(np.array(picture)), mask, downscale)
     return Decoded(image, mask, size, share, digest, animated)
 
 
@@ -265,17 +265,6 @@ def _reduced(picture: Any, downscale: int) -> Any:
     divides exactly. Pillow weighs colours by alpha here."""
     width, height = (size // downscale * downscale for size in picture.size)
     return picture.reduce(downscale, (0, 0, width, height)) if downscale > 1 else picture
-
-
-def _reduced_visible(image: Pixels, mask: Mask, downscale: int) -> tuple[Pixels, Mask]:
-    """The same of the pixels that count alone, and where enough of them do."""
-    values = image.float()
-    alpha = values[..., 3:] / 255.0
-    values[..., :3] *= alpha if image.shape[-1] == 4 else 1.0
-    values, mask = shrunk_visible(values, mask, downscale)
-    if image.shape[-1] == 4:
-        values[..., :3] *= 255.0 / values[..., 3:].clamp_min(1e-3)
-    return values.round().clamp(0, 255).byte(), mask
 
 
 def _animation_notes(animated: list[bool]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fieldlr.data.scene import Mask, Pixels
+
 LEAST_SHARE = 0.25  # of a square of pixels that is visible, for a mean of it to count
 
 
@@ -25,3 +27,14 @@ def shrunk_visible(
     share = shrunk(weights, factor)
     means = shrunk(photo * weights, factor) / share.clamp_min(1e-9)
     return means, share[..., 0] >= LEAST_SHARE
+
+
+def reduced_visible(image: Pixels, mask: Mask, downscale: int) -> tuple[Pixels, Mask]:
+    """(a photo of bytes made from its pixels that count alone, where enough of them do)."""
+    values = image.float()
+    alpha = values[..., 3:] / 255.0
+    values[..., :3] *= alpha if image.shape[-1] == 4 else 1.0
+    values, mask = shrunk_visible(values, mask, downscale)
+    if image.shape[-1] == 4:
+        values[..., :3] *= 255.0 / values[..., 3:].clamp_min(1e-3)
+    return values.round().clamp(0, 255).byte(), mask

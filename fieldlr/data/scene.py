@@ -45,11 +45,11 @@ class Split:
     words: str
 
     @staticmethod
-    def every_eighth(num_views: int) -> Split:
+    def every_eighth(num_views: int, why: str = "") -> Split:
         """The habit of the field's papers: view i is held out where i % 8 == 0."""
         test = tuple(range(0, num_views, 8))
         train = tuple(i for i in range(num_views) if i % 8)
-        return Split(train, test, "every 8th view is held out (i % 8 == 0)")
+        return Split(train, test, f"every 8th view is held out (i % 8 == 0){why}")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def scene(num_views=8, radius=4.0, outward=False, kind="contracted", focal=100.0
     )
     return Scene(
         name="ring",
-        images=[torch.zeros(80, 100, 3, dtype=torch.uint8)] * num_views,
+        images=list(torch.randint(256, (num_views, 80, 100, 3), dtype=torch.uint8)),
         cameras=cameras,
         space=Space(kind, CUBE, near=0.1),
         frame=Similarity(scale=2.0, translation=(1.0, 0.0, 0.0)),

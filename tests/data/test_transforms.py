@@ -129,7 +129,7 @@ def test_blender_splits_and_silhouettes(tmp_path):
     bare = dict(mode="RGBA")
     write(tmp_path, top, lambda i: {"file_path": f"./train/{i:02d}"}, part="train",
           name="transforms_train.json", **bare)  # fmt: skip
-    write(tmp_path, top, lambda i: {"file_path": f"./test/{i:02d}"}, ring()[:2], part="test",
+    write(tmp_path, top, lambda i: {"file_path": f"./test/{i:02d}"}, ring(2, 4.4), part="test",
           name="transforms_test.json", **bare)  # fmt: skip
     scene = transforms.read(tmp_path)
     assert (len(scene.train), scene.test) == (9, (9, 10))

@@ -24,6 +24,7 @@ from fieldlr.metrics.image import (
 )
 from fieldlr.rendering.render import WHITE, render_image
 
+NONE_HELD_OUT = "no view is held out: these are the training views"
 # A quick look at the quality: this many held-out views, of about this many pixels at most.
 QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
@@ -83,7 +84,7 @@ class HeldOut:
             "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
             "per_view": per_view,
             "background": "white" if self.background == WHITE else "black",
-            "split": self.scene.split,
+            "split": self.scene.split if self.scene.test else NONE_HELD_OUT,
             "metric_version": METRIC_VERSION,
         }
 
