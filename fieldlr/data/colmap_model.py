@@ -109,7 +109,7 @@ def read_points(model: Path) -> Float[Tensor, "p 3"] | None:
         for _ in range(data.count(least_bytes=51)):
             points.append(data.take("Q3d3Bd")[1:4])
             data.skip(8 * data.count(least_bytes=8))
-    points = torch.tensor(points, dtype=torch.float32).reshape(-1, 3)
+    points = torch.tensor(points, dtype=torch.float64).reshape(-1, 3)
     points = points[torch.isfinite(points).all(-1)]
     return points if len(points) else None
 

@@ -109,7 +109,8 @@ def camera_lines(cameras: Cameras, reach: float) -> Float[Tensor, "lines 2 3"]:
 
 def _corners(box: Aabb) -> Tensor:
     return torch.tensor(
-        [[box.maximum[k] if i >> k & 1 else box.minimum[k] for k in range(3)] for i in range(8)]
+        [[box.maximum[k] if i >> k & 1 else box.minimum[k] for k in range(3)] for i in range(8)],
+        dtype=torch.float64,
     )
 
 

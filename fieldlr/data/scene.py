@@ -119,7 +119,7 @@ def fit_bytes(num_pixels: int, channels: int, masked: bool) -> int:
 def checked_pose(
     matrix: Float[Tensor, "3 4"] | Float[Tensor, "4 4"], where: str
 ) -> Float[Tensor, "3 4"]:
-    """The pose (3, 4) in float32 with axes of unit length, or an error that names `where`.
+    """The pose (3, 4) in float64 with axes of unit length, or an error that names `where`.
 
     Tools round their numbers, and some scale the axes; a mirrored or sheared pose is a mistake.
     """
@@ -136,7 +136,7 @@ def checked_pose(
             "sheared. Export camera-to-world matrices with right-handed axes."
         )
     u, _, vh = torch.linalg.svd(axes)
-    return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1).float()
+    return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1)
 
 
 def path_inside(folder: Path, name: str, where: str) -> Path:

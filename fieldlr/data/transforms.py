@@ -178,7 +178,7 @@ def _applied(meta: dict[str, Any], file: str) -> Similarity:
     if meta.get("applied_transform") is None:
         return Similarity(scale=scale)
     where = f"{file}: applied_transform"
-    pose = checked_pose(_matrix(meta["applied_transform"], where), where).double()
+    pose = checked_pose(_matrix(meta["applied_transform"], where), where)
     x, y, z = (vector(row) for row in pose[:, :3].tolist())
     return Similarity((x, y, z), scale, vector((scale * pose[:, 3]).tolist()))
 

@@ -11,7 +11,7 @@ import hashlib
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from torch import Tensor
 from fieldlr.data.arrays import mapped
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb, Vector, vector
+from fieldlr.geometry.boxes import Aabb, Vector, far_offset, vector
+from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
@@ -58,10 +59,11 @@ class OccupancyVolume:
     name: str
     packed: UInt8[np.ndarray, " bytes"]  # numpy.packbits of the C-order grid
     shape: Shape
-    aabb: Aabb  # the user's frame
-    mesh: TriangleMesh | None  # the surface that it came from, for surface metrics
+    aabb: Aabb  # in the internal frame
+    mesh: TriangleMesh | None  # the surface that it came from, for surface metrics; internal frame
     warnings: tuple[str, ...]
     content_hash: str
+    frame: Similarity = Similarity()  # to the user's: a shift, where that is far from the origin
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.shape))
@@ -191,10 +193,23 @@ def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> Occupancy
     spare_bits = 8 * len(packed) - math.prod(shape)
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
     aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
-    _require_distinct_voxels(name, aabb, shape)
     digest = hashlib.sha256(repr((shape, aabb)).encode())
     digest.update(packed)
-    volume = OccupancyVolume(name, packed, shape, aabb, mesh, tuple(warnings), digest.hexdigest())
+    offset = far_offset(aabb)
+    aabb = Aabb(*(vector(np.subtract(c, offset).tolist()) for c in (aabb.minimum, aabb.maximum)))
+    if mesh is not None and any(offset):
+        mesh = replace(mesh, vertices=mesh.vertices - offset)
+    _require_distinct_voxels(name, aabb, shape)
+    volume = OccupancyVolume(
+        name,
+        packed,
+        shape,
+        aabb,
+        mesh,
+        tuple(warnings),
+        digest.hexdigest(),
+        Similarity(translation=offset),
+    )
     if volume.fraction in (0.0, 1.0):
         kind = "empty" if volume.fraction == 0.0 else "full"
         raise FieldlrError(

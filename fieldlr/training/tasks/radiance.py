@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
+from fieldlr.data.sight import blindness
+from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
@@ -139,6 +141,8 @@ class RadianceTask:
         settings: RadianceSettings | None = None,
         optimizer: OptimizerChoice = OPTIMIZERS["auto"],
     ):
+        if (blind := blindness(scene)) is not None:
+            raise FieldlrError(f"{blind}. Give a box that the cameras look at.")
         self.scene, self.optimizer = scene, optimizer
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
