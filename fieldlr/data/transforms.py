@@ -156,7 +156,8 @@ def _view(
     """Pose, intrinsics and lens of one frame."""
     matrix = frame.get("transform_matrix", frame.get("transform_matrix_start"))
     pose = checked_pose(_matrix(matrix, f"{where}, transform_matrix"), f"{where}, transform_matrix")
-    lens = read_lens(meta, frame, picture_size(photo.path), where, warnings)
+    top = {key: value for key, value in meta.items() if key != "frames"}
+    lens = read_lens(top, frame, picture_size(photo.path), where, warnings)
     return {"photo": photo, "pose": pose, **lens}
 
 

@@ -73,7 +73,9 @@ def test_poses_keep_every_digit(tmp_path):
     scene = transforms.read(write(tmp_path, poses=poses))
     cameras = scene.cameras.camera_to_world.double()
     back = scene.frame.apply(cameras[:, :, 3])
-    assert torch.allclose(back, torch.tensor(poses, dtype=torch.float64)[:, :3, 3], rtol=0, atol=1e-6)
+    assert torch.allclose(
+        back, torch.tensor(poses, dtype=torch.float64)[:, :3, 3], rtol=0, atol=1e-6
+    )
 
 
 @pytest.fixture(scope="module")
