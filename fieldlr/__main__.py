@@ -9,12 +9,12 @@ from typing import Any
 
 import tyro
 
-from fieldlr.cli.lines import discard, put
 from fieldlr.cli.verbs import VERBS as VERBS
 from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
+from fieldlr.system.lines import discard, put
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 

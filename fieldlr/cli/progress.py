@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from fieldlr.cli.lines import put
 from fieldlr.system.duration import duration
+from fieldlr.system.lines import put
 from fieldlr.training.loop import FitReport
 
 Report = TypeVar("Report")

@@ -103,7 +103,7 @@ def silhouettes(pictures: Pictures) -> list[Pixels]:
     return images
 
 
-def have_silhouettes(images: list[Tensor]) -> bool:
+def have_silhouettes(images: list[Pixels]) -> bool:
     """Whether nearly every photo has alpha and leaves at least 2 % of the picture empty."""
     cut = [image.shape[-1] == 4 and (image[..., 3] < 25).float().mean() > 0.02 for image in images]
     return sum(map(bool, cut)) >= 0.9 * len(images)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from fieldlr.cli.lines import put
 from fieldlr.cli.verbs.flags import Flag
+from fieldlr.system.lines import put
 
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
 Source = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]

@@ -10,8 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
-from fieldlr.data.sight import blindness
-from fieldlr.errors import FieldlrError
+from fieldlr.data.sight import require_sight
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
@@ -141,8 +140,7 @@ class RadianceTask:
         settings: RadianceSettings | None = None,
         optimizer: OptimizerChoice = OPTIMIZERS["auto"],
     ):
-        if (blind := blindness(scene)) is not None:
-            raise FieldlrError(f"{blind}. Give a box that the cameras look at.")
+        require_sight(scene)
         self.scene, self.optimizer = scene, optimizer
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
