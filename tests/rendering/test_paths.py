@@ -166,5 +166,5 @@ def test_a_path_in_nerfstudios_frame_comes_back_through_its_transforms(circle, t
 def test_transforms_that_are_none_are_refused(tmp_path, text):
     file = tmp_path / "dataparser_transforms.json"
     file.write_text(text)
-    with pytest.raises(FieldlrError, match="dataparser_transforms.json"):
+    with pytest.raises(FieldlrError, match=r"dataparser_transforms\.json"):
         normalised_frame(file)
