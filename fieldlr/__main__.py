@@ -14,20 +14,32 @@ from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
+from fieldlr.system.lines import discard, put
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 
 
 def parse(argv: Sequence[str]) -> Verb:
     """The verb that the words ask for; ends the process with 2 where they are invalid."""
-    return tyro.extras.subcommand_cli_from_dict(
-        VERBS,
-        args=list(argv),
-        prog="fieldlr",
-        description="Neural fields from photos and meshes, with low-rank backbones.",
-        config=(tyro.conf.OmitArgPrefixes,),
-        registry=CONSTRUCTORS,
-    )
+    try:
+        return _parsed(argv)
+    except BrokenPipeError:  # Nobody reads the help to its end.
+        discard(sys.stdout)
+        sys.exit(DONE)
+
+
+def _parsed(argv: Sequence[str]) -> Verb:
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            VERBS,
+            args=list(argv),
+            prog="fieldlr",
+            description="Neural fields from photos and meshes, with low-rank backbones.",
+            config=(tyro.conf.OmitArgPrefixes,),
+            registry=CONSTRUCTORS,
+        )
+    finally:
+        sys.stdout.flush()  # The help, which tyro prints.
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,15 +49,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         verb = parse(words)
         result, code = _carried_out(verb)
     except FieldlrError as error:
-        print(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", file=sys.stderr)
+        put(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", sys.stderr)
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
-        print("fieldlr: stopped. Rerun a fit with --resume to resume it.", file=sys.stderr)
+        put("fieldlr: stopped. Rerun a fit with --resume to resume it.", sys.stderr)
         sys.exit(STOPPED)
     if verb.json:
-        print(json.dumps(without_nan(result)))
+        put(json.dumps(without_nan(result)))
     elif not verb.quiet:
-        print(verb.text(result))
+        put(verb.text(result))
     sys.exit(code)
 
 
@@ -54,7 +66,7 @@ def _carried_out(verb: Verb) -> tuple[dict[str, Any], int]:
     try:
         return verb.run(), DONE
     except Stopped as stop:
-        print(f"fieldlr: {stop}", file=sys.stderr)
+        put(f"fieldlr: {stop}", sys.stderr)
         return stop.result, stop.code
 
 

@@ -23,7 +23,7 @@ from fieldlr.runs import Run
 from fieldlr.runs.mesh import SurfaceMesh, make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.viewpoints import viewpoints
-from fieldlr.surface import decimate
+from fieldlr.surface import decimate, transform
 from fieldlr.training.tasks.occupancy import surface_of
 
 VIEW_FACES = 120_000
@@ -143,7 +143,7 @@ def original(run: Run) -> TriangleMesh:
     volume = open_source(run.source, **run.reading).content
     if not isinstance(volume, OccupancyVolume):
         raise FieldlrError(f"the original, {run.source.name}, is no shape any more.")
-    return surface_of(volume)
+    return transform(surface_of(volume), volume.frame)
 
 
 def lighter(mesh: TriangleMesh) -> TriangleMesh:

@@ -24,6 +24,7 @@ from fieldlr.runs import Run
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.views import Turn, beginning, turned
+from fieldlr.surface import transform
 
 KEPT_FIELDS = 4
 MOST_PIXELS = 1 << 20
@@ -122,9 +123,8 @@ def _solid(shown: Shown, turn: Turn, size: tuple[int, int]) -> Iterator[bytes]:
         small = (max(1, size[0] // divisor), max(1, size[1] // divisor))
         camera = turned(shown.run, shown.field, turn, small)
         if resolution not in shown.meshes:
-            shown.meshes[resolution] = make_mesh(
-                shown.field, MeshOptions(resolution=resolution)
-            ).mesh
+            solid = make_mesh(shown.field, MeshOptions(resolution=resolution)).mesh
+            shown.meshes[resolution] = transform(solid, shown.field.frame.inverse())
         pose = camera.camera_to_world[0].double().numpy()
         focal = float(camera.intrinsics[0, 0])
         rgb: np.ndarray = shade(shown.meshes[resolution], pose, focal, *small)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from fieldlr.system.duration import duration
+from fieldlr.system.lines import put
 from fieldlr.training.loop import FitReport
 
 Report = TypeVar("Report")
@@ -40,7 +41,7 @@ def printed(
             continue
         next_tenth = int(share * 10) + 1
         end = "" if in_place and share < 1.0 else "\n"
-        print("\r\x1b[K" if in_place else "", text, sep="", end=end, file=sys.stderr, flush=True)
+        put(("\r\x1b[K" if in_place else "") + text, sys.stderr, end)
 
 
 def fit_line(report: FitReport, quality_name: str, quality: float | None) -> str:
@@ -62,4 +63,4 @@ def counted(items: Iterable[Item], total: int, noun: str, quiet: bool) -> Iterat
         yield item
         if not quiet and sys.stderr.isatty():
             end = "\n" if number == total else ""
-            print(f"\r\x1b[K{noun} {number} of {total}", end=end, file=sys.stderr, flush=True)
+            put(f"\r\x1b[K{noun} {number} of {total}", sys.stderr, end)

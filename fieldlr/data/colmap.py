@@ -22,6 +22,7 @@ from fieldlr.data.colmap_model import (
 from fieldlr.data.framing import framed
 from fieldlr.data.images import is_photo, read_pictures
 from fieldlr.data.masks import with_masks
+from fieldlr.data.repeats import unrepeated
 from fieldlr.data.scene import (
     MOST_PIXELS,
     Capture,
@@ -70,7 +71,10 @@ def find(path: Path) -> Capture:
     photos = [
         Photo((folder / s.name).relative_to(base).as_posix(), folder / s.name) for s in present
     ]
-    photos, notes = with_masks(photos, base)
+    poses = [_pose(shot, f"{model}: {shot.name}") for shot in present]
+    kept, repeats = unrepeated(photos, poses)
+    present = [present[place] for place in kept]
+    photos, notes = with_masks([photos[place] for place in kept], base)
     return Capture(
         name=base.resolve().name,
         photos=photos,
@@ -81,7 +85,7 @@ def find(path: Path) -> Capture:
         ),
         points=read_points(model),
         missing=len(absent),
-        warnings=tuple(warnings + notes),
+        warnings=tuple(warnings + repeats + notes),
     )
 
 

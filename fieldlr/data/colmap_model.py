@@ -86,7 +86,7 @@ def read_cameras(model: Path) -> dict[int, StoredCamera]:
 def read_shots(model: Path) -> list[Shot]:
     file = _required_file(model, "images")
     if file.suffix == ".txt":
-        return [_text_shot(line, file) for line in _lines(file, keep_empty=True)[::2]]
+        return [_text_shot(line, file) for line in _lines(file) if not _is_observations(line)]
     data = Records(file)
     shots = []
     for _ in range(data.count(least_bytes=73)):
@@ -109,7 +109,7 @@ def read_points(model: Path) -> Float[Tensor, "p 3"] | None:
         for _ in range(data.count(least_bytes=51)):
             points.append(data.take("Q3d3Bd")[1:4])
             data.skip(8 * data.count(least_bytes=8))
-    points = torch.tensor(points, dtype=torch.float32).reshape(-1, 3)
+    points = torch.tensor(points, dtype=torch.float64).reshape(-1, 3)
     points = points[torch.isfinite(points).all(-1)]
     return points if len(points) else None
 
@@ -165,13 +165,36 @@ def _required_file(model: Path, name: str) -> Path:
     return file
 
 
-def _lines(file: Path, keep_empty: bool = False) -> list[str]:
-    """Lines without comments. An image without observations has an empty second line."""
+def _lines(file: Path) -> list[str]:
+    """Lines that are neither empty nor comments."""
     try:
-        lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, ValueError) as error:
         raise FieldlrError(f"{file}: not readable as text ({error}).") from error
-    return lines if keep_empty else [line for line in lines if line.strip()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _is_observations(line: str) -> bool:
+    """Whether a line is the second of an image: x, y and a point's number, over and over.
+
+    COLMAP leaves it empty where an image has none, and other tools leave it out.
+    """
+    words = line.split()
+    if len(words) % 3:
+        return False
+    try:
+        [float(word) for word in words]
+    except ValueError:
+        return False
+    return True
+
+
+def _whole(word: str) -> int:
+    """A whole number, which some tools write as 128.0."""
+    value = float(word)
+    if value != int(value):
+        raise ValueError
+    return int(word) if word.lstrip("+-").isdigit() else int(value)
 
 
 def _numbers(
@@ -179,10 +202,14 @@ def _numbers(
 ) -> tuple[Any, ...]:
     try:
         values = tuple(kind(word) for word in words)
-    except ValueError:
+    except (ValueError, OverflowError):
         values = ()
     if len(values) != count:
-        raise FieldlrError(f"{file}: expected {count} numbers in the line {line[:60]!r}.")
+        kinds = "whole numbers" if kind is _whole else "numbers"
+        raise FieldlrError(
+            f"{file}: expected {count} {kinds}, got {' '.join(words)[:60]!r} in the line "
+            f"{line[:60]!r}."
+        )
     return values
 
 
@@ -191,7 +218,7 @@ def _text_camera(line: str, file: Path) -> tuple[int, StoredCamera]:
     if len(words) < 4 or words[1] not in LENSES_BY_NAME:
         raise FieldlrError(f"{file}: no known camera model in the line {line[:60]!r}.")
     lens = LENSES_BY_NAME[words[1]]
-    identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line, int)
+    identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line, _whole)
     parameters = _numbers(words[4:], lens.count, file, line)
     return identity, StoredCamera(lens, (width, height), parameters)
 
@@ -201,5 +228,5 @@ def _text_shot(line: str, file: Path) -> Shot:
     if len(words) != 10:
         raise FieldlrError(f"{file}: expected 10 words in the image line {line[:60]!r}.")
     pose = _numbers(words[1:8], 7, file, line)
-    (camera,) = _numbers(words[8:9], 1, file, line, int)
+    (camera,) = _numbers(words[8:9], 1, file, line, _whole)
     return Shot(words[9].strip(), camera, pose[:4], pose[4:])

@@ -17,6 +17,8 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 
 TINY_PIXELS = 64
+# A lens is tried at so many places along each side, and may err by so much of the longer one.
+LENS_SAMPLES, LENS_ERROR = 32, 2e-3
 # Faces of a box as pairs of its eight corners, numbered in binary: x + 2 y + 4 z.
 BOX_EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
 
@@ -109,7 +111,8 @@ def camera_lines(cameras: Cameras, reach: float) -> Float[Tensor, "lines 2 3"]:
 
 def _corners(box: Aabb) -> Tensor:
     return torch.tensor(
-        [[box.maximum[k] if i >> k & 1 else box.minimum[k] for k in range(3)] for i in range(8)]
+        [[box.maximum[k] if i >> k & 1 else box.minimum[k] for k in range(3)] for i in range(8)],
+        dtype=torch.float64,
     )
 
 
@@ -190,17 +193,32 @@ def _principal_points(scene: Scene) -> list[str]:
 
 
 def _lenses(scene: Scene) -> list[str]:
-    """Lenses whose rays do not lead back to their pixels, half way to the corners already."""
-    here, wrong = torch.eye(3, 4)[None], 0
-    for view in range(len(scene.cameras)):
-        lens = replace(scene.cameras[view], camera_to_world=here)
-        pixels = lens.sizes[0] * torch.tensor([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]])
-        back, _ = lens.project(0, lens.rays(torch.tensor([0]), pixels).at(torch.ones(3)))
-        wrong += not bool(((back - pixels).abs() < 0.02 * lens.sizes[0]).all())
+    """Lenses whose rays do not lead back to their pixels, anywhere in the picture."""
+    shares = without_rays(scene.cameras)
+    wrong = int((shares > 0).sum())
     return [
-        f"The distortion of {wrong} views cannot be undone: rays do not lead back to their pixels. "
-        "Check k1 to k4, p1 and p2."
+        f"The distortion of {wrong} views cannot be undone in {100 * float(shares.max()):.0f} % of "
+        "the picture: rays do not lead back to their pixels, which are trained along wrong ones. "
+        "Check k1 to k4, p1 and p2, or undistort or crop the photos."
     ] * (wrong > 0)
+
+
+def without_rays(cameras: Cameras) -> Float[Tensor, " n"]:
+    """The share of each view's picture whose rays do not lead back to their pixels."""
+    here, ticks = torch.eye(3, 4)[None], (torch.arange(LENS_SAMPLES) + 0.5) / LENS_SAMPLES
+    known: dict[tuple[float, ...], float] = {}
+    shares = []
+    for view in range(len(cameras)):
+        lens = replace(cameras[view], camera_to_world=here)
+        key = (*lens.intrinsics[0].tolist(), *lens.distortion[0].tolist(), *lens.sizes[0].tolist())
+        if key not in known:
+            pixels = torch.cartesian_prod(ticks, ticks) * lens.sizes[0]
+            rays = lens.rays(torch.tensor([0]), pixels)
+            back, _ = lens.project(0, rays.at(torch.ones(len(pixels))))
+            good = ((back - pixels).abs() < LENS_ERROR * lens.sizes[0].max()).all(-1)
+            known[key] = 1.0 - float(good.float().mean())
+        shares.append(known[key])
+    return torch.tensor(shares)
 
 
 def _sizes(scene: Scene) -> list[str]:

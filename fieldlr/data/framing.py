@@ -3,7 +3,8 @@
 Three ways, each recorded in `Scene.frame` so that exports come back in the user's frame:
 
 * LLFF captures from about one place: the frame of Mildenhall et al. 2020, with rays in `ndc`;
-* objects before nothing (photos with alpha, or Blender files): a `box` around the silhouettes;
+* objects before nothing (photos with alpha, or Blender files before one colour): a `box` around
+  the silhouettes, or what all views hold;
 * everything else: the world `contracted` about what the cameras look at.
 """
 
@@ -14,9 +15,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.images import Pictures
-from fieldlr.data.scene import Capture, Photo, Pixels, Scene
+from fieldlr.data.object_box import (
+    before_one_color,
+    box_in_view,
+    carve,
+    have_silhouettes,
+    silhouettes,
+    spread_views,
+)
+from fieldlr.data.scene import Capture, Photo, Scene
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb, vector
+from fieldlr.geometry.boxes import Aabb, place, vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
@@ -28,9 +37,10 @@ BOUNDS_FACTOR, NDC_NEAR = 0.75, 1.0
 # The depth from which on all that any camera sees is in the cube. Nearer, the edges of some views
 # may not be: to hold them too, the cube of a scene with a near corner would be several times wider.
 NDC_FULL = 4.0
-# The half edge of the box of NeRF-Synthetic, for objects whose photos have no alpha.
-BLENDER_HALF_EDGE = 1.5
-CARVING_CELLS, CARVING_VIEWS = 64, 32
+NO_HULL = (
+    "The photos have alpha, but what they show has no place that all cameras look at: the poses "
+    "may be wrong. What lies around the cameras is reconstructed, not an object alone."
+)
 # A focal length in units of the longer side: from a view of 180 degrees to one of a third of one.
 FOCAL_SHARES = (1e-3, 1e3)
 
@@ -39,12 +49,14 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
     """The scene: cameras and points in the internal frame, and the space to reconstruct."""
     cameras = pictures.cameras
     _require_rays(cameras, capture.photos)
+    notes: list[str] = []
     if capture.bounds is not None and _looks_from_one_place(cameras, capture.bounds[0]):
         frame, space = _forward_facing(cameras, capture.bounds)
     else:
-        frame, space = _around(capture, pictures)
-    points = None if capture.points is None else frame.inverse().apply(capture.points)
-    cameras = cameras.transformed(frame.inverse())
+        frame, space, notes = _around(capture, pictures)
+    points = None if capture.points is None else frame.inverse().apply(capture.points).float()
+    # Only here, about their own centre: far from the origin float32 would round places away.
+    cameras = cameras.transformed(frame.inverse()).in_single_precision()
     box = torch.tensor([*space.aabb.minimum, *space.aabb.maximum])
     if not (cameras.camera_to_world.isfinite().all() and box.isfinite().all()):
         raise FieldlrError(
@@ -63,7 +75,7 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
         masks=pictures.masks,
         points=points,
         missing=capture.missing,
-        warnings=capture.warnings + pictures.warnings,
+        warnings=(*capture.warnings, *pictures.warnings, *notes),
         content_hash=pictures.content_hash,
         split=capture.split.words,
     )
@@ -120,7 +132,8 @@ def meeting_point(cameras: Cameras) -> tuple[Float[Tensor, " 3"], Float[Tensor, 
     matrix = across.mean(0) + 1e-4 * torch.eye(3, dtype=torch.float64)
     right = (across @ origins[:, :, None])[..., 0].mean(0) + 1e-4 * origins.mean(0)
     point = torch.linalg.solve(matrix, right)
-    return point.float(), ((point - origins) * axes).sum(-1).float()
+    like = cameras.camera_to_world.dtype
+    return point.to(like), ((point - origins) * axes).sum(-1).to(like)
 
 
 def _forward_facing(cameras: Cameras, bounds: tuple[float, float]) -> tuple[Similarity, Space]:
@@ -154,27 +167,32 @@ def _widest(cameras: Cameras) -> tuple[float, float]:
     return across, up
 
 
-def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space]:
+def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space, list[str]]:
     """A box where there is an object alone, a contracted world otherwise."""
     level = Similarity() if capture.upright else levelling(pictures.cameras)
     cameras = pictures.cameras.transformed(level.inverse())
     focus, depths = meeting_point(cameras)
     distances = (cameras.camera_to_world[:, :, 3] - focus).norm(dim=-1)
-    box, images = None, _silhouettes(pictures)
-    if _has_silhouettes(images) and (depths > 0).all():
-        box = carve(cameras, images, focus, float(distances.median()))
-    elif capture.upright and distances.min() > BLENDER_HALF_EDGE:
-        edge = BLENDER_HALF_EDGE
-        box = Aabb((-edge, -edge, -edge), (edge, edge, edge))
+    box, notes, images = None, [], silhouettes(pictures)
+    ahead = bool((depths > 0).all())
+    if have_silhouettes(images):
+        box = carve(cameras, images, focus, float(distances.median())) if ahead else None
+        notes = [] if box else [NO_HULL]
+    elif capture.upright and ahead and before_one_color(pictures):
+        box = box_in_view(cameras, focus, distances)
+        where = place(level.apply(focus).tolist(), box.longest_edge)
+        notes = [
+            "The photos have no alpha: the object is taken to lie in a box of "
+            f"{box.longest_edge:.4g} about {where}, which fills the views. With alpha the box "
+            "follows the object."
+        ]
     if box is None:
-        return _contracted(capture, pictures.cameras, level)
-    if capture.upright:
-        return level, Space("box", box)
+        return *_contracted(capture, pictures.cameras, level), notes
     # Objects come at any scale; the longest edge of the box becomes 2.
     middle = level.apply(torch.tensor(box.center, dtype=torch.float64))
     frame = _similarity(torch.tensor(level.rotation), 0.5 * box.longest_edge, middle)
     half = vector(edge / box.longest_edge for edge in box.size)
-    return frame, Space("box", Aabb(vector(-edge for edge in half), half))
+    return frame, Space("box", Aabb(vector(-edge for edge in half), half)), notes
 
 
 def levelling(cameras: Cameras) -> Similarity:
@@ -223,75 +241,11 @@ def depths_seen(
     """Depths (D,) of the points inside the pictures of a few cameras, at most 100,000 of them."""
     seen = [torch.empty(0)]
     chosen = points[:: max(1, len(points) // 6000)]
-    for view in _spread(len(cameras), num_views):
+    for view in spread_views(len(cameras), num_views):
         pixels, depth = cameras.project(view, chosen)
         inside = ((pixels >= 0) & (pixels < cameras.sizes[view])).all(-1) & (depth > 0)
         seen.append(depth[inside])
     return torch.cat(seen)
-
-
-def carve(
-    cameras: Cameras, images: list[Pixels], focus: Float[Tensor, " 3"], distance: float
-) -> Aabb | None:
-    """The box around the visual hull of silhouettes, or None where nothing is left.
-
-    Cells of a 64^3 grid about the focus survive if at least half of the views see them and those
-    show something there; one view in 32 may be wrong (badly cut out). Silhouettes are widened
-    by the reach of a cell, so thin parts cannot fall between the cells' centres.
-    """
-    half = 0.6 * distance
-    ticks = (torch.arange(CARVING_CELLS) + 0.5) / CARVING_CELLS * 2 - 1
-    cells = torch.cartesian_prod(ticks, ticks, ticks) * half + focus
-    cell = 2 * half / CARVING_CELLS
-    views = _spread(len(cameras), CARVING_VIEWS)
-    seen, empty = torch.zeros(2, len(cells), dtype=torch.int16)
-    for view in views:
-        pixels, depth = cameras.project(view, cells)
-        inside = ((pixels >= 0) & (pixels < cameras.sizes[view])).all(-1) & (depth > 0)
-        reach = int(0.87 * cell * float(cameras.intrinsics[view, 0]) / distance) + 1
-        solid = _widened(images[view], reach)
-        column, row = pixels[inside].long().unbind(-1)
-        seen += inside
-        empty[inside] += ~solid[row, column]
-        alive = empty <= len(views) // 32
-        cells, seen, empty = cells[alive], seen[alive], empty[alive]
-    kept = cells[seen >= 0.5 * len(views)]
-    return Aabb.around(kept, padding=0.5 * cell) if len(kept) else None
-
-
-def _widened(image: Tensor, reach: int) -> Tensor:
-    """Booleans (H, W): something opaque within `reach` pixels. All True without alpha."""
-    if image.shape[-1] < 4:
-        return torch.ones(image.shape[:2], dtype=torch.bool)
-    solid = (image[..., 3] > 25).float()[None, None]
-    for kernel in ((2 * reach + 1, 1), (1, 2 * reach + 1)):
-        padding = (kernel[0] // 2, kernel[1] // 2)
-        solid = torch.nn.functional.max_pool2d(solid, kernel, 1, padding)
-    return solid[0, 0] > 0
-
-
-def _silhouettes(pictures: Pictures) -> list[Pixels]:
-    """The photos; what a mask hides is opaque in them, since something may be there."""
-    images = []
-    for image, mask in zip(
-        pictures.images, pictures.masks or [None] * len(pictures.images), strict=True
-    ):
-        if mask is not None and image.shape[-1] == 4:
-            image = image.clone()
-            image[..., 3][~mask] = 255
-        images.append(image)
-    return images
-
-
-def _has_silhouettes(images: list[Tensor]) -> bool:
-    """Whether nearly every photo has alpha and leaves at least 2 % of the picture empty."""
-    cut = [image.shape[-1] == 4 and (image[..., 3] < 25).float().mean() > 0.02 for image in images]
-    return sum(map(bool, cut)) >= 0.9 * len(images)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` indices, evenly over range(count)."""
-    return torch.linspace(0, count - 1, min(count, most)).round().long().unique().tolist()
 
 
 def _similarity(rotation: Tensor, scale: float, translation: Tensor) -> Similarity:

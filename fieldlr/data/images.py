@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fieldlr.data.masks import mask_notes, require_visible
+from fieldlr.data.reducing import reduced_visible
 from fieldlr.data.scene import Capture, Mask, Photo, Pixels, fit_bytes
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import Cameras
@@ -35,6 +35,18 @@ LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
 DECODING_BYTES, DECODING_MEMORY = 16, 2 << 30
 # Two sizes of one picture may differ by a rounded pixel in their aspect ratio, not by more.
 ASPECT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A photo, reduced."""
+
+    image: Pixels
+    mask: Mask | None
+    size: tuple[int, int]  # as stored
+    share: float  # of the stored pixels that its mask leaves
+    digest: str  # of the files
+    animated: bool
 
 
 @dataclass(frozen=True)
@@ -66,9 +78,10 @@ def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None =
     workers = max(1, min(os.cpu_count() or 1, DECODING_MEMORY // (DECODING_BYTES * largest)))
     with ThreadPoolExecutor(workers) as pool:
         decoded = list(pool.map(partial(_decode_photo, int(downscale)), capture.photos, stated))
-    images, masks, sizes, digests, animated = map(list, zip(*decoded, strict=True))
-    require_visible(capture, masks)
-    cameras, notes = fit_to_sizes(capture.cameras, sizes, [photo.name for photo in capture.photos])
+    images, masks = [one.image for one in decoded], [one.mask for one in decoded]
+    require_visible(capture, masks, [one.share for one in decoded])
+    names = [photo.name for photo in capture.photos]
+    cameras, notes = fit_to_sizes(capture.cameras, [one.size for one in decoded], names)
     sizes_now = torch.tensor([[image.shape[1], image.shape[0]] for image in images])
     cameras = replace(cameras, intrinsics=cameras.intrinsics / downscale, sizes=sizes_now)
     hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in capture.pose_files]
@@ -76,8 +89,12 @@ def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None =
         images,
         masks if any(mask is not None for mask in masks) else None,
         cameras,
-        tuple(notes + _animation_notes(animated) + mask_notes(capture.photos, masks)),
-        hashlib.sha256("".join(hashes + digests).encode()).hexdigest(),
+        tuple(
+            notes
+            + _animation_notes([one.animated for one in decoded])
+            + mask_notes(capture.photos, [one.share for one in decoded])
+        ),
+        hashlib.sha256("".join([*hashes, *(one.digest for one in decoded)]).encode()).hexdigest(),
     )
 
 
@@ -130,10 +147,7 @@ def picture_size(path: Path) -> tuple[int, int]:
         return image.size
 
 
-def _decode_photo(
-    downscale: int, photo: Photo, stated: tuple[int, int]
-) -> tuple[Tensor, Tensor | None, tuple[int, int], str, bool]:
-    """(uint8 (H, W, C), bool (H, W) or None, size as stored, hash of the file, is it animated)."""
+def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]) -> Decoded:
     data = photo.path.read_bytes()
     with open_picture(io.BytesIO(data), photo.path) as image, readable(photo.path):
         animated = getattr(image, "is_animated", False) and image.format not in STILL_FORMATS
@@ -149,14 +163,19 @@ def _decode_photo(
         )
     mask = None
     if photo.mask is not None:
-        mask = _decode_mask(photo.mask, photo.mask_marks, size, downscale)
+        mask = _decode_mask(photo.mask, photo.mask_marks, size)
     beside = [path.read_bytes() for path in (photo.alpha, photo.mask) if path is not None]
     digest = hashlib.sha256(b"".join([photo.name.encode(), data, *beside])).hexdigest()
-    return torch.from_numpy(np.array(_reduced(picture, downscale))), mask, size, digest, animated
+    share = 1.0 if mask is None else float(mask.float().mean())
+    if mask is None or downscale == 1:
+        image = torch.from_numpy(np.array(_reduced(picture, downscale)))
+    else:
+        image, mask = reduced_visible(torch.from_numpy(np.array(picture)), mask, downscale)
+    return Decoded(image, mask, size, share, digest, animated)
 
 
-def _decode_mask(path: Path, marks: str, size: tuple[int, int], downscale: int) -> Tensor:
-    """True where every pixel that was averaged counts.
+def _decode_mask(path: Path, marks: str, size: tuple[int, int]) -> Mask:
+    """True where a pixel counts.
 
     Any grey but black marks a pixel, or the lighter half of them where a lossy format has blurred
     black.
@@ -165,9 +184,7 @@ def _decode_mask(path: Path, marks: str, size: tuple[int, int], downscale: int) 
         _require_shape(path, image.size, size)
         least = 128 if image.format in LOSSY_FORMATS else 1
         marked = image.convert("L").resize(size, 0).point(lambda v: 255 if v >= least else 0)
-    if marks == "ignore":
-        marked = marked.point(lambda value: 255 - value)
-    return torch.from_numpy(np.array(_reduced(marked, downscale)) == 255)
+    return torch.from_numpy(np.array(marked) == (0 if marks == "ignore" else 255))
 
 
 def _require_shape(path: Path, size: tuple[int, int], photo: tuple[int, int]) -> None:

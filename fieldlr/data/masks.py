@@ -35,25 +35,40 @@ def with_masks(photos: list[Photo], base: Path) -> tuple[list[Photo], list[str]]
     return found, [f"{len(bare)} photos have no mask and count in full: {listed}."] * bool(bare)
 
 
-def require_visible(capture: Capture, masks: list[Mask | None]) -> None:
-    """FieldlrError where masks hide every pixel of the training views."""
-    training = [masks[view] for view in capture.split.train]
-    if training and all(mask is not None and not mask.any() for mask in training):
+def require_visible(capture: Capture, masks: list[Mask | None], shares: list[float]) -> None:
+    """FieldlrError where masks hide every pixel of the training views.
+
+    `shares` are those of the pixels that the masks leave of the photos as they are stored.
+    """
+    training = capture.split.train
+    if not training or not all(_hides(masks[view]) for view in training):
+        return
+    share = sum(shares[view] for view in training) / len(training)
+    if share > 0:
         raise FieldlrError(
-            f"{capture.name}: the masks hide every pixel of the {len(training)} training views. "
-            "Black pixels are those that are ignored (of dynamic_mask files the others): invert "
-            "the masks, or lower `downscale`."
+            f"{capture.name}: the masks leave {100 * share:.2g} % of the pixels of the "
+            f"{len(training)} training views, too scattered for photos as small as these. Lower "
+            "`downscale`."
         )
+    raise FieldlrError(
+        f"{capture.name}: the masks hide every pixel of the {len(training)} training views (0 % "
+        "count). Black pixels are those that are ignored (of dynamic_mask files the others): "
+        "invert the masks."
+    )
 
 
-def mask_notes(photos: list[Photo], masks: list[Mask | None]) -> list[str]:
+def _hides(mask: Mask | None) -> bool:
+    return mask is not None and not bool(mask.any())
+
+
+def mask_notes(photos: list[Photo], shares: list[float]) -> list[str]:
     """Says which polarity the masks were read in, and doubts masks that hide most of a scene."""
     notes = []
     for marks, meaning in MEANINGS:
         used = [
-            mask.float().mean().item()
-            for photo, mask in zip(photos, masks, strict=True)
-            if mask is not None and photo.mask_marks == marks
+            share
+            for photo, share in zip(photos, shares, strict=True)
+            if photo.mask is not None and photo.mask_marks == marks
         ]
         if used:
             share = sum(used) / len(used)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldlr.data import glb, voxels
+from fieldlr.data import obj_text, plain_gltf, voxels
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
@@ -75,12 +75,12 @@ def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     import trimesh
 
     if suffix == ".glb":
-        glb.require_modest(data)
+        data = plain_gltf.plain(data)
     # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
     how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
     if suffix == ".obj":
         # Every name would begin a body of its own; there may be a hundred thousand.
-        data = _OBJ_NAMES.sub(b"", data)
+        data = obj_text.absolute(_OBJ_NAMES.sub(b"", data))
     scene = trimesh.load_scene(io.BytesIO(data), **how)
     bodies: list[Any] = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]

@@ -1,4 +1,4 @@
-"""Photos that stand out from their set: blurred, too dark, too bright, or there twice.
+"""Photos that show nothing, or stand out: blurred, too dark, too bright, or there twice.
 
 Every photo is compared with those taken nearest to it, which show much the same, and with the set:
 what differs from both is named. A mask's and transparent pixels do not count.
@@ -22,6 +22,7 @@ CLIPPED = 0.25  # share of the pixels that are white or black, more than in othe
 SAME = 0.03  # of a thumbnail's contrast: two takes differ by more, two copies by less
 NEIGHBOURS, FEWEST, THUMBNAIL = 8, 5, 32
 MOST_NAMES = 8
+FLAT_LEVELS = 2  # of 255, that the pixels of a photo of one colour may differ by
 GAMMA = 2.2
 # Directions (rows, columns) in which detail is measured: motion blurs one alone.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -48,7 +49,7 @@ def photo_doubts(scene: Scene) -> list[str]:
         look(image.numpy(), None if mask is None else mask.numpy())
         for image, mask in zip(scene.images, masks, strict=True)
     ]
-    found = _twins(scene, looks)
+    found = [*_flat(scene), *_twins(scene, looks)]
     if len(looks) < FEWEST:
         return found
     near = _nearest(scene.cameras)
@@ -164,6 +165,21 @@ def _nearest(cameras: Cameras) -> Int[np.ndarray, "n k"]:
         apart[index] = np.inf
         near.append(np.argsort(apart, kind="stable")[: min(NEIGHBOURS, len(rows) - 1)])
     return np.stack(near)
+
+
+def _flat(scene: Scene) -> list[str]:
+    """Photos of one colour, or transparent throughout: nothing in them tells of a shape."""
+    names = []
+    for view, image in enumerate(scene.images):
+        mask = scene.masks[view] if scene.masks else None
+        pixels = (image.flatten(0, 1) if mask is None else image[mask]).numpy()
+        clear = pixels.shape[-1] == 4 and not pixels[:, 3].any()
+        if len(pixels) and (clear or np.ptp(pixels, axis=0).max() <= FLAT_LEVELS):
+            names.append(scene.names[view])
+    return [
+        f"Photos of one colour alone, or that show nothing ({len(names)}): {_listed(names)}. No "
+        "shape can be learned from them; leave them out, or take them again."
+    ] * bool(names)
 
 
 def _twins(scene: Scene, looks: list[Look]) -> list[str]:

@@ -45,11 +45,11 @@ class Split:
     words: str
 
     @staticmethod
-    def every_eighth(num_views: int) -> Split:
+    def every_eighth(num_views: int, why: str = "") -> Split:
         """The habit of the field's papers: view i is held out where i % 8 == 0."""
         test = tuple(range(0, num_views, 8))
         train = tuple(i for i in range(num_views) if i % 8)
-        return Split(train, test, "every 8th view is held out (i % 8 == 0)")
+        return Split(train, test, f"every 8th view is held out (i % 8 == 0){why}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def fit_bytes(num_pixels: int, channels: int, masked: bool) -> int:
 def checked_pose(
     matrix: Float[Tensor, "3 4"] | Float[Tensor, "4 4"], where: str
 ) -> Float[Tensor, "3 4"]:
-    """The pose (3, 4) in float32 with axes of unit length, or an error that names `where`.
+    """The pose (3, 4) in float64 with axes of unit length, or an error that names `where`.
 
     Tools round their numbers, and some scale the axes; a mirrored or sheared pose is a mistake.
     """
@@ -136,7 +136,7 @@ def checked_pose(
             "sheared. Export camera-to-world matrices with right-handed axes."
         )
     u, _, vh = torch.linalg.svd(axes)
-    return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1).float()
+    return torch.cat([u @ vh, matrix[:3, 3:4].double()], 1)
 
 
 def path_inside(folder: Path, name: str, where: str) -> Path:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fieldlr.data.framing import framed
 from fieldlr.data.images import picture_size, read_pictures
+from fieldlr.data.repeats import unrepeated
 from fieldlr.data.scene import (
     Capture,
     Photo,
@@ -54,9 +55,9 @@ def find(path: Path) -> Capture:
     if not blender:
         file = path / "transforms.json" if path.is_dir() else path
         return _capture(folder, [file], upright=False)
-    held_out = [folder / f"transforms_{part}.json" for part in ("test", "val")]
-    files = [folder / "transforms_train.json", *[f for f in held_out if f.is_file()][:1]]
-    return _capture(folder, files, upright=True)
+    places = [folder / f"transforms_{part}.json" for part in ("test", "val")]
+    held_out = sorted((f for f in places if f.is_file()), key=lambda f: not _has_photos(folder, f))
+    return _capture(folder, [folder / "transforms_train.json", *held_out[:1]], upright=True)
 
 
 def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
@@ -75,6 +76,10 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
     warnings += require_views(len(views), num_listed, str(files[0]), absent)
     if not upright:
         views.sort(key=lambda view: view["photo"].name)
+    kept, notes = unrepeated([v["photo"] for v in views], [v["pose"] for v in views])
+    views = [views[place] for place in kept]
+    split, more = _split(files, metas[0], views)
+    warnings += notes + more
     models = {view["model"] for view in views}
     if len(models) > 1:
         raise FieldlrError(
@@ -91,12 +96,17 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
         name=folder.resolve().name,
         photos=[view["photo"] for view in views],
         cameras=cameras.transformed(_applied(metas[0], files[0].name).inverse()),
-        split=_split(files, metas[0], views),
+        split=split,
         pose_files=tuple(files),
         upright=upright,
         missing=len(absent),
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _has_photos(folder: Path, file: Path) -> bool:
+    frames = enumerate(_load(file)["frames"])
+    return any(_photo(folder, frame, f"{file.name}: frame {index}") for index, frame in frames)
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -146,7 +156,8 @@ def _view(
     """Pose, intrinsics and lens of one frame."""
     matrix = frame.get("transform_matrix", frame.get("transform_matrix_start"))
     pose = checked_pose(_matrix(matrix, f"{where}, transform_matrix"), f"{where}, transform_matrix")
-    lens = read_lens(meta, frame, picture_size(photo.path), where, warnings)
+    top = {key: value for key, value in meta.items() if key != "frames"}
+    lens = read_lens(top, frame, picture_size(photo.path), where, warnings)
     return {"photo": photo, "pose": pose, **lens}
 
 
@@ -168,22 +179,25 @@ def _applied(meta: dict[str, Any], file: str) -> Similarity:
     if meta.get("applied_transform") is None:
         return Similarity(scale=scale)
     where = f"{file}: applied_transform"
-    pose = checked_pose(_matrix(meta["applied_transform"], where), where).double()
+    pose = checked_pose(_matrix(meta["applied_transform"], where), where)
     x, y, z = (vector(row) for row in pose[:, :3].tolist())
     return Similarity((x, y, z), scale, vector((scale * pose[:, 3]).tolist()))
 
 
-def _split(files: list[Path], meta: dict[str, Any], views: list[dict[str, Any]]) -> Split:
+def _split(
+    files: list[Path], meta: dict[str, Any], views: list[dict[str, Any]]
+) -> tuple[Split, list[str]]:
+    """What trains and what is held out, which is never the same, and warnings."""
     if len(files) > 1:
         train, test = (tuple(i for i, v in enumerate(views) if v["part"] == p) for p in (0, 1))
         if not train:
             raise FieldlrError(f"{files[0]}: none of its photos is there to train on.")
-        return Split(train, test, f"{files[0].name} and {files[1].name}")
+        return _held_out(train, test, f"{files[0].name} and {files[1].name}", files[1].name)
     lists: dict[str, Any] = {
         part: meta.get(f"{part}_filenames") for part in ("train", "val", "test")
     }
     if all(listed is None for listed in lists.values()):
-        return Split.every_eighth(len(views))
+        return Split.every_eighth(len(views)), []
     if not all(isinstance(listed, list) for listed in lists.values()):
         raise FieldlrError(
             f"{files[0]}: train_filenames, val_filenames and test_filenames are all three needed."
@@ -197,7 +211,31 @@ def _split(files: list[Path], meta: dict[str, Any], views: list[dict[str, Any]])
     )
     if not train:
         raise FieldlrError(f"{files[0]}: train_filenames names no photo of the frames.")
-    return Split(train, test, f"train_filenames and {held_out}_filenames of {files[0].name}")
+    both = set(train) & set(test)
+    test = tuple(view for view in test if view not in both)
+    named = f"{held_out}_filenames"
+    split, warnings = _held_out(
+        train, test, f"train_filenames and {named} of {files[0].name}", named
+    )
+    if both:
+        warnings.insert(
+            0, f"{len(both)} photos of {named} are in train_filenames too: they are not held out."
+        )
+    return split, warnings
+
+
+def _held_out(
+    train: tuple[int, ...], test: tuple[int, ...], words: str, stated: str
+) -> tuple[Split, list[str]]:
+    """The stated split; every 8th of the training views where it holds no photo out."""
+    if test:
+        return Split(train, test, words), []
+    eighth = Split.every_eighth(len(train), f": {stated} holds out no photo that is there")
+    train, test = (tuple(train[i] for i in part) for part in (eighth.train, eighth.test))
+    return Split(train, test, eighth.words), [
+        f"{stated} holds out no photo that is there and is not trained on: every 8th training view "
+        "is held out instead."
+    ]
 
 
 def _stem(name: str) -> str:

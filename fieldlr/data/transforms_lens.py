@@ -27,6 +27,16 @@ LENSES: dict[str, CameraModel] = {
     "OPENCV_FISHEYE": "fisheye",
 }
 DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+# What a file may declare of its lens that is not read, by the beginning of the key.
+UNREAD = {
+    "latlong": "a panorama of all directions",
+    "equirectangular": "a panorama of all directions",
+    "orthographic": "an orthographic camera",
+    "ftheta_": "an f-theta lens",
+    "rolling_shutter": "a rolling shutter",
+}
+# Declared, without a say in where rays go: a warning is enough.
+IGNORED = ("white_transparent", "black_transparent")
 # Two statements of one focal length that differ by more than this are worth a warning.
 FOCAL_TOLERANCE = 0.005
 # No size, focal length, coefficient or scale is beyond this, and its square is a float32.
@@ -41,6 +51,8 @@ def read_lens(
     meta: Stated, frame: Stated, actual: tuple[int, int], where: str, warnings: list[str]
 ) -> dict[str, Any]:
     """Intrinsics, size, distortion and model of a frame whose photo has the size `actual`."""
+    _require_read(meta | frame, where)
+    warnings += [f"{key} is not read and has no effect." for key in IGNORED if meta.get(key)]
     width = number(frame, meta, "w", where, actual[0])
     height = number(frame, meta, "h", where, actual[1])
     if not (1 <= width <= MOST_PIXELS and 1 <= height <= MOST_PIXELS):
@@ -64,6 +76,28 @@ def read_lens(
         "distortion": _distortion(meta, frame, where),
         "model": _model(meta, frame, where),
     }
+
+
+def _require_read(stated: Stated, where: str) -> None:
+    """FieldlrError where a frame declares a lens or a shutter that is not read."""
+    for key, value in stated.items():
+        meaning = next((words for name, words in UNREAD.items() if key.startswith(name)), None)
+        if meaning is not None and _says_something(value):
+            raise FieldlrError(
+                f"{where}: {key} declares {meaning}, which is not read. Convert the photos to "
+                "perspective pictures with one pose each, and leave the key out."
+            )
+    start, end = stated.get("transform_matrix_start"), stated.get("transform_matrix_end")
+    if start is not None and end is not None and start != end:
+        raise FieldlrError(
+            f"{where}: transform_matrix_start and _end declare a camera that moves while it takes "
+            "the photo, which is not read. Give one transform_matrix."
+        )
+
+
+def _says_something(value: Any) -> bool:
+    """False for what switches nothing on: false, 0, null, a list of these."""
+    return any(map(_says_something, value)) if isinstance(value, list) else bool(value)
 
 
 def number(frame: Stated, meta: Stated, key: str, where: str, default: Default) -> float | Default:

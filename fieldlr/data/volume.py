@@ -11,7 +11,7 @@ import hashlib
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from numpy.lib import format as npy_format
 from torch import Tensor
 
 from fieldlr.data.arrays import mapped
+from fieldlr.data.grids import mixed
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.boxes import Aabb, Vector, vector
+from fieldlr.geometry.boxes import Aabb, Vector, far_offset, vector
+from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
@@ -58,10 +60,11 @@ class OccupancyVolume:
     name: str
     packed: UInt8[np.ndarray, " bytes"]  # numpy.packbits of the C-order grid
     shape: Shape
-    aabb: Aabb  # the user's frame
-    mesh: TriangleMesh | None  # the surface that it came from, for surface metrics
+    aabb: Aabb  # in the internal frame
+    mesh: TriangleMesh | None  # the surface that it came from, for surface metrics; internal frame
     warnings: tuple[str, ...]
     content_hash: str
+    frame: Similarity = Similarity()  # to the user's: a shift, where that is far from the origin
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.shape))
@@ -96,8 +99,8 @@ class OccupancyVolume:
         shares = []
         for layer in layers:
             low = max(layer - NEAR_VOXELS, 0)
-            mixed = _mixed(dense[low : layer + NEAR_VOXELS + 1], NEAR_VOXELS)
-            shares.append(mixed[layer - low].mean())
+            both = mixed(dense[low : layer + NEAR_VOXELS + 1], NEAR_VOXELS)
+            shares.append(both[layer - low].mean())
         return float(np.mean(shares))
 
     @cached_property
@@ -141,8 +144,8 @@ class OccupancyVolume:
         for start in range(0, nx, slab):
             stop = min(start + slab, nx)
             low, high = max(start - voxels, 0), min(stop + voxels, nx)
-            mixed = _mixed(dense[low:high], voxels)[start - low : stop - low]
-            found.append(np.flatnonzero(mixed) + start * ny * nz)
+            both = mixed(dense[low:high], voxels)[start - low : stop - low]
+            found.append(np.flatnonzero(both) + start * ny * nz)
         return torch.from_numpy(np.concatenate(found))
 
     def _packed_on(self, device: torch.device) -> Tensor:
@@ -191,10 +194,15 @@ def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> Occupancy
     spare_bits = 8 * len(packed) - math.prod(shape)
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
     aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
-    _require_distinct_voxels(name, aabb, shape)
     digest = hashlib.sha256(repr((shape, aabb)).encode())
     digest.update(packed)
-    volume = OccupancyVolume(name, packed, shape, aabb, mesh, tuple(warnings), digest.hexdigest())
+    offset = far_offset(aabb)
+    aabb = Aabb(*(vector(np.subtract(c, offset).tolist()) for c in (aabb.minimum, aabb.maximum)))
+    if mesh is not None and any(offset):
+        mesh = replace(mesh, vertices=mesh.vertices - offset)
+    _require_distinct_voxels(name, aabb, shape)
+    frame, notes = Similarity(translation=offset), tuple(warnings)
+    volume = OccupancyVolume(name, packed, shape, aabb, mesh, notes, digest.hexdigest(), frame)
     if volume.fraction in (0.0, 1.0):
         kind = "empty" if volume.fraction == 0.0 else "full"
         raise FieldlrError(
@@ -283,16 +291,3 @@ def _checked_aabb(path: Path, box: np.ndarray | None) -> Aabb | None:
             "Write it as [[x0, y0, z0], [x1, y1, z1]], or leave it out."
         )
     return Aabb(vector(low), vector(high))
-
-
-def _mixed(grid: np.ndarray, voxels: int) -> np.ndarray:
-    """Where a cube of 2 voxels + 1 a side around a voxel holds both kinds."""
-    full, empty = grid.copy(), ~grid
-    for kind in (full, empty):
-        for axis in range(3):
-            lines = np.moveaxis(kind, axis, 0)
-            for _ in range(voxels):
-                before = lines.copy()
-                lines[1:] |= before[:-1]
-                lines[:-1] |= before[1:]
-    return full & empty

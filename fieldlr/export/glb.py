@@ -1,7 +1,8 @@
 """Binary glTF 2.0 (Khronos, sections 3.7 and 4.4): one mesh, one material, at most one picture.
 
-glTF is +Y up by its standard, so here, and only here, the mesh is turned by -90 degrees about X:
-(x, y, z) becomes (x, z, -y).
+glTF is +Y up by its standard, so here, and only here, the mesh is turned: the shortest way until
+what is up in it is +Z, then by -90 degrees about X, (x, y, z) to (x, z, -y). Places far from the
+origin are counted from a whole number near them, the translation of the node.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from fieldlr.geometry.boxes import Aabb, Vector, far_offset
 from fieldlr.geometry.triangles import TriangleMesh
 
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -27,13 +29,15 @@ def encode_glb(
     uv: Float[np.ndarray, "v 2"] | None = None,
     picture: bytes = b"",
 ) -> bytes:
-    """The file of a mesh with unit normals (V, 3), both in the mesh's own +Z up frame.
+    """The file of a mesh with unit normals (V, 3), both in the mesh's own frame.
 
     With `uv` (V, 2), from the upper left corner, it wears a picture, a PNG.
     """
+    turn = Z_UP_TO_Y_UP @ standing(mesh.up)
+    offset = np.array(far_offset(Aabb.around(mesh.vertices)))
     arrays: dict[str, np.ndarray] = {
-        "POSITION": (mesh.vertices @ Z_UP_TO_Y_UP.T).astype(np.float32),
-        "NORMAL": (normals @ Z_UP_TO_Y_UP.T).astype(np.float32),
+        "POSITION": ((mesh.vertices - offset) @ turn.T).astype(np.float32),
+        "NORMAL": (normals @ turn.T).astype(np.float32),
     }
     if mesh.colors is not None:
         arrays["COLOR_0"] = _linear_colors(mesh.colors)
@@ -48,7 +52,7 @@ def encode_glb(
         "asset": {"version": "2.0", "generator": "fieldlr"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
+        "nodes": [{"mesh": 0} | ({"translation": (turn @ offset).tolist()} if any(offset) else {})],
         "meshes": [{"primitives": [primitive]}],
         "materials": [_material(mesh.colors is None and uv is None)],
         "accessors": accessors,
@@ -69,6 +73,16 @@ def encode_glb(
     chunks = struct.pack("<I4s", len(text), b"JSON") + text
     chunks += struct.pack("<I4s", len(binary), b"BIN\0") + binary
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def standing(up: Vector) -> Float[np.ndarray, "3 3"]:
+    """The rotation, the shortest, that turns the unit vector `up` to +Z."""
+    x, y, z = up
+    if z < -1.0 + 1e-9:
+        return np.diag([1.0, -1.0, -1.0])
+    # Rodrigues' formula about up x Z, whose length is the sine and `z` the cosine.
+    cross = np.array([[0.0, 0.0, -x], [0.0, 0.0, -y], [x, y, 0.0]])
+    return np.eye(3) + cross + cross @ cross / (1.0 + z)
 
 
 def srgb_to_linear(colors: UInt8[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

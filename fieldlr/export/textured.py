@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from fieldlr.export.digits import significant_digits
 from fieldlr.export.glb import encode_glb
 from fieldlr.geometry.texture import Texture
 from fieldlr.geometry.triangles import TriangleMesh
@@ -36,7 +37,8 @@ def _parted(
     places = np.round(texture.corners.reshape(-1, 2) * 2.0**24)
     rows, faces = np.unique(np.concatenate([corner, places], 1), axis=0, return_inverse=True)
     vertex = rows[:, 0].astype(np.int64)
-    parted = TriangleMesh(mesh.vertices[vertex], faces.reshape(-1, 3).astype(np.int64))
+    faces = faces.reshape(-1, 3).astype(np.int64)
+    parted = TriangleMesh(mesh.vertices[vertex], faces, up=mesh.up)
     return parted, mesh.vertex_normals[vertex], rows[:, 1:] / 2.0**24
 
 
@@ -58,7 +60,8 @@ def _obj(mesh: TriangleMesh, texture: Texture, material: str) -> bytes:
     rows = np.stack([faces, corners, faces], -1).reshape(-1, 9)
     text = io.StringIO()
     text.write(f"# fieldlr\nmtllib {material}\nusemtl surface\n")
-    np.savetxt(text, mesh.vertices, "v %.7g %.7g %.7g")
+    digits = significant_digits(mesh.vertices)
+    np.savetxt(text, mesh.vertices, f"v %.{digits}g %.{digits}g %.{digits}g")
     np.savetxt(text, uv, "vt %.6f %.6f")
     np.savetxt(text, mesh.vertex_normals, "vn %.4f %.4f %.4f")
     np.savetxt(text, rows, "f %d/%d/%d %d/%d/%d %d/%d/%d")

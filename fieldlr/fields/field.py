@@ -21,7 +21,8 @@ class Field(nn.Module):
     """A function of space with a box, and a frame that leads back to the user's coordinates.
 
     `level` and the rendering functions take points in the field's internal frame; `inside` takes
-    the user's. For shapes the two frames are the same.
+    the user's. For shapes the two are the same, but for a shift where a shape lies far from the
+    origin.
     """
 
     name: ClassVar[str]
@@ -63,8 +64,9 @@ class Field(nn.Module):
     @torch.no_grad()
     def inside(self, points: Num[Tensor, "n 3"] | Num[np.ndarray, "n 3"]) -> Bool[Tensor, " n"]:
         """Booleans (M,): which of the points (M, 3), in the user's frame, are inside."""
-        points = torch.as_tensor(points, dtype=torch.float32)
-        internal = self.frame.inverse().apply(points.to(next(self.parameters()).device))
+        points = torch.as_tensor(points, dtype=torch.float64)
+        internal = self.frame.inverse().apply(points).float()
+        internal = internal.to(next(self.parameters()).device)
         level = torch.cat([self.level(part) for part in internal.split(POINTS_AT_ONCE)])
         above = level > self.level_of(None)
         if self.space.kind == "box":

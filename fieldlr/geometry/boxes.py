@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ def vector(numbers: Iterable[float]) -> Vector:
     """Three numbers as a tuple."""
     x, y, z = numbers
     return x, y, z
+
+
+# A box this many of its edges from the origin leaves float32 too few digits within it.
+FAR = 128.0
 
 
 @dataclass(frozen=True)
@@ -89,3 +94,22 @@ class Aabb:
         leave = torch.maximum(a, b).amin(-1)
         hit = leave > enter
         return enter * hit, leave * hit
+
+
+def far_offset(box: Aabb) -> Vector:
+    """What to subtract from places in a box that is far from the origin: whole numbers, else 0.
+
+    Far is what leaves less than a hundred-thousandth of the box to float32, as UTM coordinates do.
+    """
+    farthest = max(map(abs, (*box.minimum, *box.maximum)))
+    if farthest <= FAR * box.longest_edge:
+        return (0.0, 0.0, 0.0)
+    # Tiny things near 1 are far too: the offset is whole in a unit near their size.
+    unit = 10.0 ** min(0.0, math.floor(math.log10(max(box.longest_edge, 1e-300))))
+    return vector(round(value / unit) * unit for value in box.center)
+
+
+def place(point: Iterable[float], size: float) -> str:
+    """A point in words, to a thousandth of `size`, wherever it is."""
+    digits = 3 - math.floor(math.log10(max(size, 1e-300)))
+    return f"({', '.join(f'{round(value, digits) + 0.0:.15g}' for value in point)})"

@@ -33,7 +33,7 @@ class Cameras:
     theta (1 + k1 theta^2 + ... + k4 theta^8). Both are OpenCV's definitions.
     """
 
-    camera_to_world: Float[Tensor, "n 3 4"]  # float32
+    camera_to_world: Float[Tensor, "n 3 4"]  # float32, but float64 in the user's frame
     intrinsics: Float[Tensor, "n 4"]  # fx fy cx cy in pixels
     sizes: Int[Tensor, "n 2"]  # int64 width, height
     distortion: Float[Tensor, "n 6"]  # k1 k2 k3 k4 p1 p2, zeros for an ideal lens
@@ -117,6 +117,10 @@ class Cameras:
     def transformed(self, similarity: Similarity) -> Cameras:
         """The cameras seen in another frame."""
         return replace(self, camera_to_world=similarity.apply_poses(self.camera_to_world))
+
+    def in_single_precision(self) -> Cameras:
+        """The cameras in float32."""
+        return replace(self, camera_to_world=self.camera_to_world.float())
 
     @cached_property
     def _ideal(self) -> bool:

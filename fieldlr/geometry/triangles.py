@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.texture import Texture
 
 _BLOCK_FACES = 2**16
@@ -29,6 +29,7 @@ class TriangleMesh:
     faces: Int[np.ndarray, "f 3"]
     colors: UInt8[np.ndarray, "v 3"] | None = None  # sRGB
     texture: Texture | None = None
+    up: Vector = (0.0, 0.0, 1.0)  # of unit length; for formats that say what is up
 
     def __repr__(self) -> str:
         return f"TriangleMesh of {len(self.vertices)} vertices and {len(self.faces)} faces"

@@ -74,15 +74,6 @@ def ssim(
     return float(likeness.mean())
 
 
-def shrunk(
-    photo: Float[Tensor, "h w c"], factor: int
-) -> Float[Tensor, "h//{factor} w//{factor} c"]:
-    """The means of squares of factor x factor pixels, (H // factor, W // factor, C)."""
-    height, width = photo.shape[0] // factor, photo.shape[1] // factor
-    squares = photo[: height * factor, : width * factor].view(height, factor, width, factor, -1)
-    return squares.mean((1, 3))
-
-
 def _blur(channels: Tensor) -> Tensor:
     """(N, 1, height, width) through the window, as a column and then a row."""
     offset = (

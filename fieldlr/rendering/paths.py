@@ -94,10 +94,16 @@ def _front(cameras: Cameras, focus: float) -> tuple[Tensor, Tensor, Tensor]:
     return mean, middle - focus * mean[:, 2], extent
 
 
-def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = None) -> Cameras:
-    """The cameras of a nerfstudio camera_path.json, brought from the user's frame to the field's.
+def read_camera_path(
+    file: Path | str,
+    frame: Similarity,
+    size: Size | None = None,
+    normalised: Similarity | None = None,
+) -> Cameras:
+    """The cameras of a nerfstudio camera_path.json, brought to the field's frame.
 
-    `frame` is the field's, from internal to the user's. `size` replaces the size of the file.
+    `frame` is the field's, from internal to the user's; `normalised` leads from the user's to the
+    file's, where that is another. `size` replaces the size of the file.
     """
     file = Path(file)
     content = _read_json(file)
@@ -107,9 +113,10 @@ def read_camera_path(file: Path | str, frame: Similarity, size: Size | None = No
         pose, angle = _view(file, f"camera_path[{number}]", view, content.get("default_fov"))
         poses.append(pose)
         focals.append(0.5 * height / math.tan(math.radians(0.5 * angle)))
-    return ideal_cameras(
-        frame.inverse().apply_poses(torch.stack(poses)), torch.tensor(focals), (width, height)
-    )
+    stated = torch.stack(poses)
+    if normalised is not None:
+        stated = normalised.inverse().apply_poses(stated)
+    return ideal_cameras(frame.inverse().apply_poses(stated), torch.tensor(focals), (width, height))
 
 
 def ideal_cameras(

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from fieldlr.data import Scene, Source
+from fieldlr.data import OccupancyVolume, Scene, Source
 from fieldlr.data.diagnosis import diagnose, drawing
+from fieldlr.geometry.boxes import Aabb
 from fieldlr.pictures.viewer import write_viewer
 from fieldlr.runs.pipeline import memory_estimate
 
@@ -26,7 +27,7 @@ def check(source: Source) -> dict[str, Any]:
             "missing": 0,
             "train": 0,
             "test": 0,
-            "aabb": dataclasses.asdict(content.aabb),
+            "aabb": dataclasses.asdict(_in_users_frame(content)),
             "grid": list(content.shape),
             "fraction": content.fraction,
             "warnings": list(content.warnings),
@@ -37,6 +38,11 @@ def check(source: Source) -> dict[str, Any]:
                 "faces": len(content.mesh.faces),
             }
     return facts | {"memory_bytes": memory_estimate(source)}
+
+
+def _in_users_frame(volume: OccupancyVolume) -> Aabb:
+    ends = torch.tensor([volume.aabb.minimum, volume.aabb.maximum], dtype=torch.float64)
+    return Aabb.around(volume.frame.apply(ends))
 
 
 def draw(source: Source, facts: dict[str, Any], path: Path) -> None:

@@ -80,8 +80,12 @@ def make_mesh(
         raise FieldlrError(
             "no view is sure of any part of the surface. Train longer, or close the `holes`."
         )
-    mesh = transform(mesh, subject.frame)
+    # In the field's frame still: decimation counts in float32.
     mesh = mesh if options.faces is None else decimate(mesh, options.faces)
+    mesh = transform(mesh, subject.frame)
+    turn = torch.tensor(subject.frame.rotation, dtype=torch.float64)
+    up = turn @ torch.tensor(subject.up, dtype=torch.float64)
+    mesh = dataclasses.replace(mesh, up=vector(up.tolist()))
     if paint is not None:
         mesh = _painted(mesh, field, paint, options.texture)
     extraction = dataclasses.replace(extraction, mesh=mesh, seconds=time.perf_counter() - began)

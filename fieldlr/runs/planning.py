@@ -13,6 +13,7 @@ from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.rendering.flights import alike, natural_path, orbit_of
+from fieldlr.rendering.nerfstudio_frames import normalised_frame, transforms_beside
 from fieldlr.rendering.paths import focal_for, ideal_cameras, orbit, read_camera_path, spiral
 from fieldlr.rendering.standpoints import home_camera, layout
 from fieldlr.runs import Run
@@ -23,6 +24,8 @@ SHAPE_SIZE, SHAPE_ELEVATION, SHAPE_DISTANCE = (480, 480), 20.0, 3.0
 # Pixels along the longer side up to which views have the photos' size unasked: a view of more takes
 # gigabytes, a video of more hours.
 LARGEST_STILL, LARGEST_FRAME = 4096, 1920
+# Beyond so many times the reach of the photos' cameras a view shows what no photo did.
+SURROUNDINGS = 2.0
 
 Size = tuple[int, int]
 
@@ -42,15 +45,19 @@ def plan_views(
     frames: int,
     size: Size | None = None,
     even: bool = False,
+    transforms: Path | None = None,
 ) -> Plan:
     """Views along `path`: `orbit`, `spiral`, `test`, a camera_path.json, or None.
 
     None is for one frame the view of a training camera that stands well, for more the path that
     suits how the cameras stand. Without `size` views have the photos', up to LARGEST_STILL or
-    LARGEST_FRAME pixels, and with `even` even numbers, as videos need them.
+    LARGEST_FRAME pixels, and with `even` even numbers, as videos need them. `transforms` is the
+    dataparser_transforms.json of a camera_path.json, by default the one beside it.
     """
     if path not in (None, "orbit", "spiral", "test"):
-        return Plan(read_camera_path(Path(path), field.frame, size))
+        return _from_file(run, field, Path(path), size, transforms)
+    if transforms is not None:
+        raise FieldlrError("`path_transforms` is for a `path` from a file. Leave it out.")
     if run.kind != "photos":
         if path in ("spiral", "test"):
             raise FieldlrError(
@@ -76,6 +83,31 @@ def plan_views(
         return Plan(orbit_of(cameras, frames, size, home), tuple(warnings))
     some = cameras if layout(cameras) == "front" else alike(cameras, home)
     return Plan(spiral(some, frames, size), tuple(warnings))
+
+
+def _from_file(
+    run: Run | FlrRun, field: Field, path: Path, size: Size | None, transforms: Path | None
+) -> Plan:
+    """The views of a camera_path.json, and a word where its frame is not known or not the run's."""
+    given = transforms or transforms_beside(path)
+    normalised = None if given is None else normalised_frame(given)
+    views = read_camera_path(path, field.frame, size, normalised)
+    said = [] if given is None else [f"The path is in the frame of {given}."]
+    if run.kind != "photos":
+        return Plan(views, tuple(said))
+    known = run.load_cameras()[0].camera_to_world[:, :, 3].double()
+    center = known.mean(0)
+    reach = float((known - center).norm(dim=-1).max())
+    apart = (views.camera_to_world[:, :, 3].double() - center).norm(dim=-1)
+    away = int((apart > SURROUNDINGS * reach).sum())
+    if away:
+        said.append(
+            f"{away} of the {len(views)} views of the path stand more than {SURROUNDINGS:g} times "
+            "as far from the middle of the photos' cameras as any of these: no photo shows what "
+            "they see. A path from nerfstudio's viewer is in its own frame: give the "
+            "dataparser_transforms.json of its run as `path_transforms`."
+        )
+    return Plan(views, tuple(said))
 
 
 def home_of(cameras: Cameras, test: tuple[int, ...]) -> int:

@@ -40,6 +40,7 @@ def render_run(
     size: tuple[int, int] | None = None,
     fps: float = 30.0,
     depth_map: bool = False,
+    path_transforms: Path | None = None,
 ) -> Rendering:
     """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
     prepare_process()
@@ -52,7 +53,7 @@ def render_run(
         raise FieldlrError("`depth_map` is for runs made from photos; this one is a shape's.")
     field = run.load_field()
     count = 1 if suffix == ".png" else frames or VIDEO_FRAMES
-    plan = plan_views(run, field, path, count, size, even=suffix == ".mp4")
+    plan = plan_views(run, field, path, count, size, suffix == ".mp4", path_transforms)
     cameras = plan.cameras
     if suffix == ".png" or frames is not None:
         cameras = cameras[:count]  # A path with cameras of its own may have more.

@@ -37,7 +37,6 @@ class Subject:
 
     def cropped(self, crop: Aabb) -> Subject:
         """What lies in a box of the user's frame."""
-        back = self.frame.inverse()
         corners = torch.cartesian_prod(
             *torch.tensor([self.aabb.minimum, self.aabb.maximum], dtype=torch.float64).T
         )
@@ -53,13 +52,21 @@ class Subject:
             )
         if self.bounded:
             crop = Aabb(vector(low.tolist()), vector(high.tolist()))
+        # Places are counted from the middle of the crop: far from the origin float32 has no digits
+        # for them.
+        middle = torch.tensor(crop.center, dtype=torch.float64)
+        back = self.frame.inverse()
+        back = dataclasses.replace(back, translation=vector(back.apply(middle).tolist()))
+        crop_center = crop.center
+        ends = torch.tensor([crop.minimum, crop.maximum], dtype=torch.float64)
+        crop = Aabb.around(ends - middle)
         level, seen = self.level, self.seen
         rotation = torch.tensor(self.frame.rotation, dtype=torch.float64)
         up = vector((rotation @ torch.tensor(self.up, dtype=torch.float64)).tolist())
         return Subject(
             lambda points: level(back.apply(points)),
             crop,
-            Similarity(),
+            Similarity(translation=crop_center),
             up,
             None if seen is None else lambda points: seen(back.apply(points)),
             self.bounded,

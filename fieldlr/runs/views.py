@@ -25,6 +25,7 @@ from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.planning import SHAPE_ELEVATION, home_of, shape_orbit
+from fieldlr.surface import transform
 
 SHAPE_AZIMUTH = 300.0  # where a shape's view begins that is turned by hand
 
@@ -123,8 +124,8 @@ def views(
     if isinstance(field, RadianceField):
         yield from _radiance_views(field, cameras, run.background or BLACK)
         return
-    # A shape's own frame is the user's, so its mesh and its cameras are in the same one.
     mesh = make_mesh(field, MeshOptions(resolution=resolution)).mesh
+    mesh = transform(mesh, field.frame.inverse())
     for index in range(len(cameras)):
         pose = cameras.camera_to_world[index].double().numpy()
         width, height = cameras.sizes[index].tolist()

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.boxes import Aabb, far_offset
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh, connected_parts
 
@@ -55,15 +56,17 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
             "Decimation needs the package fast-simplification, which is not installed. "
             "Get it with pip install 'fieldlr[mesh]', or leave the mesh as it is."
         ) from None
+    offset = np.array(far_offset(Aabb.around(mesh.vertices)))  # It counts in float32.
     vertices, faces = fast_simplification.simplify(
-        mesh.vertices, mesh.faces.astype(np.int32), target_count=num_faces
+        mesh.vertices - offset, mesh.faces.astype(np.int32), target_count=num_faces
     )[:2]
+    vertices = vertices.astype(np.float64) + offset
     colors = mesh.colors
     if colors is not None:
         from scipy.spatial import KDTree
 
         colors = colors[KDTree(mesh.vertices).query(vertices)[1]]
-    return TriangleMesh(vertices.astype(np.float64), faces.astype(np.int64), colors)
+    return TriangleMesh(vertices, faces.astype(np.int64), colors, up=mesh.up)
 
 
 def transform(mesh: TriangleMesh, similarity: Similarity) -> TriangleMesh:
@@ -86,4 +89,4 @@ def with_faces(mesh: TriangleMesh, kept: Bool[np.ndarray, " f"]) -> TriangleMesh
     used[faces] = True
     numbers = np.cumsum(used) - 1
     colors = None if mesh.colors is None else mesh.colors[used]
-    return TriangleMesh(mesh.vertices[used], numbers[faces], colors)
+    return TriangleMesh(mesh.vertices[used], numbers[faces], colors, up=mesh.up)

@@ -132,6 +132,8 @@ def _first_order_step(state: FitState, progress: float, own_step: int) -> tuple[
     for group, rate in zip(state.attempt.groups, state.attempt.rates, strict=True):
         group["lr"] = rate * factor
     loss, samples = state.task.loss(state.field, state.generator, progress)
+    if not loss.requires_grad:  # No ray met anything that learns.
+        return loss.item(), samples
     for optimizer in state.attempt.optimizers:
         optimizer.zero_grad()
     loss.backward()

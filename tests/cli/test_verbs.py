@@ -37,6 +37,15 @@ def said(capsys, *words, expect):
     return capsys.readouterr()
 
 
+@pytest.mark.parametrize("words", [("check", example("vase"), "--grid", 16), ("fit", "--help")])
+def test_a_reader_that_ends_early_is_no_error(words):
+    command = [*FIELDLR, *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 @pytest.fixture(scope="module")
 def shape_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shape") / "run"

@@ -3,6 +3,7 @@
 docs/robustness.md lists these cases by their names.
 """
 
+import copy
 import io
 import json
 import os
@@ -132,8 +133,13 @@ def ten_thousand_views_of_a_large_photo(folder):
     folder = frames(lambda frame: None)(folder)
     Image.new("1", (10_000, 10_000)).save(folder / "images/large.png")
     meta = json.loads((folder / "transforms.json").read_text())
-    frame = meta["frames"][0] | {"file_path": "images/large.png", "w": 10_000, "h": 10_000}
-    meta["frames"] = [frame] * 3000
+    first, meta["frames"] = meta["frames"][0], []
+    for view in range(3000):
+        name, pose = f"images/large-{view}.png", copy.deepcopy(first["transform_matrix"])
+        os.link(folder / "images/large.png", folder / name)
+        pose[0][3] += view
+        large = {"file_path": name, "transform_matrix": pose, "w": 10_000, "h": 10_000}
+        meta["frames"].append(first | large)
     (folder / "transforms.json").write_text(json.dumps(meta))
     return folder
 

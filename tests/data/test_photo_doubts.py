@@ -97,13 +97,17 @@ def test_a_view_hidden_altogether_is_no_doubt_and_hides_no_other():
     assert scene.names[11] in found
 
 
-def test_flat_tiny_and_few_photos_are_no_doubts():
+def test_flat_photos_are_named_and_tiny_ones_no_doubts():
     scene = open_source(example("courtyard")).content
     flat = [
         torch.full((h, w, 3), 128, dtype=torch.uint8)
         for h, w, _ in map(torch.Tensor.size, scene.images)
     ]
-    assert photo_doubts(dataclasses.replace(scene, images=flat)) == []
+    (found,) = photo_doubts(dataclasses.replace(scene, images=flat))
+    assert "one colour" in found and "(40): images/000.jpg" in found
+    clear = [torch.cat([image, 0 * image[..., :1]], -1) for image in scene.images[:4]]
+    (found,) = photo_doubts(dataclasses.replace(scene, images=[*clear, *scene.images[4:]]))
+    assert "show nothing (4): images/000.jpg" in found
     tiny = [image[:3, :5] for image in scene.images]
     assert not any(
         "Blurred" in text for text in photo_doubts(dataclasses.replace(scene, images=tiny))

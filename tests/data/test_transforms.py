@@ -129,13 +129,14 @@ def test_blender_splits_and_silhouettes(tmp_path):
     bare = dict(mode="RGBA")
     write(tmp_path, top, lambda i: {"file_path": f"./train/{i:02d}"}, part="train",
           name="transforms_train.json", **bare)  # fmt: skip
-    write(tmp_path, top, lambda i: {"file_path": f"./test/{i:02d}"}, ring()[:2], part="test",
+    write(tmp_path, top, lambda i: {"file_path": f"./test/{i:02d}"}, ring(2, 4.4), part="test",
           name="transforms_test.json", **bare)  # fmt: skip
     scene = transforms.read(tmp_path)
     assert (len(scene.train), scene.test) == (9, (9, 10))
-    assert (scene.frame.scale, scene.space.kind) == (1.0, "box")
+    assert scene.space.kind == "box"
+    assert scene.frame.rotation == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     # A silhouette of 4 x 4 px at distance 4.3 and focal 30: 0.57 units, and one cell's allowance.
-    assert 0.5 < scene.space.aabb.longest_edge < 1.6
+    assert 0.5 < scene.frame.scale * scene.space.aabb.longest_edge < 1.6
     assert scene.images[0].shape[-1] == 4
     assert transforms.can_read(tmp_path) and transforms.can_read(tmp_path / "transforms_train.json")
 

@@ -1,5 +1,6 @@
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,3 +92,12 @@ def test_errors_name_the_file(mesh, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FieldlrError, match="cannot be written"):
         write_mesh(mesh, tmp_path / "file" / "ball.ply")
+
+
+@pytest.mark.parametrize("up", [(0.0, -1.0, 0.0), (0.0, 0.0, -1.0), (0.6, 0.0, 0.8)])
+def test_glb_stands_up_whatever_is_up_in_the_mesh(mesh, tmp_path, up):
+    write_mesh(replace(mesh, up=up), tmp_path / "ball.glb")
+    (back,) = trimesh.load(tmp_path / "ball.glb", process=False).geometry.values()
+    # glTF's up is +Y.
+    assert np.allclose(back.vertices[:, 1], mesh.vertices @ up, atol=1e-4)
+    assert back.volume == pytest.approx(8 * np.pi, rel=0.02)

@@ -6,7 +6,9 @@ import torch
 from fieldlr.data.framing import meeting_point
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.rotations import rotation_about
 from fieldlr.rendering.flights import orbit_of
+from fieldlr.rendering.nerfstudio_frames import normalised_frame, transforms_beside
 from fieldlr.rendering.paths import orbit, read_camera_path, spiral
 
 CENTER = (1.0, 2.0, 0.5)
@@ -134,3 +136,35 @@ def test_a_file_that_is_no_path(tmp_path, circle):
         read_camera_path(tmp_path / "bad.json", FRAME)
     with pytest.raises(FieldlrError, match="at least 1 frame"):
         orbit_of(circle, 0, (64, 48))
+
+
+def test_a_path_in_nerfstudios_frame_comes_back_through_its_transforms(circle, tmp_path):
+    """nerfstudio trains in x_ns = scale (R x + t)."""
+    turn = rotation_about(torch.tensor([0.0, 0.6, 0.8]), 70.0)
+    shift, scale = torch.tensor([[3.0], [-1.0], [2.0]], dtype=torch.float64), 0.25
+    rows = torch.cat([turn, shift], 1)
+    stated = json.dumps({"transform": rows.tolist(), "scale": scale})
+    run, file = tmp_path / "run", tmp_path / "run" / "paths" / "path.json"
+    file.parent.mkdir(parents=True)
+    write_camera_path(circle, file, FRAME, 24)
+    content = json.loads(file.read_text())
+    for view in content["camera_path"]:
+        pose = torch.tensor(view["camera_to_world"], dtype=torch.float64).reshape(4, 4)
+        pose[:3, :3] = turn @ pose[:3, :3]
+        pose[:3, 3:] = scale * (turn @ pose[:3, 3:] + shift)
+        view["camera_to_world"] = pose.flatten().tolist()
+    file.write_text(json.dumps(content))
+    assert transforms_beside(file) is None
+    (run / "dataparser_transforms.json").write_text(stated)
+    normalised = normalised_frame(transforms_beside(file))
+    back = read_camera_path(file, FRAME, None, normalised)
+    assert torch.allclose(back.camera_to_world, circle.camera_to_world, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"scale": 1}', '{"transform": [[1]], "scale": 1}',
+    '{"transform": [[1,0,0,0],[0,1,0,0],[0,0,1,0]], "scale": 0}'])  # fmt: skip
+def test_transforms_that_are_none_are_refused(tmp_path, text):
+    file = tmp_path / "dataparser_transforms.json"
+    file.write_text(text)
+    with pytest.raises(FieldlrError, match=r"dataparser_transforms\.json"):
+        normalised_frame(file)

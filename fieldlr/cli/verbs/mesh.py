@@ -32,7 +32,8 @@ class Mesh(Verb):
             require_textured(self.out)  # Before the work, not after it.
         extraction = mesh_run(open_run(self.target), self.surface)
         mesh, floor = extraction.mesh, extraction.floor
-        write(mesh, self.out)
+        if note := write(mesh, self.out):
+            self.say(f"note: {note}")
         return {
             "out": str(self.out),
             "vertices": len(mesh.vertices),

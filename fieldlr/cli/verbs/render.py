@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fieldlr.cli.verbs.flags import Flag
@@ -25,6 +26,9 @@ class Render(Verb):
     path: str | None = None
     """orbit, spiral, test (the held-out cameras), or a nerfstudio camera_path.json. By default
     near the cameras: an orbit where they go around, else to and fro along them."""
+    path_transforms: Path | None = None
+    """The dataparser_transforms.json of the nerfstudio run that a camera_path.json is from. By
+    default the one beside the path, or in the folder above."""
     depth_map: Flag[bool] = False
     """Writes depth too: .npy in the user's units, and a picture of it."""
     view: RenderOptions
@@ -36,7 +40,14 @@ class Render(Verb):
 
         run, view = open_run(self.target), self.view
         frames = render_run(
-            run, self.out, self.path, view.frames, view.size, view.fps, self.depth_map
+            run,
+            self.out,
+            self.path,
+            view.frames,
+            view.size,
+            view.fps,
+            self.depth_map,
+            self.path_transforms,
         )
         written = {
             str(path)

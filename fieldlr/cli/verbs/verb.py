@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from fieldlr.cli.verbs.flags import Flag
+from fieldlr.system.lines import put
 
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
 Source = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
@@ -48,7 +49,7 @@ class Verb:
     def say(self, text: str) -> None:
         """A line for people, on standard error."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            put(text, sys.stderr)
 
     def text(self, result: dict[str, Any]) -> str:
         """The result for people: a line a figure, warnings in full."""

@@ -194,7 +194,7 @@ def _add_rows(table: Tensor, indices: Tensor, weights: Tensor, grad: Tensor) -> 
     # side are one complex number.
     if table.shape[1] % 2 == 0:
         table = torch.view_as_complex(table.view(len(table), -1, 2))
-        grad = torch.view_as_complex(grad.view(len(grad), -1, 2))
+        grad = torch.view_as_complex(grad.view(len(grad), table.shape[1], 2))
     flat = indices.flatten()
     for column, values in zip(table.unbind(1), grad.unbind(1), strict=True):
         column.index_add_(0, flat, (weights * values[:, None]).flatten())

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fieldlr.data.reducing import shrunk, shrunk_visible
 from fieldlr.data.scene import Scene
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Vector
@@ -18,11 +19,11 @@ from fieldlr.metrics.image import (
     decibels,
     mean_squared_error,
     psnr_db,
-    shrunk,
     ssim,
 )
 from fieldlr.rendering.render import WHITE, render_image
 
+NONE_HELD_OUT = "no view is held out: these are the training views"
 # A quick look at the quality: this many held-out views, of about this many pixels at most.
 QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
@@ -43,10 +44,10 @@ class HeldOut:
             photo, mask = self.photo(view)
             height, width = photo.shape[:2]
             factor = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
-            photo = shrunk(photo, factor)
-            visible = slice(None)
-            if mask is not None:
-                visible = shrunk(mask[..., None].float(), factor)[..., 0] == 1.0
+            if mask is None:
+                photo, visible = shrunk(photo, factor), slice(None)
+            else:
+                photo, visible = shrunk_visible(photo, mask, factor)
                 if not visible.any():
                     continue
             size = torch.tensor([[photo.shape[1], photo.shape[0]]])
@@ -83,7 +84,7 @@ class HeldOut:
             "ssim": _mean([view["ssim"] for view in per_view if view["ssim"] is not None]),
             "per_view": per_view,
             "background": "white" if self.background == WHITE else "black",
-            "split": self.scene.split,
+            "split": self.scene.split if self.scene.test else NONE_HELD_OUT,
             "metric_version": METRIC_VERSION,
         }
 

@@ -112,7 +112,8 @@ class OccupancyTask:
         return self.optimizer.uses_muon and self.settings.matrix_rate is not None
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> OccupancyField:
-        return OccupancyField(config, Space("box", self.volume.aabb), generator=generator)
+        space = Space("box", self.volume.aabb)
+        return OccupancyField(config, space, self.volume.frame, generator)
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         config, settings = field.config, self.settings

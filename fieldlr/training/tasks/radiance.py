@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.scene import Scene
+from fieldlr.data.sight import require_sight
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.rays import Rays
@@ -43,8 +44,9 @@ THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
 CLEAR, NEAR_COST = 2.5, 0.2
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
-# Random rays scatter a collapsed field's loss; one that learns is far below by then.
-COLLAPSE_SHARE = 0.9
+# Random rays scatter a collapsed field's loss; one that learns is far below by then. Photos of one
+# colour alone, to less than half a grey level, can be fitted by a collapsed field only.
+COLLAPSE_SHARE, ONE_COLOR_MSE = 0.9, (0.5 / 255.0) ** 2
 
 
 class RadianceTask:
@@ -69,6 +71,7 @@ class RadianceTask:
         settings: RadianceSettings | None = None,
         optimizer: OptimizerChoice = OPTIMIZERS["auto"],
     ):
+        require_sight(scene)
         self.scene, self.optimizer = scene, optimizer
         self.settings = settings or RadianceSettings()
         self.pixels = TrainingPixels(scene)
@@ -187,7 +190,7 @@ class RadianceTask:
         if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
             return False
         recent = sum(losses[-50:]) / 50 / len(field.networks)
-        return recent > COLLAPSE_SHARE * self.pixels.constant_mse
+        return recent > COLLAPSE_SHARE * max(self.pixels.constant_mse, ONE_COLOR_MSE)
 
     def quality(self, field: RadianceField) -> float:
         return self.held_out.quality(field)

@@ -154,3 +154,33 @@ def test_masks_that_hide_everything_are_refused(tmp_path):
         Image.new("L", SIZE).save(file)
     with pytest.raises(FieldlrError, match="masks hide every pixel"):
         open_source(folder)
+
+
+def striped(folder, visible: int, every: int):
+    """Of every so many columns, the masks leave the first few."""
+    columns = np.arange(SIZE[0]) % every < visible
+    mask = np.repeat(np.where(columns, 255, 0).astype(np.uint8)[None], SIZE[1], 0)
+    for file in (folder / "masks").iterdir():
+        Image.fromarray(mask).save(file)
+    return columns
+
+
+def test_stripes_stay_in_reduced_photos_and_their_share_is_said(tmp_path):
+    folder = write(tmp_path / "source")
+    columns = striped(folder, 1, 4)
+    whole = open_source(folder).content
+    reduced = open_source(folder, 4).content
+    assert any("25 % of the pixels count" in warning for warning in reduced.warnings)
+    for view, mask in enumerate(reduced.masks):
+        assert mask.all()
+        seen = whole.images[view].float()[:, columns]
+        means = seen.view(SIZE[1] // 4, 4, SIZE[0] // 4, 3).mean(1)
+        assert (reduced.images[view].float() - means).abs().max() <= 0.5
+
+
+def test_what_is_too_scattered_for_a_small_photo_is_refused_with_its_share(tmp_path):
+    folder = write(tmp_path / "source")
+    striped(folder, 1, 6)
+    assert open_source(folder).content.masks[0].any()
+    with pytest.raises(FieldlrError, match=r"leave 17 % of the pixels.*Lower `downscale`"):
+        open_source(folder, 6)

@@ -1,0 +1,23 @@
+"""Lines for the terminal: a reader that ends early (`| head -1`) stops nothing and is no error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+
+def put(text: str, file: TextIO | None = None, end: str = "\n") -> None:
+    """Prints to standard output, or to `file`, at once."""
+    file = file or sys.stdout
+    try:
+        print(text, end=end, file=file, flush=True)
+    except BrokenPipeError:
+        discard(file)
+
+
+def discard(file: TextIO) -> None:
+    """Whatever is still to come goes nowhere: the interpreter flushes once more as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, file.fileno())
+    os.close(nowhere)
