@@ -50,7 +50,7 @@ class Look:
     """M intervals of N rays whose densities were looked at, and the K of them that were drawn."""
 
     samples: RaySamples
-    unit: Float[Tensor, "m 3"]  # their middles in the cube
+    unit: Float[Tensor, "m 3"]  # their midpoints in the cube
     lengths: Float[Tensor, " m"]  # in units of the cube
     depths: Float[Tensor, " m"]  # optical
     drawn: Int[Tensor, " k"]

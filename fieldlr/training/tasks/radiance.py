@@ -137,7 +137,7 @@ class RadianceTask:
         space = self.scene.space
         if space.kind != "contracted":
             return seen.rgb.new_zeros(())
-        closeness = (1.0 - seen.samples.middles / (CLEAR * space.near)).clamp_min(0.0)
+        closeness = (1.0 - seen.samples.midpoints / (CLEAR * space.near)).clamp_min(0.0)
         return NEAR_COST / seen.samples.num_rays * (seen.weights * closeness**2).sum()
 
     def _shown(self, seen: Composite, batch: Batch) -> Float[Tensor, "n 3"]:

@@ -37,7 +37,7 @@ def test_at_first_photos_are_as_they_are(both, generator):
     assert torch.allclose(both.rays(photos, rays).directions, rays.directions, atol=1e-6)
     assert torch.equal(both.rays(photos, rays).origins, rays.origins)
     assert torch.equal(both.apply_exposure(photos, colors), colors)
-    assert both.cost() == 0.0
+    assert both.penalty() == 0.0
 
 
 @torch.no_grad()
