@@ -123,7 +123,7 @@ class _Cluster:
             if isinstance(info, ImportError | AttributeError):
                 raise FieldlrError(
                     f"the Dask worker {worker} cannot import fieldlr ({info}). Install the "
-                    "same one where the workers run."
+                    "same version on the workers."
                 )
         # Ignore workers that left in the meantime.
         data = {worker: info for worker, info in data.items() if isinstance(info, dict)}
@@ -131,7 +131,7 @@ class _Cluster:
             if info["version"] != __version__:
                 raise FieldlrError(
                     f"the Dask worker {worker} has fieldlr {info['version']} and this is "
-                    f"{__version__}. Install the same one where the workers run."
+                    f"{__version__}. Install the same version on the workers."
                 )
             if not info["sees"]:
                 raise FieldlrError(
@@ -144,24 +144,24 @@ class _Cluster:
             self._slots[info["host"]] += info["threads"]
 
     def submit(self, work_items: Iterable[WorkItem]) -> None:
-        """Asks the cluster for works."""
+        """Submits work items to the cluster."""
         for work in work_items:
             future = self.client.submit(
                 run_work_item,
                 work,
                 self._topic,
                 dict(self._slots),
-                key=f"{work.name}-{token_hex(6)}",  # Another key a try: no old result is taken.
+                key=f"{work.name}-{token_hex(6)}",  # unique, so that no old result is reused
                 resources=self._resources,
                 pure=False,
             )
             self.futures[future] = work.name
 
     def messages(self) -> Iterator[Message]:
-        """(work, kind, told) of what has come in, after at most a tick."""
+        """New messages; waits for at most a tick."""
         try:
             data = self._messages.get(timeout=TICK_SECONDS)
-            yield data["name"], data["kind"], data["told"]
+            yield data["name"], data["kind"], data["data"]
         except Empty:
             yield "", "tick", {}
         for future in [future for future in self.futures if future.status in ("finished", "error")]:
@@ -180,12 +180,12 @@ class _Cluster:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the scheduler has gone: its client has then given up all that was asked of it."""
+        """Whether the connection to the scheduler is lost, and with it all submitted work."""
         gone = any(future.status in ("cancelled", "lost") for future in self.futures)
         return gone or self.client.status in ("closed", "closing")
 
     def reconnect(self) -> Iterator[None]:
-        """Waits until there is a scheduler with workers again."""
+        """Waits for a scheduler with workers and connects to it."""
         self.close()
         until = time.monotonic() + GONE_SECONDS
         while True:
@@ -198,8 +198,8 @@ class _Cluster:
             yield None
 
     def close(self) -> None:
-        """Gives up what is not done; the workers notice, and stop it with what it has saved."""
-        with suppress(Exception):  # A cluster that is gone cannot be told, and need not be.
+        """Cancels unfinished work items, which workers then stop with a checkpoint."""
+        with suppress(Exception):  # The cluster may be gone.
             self.client.cancel(list(self.futures), force=True)
         self.client.close(timeout=CONNECT_SECONDS)
 
@@ -209,5 +209,5 @@ def _check_installed() -> None:
         import distributed  # noqa: F401
     except ImportError:
         raise FieldlrError(
-            "`dask` needs dask.distributed. Get it: pip install 'fieldlr[cluster]'."
+            "`dask` needs dask.distributed. Install with pip install 'fieldlr[cluster]'."
         ) from None
