@@ -1,4 +1,4 @@
-"""What the app costs a training, and how soon it shows something: two minutes and a half.
+"""The app's slowdown of a training, and the time to its first results. Takes 2.5 minutes.
 
 python -m benchmarks.app [--out app.json]
 """
@@ -38,7 +38,7 @@ def samples(run: Path) -> tuple[float, int]:
 
 
 def speed(run: Path) -> float:
-    """Samples a second, over ROUND_SECONDS."""
+    """Samples per second, over ROUND_SECONDS."""
     began, before = samples(run)
     time.sleep(ROUND_SECONDS)
     ended, after = samples(run)
@@ -46,7 +46,7 @@ def speed(run: Path) -> float:
 
 
 class Clients:
-    """CLIENTS pages that ask how a job and the queue stand every second, and remember nothing."""
+    """CLIENTS web clients that poll a job and the queue every second."""
 
     def __init__(self, job_id: str):
         self.address = f"http://127.0.0.1:{PORT}/fieldlr/jobs/{job_id}"
@@ -70,7 +70,7 @@ class Clients:
 
 
 def slowdown(workspace: Workspace) -> list[float]:
-    """Percent that polling takes of the speed, round by round: with and without alternate."""
+    """The slowdown by polling in percent, per round, alternating with and without polling."""
     source = checks.bring_example(workspace, "rook")
     job_id = forms.train(workspace, source, FitOptions.of(seconds=600.0))
     run = workspace.run_folder(workspace.store.get(job_id))
@@ -86,7 +86,7 @@ def slowdown(workspace: Workspace) -> list[float]:
 
 
 def first_results(workspace: Workspace) -> tuple[float, float, float]:
-    """Seconds to a picture from (the first step, the first click), and to the mesh as a file.
+    """Seconds from the first step and from the first click to a picture, and to the mesh file.
 
     The first click is on an example; the preset is `quick`.
     """

@@ -1,4 +1,4 @@
-"""`make bench`: how fast is it? Every goal of the engine, against a plain baseline and the limit.
+"""`make bench`: speed of all parts, against plain baselines, the hardware limit and goals.
 
     python -m benchmarks.bench [--out bench.json] [--only training|photos|encodings|rendering|...]
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import plain
-from benchmarks.codec import packing
+from benchmarks.codec import coding
 from benchmarks.extraction import extraction
 from benchmarks.growth import growth
 from benchmarks.measure import LIMIT_FLOPS, Report, limit, machine, ratio, seconds, summary
@@ -39,9 +39,9 @@ def shape(kind: str, **options) -> FieldConfig:
 
 
 def useful_flops(backbone: str, rank: int = 1, width: int = 256) -> float:
-    """Multiply-adds, as two, that a point costs forward and backward; materialising is not useful.
+    """FLOPs of a point, forward and backward, without those of materialising weights.
 
-    Forward once, backward twice; the gradient with respect to the coordinates is not wanted.
+    Forward once, backward twice, except for the gradient of the coordinates.
     """
     hidden = 2 * width * width if backbone != "low-rank" else 4 * rank * width
     ends = 3 * width + width
@@ -49,7 +49,7 @@ def useful_flops(backbone: str, rank: int = 1, width: int = 256) -> float:
 
 
 def training(report: Report) -> None:
-    """Occupancy training of each backbone: against the limit, the baseline and each other."""
+    """Occupancy training of each backbone, against the limit, the baseline and each other."""
     volume = open_source(example("rook"), grid=256).content
     task = OccupancyTask(volume)
     backbones = {"full": None, "sine-low-rank": 1, "low-rank": 1, "low-rank-20": 20}
@@ -84,7 +84,7 @@ def training(report: Report) -> None:
 
 
 def photos(report: Report) -> None:
-    """Radiance training of each backbone without a grid: samples a second, against plain."""
+    """Radiance training of each backbone without a grid: samples per second, against plain."""
     task = make_task(open_source(example("windmill")), FitOptions().settled())
     names = {"full": None, "sine-low-rank": 5, "low-rank": 5}
     ours = {
@@ -111,7 +111,7 @@ def photos(report: Report) -> None:
 
 
 def encodings(report: Report) -> None:
-    """Grid encodings forward and backward, against torch's own grid sampler."""
+    """Grid encodings, forward and backward, against torch's grid sampler."""
     points = torch.rand(32768, 3) * 2.0 - 1.0
     config = DenseGrid()
     tables = [
@@ -125,7 +125,7 @@ def encodings(report: Report) -> None:
 
         return call
 
-    # The grid of photos, read as training does: by compiled loops where Numba is installed.
+    # The grid used for photos, evaluated as in training: by compiled loops if Numba is installed.
     fine = HashGrid(finest=1024, log2_table_size=18).build(3, torch.Generator().manual_seed(0))
     times = seconds(
         lambda: plain.read_grids(tables, points).sum().backward(),
@@ -154,7 +154,7 @@ SECTIONS = {
     "growth": growth,
     "rendering": rendering,
     "extraction": extraction,
-    "codec": packing,
+    "codec": coding,
 }
 
 

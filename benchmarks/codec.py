@@ -1,4 +1,4 @@
-"""The .flr file: how long encoding and decoding take, by `constriction` and in plain Python."""
+"""Encoding and decoding times of .flr files, with `constriction` and in pure Python."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fieldlr.geometry.spaces import Space
 from fieldlr.nn.linears import SineLowRank
 
 
-def packing(report: Report) -> None:
-    """Seconds of both directions, with the package and without: 22,273 and 132,865 numbers."""
+def coding(report: Report) -> None:
+    """Seconds, with the package and without, for 22,273 and 132,865 parameters."""
     shape = FieldConfig()
     for name, config in {
         "22273": dataclasses.replace(shape, linear=SineLowRank(20)),
@@ -29,11 +29,11 @@ def packing(report: Report) -> None:
         field = OccupancyField(config, space, generator=torch.Generator().manual_seed(0))
         data = codec.encode(field)
         most = (1.0, 0.1) if name == "22273" else (None, None)
-        works = {
+        calls = {
             "encode": lambda field=field: codec.encode(field),
             "decode": lambda data=data: codec.decode(data),
         }
-        for (verb, work), goal in zip(works.items(), most, strict=True):
+        for (verb, work), goal in zip(calls.items(), most, strict=True):
             fast, plain = seconds(work, without_constriction(work))
             line = f"codec_{verb}_{name}_numbers"
             report.add(line, "s", *summary(fast), at_most=goal)
@@ -42,7 +42,7 @@ def packing(report: Report) -> None:
 
 
 def without_constriction(work: Callable[[], object]) -> Callable[[], object]:
-    """The same work on a machine that lacks the package."""
+    """The same work without the package."""
 
     def plain() -> None:
         with patch.object(ans, "has_constriction", return_value=False):

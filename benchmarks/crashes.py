@@ -1,13 +1,12 @@
-"""kill -9 at random moments: what is on the disk then, and whether the same command finishes.
+"""Crash tests: kill -9 at random moments, checks of all files, and a rerun of the same command.
 
     python -m benchmarks.crashes [KILLS] [--seed S] [--only fit,mesh] [--out crashes.json]
 
-Each verb runs once undisturbed. Then it is killed, at moments drawn uniformly from that time but
-its first fifth (there it only imports), up to KILLS_A_LIFE times in the same folder; after each
-kill every file there must be whole, and what was there before must be as it was or be the new one.
-The last run is left alone: it must find nothing in its way, end well, leave nothing but results,
-and these must be, byte for byte, those of the undisturbed run. A fault is survived if all this
-holds; a kill that comes after the end is none.
+Each verb runs once undisturbed. Then it is killed at uniformly random moments of that duration,
+except the first fifth (imports), up to KILLS_PER_FOLDER times in the same folder. After each kill
+every file must be valid, and existing files must be either the old or the new version. The last run
+is not killed: it must succeed, leave only results, and these must be byte for byte those of the
+undisturbed run. A fault is survived if all this holds; a kill after the end does not count.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.runs.tensors import read_tensors
 from fieldlr.system.files import DRAFT
 
-KILLS_A_LIFE = 4
+KILLS_PER_FOLDER = 4
 SMALL = "--width 64 --optimizer adam".split()
 FIT = [*SMALL, *"--steps 400 --backbone sine-low-rank --rank 2".split()]
 STUDY = [*SMALL, *"--steps 60 --backbones full,low-rank --ranks 1,2".split()]
@@ -42,7 +41,7 @@ items:
   - {source: ball.npy, outputs: [compress, mesh]}
   - {source: box.npy, outputs: [compress, eval]}
 """
-# The words of each verb, and which of its files must be the same as without any fault.
+# The command line of each verb, and the files that must equal those of the undisturbed run.
 VERBS = {
     "fit": (["fit", "ball.npy", "--out", "out", "--resume", *FIT], ["out/field.safetensors"]),
     "compress": (["compress", "run", "--out", "out/x.flr"], ["out/x.flr"]),
@@ -60,7 +59,7 @@ VERBS = {
 
 @dataclass
 class Tally:
-    """What has become of the faults of one verb."""
+    """The results of one verb."""
 
     injected: int = 0
     lost: int = 0
@@ -82,7 +81,7 @@ def main() -> None:
         make_inputs(root / "inputs")
         for index, verb in enumerate(verbs):
             kills = asked.kills // len(verbs) + (index < asked.kills % len(verbs))
-            torture(verb, kills, root, moments, tallies[verb])
+            test_verb(verb, kills, root, moments, tallies[verb])
             print_line(verb, tallies[verb])
     injected, lost = (sum(getattr(t, n) for t in tallies.values()) for n in ("injected", "lost"))
     print(f"faults injected {injected}, survived {injected - lost}, lost {lost}")
@@ -102,7 +101,7 @@ def print_line(verb: str, tally: Tally) -> None:
 
 
 def make_inputs(folder: Path) -> None:
-    """Two small solids, a manifest, and a run to make files of."""
+    """Makes two small solids, a manifest, and a run for `compress` and `mesh`."""
     folder.mkdir()
     axes = np.meshgrid(*[np.linspace(-1, 1, 32)] * 3, indexing="ij")
     np.save(folder / "ball.npy", sum(a * a for a in axes) < 0.5)
@@ -112,32 +111,32 @@ def make_inputs(folder: Path) -> None:
     start(folder, words).wait()
 
 
-def torture(verb: str, kills: int, root: Path, moments: random.Random, tally: Tally) -> None:
-    """Kills a verb so many times, life after life, and compares every life's end."""
+def test_verb(verb: str, kills: int, root: Path, moments: random.Random, tally: Tally) -> None:
+    """Kills a verb `kills` times in successive folders, and checks the final state of each."""
     words, same = VERBS[verb]
-    plain = new_life(root / f"{verb}-plain", root / "inputs", verb)
+    plain = new_folder(root / f"{verb}-plain", root / "inputs", verb)
     began = time.perf_counter()
     finish(plain, words)
     tally.seconds = time.perf_counter() - began
     expected = {name: digest(plain / name) for name in same}
     if not all(expected.values()):
-        raise FieldlrError(f"{verb} makes no {' '.join(n for n in same if not expected[n])}.")
-    life = 0
+        raise FieldlrError(f"{verb} does not make {' '.join(n for n in same if not expected[n])}.")
+    number = 0
     while tally.injected < kills:
-        folder = new_life(root / f"{verb}-{life}", root / "inputs", verb)
-        most = min(KILLS_A_LIFE, kills - tally.injected)
-        faults, wrong = live(folder, words, expected, most, moments, tally.seconds)
+        folder = new_folder(root / f"{verb}-{number}", root / "inputs", verb)
+        most = min(KILLS_PER_FOLDER, kills - tally.injected)
+        faults, wrong = kill_and_finish(folder, words, expected, most, moments, tally.seconds)
         tally.injected += faults
         if wrong:
             tally.lost += faults
-            tally.wrong += [f"life {life}: {text}" for text in wrong]
+            tally.wrong += [f"folder {number}: {text}" for text in wrong]
         else:
             shutil.rmtree(folder)
-        life += 1
+        number += 1
 
 
-def new_life(folder: Path, inputs: Path, verb: str) -> Path:
-    """A folder with the inputs; where a file is to be replaced, an earlier one is there."""
+def new_folder(folder: Path, inputs: Path, verb: str) -> Path:
+    """A folder with the inputs and, for verbs that replace a file, an earlier version of it."""
     shutil.copytree(inputs, folder)
     if verb in ("compress", "mesh"):
         target = folder / VERBS[verb][1][0]
@@ -148,7 +147,7 @@ def new_life(folder: Path, inputs: Path, verb: str) -> Path:
     return folder
 
 
-def live(
+def kill_and_finish(
     folder: Path,
     words: list[str],
     expected: dict[str, str],
@@ -156,24 +155,24 @@ def live(
     moments: random.Random,
     seconds: float,
 ) -> tuple[int, list[str]]:
-    """Kills, looks, and at last finishes: (kills, a sentence for everything that is wrong)."""
+    """Kills and checks repeatedly, then finishes: (kills, all errors found)."""
     kills, wrong, out = 0, [], folder / "out"
     while kills < most:
-        # A fit and a study write their results again and again, as these grow.
+        # A fit and a study rewrite their results as they progress.
         growing = words[0] in ("fit", "study")
         earlier = {} if growing else {name: digest(folder / name) for name in expected}
         if not killed(start(folder, words), moments.uniform(0.2, 1.0) * seconds):
             break
         kills += 1
-        wrong += broken(out)
+        wrong += invalid_files(out)
         for name, before in earlier.items():
             if before and digest(folder / name) not in (before, expected[name]):
-                wrong.append(f"{name} is neither the old nor the new one")
+                wrong.append(f"{name} is neither the old nor the new version")
     try:
         finish(folder, words)
     except FieldlrError as error:
         return kills, [*wrong, str(error)]
-    wrong += broken(out)
+    wrong += invalid_files(out)
     wrong += [f"{path.name} is left over" for path in out.rglob(".*") if DRAFT.fullmatch(path.name)]
     wrong += [f"{name} differs" for name, own in expected.items() if digest(folder / name) != own]
     if left := processes_in(folder):
@@ -182,7 +181,7 @@ def live(
 
 
 def killed(process: subprocess.Popen, seconds: float) -> bool:
-    """Kills a process after so long; False where it has ended before."""
+    """Kills a process after a time; False if it has ended before."""
     try:
         process.wait(seconds)
         return False
@@ -203,64 +202,64 @@ def start(folder: Path, words: list[str]) -> subprocess.Popen:
 def finish(folder: Path, words: list[str]) -> None:
     code = start(folder, words).wait()
     if code:
-        said = (folder / "errors.txt").read_text().strip().splitlines()
-        raise FieldlrError(f"it ended with {code}: {said[-1] if said else ''}")
+        errors = (folder / "errors.txt").read_text().strip().splitlines()
+        raise FieldlrError(f"exit code {code}: {errors[-1] if errors else ''}")
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Processes that work in a folder."""
-    told = [process.info for process in psutil.process_iter(["pid", "cwd"])]
-    return [i["pid"] for i in told if i["cwd"] and Path(i["cwd"]).is_relative_to(folder)]
+    """Processes whose working directory is in a folder."""
+    infos = [process.info for process in psutil.process_iter(["pid", "cwd"])]
+    return [i["pid"] for i in infos if i["cwd"] and Path(i["cwd"]).is_relative_to(folder)]
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def broken(folder: Path) -> list[str]:
-    """A sentence for every file that is not whole."""
+def invalid_files(folder: Path) -> list[str]:
+    """An error for every invalid file."""
     wrong = []
     for path in sorted(folder.rglob("*")):
-        look = LOOKS.get(path.suffix)
-        if look is None or DRAFT.fullmatch(path.name):
+        check = CHECKS.get(path.suffix)
+        if check is None or DRAFT.fullmatch(path.name):
             continue
         try:
-            look(path)
+            check(path)
         except (FieldlrError, ValueError, OSError) as error:
-            wrong.append(f"{path.relative_to(folder)} is broken: {error}")
+            wrong.append(f"{path.relative_to(folder)} is invalid: {error}")
     return wrong
 
 
-def look_at_json(path: Path) -> None:
+def check_json(path: Path) -> None:
     json.loads(path.read_text())
 
 
-def look_at_page(path: Path) -> None:
+def check_page(path: Path) -> None:
     if not path.read_text().rstrip().endswith(("</html>", "</svg>")):
-        raise ValueError("it ends too early")
+        raise ValueError("truncated")
 
 
-def look_at_glb(path: Path) -> None:
+def check_glb(path: Path) -> None:
     data = path.read_bytes()
     if data[:4] != b"glTF" or int.from_bytes(data[8:12], "little") != len(data):
-        raise ValueError("its length is not what it says")
+        raise ValueError("wrong length")
 
 
-def look_at_picture(path: Path) -> None:
+def check_picture(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as image:
         image.load()
 
 
-LOOKS = {
-    ".json": look_at_json,
-    ".html": look_at_page,
-    ".svg": look_at_page,
-    ".glb": look_at_glb,
+CHECKS = {
+    ".json": check_json,
+    ".html": check_page,
+    ".svg": check_page,
+    ".glb": check_glb,
     ".flr": lambda path: codec.decode(path.read_bytes()),
     ".safetensors": read_tensors,
-    ".jpg": look_at_picture,
+    ".jpg": check_picture,
 }
 
 

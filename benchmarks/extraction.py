@@ -1,4 +1,4 @@
-"""Extraction: coarse to fine against dense, of a trained field."""
+"""Mesh extraction of a trained field: coarse to fine against dense sampling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAINING_SECONDS = 20.0
 
 
 def extraction(report: Report) -> None:
-    """Evaluations and seconds at 256^3 and 512^3 as shares of a dense reading; then 1024^3."""
+    """Evaluations and seconds relative to dense sampling at 256^3 and 512^3; then 1024^3."""
     source = open_source(example("rook"), grid=256)
     options = FitOptions().settled()
     task = make_task(source, options)

@@ -1,11 +1,11 @@
-"""The goals on an NVIDIA GPU, with real data in $FIELDLR_DATA.
+"""GPU benchmarks and goals, with real data in $FIELDLR_DATA.
 
     python -m benchmarks.gpu [--out gpu.json]
 
-Lego at 400 x 400 after 60 s of training, the original NeRF's 8 x 256 networks against the card's
-own rate for a bfloat16 product of the same shape, a sweep of ranks trained together against one
-after another, and what tiny-cuda-nn and recorded passes are worth. Without a GPU it says which
-goals were not run, and ends with 2.
+Lego at 400 x 400 after 60 s of training, the original NeRF's 8 x 256 networks against the GPU's
+speed for a bfloat16 product of the same shape, a sweep of ranks trained concurrently against
+sequentially, and the gains of tiny-cuda-nn and CUDA graphs. Without a GPU it lists the goals as not
+run and exits with code 2.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ GOALS = {
 
 
 def product_rate() -> list[float]:
-    """Operations a second of a bfloat16 product (ROWS, WIDTH) by (WIDTH, WIDTH), round by round."""
+    """FLOP/s of a bfloat16 product (ROWS, WIDTH) by (WIDTH, WIDTH), per round."""
     x, w = (torch.randn(n, WIDTH, device=CUDA).bfloat16() for n in (ROWS, WIDTH))
     rates = []
     for _ in range(ROUNDS + 1):
@@ -64,15 +64,15 @@ def product_rate() -> list[float]:
 
 
 def training_rate(folder: Path) -> list[float]:
-    """Useful operations a second of training the paper's NeRF on fern, round by round.
+    """Useful FLOP/s of training the paper's NeRF on fern, per round.
 
-    A sample costs every weight two operations forward and four backward.
+    A sample takes two FLOPs forward and four backward per weight.
     """
     source = open_source(folder / "scenes/fern")
     options = FitOptions.of(preset="paper").settled()
     steps = Steps(make_task(source, options), field_config(options, source.kind), device=CUDA)
     field = steps.state.field
-    # The coarse network sees a third of the samples and has the size of the fine one.
+    # The coarse network gets a third of the samples and has the size of the fine one.
     weights = field.num_parameters / len(field.networks)
     rates = []
     for _ in range(ROUNDS + 1):
@@ -84,7 +84,7 @@ def training_rate(folder: Path) -> list[float]:
 
 
 def sweep_states(path: Path, sweep=SWEEP, device=CUDA) -> list[FitState]:
-    """A fresh fit of a shape for each backbone and rank."""
+    """A new shape fit for each backbone and rank."""
     source, states = open_source(path), []
     for backbone, rank in sweep:
         options = FitOptions.of(backbone=backbone, rank=rank).settled()
@@ -94,7 +94,7 @@ def sweep_states(path: Path, sweep=SWEEP, device=CUDA) -> list[FitState]:
 
 
 def advance(state: FitState, steps: int) -> None:
-    """So many steps of a fit; on a GPU in a stream of its own."""
+    """Runs a number of steps of a fit; on a GPU in its own stream."""
     stream = torch.cuda.Stream() if state.device.type == "cuda" else None
     with nullcontext() if stream is None else torch.cuda.stream(stream):
         for _ in fit(state, FitConfig(steps=state.step + steps)):
@@ -109,13 +109,13 @@ def train_in_turn(states: list[FitState], steps: int) -> None:
 
 
 def train_together(states: list[FitState], steps: int) -> None:
-    """All fits at once, a thread each: while one waits for the GPU the others launch."""
+    """All fits concurrently, a thread each: while one waits for the GPU the others launch."""
     with ThreadPoolExecutor(len(states)) as pool:
         list(pool.map(lambda state: advance(state, steps), states))
 
 
 def sweep_gain(path: Path) -> float:
-    """Seconds of a sweep in turn, divided by its seconds together; both warmed up by one step."""
+    """Speed-up of a concurrent sweep over a sequential one, after a warm-up step."""
     taken = []
     for train in (train_in_turn, train_together):
         states = sweep_states(path)
@@ -127,7 +127,7 @@ def sweep_gain(path: Path) -> float:
 
 
 def passes(function: Callable[[], Tensor], tensors: list[Tensor]) -> Callable[[], None]:
-    """A call that goes REPEATS times through a function and back to the gradients of `tensors`."""
+    """A call that runs REPEATS forward and backward passes."""
 
     def call() -> None:
         for _ in range(REPEATS):
@@ -138,7 +138,7 @@ def passes(function: Callable[[], Tensor], tensors: list[Tensor]) -> Callable[[]
 
 
 def add_gains(report: Report, path: Path) -> None:
-    """What is optional, forward and backward: how many times as fast as plain torch?"""
+    """Speed-ups of optional backends over plain torch, forward and backward."""
 
     def add(name: str, plain: Callable, better: Callable) -> None:
         report.add(name, "x", *ratio(*seconds(plain, better, rounds=ROUNDS)))
@@ -156,7 +156,7 @@ def add_gains(report: Report, path: Path) -> None:
     grid = HashGrid().build(3).to(CUDA)
     ways = (passes(partial(way, points), [grid.table]) for way in (grid, partial(encode, grid)))
     add("gpu_tinycudann_hash_grid_against_torch", *ways)
-    # With the one that carries the biases, 127 units are tiny-cuda-nn's most; 128 are torch's.
+    # With the constant for biases, tiny-cuda-nn takes at most 127 units; 128 run in torch.
     x, generator = torch.randn(ROWS, 32, device=CUDA), torch.Generator().manual_seed(0)
     stacks = [relu_layers([32, n, n, 16], generator, "cuda") for n in (128, 127)]
     ways = (passes(partial(run_layers, s, x), [layer.weight for layer in s]) for s in stacks)
@@ -164,7 +164,7 @@ def add_gains(report: Report, path: Path) -> None:
 
 
 def not_run(why: str) -> int:
-    """Says which goals stay open, and why; the exit code."""
+    """Prints which goals were not run, and why; returns the exit code."""
     for name, (unit, at_least) in GOALS.items():
         print(f"{name} not run, goal >= {at_least:g} {unit}")
     print(f"benchmarks.gpu needs {why}; nothing was measured.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Growth: what a training step costs as points, width and rank grow."""
+"""Scaling of the time of a training step with points, width and rank."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE = FieldConfig()
 
 
 def growth(report: Report) -> None:
-    """Milliseconds of a step, one line a point of each curve."""
+    """Milliseconds per step, one line per point of each curve."""
     volume = open_source(example("rook"), grid=128).content
     for points in (1024, 4096, 16384, 65536, 262144):
         report.add(f"step_points_{points}", "ms", _step(volume, SHAPE, points))
@@ -32,6 +32,6 @@ def growth(report: Report) -> None:
 
 
 def _step(volume, config: FieldConfig, points: int = 16384) -> float:
-    """Milliseconds of a step of Adam: the best of three runs."""
+    """Milliseconds per step of Adam, the best of three runs."""
     steps = Steps(OccupancyTask(volume, OccupancySettings(points_per_step=points)), config, STEPS)
     return 1e3 * min(steps() for _ in range(3))

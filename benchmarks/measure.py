@@ -1,7 +1,7 @@
-"""Fair timings and goals: what every benchmark shares.
+"""Timing and goals, common to all benchmarks.
 
-Rivals are timed in turns, round after round, so that a noisy neighbour meets all of them; a figure
-is the median over the rounds, its spread the distance between the quartiles.
+Alternatives are timed in turn, round after round, so that disturbances affect all of them; a figure
+is the median over rounds, its spread the interquartile range.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 
 @dataclass(frozen=True)
 class Line:
-    """One measured figure, with the goal that it has to meet, if any."""
+    """A measured figure, with its goal, if any."""
 
     name: str
     unit: str
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass
 class Report:
-    """Lines as they come, printed at once, and as JSON in the end."""
+    """Figures, printed as they come, and saved as JSON."""
 
     lines: list[Line] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class Report:
 
     def verdict(self) -> str:
         missed = [line.name for line in self.lines if not line.met]
-        return f"not met: {', '.join(missed)}" if missed else "every goal is met"
+        return f"not met: {', '.join(missed)}" if missed else "all goals met"
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class Report:
 
 
 def machine() -> dict[str, str | int]:
-    """What the figures were measured on."""
+    """The machine that figures are measured on."""
     name = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -76,15 +76,15 @@ def machine() -> dict[str, str | int]:
 
 
 def peak_memory() -> float:
-    """GiB: the most that this process ever held, all that came before included."""
-    import resource  # of Unix alone
+    """The peak memory of this process so far, in GiB."""
+    import resource  # Unix only
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def seconds(*calls: Callable[[], object], rounds: int = 7) -> list[list[float]]:
-    """Seconds of each call in each round, the calls taking turns; one round warms up."""
+    """Seconds of each call per round, with calls in turn, after a warm-up round."""
     times: list[list[float]] = [[] for _ in calls]
     for round_ in range(rounds + 1):
         for call, own in zip(calls, times, strict=True):
@@ -96,12 +96,12 @@ def seconds(*calls: Callable[[], object], rounds: int = 7) -> list[list[float]]:
 
 
 def ratio(above: list[float], below: list[float]) -> tuple[float, float]:
-    """(median, spread) of above / below, round by round."""
+    """(median, spread) of above / below, per round."""
     return summary([a / b for a, b in zip(above, below, strict=True)])
 
 
 def summary(values: list[float]) -> tuple[float, float]:
-    """(median, distance between the quartiles)."""
+    """(median, interquartile range)."""
     if len(values) < 2:
         return values[0], 0.0
     low, _, high = statistics.quantiles(values, n=4)
@@ -109,7 +109,7 @@ def summary(values: list[float]) -> tuple[float, float]:
 
 
 def limit() -> Callable[[], None]:
-    """A call that does LIMIT_FLOPS in the form that is the limit of the engine.
+    """A call of LIMIT_FLOPS in the operation that limits the engine.
 
     A bfloat16 product of 4,096 x 256 by 256 x 256, on all cores.
     """

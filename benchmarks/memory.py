@@ -1,9 +1,9 @@
-"""The memory that a fit is said to take beforehand, and the most that it takes.
+"""The predicted and the actual peak memory of fits.
 
 python -m benchmarks.memory [--photos 1000] [SOURCE ...]
 
-By default the bundled examples, the real data in FIELDLR_DATA and a scene of so many photos of 12
-megapixels, which is made for the occasion. Each fit has a process of its own. Unix alone.
+By default of the bundled examples and the real data in FIELDLR_DATA; with --photos of a generated
+scene of 12-megapixel photos. Each fit runs in a subprocess. Unix only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fieldlr.runs.check import check
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.training.options import FitOptions
 
-# Relative to FIELDLR_DATA, with what the source is read by.
+# Paths relative to FIELDLR_DATA, with reading options.
 REAL = {
     "meshes/armadillo.obj": {"grid": 512},
     "meshes/bunny-open.obj": {"grid": 256},
@@ -40,7 +40,7 @@ SIZE, DISTINCT = (4000, 3000), 4
 
 
 def photos(folder: Path, count: int) -> Path:
-    """A scene of so many JPEGs of 12 megapixels, a few different ones under many names."""
+    """A scene of 12-megapixel JPEGs, a few distinct ones under many names."""
     (folder / "images").mkdir()
     noise = np.random.default_rng(0)
     for number in range(min(DISTINCT, count)):
@@ -58,7 +58,7 @@ def photos(folder: Path, count: int) -> Path:
 
 
 def pose(number: int) -> list[list[float]]:
-    """On a spiral around the middle, looking at it."""
+    """A camera pose on a spiral around the centre, looking at it."""
     turn, height = 2.4 * number, 1.0 + 0.5 * math.sin(0.1 * number)
     position = np.array([4 * math.cos(turn), 4 * math.sin(turn), height])
     backward = position / np.linalg.norm(position)
@@ -69,10 +69,11 @@ def pose(number: int) -> list[list[float]]:
 
 
 def measured(source: Path, reading: dict, steps: int) -> dict:
-    """What `check` says of a source, and this process's peak after it and after a fit."""
+    """The prediction of `check`, and the peak memory after it and after a fit."""
     began = time.perf_counter()
-    said = check(open_source(source, **reading))["memory_bytes"] / 2**30
-    read = {"said": said, "check_peak": peak_memory(), "check_seconds": time.perf_counter() - began}
+    predicted = check(open_source(source, **reading))["memory_bytes"] / 2**30
+    taken = time.perf_counter() - began
+    read = {"predicted": predicted, "check_peak": peak_memory(), "check_seconds": taken}
     with tempfile.TemporaryDirectory() as out:
         fit = Reconstruction(source, Path(out) / "run", FitOptions.of(steps=steps), **reading)
         for _ in fit.reports():
@@ -81,8 +82,8 @@ def measured(source: Path, reading: dict, steps: int) -> dict:
     return read | {"fit_peak": peak_memory()}
 
 
-def apart(source: Path, reading: dict, steps: int) -> dict:
-    """The same in a process of its own."""
+def measured_in_subprocess(source: Path, reading: dict, steps: int) -> dict:
+    """The same in a subprocess."""
     words = ["--child", json.dumps([str(source), reading, steps])]
     command = [sys.executable, "-m", "benchmarks.memory", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -93,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="*", type=Path)
     parser.add_argument("--photos", type=int, default=0)
-    parser.add_argument("--downscale", type=int, default=4, help="of the photos that are made")
+    parser.add_argument("--downscale", type=int, default=4, help="of the generated photos")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -107,15 +108,15 @@ def main() -> None:
         chosen = {example("vase"): {}, example("courtyard"): {}}
         chosen |= {data / name: how for name, how in REAL.items() if (data / name).exists()}
     print(", ".join(f"{key}: {value}" for key, value in machine().items()))
-    print("GiB: said beforehand, most of a check, most of a fit")
+    print("GiB: predicted, peak of a check, peak of a fit")
     with tempfile.TemporaryDirectory() as folder:
         if asked.photos:
             made = photos(Path(folder), asked.photos)
             chosen = {made: {"downscale": asked.downscale}} if not asked.sources else chosen
         for source, reading in chosen.items():
-            found = apart(source, reading, asked.steps)
+            found = measured_in_subprocess(source, reading, asked.steps)
             print(
-                f"{source.name:>24}  {found['said']:.2f}  {found['check_peak']:.2f}  "
+                f"{source.name:>24}  {found['predicted']:.2f}  {found['check_peak']:.2f}  "
                 f"{found['fit_peak']:.2f}  (read in {found['check_seconds']:.0f} s)",
                 flush=True,
             )

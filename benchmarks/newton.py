@@ -1,4 +1,4 @@
-"""Second derivatives of a small network, against torch's own and against steps of Adam."""
+"""Time of a Gauss-Newton model, against plain torch and against steps of Adam."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from fieldlr.training.presets import field_config
 from fieldlr.training.tasks import OccupancyTask
 from fieldlr.training.tasks.occupancy import cross_entropy, curvature
 
-PLAIN_ROWS = 512  # of the plain baseline, which needs seconds for them
+PLAIN_ROWS = 512  # rows of the plain baseline, which takes seconds for them
 
 
 def plain_matrix(network: nn.Module, x: Tensor) -> Tensor:
-    """J^T H J (P, P) of all numbers of a network, a mean over rows x (N, 3), in float32."""
-    numbers = {name: p.detach() for name, p in network.named_parameters()}
+    """J^T H J (P, P) of a network, averaged over rows x (N, 3), in float32."""
+    parameters = {name: p.detach() for name, p in network.named_parameters()}
 
-    def output(numbers: dict[str, Tensor], row: Tensor) -> Tensor:
-        return functional_call(network, numbers, (row,))[0]
+    def output(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
+        return functional_call(network, parameters, (row,))[0]
 
-    own = vmap(grad(output), (None, 0))(numbers, x)
-    jacobian = torch.cat([own[name].flatten(1) for name in numbers], 1)
+    own = vmap(grad(output), (None, 0))(parameters, x)
+    jacobian = torch.cat([own[name].flatten(1) for name in parameters], 1)
     with torch.no_grad():
         return jacobian.T @ (curvature(network(x)[:, 0])[:, None] * jacobian) / len(x)
 
 
 def newton(report: Report) -> None:
-    """What Gauss-Newton sees of a batch: 2,817 numbers, 8,192 rows for the matrix."""
+    """A quadratic model of 2,817 parameters, with 8,192 rows for the matrix."""
     task = OccupancyTask(open_source(example("rook"), grid=256).content)
     adam = Steps(task, field_config(FitOptions.of(backbone="sine-low-rank", rank=1), "mesh"))
     field, network = adam.state.field, plain.shape_network("sine-low-rank")

@@ -1,10 +1,10 @@
-"""Photos beside a splat trainer on the same processor, after equal processor time.
+"""Comparison with a Gaussian-splatting trainer on the same CPU after equal CPU time.
 
     python -m benchmarks.peers [--only fox,room] [--seeds 1]
 
-Real scenes are read from FIELDLR_DATA. One thread; the clock is the process's own, so that what
-else the machine does counts little. A line is what fieldlr reaches with its defaults, and the
-figures of OpenSplat 1.1.5 (its CPU build, of the same photos, held-out views and metric).
+Real scenes are read from FIELDLR_DATA. One thread; times are CPU times, so that other load has
+little effect. A line has the results of fieldlr with its defaults and those of OpenSplat 1.1.5 (CPU
+build; same photos, held-out views and metric).
 
 OpenSplat was built with cmake, OpenCV and the LibTorch of torch's CPU wheel, given COLMAP's sparse
 points, or points triangulated from the given poses, and run with settings for short fits:
@@ -33,7 +33,7 @@ from fieldlr.training.state import start_fit
 
 @dataclass(frozen=True)
 class Case:
-    """A scene, the processor time of its training, and what the peer reaches in it."""
+    """A scene, the CPU time of its training, and the peer's results."""
 
     scene: str
     downscale: int
@@ -51,7 +51,7 @@ CASES = {
 
 
 def run(case: Case, folder: Path, seed: int) -> str:
-    """One fit and what it costs, in a line."""
+    """The results and times of one fit, in a line."""
     source = open_source(folder / case.scene, case.downscale)
     options = FitOptions.of(seed=seed).settled()
     task = make_task(source, options)
@@ -66,7 +66,7 @@ def run(case: Case, folder: Path, seed: int) -> str:
     return (
         f"{figures['psnr_db']:.2f} dB, SSIM {figures['ssim']:.3f} "
         f"(peer: {case.peer_psnr:.2f} dB, {case.peer_ssim:.3f}); {state.step:,} steps, "
-        f"beside training {beside:.1f} s, a view {a_view:.2f} s"
+        f"overhead {beside:.1f} s, {a_view:.2f} s per view"
     )
 
 

@@ -1,6 +1,6 @@
-"""The plain baselines: what one writes first, in eager float32 with `nn.Linear`.
+"""Plain baselines: straightforward eager float32 implementations with `nn.Linear`.
 
-Nothing here is made slow on purpose: denormals are flushed, threads are torch's own choice.
+Nothing is deliberately slow: denormals are flushed, and threads are torch's default.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class RayTraining:
 
 
 def read_grids(tables: list[Tensor], points: Tensor) -> Tensor:
-    """Features (N, C) of dense grids (1, C, D, H, W) at points (N, 3), by torch's own sampler."""
+    """Features (N, C) of dense grids (1, C, D, H, W) at points (N, 3), by torch's sampler."""
     where = points[None, :, None, None]
     return torch.cat(
         [functional.grid_sample(t, where, align_corners=True)[0, :, :, 0, 0] for t in tables]

@@ -1,4 +1,4 @@
-"""`make bench-quality`: how good is it, how soon? Real data in $FIELDLR_DATA, some forty minutes.
+"""`make bench-quality`: quality by training time on real data in $FIELDLR_DATA. Takes 40 minutes.
 
 python -m benchmarks.quality [--out quality.json] [--only NAME]
 """
@@ -24,7 +24,7 @@ from fieldlr.training.state import start_fit
 
 @dataclass(frozen=True)
 class Case:
-    """A fit of so many seconds of training, and what it should reach."""
+    """A fit with its training time, and its goal."""
 
     source: str
     options: FitOptions
@@ -65,7 +65,7 @@ CASES = {
 
 
 def run(case: Case, folder: Path, device: torch.device = CPU) -> float:
-    """The quality (IoU, or PSNR in dB) over everything that is held out."""
+    """The quality (IoU, or PSNR in dB) of the full evaluation."""
     source = open_source(folder / case.source, case.downscale)
     options = case.options.settled()
     task = make_task(source, options)

@@ -1,10 +1,10 @@
-"""Everything at once for some minutes: does memory stay flat, and is nothing left behind?
+"""Soak test: concurrent load for minutes or hours, checking for leaks and leftovers.
 
 python -m benchmarks.soak --minutes 60 [--pages 50] [--uploads 500] [--out soak.json]
 
-One process fits, compresses, evaluates and makes meshes, over and over. Beside it a server of the
-app answers pages that ask every second how things stand, and takes uploads, a third of which are
-damaged. All on the loopback address; Unix alone.
+One process fits, compresses, evaluates and makes meshes in a loop. Meanwhile an app server answers
+clients that poll every second, and receives uploads, a third of which are corrupt. All on the
+loopback address; Unix only.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tests.fuzz import seeds
 from tests.fuzz.damage import damaged, random_edits
 
 PATIENCE_SECONDS, PAGE_SECONDS = 120.0, 1.0
-# Of the rows of the table, the first are left out of what is compared: things are loaded then.
+# The first share of rows, in which modules are loaded, is excluded from the comparison.
 SETTLING = 0.25
 UPLOADS = {
     "mesh.ply": lambda: seeds.mesh(".ply")["mesh.ply"],
@@ -54,13 +54,13 @@ UPLOADS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What the two processes hold at one moment."""
+    """Resources of the two processes at one moment."""
 
     seconds: float
     rounds: int
     uploads: int
     refused: int
-    page_ms: float  # the median of the last answers, and the slowest in twenty
+    page_ms: float  # median latency of recent responses, and their 95th percentile
     page_ms_95: float
     mib: float
     threads: int
@@ -80,7 +80,7 @@ def holdings(process: psutil.Process) -> tuple[float, int, int, int]:
 
 
 def work(folder: Path, seed: int) -> None:
-    """One round: a shape and a scene fitted, compressed, evaluated and made a mesh of."""
+    """One round: fits, compresses, evaluates and meshes a shape and a scene."""
     how = {
         "vase": {"grid": 48, "steps": 40, "width": 64},
         "windmill": {"downscale": 8, "steps": 10},
@@ -90,21 +90,21 @@ def work(folder: Path, seed: int) -> None:
         run = reconstruct(example(name), place, seed=seed, **options)
         compress(run, place / "field.flr")
         evaluate(open_run(place), resolution=48)
-        with suppress(FieldlrError):  # So short a fit may have no surface yet.
+        with suppress(FieldlrError):  # Such a short fit may have no surface.
             make_mesh(load(place / "field.flr"), MeshOptions(resolution=32))
 
 
 class Pages:
-    """Pages that are open: each asks every second, and remembers how long it waited."""
+    """Clients that poll every second and record latencies."""
 
     def __init__(self, address: str, count: int):
         self.address, self.ended, self.errors = address, threading.Event(), 0
         self.waits: list[float] = []
-        self.threads = [threading.Thread(target=self._look, daemon=True) for _ in range(count)]
+        self.threads = [threading.Thread(target=self._poll, daemon=True) for _ in range(count)]
         for thread in self.threads:
             thread.start()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         with httpx.Client(timeout=PATIENCE_SECONDS) as client:
             client.get(self.address)
             while not self.ended.wait(PAGE_SECONDS * random.uniform(0.8, 1.2)):
@@ -117,7 +117,7 @@ class Pages:
                 self.waits.append(1000 * (time.perf_counter() - began))
 
     def recent(self) -> tuple[float, float]:
-        """(median, slowest in twenty) of the last waits in ms."""
+        """(median, 95th percentile) of recent latencies in ms."""
         waits = sorted(self.waits[-500:]) or [0.0]
         return statistics.median(waits), waits[int(0.95 * (len(waits) - 1))]
 
@@ -128,7 +128,7 @@ class Pages:
 
 
 class Uploads:
-    """Files that are sent one after the other, a third of them damaged."""
+    """Uploads files one by one, a third of them corrupt."""
 
     def __init__(self, address: str, folder: Path, total: int, seconds: float):
         patient = {"timeout": PATIENCE_SECONDS}
@@ -168,7 +168,7 @@ class Uploads:
 
 
 def start_server(workspace: Path) -> tuple[subprocess.Popen, str]:
-    """A server of the app, once it answers, and its address."""
+    """Starts an app server and waits until it responds; returns it with its address."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port = trial.getsockname()[1]
@@ -190,7 +190,7 @@ def answers(address: str) -> bool:
 
 
 def soak(folder: Path, seconds: float, num_pages: int, num_uploads: int) -> dict:
-    """Runs everything; the rows of the table and what was left behind."""
+    """Runs the test; returns the rows of the table and the leftovers."""
     server, address = start_server(folder / "workspace")
     own, other, rows = psutil.Process(), psutil.Process(server.pid), []
     try:
@@ -239,7 +239,7 @@ def soak(folder: Path, seconds: float, num_pages: int, num_uploads: int) -> dict
 
 
 def growth(rows: list[dict], name: str) -> float:
-    """How much more the last quarter holds than the first one after everything is loaded."""
+    """The increase from the first to the last quarter of rows, after loading."""
     settled = [row[name] for row in rows[int(SETTLING * len(rows)) :]]
     part = max(1, len(settled) // 4)
     return statistics.median(settled[-part:]) - statistics.median(settled[:part])

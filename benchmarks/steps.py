@@ -1,4 +1,4 @@
-"""Training steps of the real loop, timed by its own clock."""
+"""Training steps of the actual loop, timed by its clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 class Steps:
-    """A call takes some training steps of a fit that has no end; evaluations do not count."""
+    """Each call runs some training steps of an endless fit, without evaluations."""
 
     def __init__(self, task: Task, config: FieldConfig, count: int = 20, device=CPU):
         self.state = start_fit(task, config, 0, device)
@@ -21,11 +21,11 @@ class Steps:
         self.reports = fit(self.state, FitConfig(steps=1_000_000_000))
 
     def __call__(self) -> float:
-        """Seconds of a step."""
+        """Seconds per step."""
         seconds, step = self.state.seconds, self.state.step
         while self.state.step < step + self.count:
             next(self.reports)
         each = (self.state.seconds - seconds) / (self.state.step - step)
-        # Past its first steps a small network is trained by second derivatives: start it anew.
+        # Later steps of small networks use Gauss-Newton: restart the count.
         self.state.step = 0
         return each

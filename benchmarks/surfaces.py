@@ -1,11 +1,11 @@
-"""Surfaces of the bundled scenes against the solids that they were photographed from.
+"""Meshes of the bundled scenes against the ground-truth solids that were rendered.
 
     python -m benchmarks.surfaces [--only windmill] [--steps 500] [--resolution 192] [--largest]
 
-A line for each scene and way: depth maps fused, and the level set of the density (`--threshold
+A line for each scene and method: fused depth maps, and the level set of the density (`--threshold
 25`). Distances are in the scene's units: accuracy from the mesh to the solids, completeness from
-those of their points that a training camera sees to the mesh, Chamfer L1 their mean, F-score at 1 %
-of the longest edge of what is seen. Needs embreex.
+their points visible in a training view to the mesh, Chamfer L1 their mean, F-score at 1 % of the
+longest edge of the visible points. Needs embreex.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ POINTS, NEAR, CLEAR = 100_000, 2e-3, 4e-3
 
 
 class Truth:
-    """The solids of a bundled scene, and those of their points that its photos show."""
+    """The solids of a bundled scene, and their points visible in its training photos."""
 
     def __init__(self, name: str):
         sys.path.insert(0, str(example("windmill").parent))
@@ -64,7 +64,7 @@ class Truth:
         self.points = points[seen][np.random.default_rng(1).permutation(seen.sum())[:POINTS]]
 
     def figures(self, mesh: TriangleMesh) -> str:
-        """How near a mesh is to the solids, in words."""
+        """The metrics of a mesh against the solids, as text."""
         samples = sample_surface(mesh, POINTS, np.random.default_rng(0)).points
         accuracy = distances_to(self.mesh, samples)
         completeness = distances_to(mesh, self.points)
@@ -79,7 +79,7 @@ class Truth:
 
 
 def lines(name: str, run: Run, resolution: int, largest: bool) -> None:
-    """Prints what every way makes of a run."""
+    """Prints the metrics of every method for a run."""
     truth = Truth(name)
     for way, threshold in WAYS.items():
         began = perf_counter()
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--resolution", type=int, default=192)
     parser.add_argument("--largest", action="store_true")
-    parser.add_argument("--runs", type=Path, help="where the fits are kept, and found again")
+    parser.add_argument("--runs", type=Path, help="where fits are cached")
     words = parser.parse_args()
     prepare_process()
     print(machine())

@@ -1,4 +1,4 @@
-"""Rendering: whole images of a quick field, with and without skipping what is empty."""
+"""Rendering times of a quickly trained field, with and without empty-space skipping."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAINING_SECONDS = 20.0
 
 
 def quick_field() -> tuple[RadianceField, object]:
-    """A field of the bundled windmill after some seconds of training, and its cameras."""
+    """A field of the bundled windmill after brief training, and its cameras."""
     source = open_source(example("windmill"))
     options = FitOptions().settled()
     task = make_task(source, options)
@@ -29,7 +29,7 @@ def quick_field() -> tuple[RadianceField, object]:
 
 
 def rendering(report: Report) -> None:
-    """Seconds of a preview and of a view, and what skipping empty space is worth."""
+    """Seconds of a preview and of a view, and the speed-up of empty-space skipping."""
     field, cameras = quick_field()
     views = {n: cameras[[0]].resized(torch.tensor([[n, n]])) for n in (200, 400)}
     everywhere = torch.ones_like(field.cell_occupied)

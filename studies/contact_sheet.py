@@ -1,4 +1,4 @@
-"""A picture sheet of runs: what was given beside what the field makes of it.
+"""A contact sheet of runs: source images beside renders of the field.
 
 python studies/contact_sheet.py RUN [RUN ...] --out docs/images/photos.png
 """
@@ -22,16 +22,16 @@ from fieldlr.runs.views import views
 from fieldlr.system.process import prepare_process
 
 SIZE, RESOLUTION = (320, 400), 256
-CLOSER = 1.3  # an orbit sees the whole box, of which a shape fills a part
+CLOSER = 1.3  # zoom: an orbit shows the whole box, of which a shape fills a part
 
 
 def photo_row(run: Run, field) -> Row:
-    """A held-out photo, its view, and the depth."""
+    """A held-out photo, its render, and the depth."""
     scene = open_source(run.source, **run.config["reading"]).content
     view = next(views(run, field, plan_views(run, field, "test", 1).cameras))
     figures = run.results["eval"]
     pictures = [
-        Picture(scene.images[scene.test[0]].numpy(), "a photo held out"),
+        Picture(scene.images[scene.test[0]].numpy(), "held-out photo"),
         Picture(to_bytes(view.rgb), f"{figures['psnr_db']:.1f} dB over {len(scene.test)} views"),
         Picture(depth_picture(view.depth), "near to far"),
     ]
@@ -61,7 +61,7 @@ def _drawn(mesh, cameras, index: int):
 
 def _note(run: Run) -> str:
     fit = run.results["fit"]
-    return f"{fit['num_parameters']:,} numbers\n{fit['seconds']:.0f} s of training"
+    return f"{fit['num_parameters']:,} parameters\n{fit['seconds']:.0f} s of training"
 
 
 def main() -> None:

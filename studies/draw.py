@@ -1,9 +1,9 @@
-"""Draws curves of quality against bytes as one picture.
+"""Plots rate-distortion curves in one figure.
 
     python studies/draw.py CURVE.json ... --out paper/figures/statue-rd.svg --title TITLE
 
-The curves are what `fieldlr study`, studies/record.py and studies/classics.py write; what was
-published here is in paper/results. Curves of one name become one, over all their points.
+The curves are files of `fieldlr study`, studies/record.py and studies/baselines.py; those published
+in the docs are in paper/results. Curves of the same name are merged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fieldlr.study.drawing import plot_of
 
 
 def curves_of(paths: list[Path]) -> list[RDCurve]:
-    """A curve for each name; points of the second file and on are named by it too."""
+    """A curve for each name; labels of points from further files include the file name."""
     curves: dict[str, RDCurve] = {}
     for path in paths:
         curve = read_curve(path)
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("curves", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--title", default="what a file of so many bytes is worth")
+    parser.add_argument("--title", default="quality by file size")
     words = parser.parse_args()
     draw_svg(plot_of(curves_of(words.curves), words.title), words.out)
 

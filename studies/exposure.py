@@ -1,10 +1,10 @@
-"""What `--correct exposure` is worth where photos differ in brightness and white balance.
+"""The gain of `--correct exposure` where photos differ in brightness and white balance.
 
     python -m studies.exposure $FIELDLR_DATA/scenes/fox --downscale 8 --steps 900
 
-The training photos are made brighter and darker, each and each of its colours by a random factor;
-the held-out ones stay. Three fits: of the photos as they were, of the changed ones, and of these
-with the correction.
+Each training photo and each of its colour channels is multiplied by a random factor; held-out
+photos are unchanged. Three fits: of the original photos, of the changed ones, and of the changed
+ones with the correction.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.state import start_fit
 
-# Standard deviations of the logarithms: of a photo's brightness, and of each colour beside it.
+# Standard deviations of log gains: of a photo's brightness, and of each colour channel.
 BRIGHTNESS, COLOR = 0.15, 0.045
 
 
 def changed(scene: Scene, generator: torch.Generator) -> Scene:
-    """The scene with training photos of different exposures."""
+    """The scene with randomly changed exposures of its training photos."""
     images = list(scene.images)
     for view in scene.train:
         brightness = BRIGHTNESS * torch.randn(1, generator=generator)
@@ -50,9 +50,9 @@ def main() -> None:
     other = changed(source.content, torch.Generator().manual_seed(5))
     mixed = dataclasses.replace(source, content=other)
     ways = {
-        "photos as they were": (source, "nothing"),
-        "photos of different exposures": (mixed, "nothing"),
-        "and --correct exposure": (mixed, "exposure"),
+        "original photos": (source, "nothing"),
+        "random exposures": (mixed, "nothing"),
+        "random exposures, --correct exposure": (mixed, "exposure"),
     }
     for name, (own, correct) in ways.items():
         options = FitOptions.of(correct=correct).settled()

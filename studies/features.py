@@ -1,10 +1,10 @@
-"""Do colours have to start out from where a point is? Fits with one FEATURE_GAIN after the other.
+"""The effect of FEATURE_GAIN, the initial weight of features in the colour MLP.
 
     python studies/features.py SCENE --out paper/results/features-NAME.json [--gains 1,8]
         [--backbones full,sine-low-rank] [--seeds 1] [--steps 300] [--downscale N]
 
-Of networks that hold the scene alone, of rank 5, with everything else as fieldlr chooses it but
-Adam throughout. Each fit is kept as it ends, and the same command goes on after a stop.
+For networks without a feature grid, of rank 5, trained by Adam with otherwise default options. Each
+result is saved when its fit ends; rerun the same command to resume.
 """
 
 from __future__ import annotations

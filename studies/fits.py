@@ -1,9 +1,9 @@
-"""What became of every fit of a study: before it was a file, and as each file.
+"""The quality of every fit of a study, before and after coding.
 
     python studies/fits.py STUDY ... --out paper/results/statue-seconds-fits.json
 
-The curves of a study know the files alone. This lists, over one or several folders of studies,
-the steps and the quality of each fit, and prints a row for each point: means and ranges over seeds.
+The curves of a study have the quality of decoded files only. This also lists the steps and the
+quality of each fit, for one or several studies, in a table of means and ranges over seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fieldlr.system.json import read_json
 
 
 def fits_of(study: Path) -> list[dict]:
-    """A record for each fit that is done, with its files."""
+    """A record for each finished fit, with its files."""
     found = []
     for folder in sorted(study.glob("fits/*-seed-*")):
         results = open_run(folder).results
@@ -27,7 +27,7 @@ def fits_of(study: Path) -> list[dict]:
             continue
         point, _, seed = folder.name.rpartition("-seed-")
         known = {name: results["fit"][name] for name in ("num_parameters", "steps", "seconds")}
-        # A file counts once its figures are there.
+        # A file counts only with its record.
         figures = [path.with_suffix(".json") for path in sorted(folder.glob("*.flr"))]
         files = [
             {name: figure[name] for name in ("file", "num_bytes", "quality")}
@@ -39,7 +39,7 @@ def fits_of(study: Path) -> list[dict]:
 
 
 def ranged(figures: list[float], form: str) -> str:
-    """The mean, and the range where there are several."""
+    """The mean, and the range if there are several."""
     text = format(statistics.mean(figures), form)
     if len(figures) == 1:
         return text
@@ -48,7 +48,7 @@ def ranged(figures: list[float], form: str) -> str:
 
 def table(fits: list[dict]) -> str:
     lines = [
-        "| fit | seeds | numbers | steps | quality | file | bytes | quality of the file |",
+        "| fit | seeds | parameters | steps | quality | file | bytes | quality of the file |",
         "|---|---|---|---|---|---|---|---|",
     ]
     by_size = sorted(fits, key=lambda fit: fit["num_parameters"])

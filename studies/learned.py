@@ -1,12 +1,12 @@
-"""Do a learned omega, or a learned scale of every row, earn the numbers that they take?
+"""Do a learned omega or learned row scales pay for their parameters?
 
     python studies/learned.py SOURCE --out paper/results/learned-NAME.json [--ranks 1,5,20]
         [--seeds 3] [--steps 600] [--downscale N]
 
-Sine-low-rank layers as they are, with an omega that is learned for each layer (one number more),
-with a scale of every row that is learned (as many as the layer has outputs), and as they are with
-as many numbers more in width. All by Adam, from the same start. Each fit is kept as it ends, and
-the same command goes on after a stop.
+Compares standard sine-low-rank layers, layers with a learned omega (one parameter each), layers
+with a learned scale of every row (a parameter per output), and wider standard layers with as many
+parameters. All are trained by Adam from the same initialisation. Each result is saved when its fit
+ends; rerun the same command to resume.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 
-# What is learned starts at 0 and is divided by this: a step of Adam then moves it by 0.5 %.
-CALM = 10.0
+# Learned values start at 0 and are divided by this, so that a step of Adam changes them by 0.5 %.
+DIVISOR = 10.0
 
 
 @dataclass(frozen=True)
 class LearnedOmega(SineLowRank):
-    """omega exp(t / CALM) with a learned t for each layer."""
+    """omega exp(t / DIVISOR) with a learned t for each layer."""
 
     def build(self, *size, **how) -> Linear:
         return _learning(super().build(*size, **how), ())
@@ -41,17 +41,17 @@ class LearnedOmega(SineLowRank):
 
 @dataclass(frozen=True)
 class LearnedRows(SineLowRank):
-    """exp(t_i / CALM) times row i, with a learned t of each row."""
+    """exp(t_i / DIVISOR) times row i, with a learned t for each row."""
 
     def build(self, in_features, out_features, *rest, **how) -> Linear:
         return _learning(super().build(in_features, out_features, *rest, **how), (out_features, 1))
 
 
 class LearningLinear(SineLowRankLinear):
-    """A sine-low-rank layer whose omega (t of shape ()) or whose rows (out, 1) are scaled."""
+    """A sine-low-rank layer with scaled omega (t of shape ()) or scaled rows (out, 1)."""
 
     def dense_weight(self) -> Tensor:
-        scale = torch.exp(self.t / CALM)
+        scale = torch.exp(self.t / DIVISOR)
         if self.t.ndim == 0:
             return torch.sin(self.U @ (self.omega * scale * self.V.T)) / self.gain
         return scale * torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
@@ -69,8 +69,8 @@ WIDTH = 256
 
 
 def measure(source, kind: str, rank: int, seed: int, steps: int) -> dict:
-    """One fit by Adam."""
-    # One more number a row of two layers is two numbers a unit; a unit stores 4 k + 7 numbers.
+    """The result of one fit by Adam."""
+    # A scale per row of two layers is two parameters per unit; a unit has 4 k + 7 parameters.
     wider = "wider" in kind
     width = round(WIDTH * (1.0 + 2.0 / (4 * rank + 7))) if wider else WIDTH
     encoding = "frequency" if source.kind == "photos" else None

@@ -1,13 +1,13 @@
-"""Which omega is best? Quality against the spread of the phase, over rank, width and rate.
+"""The best omega: quality by the spread of the phase, over rank, width and learning rate.
 
     python studies/omega.py SOURCE --out paper/results/omega-NAME.json [--ranks 1,2,5,20]
         [--widths 128,256] [--rates 0.1,0.2] [--seeds 1] [--steps 800] [--downscale N]
         [--grid N]
 
-The spread is omega / (3 sqrt(n)): the standard deviation of the phase omega U V^T at the start, in
-radians, in a layer of n inputs, at every rank; a rate is by how many radians a step moves the
-phase. Each fit is kept as it ends, and the same command goes on after a stop. Shapes that
-Gauss-Newton takes over get NEWTON_STEPS.
+The spread is omega / (3 sqrt(n)), the initial standard deviation of the phase omega U V^T in
+radians for a layer of n inputs at any rank; learning rates are in radians of phase per step. Each
+result is saved when its fit ends; rerun the same command to resume. Shape fits that Gauss-Newton
+takes over get NEWTON_STEPS.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def numbers(text: str, kind=float) -> list:
 
 
 def try_out(source, words: dict, trials: Trials) -> None:
-    """One fit, as `words` say, unless it is known; spread None stands for `--omega auto`."""
+    """Runs one fit unless its result is known; a spread of None means `--omega auto`."""
     rank, width, spread = words["rank"], words["width"], words["spread"]
     encoding = "frequency" if source.kind == "photos" else None
     options = FitOptions.of(
@@ -62,7 +62,7 @@ def try_out(source, words: dict, trials: Trials) -> None:
 
 
 def draw(results: list[dict], path: Path, name: str, label: str) -> None:
-    """A picture a rank, of the largest width and the most steps: a curve of means a rate."""
+    """Plots, per rank, the largest width and most steps, with a curve per learning rate."""
     for rank in sorted({r["rank"] for r in results}):
         own = [r for r in results if r["rank"] == rank]
         width, steps = (max(r[name] for r in own) for name in ("width", "steps"))
@@ -73,9 +73,9 @@ def draw(results: list[dict], path: Path, name: str, label: str) -> None:
             for spread in sorted({r["spread"] for r in own if r["rate"] == rate}):
                 same = [r["quality"] for r in own if (r["rate"], r["spread"]) == (rate, spread)]
                 marks.append(Mark(spread, statistics.mean(same), min(same), max(same)))
-            series.append(Series(f"{rate:g} rad a step", marks))
+            series.append(Series(f"{rate:g} rad per step", marks))
         title = f"{name}, rank {rank}, width {width}"
-        plot = Plot(title, "spread of the phase at the start, radians", label, series)
+        plot = Plot(title, "initial spread of the phase, radians", label, series)
         draw_svg(plot, path.with_name(f"{path.stem}-k{rank}.svg"))
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--ranks", default="1,2,5,20")
     parser.add_argument("--widths", default="256")
-    parser.add_argument("--rates", help="the task's own unless given")
+    parser.add_argument("--rates", help="learning rates; by default the task's")
     parser.add_argument("--spreads", default=",".join(map(str, SPREADS)))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=800)

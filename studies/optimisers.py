@@ -1,10 +1,10 @@
-"""Which optimiser trains a shape network best in so many seconds?
+"""Comparison of optimisers for shape networks in equal training time.
 
     python studies/optimisers.py SOURCE --by adam,muon,soap [--backbone full] [--rank K]
         [--on matrix|factor] [--rate R] [--seconds 35]
 
-`--on` says which parameters the optimiser gets, square matrices or factors; Adam has the others.
-Gauss-Newton is off. Prints the IoU on a fixed sample of voxels.
+`--on` selects the parameters that the optimiser trains, square matrices or factors; Adam trains the
+others. Gauss-Newton is off. Prints the IoU on a fixed sample of voxels.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Soap(torch.optim.Optimizer):
 
     @staticmethod
     def _refresh(state: dict) -> None:
-        """One orthogonal iteration a side; the second moments follow the new order."""
+        """One orthogonal iteration per side; reorders the second moments accordingly."""
         for side, (moment, basis) in enumerate(zip(state["moments"], state["bases"], strict=True)):
             turned = moment @ basis
             order = (basis * turned).sum(0).argsort(descending=True)
@@ -87,7 +87,7 @@ def measure(source, options: FitOptions, by: str, on: str, rate: float, seconds:
         for group in state.attempt.groups:
             group["params"] = [p for p in group["params"] if id(p) not in kept]
         state.attempt.optimizers.append(OPTIMISERS[by]([{"params": chosen, "lr": rate}]))
-        state.attempt.rates.append(rate)
+        state.attempt.learning_rates.append(rate)
     for _ in fit(state, FitConfig(seconds=seconds)):
         pass
     return task.quality(state.field), state.step

@@ -2,9 +2,9 @@
 
     python studies/paper.py FOLDER [--prefix statue-steps-] --figure paper/figures/shape.svg
 
-prints published figures beside ours, each with its spread over the seeds, and the BD figures of
-sine-low-rank against its rivals. FOLDER is that of a `fieldlr study`, or paper/results, whose
-curves have a prefix to their names.
+Prints published figures beside ours, with the range over seeds, and the BD figures of sine-low-rank
+against low-rank and narrow networks. FOLDER is that of a `fieldlr study`, or paper/results, whose
+file names have a prefix.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def curves_in(folder: Path, prefix: str = "") -> list[RDCurve]:
 
 
 def spread(figures: Sequence[float]) -> str:
-    """Mean, and the range over the seeds."""
+    """The mean, and the range over seeds."""
     mean = statistics.mean(figures)
     if len(figures) == 1:
         return f"{mean:.4f}"
@@ -40,7 +40,7 @@ def spread(figures: Sequence[float]) -> str:
 
 
 def table(curves: Sequence[RDCurve], published: Sequence[RDCurve]) -> str:
-    """Markdown: a row a point, published beside ours."""
+    """A Markdown table with a row per point: published and ours."""
     known = {(c.name, p.point): f"{p.figure:g}" for c in published for p in c.points}
     lines = ["| backbone | point | parameters | published | ours |", "|---|---|---|---|---|"]
     for curve in curves:
@@ -52,7 +52,7 @@ def table(curves: Sequence[RDCurve], published: Sequence[RDCurve]) -> str:
 
 
 def figures(curves: Sequence[RDCurve]) -> str:
-    """Markdown: sine-low-rank against its rivals."""
+    """A Markdown table of BD figures of sine-low-rank."""
     lines = ["| anchor | BD-rate | 95 % interval | BD-quality | overlap |", "|---|---|---|---|---|"]
     known = {curve.name: curve for curve in curves}
     for anchor in ("low-rank", "narrow full"):
@@ -72,7 +72,7 @@ def figures(curves: Sequence[RDCurve]) -> str:
 
 
 def dashed(curve: RDCurve) -> Series:
-    """A published curve in a figure."""
+    """The dashed series of a published curve."""
     named = dataclasses.replace(curve, name=f"{curve.name}, published")
     drawn = series_of(named, "params")
     return dataclasses.replace(drawn, dashed=True, family=curve.name)
@@ -96,7 +96,7 @@ def main() -> None:
         series = [series_of(curve, "params") for curve in curves]
         series += [dashed(curve) for curve in published]
         axes = RATES["params"], AXES[curves[0].measure]
-        title = f"{curves[0].config.get('source', 'quality')}: quality against stored numbers"
+        title = f"{curves[0].config.get('source', 'quality')}: quality by number of parameters"
         draw_svg(Plot(title, *axes, series), words.figure)
 
 

@@ -1,11 +1,11 @@
-"""Poses of a capture whose poses are known: which pairs are found, and which mapper is better.
+"""Evaluation of pose estimation on captures with known poses: pair retrieval and mappers.
 
     python studies/poses.py CAPTURE --work DIR
 
-Matches every photo with every other in DIR (minutes; a second run finds it done), then prints how
-many of the pairs that match `structure_retrieval` finds, beside as many at random, and COLMAP's
-incremental mapper beside its global one: photos, seconds, greatest and median pose error after the
-similarity that fits the positions best. CAPTURE is a folder with transforms.json, or COLMAP's.
+Matches all pairs of photos in DIR (takes minutes; cached), then prints the recall of
+`structure_retrieval` on matching pairs compared with random pairs, and compares COLMAP's
+incremental and global mapper: photos, seconds, median and largest pose error after alignment by the
+best similarity. CAPTURE is a folder with transforms.json or a COLMAP folder.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from fieldlr.data.structure_features import find_features, match, read_descripto
 from fieldlr.data.structure_mapping import all_at_once, one_by_one, refined
 from fieldlr.data.structure_retrieval import MOST_SIMILAR, similar_pairs
 
-STRONG, BEST = (15, 30, 100), 10  # matches that agree; partners
+STRONG, BEST = (15, 30, 100), 10  # thresholds on inlier matches; best partners per photo
 MAPPERS = {"incremental": lambda folder: one_by_one(folder, int), "global": all_at_once}
 
 
 def prepare(capture: Path, work: Path) -> None:
-    """DIR/images, numbered, and DIR/poses.json with the known poses of their names."""
+    """Writes DIR/images, numbered, and DIR/poses.json with the known poses by name."""
     from fieldlr.data.upright import copy_photos
 
     known = (colmap if colmap.can_read(capture) else transforms).find(capture)
@@ -53,7 +53,7 @@ def match_all(work: Path) -> None:
 
 
 def matches(work: Path, names: list[str]) -> dict[tuple[int, int], int]:
-    """Matches that agree, of every pair of photos."""
+    """The number of inlier matches of every pair of photos."""
     import pycolmap
 
     with pycolmap.Database.open(work / "database.db") as database:
@@ -65,7 +65,7 @@ def matches(work: Path, names: list[str]) -> dict[tuple[int, int], int]:
 
 
 def best_partners(known: dict[tuple[int, int], int], count: int) -> set[tuple[int, int]]:
-    """The pairs of every photo with those that it has most matches with."""
+    """The pairs of every photo with the BEST others by number of matches."""
     table = torch.zeros(count, count)
     for (low, high), number in known.items():
         table[low, high] = table[high, low] = number
@@ -84,7 +84,7 @@ def report_pairs(work: Path) -> None:
     print(
         f"{len(names)} photos, {MOST_SIMILAR} similar each: {len(found)} pairs in {seconds:.1f} s"
     )
-    print(f"  at random they would be {share:.0%} of whatever matches")
+    print(f"  random pairs: {share:.0%} of matching pairs")
     wanted = best_partners(known, len(names))
     print(f"  the {BEST} best partners of every photo: {len(wanted & found) / len(wanted):.0%}")
     for least in STRONG:
@@ -109,13 +109,13 @@ def report_mapper(work: Path, name: str) -> None:
     print(
         f"{name}: {model.num_reg_images()} photos, {seconds:.0f} s, "
         f"{model.compute_mean_reprojection_error():.2f} px, "
-        f"rotation {turned.median():.2f} (most {turned.max():.2f}) degrees, "
-        f"position {100 * moved.median():.2f} (most {100 * moved.max():.2f}) % of the radius"
+        f"rotation {turned.median():.2f} (max {turned.max():.2f}) degrees, "
+        f"position {100 * moved.median():.2f} (max {100 * moved.max():.2f}) % of the radius"
     )
 
 
 def pose_errors(folder: Path, known: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Degrees, and shares of the cameras' radius, after Umeyama's similarity."""
+    """Errors in degrees, and relative to the cameras' radius, after Umeyama alignment."""
     capture = colmap.find(folder)
     found = capture.cameras.camera_to_world.double()
     expected = torch.tensor([known[photo.path.name] for photo in capture.photos]).double()
@@ -139,7 +139,7 @@ if __name__ == "__main__":
     if not asked.prepared:
         if not (asked.work / "poses.json").exists():
             prepare(asked.capture, asked.work)
-        # pycolmap does not bear Pillow beside it: it has a process of its own.
+        # pycolmap conflicts with Pillow in one process, so it runs in a subprocess.
         sys.exit(subprocess.call([sys.executable, *sys.argv, "--prepared"]))
     if not (asked.work / "pairs.txt").exists():
         match_all(asked.work)

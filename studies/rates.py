@@ -1,13 +1,13 @@
-"""How fast should a network learn? Fits of a source at one learning rate after the other.
+"""A sweep over learning rates.
 
     python studies/rates.py SOURCE --out paper/results/rates-NAME.json
         [--backbone sine-low-rank] [--ranks 5] [--widths 256] [--activation NAME]
         [--rates 0.005:0.005,0.0065:0.0009] [--optimizer adam] [--seeds 1] [--steps 600]
         [--downscale N]
 
-Of `--rates`, a pair U:V is the rates of the factors, a single number that of all that Muon does
-not train, and `usual` what fieldlr chooses itself. Each fit is kept as it ends, and the same
-command goes on after a stop.
+In `--rates`, a pair U:V gives the learning rates of the factors, a single number that of all
+parameters not trained by Muon, and `usual` the default. Each result is saved when its fit ends;
+rerun the same command to resume.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ USUAL = "usual"
 
 
 def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
-    """The task's groups of parameters with other rates: of U and V, or of all but Muon's."""
+    """The task's parameter groups with other learning rates: of U and V, or of all but Muon's."""
     groups = task.parameter_groups(field)
     if rates == USUAL:
         return groups
@@ -49,7 +49,7 @@ def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
 
 
 class RatedTask:
-    """A task whose networks learn at other rates."""
+    """A task with other learning rates."""
 
     def __init__(self, task: Task, rates: str):
         self.task, self.rates = task, rates
@@ -62,7 +62,7 @@ class RatedTask:
 
 
 def measure(source, words: dict[str, Any]) -> dict[str, Any]:
-    """One fit."""
+    """The result of one fit."""
     names = ("backbone", "rank", "width", "activation", "optimizer", "seed")
     options = FitOptions.of(
         **{name: words[name] for name in names if name in words},

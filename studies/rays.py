@@ -1,10 +1,10 @@
-"""Does it pay to draw rays where the error is, or to begin with small photos?
+"""Comparison of ray sampling: uniform, by error, and starting with downscaled photos.
 
     python studies/rays.py SOURCE [--downscale N] [--steps 600]
 
-Equal steps of about equal cost, three ways: pixels drawn evenly; half of them from tiles in
+Three fits with equal steps of about equal cost: pixels drawn uniformly; half of them from tiles in
 proportion to their latest error; the first third of the steps on photos of half the size. Prints
-the PSNR of the held-out views, made small.
+the PSNR of downscaled held-out views.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ TILE, BY_ERROR, FADE = (
     64,
     0.5,
     0.5,
-)  # pixels of a row, share of the rays, weight of the newest error
+)  # pixels of a tile (in a row), fraction of rays drawn by error, weight of the newest error
 
 
-class ErringPixels(TrainingPixels):
-    """Pixels of which a share is drawn from rows of TILE pixels in proportion to their error."""
+class ErrorSampledPixels(TrainingPixels):
+    """Pixels, a fraction of which is drawn from rows of TILE pixels by their error."""
 
     def __init__(self, scene):
         super().__init__(scene)
@@ -56,12 +56,12 @@ class ErringPixels(TrainingPixels):
         self.errors = torch.where(counts > 0, self.errors.lerp(new, FADE), self.errors)
 
 
-class ErringTask(RadianceTask):
-    """The loss of a task whose pixels are drawn by their errors."""
+class ErrorSampledTask(RadianceTask):
+    """A task whose pixels are drawn by their errors."""
 
     def __init__(self, task: RadianceTask):
         super().__init__(task.scene, task.settings)
-        self.pixels = ErringPixels(task.scene)
+        self.pixels = ErrorSampledPixels(task.scene)
 
     def loss(self, field, generator, progress):
         steps, samples_per_ray = field.training_state.tolist()
@@ -88,9 +88,9 @@ def main() -> None:
     small = open_source(words.source, 2 * words.downscale)
     task = make_task(source, options)
     ways = {
-        "drawn evenly": (task, None),
-        "half of them by error": (ErringTask(task), None),
-        "a third of the steps on small photos": (task, make_task(small, options)),
+        "uniform": (task, None),
+        "half by error": (ErrorSampledTask(task), None),
+        "first third on downscaled photos": (task, make_task(small, options)),
     }
     for name, (own, first) in ways.items():
         state = start_fit(own, field_config(options, source.kind), 0, torch.device("cpu"))

@@ -1,10 +1,10 @@
-"""The best curve of a shape: narrow dense networks of sines, trained for the file.
+"""The best curve of a shape: narrow dense sine networks with quantisation-aware fine-tuning.
 
     python studies/record.py SOURCE --out FOLDER [--seeds 3] [--only WIDTH]
         [--against CURVE.json ...] [--figure paper/figures/record.svg]
 
-Each width is a `fieldlr study` in a folder of its own. The curve over all of them, record.json, is
-drawn beside the others, and compared with each. The same command goes on after a stop.
+Each width is a `fieldlr study` in its own folder. The curve over all widths, record.json, is
+plotted with the curves in `--against` and compared with each. Rerun the same command to resume.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fieldlr.study.sweep import Sweep
 from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
 
-# Of two hidden matrices, trained by Muon.
+# Networks with two hidden matrices, trained by Muon.
 WIDTHS = (26, 30, 44, 64, 90, 124)
 FIT = FitOptions.of(backbone="full", activation="sine", steps=1000)
 FINETUNING_STEPS, BITS = 12000, (4.0,)
@@ -38,7 +38,7 @@ def study_of(width: int, source: Path, folder: Path, seeds: int) -> Study:
 
 
 def whole_curve(folder: Path) -> RDCurve:
-    """The points of all widths, each named by its width too."""
+    """The curve of the points of all widths, with the width in their labels."""
     points, curve = [], None
     for path in sorted(folder.glob("full-*/full.json")):
         own, curve = path.parent, read_curve(path)
@@ -50,7 +50,7 @@ def whole_curve(folder: Path) -> RDCurve:
             )
             for point in curve.points
         ]
-    words = "dense networks of sines, of several widths, trained for their files."
+    words = "dense sine networks of several widths with quantisation-aware fine-tuning."
     config = curve.config | {"width": None}
     return RDCurve(NAME, curve.measure, tuple(points), words, config)
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", type=int, choices=WIDTHS, help="the one width to train now")
+    parser.add_argument("--only", type=int, choices=WIDTHS, help="the only width to train now")
     parser.add_argument("--against", type=Path, nargs="*", default=[])
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
@@ -75,23 +75,23 @@ def main() -> None:
         study.save()
     record = whole_curve(words.out)
     write_curve(record, words.out / record.file_name)
-    for spot in record.front("bytes")[0]:
-        iou = 1.0 - 10.0 ** (-spot.quality / 10.0)
-        print(f"{spot.label:32} {spot.rate:8,.0f} bytes  IoU {iou:.4f}  {len(spot.fits)} seeds")
-    rivals = [read_curve(path) for path in words.against]
-    for rival in rivals:
+    for point in record.front("bytes")[0]:
+        iou = 1.0 - 10.0 ** (-point.quality / 10.0)
+        print(f"{point.label:32} {point.rate:8,.0f} bytes  IoU {iou:.4f}  {len(point.fits)} seeds")
+    others = [read_curve(path) for path in words.against]
+    for other in others:
         try:
-            found = bd_figure(rival, record, force=True)
+            found = bd_figure(other, record, force=True)
         except FieldlrError as error:
-            print(f"against {rival.name}: {error}")
+            print(f"against {other.name}: {error}")
             continue
         between = "" if found.interval is None else " ({:+.1f} to {:+.1f})".format(*found.interval)
         print(
-            f"against {rival.name}: BD-rate {found.bd_rate_percent:+.1f} %{between}, "
+            f"against {other.name}: BD-rate {found.bd_rate_percent:+.1f} %{between}, "
             f"{found.bd_quality_db:+.2f} dB, overlap {100 * found.overlap:.0f} %"
         )
     if words.figure:
-        draw_svg(plot_of([record, *rivals], f"{words.source.stem}: the record"), words.figure)
+        draw_svg(plot_of([record, *others], f"{words.source.stem}: the record"), words.figure)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the searches share: a fit of so many steps, and trials of which each is kept as it ends."""
+"""Common parts of the sweeps: fits of a number of steps, and results saved after each fit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fieldlr.training.tasks import Task
 
 
 class Trials:
-    """The trials in a JSON file, each a setting with what came out; a search goes on from them."""
+    """Results in a JSON file, each with its setting, from which a sweep resumes."""
 
     def __init__(self, path: Path):
         self.path = path
         self.done: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
 
     def has(self, setting: dict[str, Any]) -> bool:
-        """Whether this setting has been tried."""
+        """Whether there is a result for this setting."""
         return any(setting.items() <= known.items() for known in self.done)
 
     def keep(self, trial: dict[str, Any]) -> None:
-        """Adds one, in the file too."""
+        """Adds a result, and saves the file."""
         self.done.append(trial)
         print(trial, flush=True)
         with replacing(self.path) as place:
@@ -35,7 +35,7 @@ class Trials:
 
 
 def trained(task: Task, config: FieldConfig, seed: int, steps: int) -> FitState:
-    """A fit of so many steps."""
+    """The state of a fit after this number of steps."""
     state = start_fit(task, config, seed, torch.device("cpu"))
     for _ in fit(state, FitConfig(steps=steps)):
         pass

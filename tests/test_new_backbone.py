@@ -194,5 +194,5 @@ def test_without_it_files_are_refused_in_words(ball, tmp_path):
 
 @pytest.mark.parametrize("change", [{"name": "full"}, {"number": 2}])
 def test_a_name_or_a_number_that_is_taken_is_refused(change):
-    with pytest.raises(FieldlrError, match="of its own"):
+    with pytest.raises(FieldlrError, match="unique"):
         LINEARS.add(type("Other", (Tiled,), {"name": "other", "number": 41, **change}))

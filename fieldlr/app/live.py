@@ -58,7 +58,7 @@ class Live:
                 "purpose": job.about.get("purpose", ""),
                 "state": (state := store.state(job)),
                 "reason": store.reason(job),
-                "said": store.last_words(job) if state == "running" else "",
+                "said": store.last_line(job) if state == "running" else "",
             }
             for job in reversed(store.jobs())
         ]
@@ -72,9 +72,9 @@ class Live:
             "title": job.title,
             "purpose": job.about.get("purpose", ""),
             "state": state,
-            "stopping": state == "running" and store.stop_asked(job),
+            "stopping": state == "running" and store.stop_requested(job),
             "reason": store.reason(job),
-            "said": store.last_words(job).removeprefix("fieldlr: "),
+            "said": store.last_line(job).removeprefix("fieldlr: "),
             "ahead": self._ahead(job) if state == "queued" else 0,
         }
         if plain["purpose"] == "fit":

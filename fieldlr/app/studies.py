@@ -18,7 +18,7 @@ from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 from fieldlr.metrics.bd import bd_table
-from fieldlr.metrics.curve import Rate, RDCurve, RDPoint, Spot, read_curve, write_curve
+from fieldlr.metrics.curve import Rate, RatePoint, RDCurve, RDPoint, read_curve, write_curve
 from fieldlr.pictures.curve_page import figures_in_words
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.runs import Run, open_folder
@@ -138,7 +138,7 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
     return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
 
 
-def _mark(curve: RDCurve, spot: Spot, job_id: str) -> dict[str, Any]:
+def _mark(curve: RDCurve, spot: RatePoint, job_id: str) -> dict[str, Any]:
     files = [point.file for point in spot.fits if point.file]
     places = [f"{job_id}/{file}" if job_id else file for file in files]
     return dataclasses.asdict(mark_of(curve, spot)) | {"fits": places}

@@ -1,4 +1,4 @@
-"""A manifest of many sources: checked, carried out, reported."""
+"""Batches: a manifest of many sources is validated, run and reported."""
 
 from fieldlr.batch.batch import Batch as Batch
 from fieldlr.batch.batch import BatchReport as BatchReport

@@ -1,4 +1,4 @@
-"""A batch: the items of a manifest in one folder, each done once, reported as they end."""
+"""A batch: runs the items of a manifest in one folder, each once, and reports on them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from fieldlr.batch.item import Item, Record, is_done
 from fieldlr.batch.manifest import Manifest
 from fieldlr.batch.report import write_report
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.workers import Carry, Event, Work
+from fieldlr.jobs.workers import Event, Executor, WorkItem
 from fieldlr.system.files import lock, make_folder, sweep
 
 Status = Literal["done", "failed", "skipped"]
-STOPPED = "stopped before it was done; the same command goes on with it."
+STOPPED = "stopped before it was done. Rerun the same command to resume."
 
 
 @dataclass
 class State:
-    """What has become of an item so far."""
+    """The state of an item."""
 
     item: Item
     status: Status = "skipped"
     error: str | None = None
     reused: bool = False
-    result: dict[str, Any] = field(default_factory=dict)  # of one that is done
-    share: float = 0.0  # in [0, 1], of one under way
+    result: dict[str, Any] = field(default_factory=dict)  # if done
+    share: float = 0.0  # in [0, 1], if running
     began: float | None = None  # by `perf_counter`
     took: float = 0.0  # seconds in this batch
     causes: list[str] = field(default_factory=list)  # of attempts that died
@@ -40,20 +40,20 @@ class State:
         return self.status != "skipped"
 
     def plain(self) -> dict[str, Any]:
-        """As the report gives it."""
-        told: dict[str, Any] = {"name": self.item.name, "status": self.status}
-        told["seconds"] = round(self.took, 3)
-        told |= {"quality": None, "error": self.error, "source": self.item.source}
+        """Its entry in the report."""
+        entry: dict[str, Any] = {"name": self.item.name, "status": self.status}
+        entry["seconds"] = round(self.took, 3)
+        entry |= {"quality": None, "error": self.error, "source": self.item.source}
         if self.reused:
-            told["reused"] = True
+            entry["reused"] = True
         if self.causes:
-            told["retried"] = self.causes
-        return told | self.result
+            entry["retried"] = self.causes
+        return entry | self.result
 
 
 @dataclass(frozen=True)
 class BatchReport:
-    """Where a batch stands, after something has become of one of its items, or nothing has."""
+    """The status of a batch after an event, or regularly without one."""
 
     event: Event | None
     done: int
@@ -64,7 +64,7 @@ class BatchReport:
 
 
 class Batch:
-    """Pull `reports` to go on; stop pulling to stop. The folder is this batch's until `close`."""
+    """Iterate over `reports` to run; stop iterating to cancel. Locks its folder until `close`."""
 
     def __init__(self, manifest: Manifest, out: Path):
         self.manifest, self.asked, self.out = manifest, Path(out), Path(out).resolve()
@@ -73,7 +73,7 @@ class Batch:
         if not self._stack.enter_context(lock(self.out / ".lock")):
             self.close()
             raise FieldlrError(
-                f"another batch works in {self.out}. Wait for its end, or give another `out`."
+                f"another batch is using {self.out}. Wait for its end, or choose another `out`."
             )
         sweep(self.out)
         self.states = {item.name: State(item) for item in manifest.items}
@@ -90,11 +90,11 @@ class Batch:
         state.status, state.reused = "done", True
         state.result = Record.read(self.folder(state.item)).result()
 
-    def reports(self, carry: Carry) -> Generator[BatchReport, None, None]:
-        """Does every item that is missing, by `carry`; the report is written after each."""
+    def reports(self, execute: Executor) -> Generator[BatchReport, None, None]:
+        """Runs all missing items by `execute`; the report is written after each."""
         self.save()
-        works = [self._work(state.item) for state in self.states.values() if not state.over]
-        events = carry(works)
+        work_items = [self._work(state.item) for state in self.states.values() if not state.over]
+        events = execute(work_items)
         try:
             for event in events:
                 if event is not None:
@@ -108,33 +108,33 @@ class Batch:
                     state.error = STOPPED
             self.save()
 
-    def _work(self, item: Item) -> Work:
+    def _work(self, item: Item) -> WorkItem:
         settings = {"item": dataclasses.asdict(item), "folder": str(self.folder(item))}
-        return Work(item.name, "fieldlr.batch.child", settings)
+        return WorkItem(item.name, "fieldlr.batch.child", settings)
 
     def _take(self, state: State, event: Event) -> None:
         if event.kind == "began":
             state.began = state.began or perf_counter()
             return
         if event.kind == "progress":
-            state.share = event.told["share"]
+            state.share = event.data["share"]
             return
         if event.kind == "retried":
-            state.causes.append(event.told["cause"])
+            state.causes.append(event.data["cause"])
             return
         state.status = event.kind
         now = perf_counter()
         state.took = now - (state.began or now)
         if event.kind == "done":
-            state.result = event.told
+            state.result = event.data
         else:
-            state.error = event.told["error"]
-        self._keep_log(state.item, event.told.get("log", ""))
+            state.error = event.data["error"]
+        self._keep_log(state.item, event.data.get("log", ""))
         self.save()
 
     def _keep_log(self, item: Item, log: str) -> None:
-        """Keeps what the process of a failed item said, where it said something."""
-        with suppress(OSError):  # What failed may be the folder itself.
+        """Writes the log of a failed item's process, if any."""
+        with suppress(OSError):  # The folder itself may be the problem.
             path = self.folder(item) / "log.txt"
             path.write_text(log) if log else path.unlink(missing_ok=True)
 
@@ -146,7 +146,7 @@ class Batch:
         return BatchReport(event, done, failed, total, progress, self._seconds_left())
 
     def _seconds_left(self) -> float | None:
-        """What is under way and what waits takes as long as the others did, as many at a time."""
+        """An estimate: remaining items take as long as the others, as many at a time."""
         now, states = perf_counter(), self.states.values()
         took = [state.took for state in states if state.over and not state.reused]
         going = [(s.share, s.began) for s in states if not s.over and s.began is not None]
@@ -157,7 +157,7 @@ class Batch:
         return sum(took) / len(took) * left / max(len(going), 1)
 
     def result(self) -> dict[str, Any]:
-        """What the report says."""
+        """The content of the report."""
         states = [state.plain() for state in self.states.values()]
         counts = {
             name: sum(state["status"] == name for state in states)
@@ -174,7 +174,7 @@ class Batch:
         }
 
     def save(self) -> None:
-        """Writes report.json and report.html, where there is room for them."""
+        """Writes report.json and report.html, if possible."""
         with suppress(FieldlrError):
             write_report(self.out, self.result())
 

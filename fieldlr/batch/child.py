@@ -1,8 +1,8 @@
-"""The process of an item: does what is missing of it, step by step, and notes each.
+"""The process of an item: runs its missing steps and records each.
 
     python -m fieldlr.batch.child
 
-Killed at any moment, it leaves a folder from which the next process goes on.
+If it is killed at any moment, the next process resumes from its folder.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from fieldlr.batch.item import Item, Record, fingerprint
 from fieldlr.batch.outputs import STEPS, Workbench
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.workers.work import GRACE_SECONDS, Told, serve
+from fieldlr.jobs.workers.work import GRACE_SECONDS, Data, serve
 from fieldlr.runs import open_run
 from fieldlr.runs.fits import fitting
 from fieldlr.system.files import lock, make_folder, sweep
 
-FIT_SHARE = 0.8  # of an item's progress, where a field is wanted
+FIT_SHARE = 0.8  # of an item's progress, if it has a fit
 POLL_SECONDS = 0.2
-# A process that lost its worker has so long to notice and to save; it has the folder until then.
+# The time that a process which lost its worker may take to notice and to release the folder.
 PATIENCE_SECONDS = GRACE_SECONDS + 160.0
 TRASH = ".old-"
 
@@ -36,8 +36,8 @@ Step = TypeVar("Step")
 Made = TypeVar("Made")
 
 
-def work(settings: Told) -> Generator[Told, None, Told]:
-    """Does an item: yields its step and how far it is, returns what the report says of it."""
+def work(settings: Data) -> Generator[Data, None, Data]:
+    """Runs an item: yields step and progress, returns its result for the report."""
     item = Item(**settings["item"])
     folder = Path(settings["folder"])
     make_folder(folder)
@@ -45,21 +45,21 @@ def work(settings: Told) -> Generator[Told, None, Told]:
     while True:
         with lock(folder / ".lock") as held:
             if held:
-                return (yield from _Steps(item, folder).take())
+                return (yield from _Steps(item, folder).run())
         if time.monotonic() > until:
-            raise FieldlrError(f"another process works in {folder}. Wait for its end.")
+            raise FieldlrError(f"another process is using {folder}. Wait for its end.")
         yield {"step": "wait", "share": 0.0}
         time.sleep(POLL_SECONDS)
 
 
 @dataclass
 class _Steps:
-    """The steps of an item in its folder, which is this process's alone."""
+    """The steps of an item in its folder, which this process has locked."""
 
     item: Item
     folder: Path
 
-    def take(self) -> Generator[Told, None, Told]:
+    def run(self) -> Generator[Data, None, Data]:
         began = perf_counter()
         self.record = Record.read(self.folder)
         earlier = self.record.seconds
@@ -75,7 +75,7 @@ class _Steps:
         return self.record.result()
 
     def _clear(self) -> None:
-        """Removes what killed processes have left, and what was made by another asking."""
+        """Removes files of killed processes and results for other options."""
         sweep(self.folder)
         self._empty_trash()
         now = fingerprint(Path(self.item.source))
@@ -91,11 +91,11 @@ class _Steps:
         self.record.write(self.folder)
 
     def _remove(self) -> None:
-        """Takes away the results of an earlier asking: the record first, that it never errs."""
+        """Removes earlier results, the record first so that it is never wrong."""
         Record().write(self.folder)
         for name in ("run", "study", *(name for step in STEPS.values() for name in step.files)):
             if (self.folder / name).exists():
-                # Moved, then removed: half a folder is never in the place of a whole one.
+                # Moved, then removed: a folder is never partly removed in its place.
                 trash = self.folder / f"{TRASH}{Path(name).name}-{time.time_ns()}"
                 os.replace(self.folder / name, trash)
         self._empty_trash()
@@ -104,39 +104,39 @@ class _Steps:
         for old in self.folder.glob(f"{TRASH}*"):
             shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
 
-    def _fit(self, bench: Workbench) -> Generator[Told, None, None]:
+    def _fit(self, bench: Workbench) -> Generator[Data, None, None]:
         item, asked = self.item, self.item.fit_asked
         if self.record.has(self.folder, "fit", asked):
             return
-        # From here on the run changes, and nothing that was made of it before is true any more.
+        # From here on the run changes, which invalidates all outputs made from it.
         self.record.done = {}
         self.record.write(self.folder)
         source, run = Path(item.source), self.folder / "run"
         with closing(fitting(source, run, item.fit_options)) as steps:
             made = []
-            for told in _pulled(steps, made):
-                yield told | {"share": FIT_SHARE * told["share"]}
+            for data in _with_result(steps, made):
+                yield data | {"share": FIT_SHARE * data["share"]}
         fit, results = made[0]
         figures = {name: value for name, value in results.items() if name not in ("run", "config")}
         figures |= {"measure": fit.task.quality_name, "warnings": fit.source.content.warnings}
         self.record.add(self.folder, "fit", asked, ("run/field.safetensors",), figures)
         bench.opened = fit.task
 
-    def _outputs(self, bench: Workbench) -> Generator[Told, None, None]:
+    def _outputs(self, bench: Workbench) -> Generator[Data, None, None]:
         asked = {step: own for step, own in self.item.asked().items() if step != "fit"}
         missing = [step for step in asked if not self.record.has(self.folder, step, asked[step])]
         fitted = FIT_SHARE if self.item.fits else 0.0
         for number, step in enumerate(missing):
             with closing(STEPS[step].make(bench)) as making:
                 made = []
-                for share in _pulled(making, made):
+                for share in _with_result(making, made):
                     done = (number + share) / len(missing)
                     yield {"step": step, "share": fitted + (1.0 - fitted) * done}
             self.record.add(self.folder, step, asked[step], STEPS[step].files, *made)
 
 
-def _pulled(making: Generator[Step, None, Made], made: list[Made]) -> Iterator[Step]:
-    """What a generator yields; what it returns goes into `made`."""
+def _with_result(making: Generator[Step, None, Made], made: list[Made]) -> Iterator[Step]:
+    """Yields from a generator; its return value is appended to `made`."""
     made.append((yield from making))
 
 

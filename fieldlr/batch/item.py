@@ -1,4 +1,4 @@
-"""An item of a batch: what is asked of it, and the record of what is done."""
+"""An item of a batch: its request, and the record of what is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fieldlr.system.json import read_json, write_json
 from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions, MachineOptions
 
-# What each output depends on beside the fit itself.
+# The options that each output depends on, beside those of the fit.
 DEPENDS: dict[str, tuple[str, ...]] = {
     "eval": ("resolution",),
     "mesh": ("resolution",),
@@ -28,13 +28,13 @@ DEPENDS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Item:
-    """A source and what is wanted of it. All of it is plain values."""
+    """A source, options and outputs, in plain values."""
 
     name: str
     source: str  # an absolute path
-    options: dict[str, Any]  # of `FitOptions`, those that are said
+    options: dict[str, Any]  # of `FitOptions`, those given
     outputs: tuple[str, ...] = ("eval",)
-    making: dict[str, Any] = dataclasses.field(default_factory=dict)  # how outputs are made
+    making: dict[str, Any] = dataclasses.field(default_factory=dict)  # options of outputs
 
     @property
     def fit_options(self) -> FitOptions:
@@ -42,17 +42,17 @@ class Item:
 
     @property
     def fits(self) -> bool:
-        """Whether a field is wanted, and not a study alone."""
+        """Whether a fit is needed: not for a study alone."""
         return set(self.outputs) != {"study"}
 
     @property
     def fit_asked(self) -> str:
-        """A fingerprint of what the fit is asked to be."""
+        """A fingerprint of the options of the fit."""
         where = leaves(MachineOptions)
         return _digest({name: v for name, v in self.options.items() if name not in where})
 
     def asked(self) -> dict[str, str]:
-        """A fingerprint of what each step is asked to do: the fit, then every output."""
+        """A fingerprint of the options of each step: the fit, then every output."""
         steps = {"fit": self.fit_asked} if self.fits else {}
         for output in (*self.outputs, *(("thumbnail",) if self.fits else ())):
             own = {name: self.making.get(name) for name in DEPENDS[output]}
@@ -62,19 +62,19 @@ class Item:
 
 @dataclass
 class Record:
-    """item.json in the item's folder: what is done, by what asking, of which source.
+    """item.json in the item's folder: the steps done, with which options, of which source.
 
-    Only the process that works on the item writes it.
+    Only the process that runs the item writes it.
     """
 
-    begun: str = ""  # what the run in the folder was asked for
+    begun: str = ""  # the fingerprint of the options of the run in the folder
     source: str = ""  # a fingerprint of the source's files
     done: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by step
     seconds: float = 0.0  # of all attempts
 
     @staticmethod
     def read(folder: Path) -> Record:
-        """The record of a folder; an empty one where there is none that can be read."""
+        """The record of a folder; empty if missing or invalid."""
         path = folder / "item.json"
         try:
             return Record(**read_json(path)) if path.exists() else Record()
@@ -85,7 +85,7 @@ class Record:
         write_json(folder / "item.json", dataclasses.asdict(self))
 
     def has(self, folder: Path, step: str, asked: str) -> bool:
-        """Whether a step is done as it is asked for now, and its files are there."""
+        """Whether a step is done with the current options and its files exist."""
         known = self.done.get(step)
         if known is None or known["asked"] != asked:
             return False
@@ -94,13 +94,13 @@ class Record:
     def add(
         self, folder: Path, step: str, asked: str, files: tuple[str, ...], figures: dict[str, Any]
     ) -> None:
-        """Notes that a step is done, with those of its files that there are."""
+        """Records that a step is done, with its existing files."""
         sizes = {name: size for name in files if (size := _size(folder / name)) is not None}
         self.done[step] = {"asked": asked, "files": sizes, "figures": figures}
         self.write(folder)
 
     def result(self) -> dict[str, Any]:
-        """What the report says of an item that is done."""
+        """The result of a finished item for the report."""
         figures = {step: known["figures"] for step, known in self.done.items()}
         return {
             "seconds": round(self.seconds, 3),
@@ -113,7 +113,7 @@ class Record:
 
 
 def is_done(item: Item, folder: Path) -> bool:
-    """Whether an earlier run of the batch has done all of this already."""
+    """Whether an earlier run of the batch has completed the item."""
     record = Record.read(folder)
     if record.source != fingerprint(Path(item.source)):
         return False
@@ -121,7 +121,7 @@ def is_done(item: Item, folder: Path) -> bool:
 
 
 def fingerprint(source: Path) -> str:
-    """Names, sizes and times of a source's files: another one where it may have changed."""
+    """A hash of names, sizes and times of a source's files."""
     if not source.exists():
         return ""
     files = sorted(source.rglob("*")) if source.is_dir() else [source]

@@ -1,4 +1,4 @@
-"""The keys of a manifest: the options of fits and of what is made of them, by what they are for."""
+"""The keys of a manifest: options of fits and of outputs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from fieldlr.system.options import Option, leaves
 from fieldlr.training.options import FitOptions
 
 _ITEM = [
-    Option("source", Text("PATH"), "A path, or a pattern such as meshes/*.ply", None, ""),
-    Option("name", Text("NAME"), "Of the item's folder; {stem} stands for the source's", None, ""),
-    Option("outputs", ListOf(Choice(OUTPUTS), "[eval, mesh]"), "What is made", None, "eval"),
+    Option("source", Text("PATH"), "A path or a pattern such as meshes/*.ply", None, ""),
+    Option(
+        "name", Text("NAME"), "Name of the item's folder; {stem} is that of the source", None, ""
+    ),
+    Option("outputs", ListOf(Choice(OUTPUTS), "[eval, mesh]"), "Outputs to make", None, "eval"),
 ]
-# How the outputs of an item are made. A file of a field has one number of bits, a study several.
+# The options of outputs. `bits` is a single number, as for `compress`.
 MAKING: dict[str, Option] = {
     **leaves(Sweep),
     **leaves(EvaluationOptions),
@@ -24,5 +26,5 @@ MAKING: dict[str, Option] = {
 
 
 def keys() -> dict[str, Option]:
-    """All keys of an item; those of a fit are the options of the backbones there are by then."""
+    """All keys of an item, including options of currently registered backbones."""
     return {own.name: own for own in _ITEM} | leaves(FitOptions) | MAKING

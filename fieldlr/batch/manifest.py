@@ -1,12 +1,12 @@
-"""A manifest, read and checked whole: every mistake with its line, before anything starts.
+"""Reading and validation of a manifest: all errors with their lines, before anything starts.
 
     defaults: {backbone: sine-low-rank, seconds: 60, outputs: [eval, mesh, compress]}
     items:
       - {source: meshes/*.ply, rank: 2}
       - {source: photos/garden, name: garden-full, backbone: full, preset: standard}
 
-Paths are relative to the manifest's folder. `defaults` are for the items that they make sense
-for; what stands at an item itself must make sense there.
+Paths are relative to the manifest's folder. `defaults` apply to the items that support them; a key
+of an item must be supported by it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from fieldlr.batch.nodes import (
     mapping_of,
     plain_of,
     read_nodes,
-    said,
     sequence_of,
+    shown,
 )
 from fieldlr.batch.outputs import OUTPUTS
 from fieldlr.data import Reader, asked_of, is_source, reader_of
@@ -38,20 +38,20 @@ from fieldlr.training.presets import count_parameters, fit_config
 
 MOST_MATCHES = 10_000
 LONGEST_NAME = 100
-FORBIDDEN = '/\\:*?"<>|'  # in the name of a folder, on one system or another
+FORBIDDEN = '/\\:*?"<>|'  # in folder names, on some operating system
 TAKEN = ("report.json", "report.html")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest asks for, and what may surprise the one who wrote it."""
+    """The items of a manifest, and notes for its author."""
 
     items: tuple[Item, ...]
     notes: tuple[str, ...]
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The items of a manifest; FieldlrError with every mistake that is in it."""
+    """The items of a manifest; raises a FieldlrError that lists all errors."""
     mistakes, notes = Mistakes(path), []
     root, known = mapping_of(read_nodes(path), ("defaults", "items"), mistakes), keys()
     defaults: dict[str, Any] = {}
@@ -69,31 +69,31 @@ def read_manifest(path: Path) -> Manifest:
     for name in {output for _, item in found for output in item.outputs}:
         OUTPUTS[name].check()
     if not found:
-        raise FieldlrError(f"{path} has no `items`. A manifest is a list of what is to be done.")
+        raise FieldlrError(f"{path} has no `items`. Add a list of items.")
     return Manifest(tuple(item for _, item in found), tuple(notes))
 
 
 def _values(node: Any, known: Mapping[str, Option], mistakes: Mistakes) -> dict[str, Any]:
-    """The checked values of a mapping."""
+    """The validated values of a mapping."""
     values = {}
     for name, own in mapping_of(node, known, mistakes).items():
         with mistakes.noted(line_of(own)):
             value = plain_of(own)
-            if value == [] and name == "outputs":  # An item that is only to be fitted.
+            if value == [] and name == "outputs":  # Fit only.
                 values[name] = ()
                 continue
             try:
                 values[name] = known[name].kind.read(value)
             except (ValueError, TypeError):
                 wants = known[name].kind.wants
-                raise FieldlrError(f"`{name}` is {wants}; got {said(own)}.") from None
+                raise FieldlrError(f"`{name}` is {wants}; got {shown(own)}.") from None
     return values
 
 
 def _sources(
     own: dict[str, Any], folder: Path, line: int, mistakes: Mistakes, notes: list[str]
 ) -> list[Path]:
-    """The paths that an item's `source` stands for."""
+    """The paths matched by an item's `source`."""
     if "source" not in own:
         mistakes.add(line, "an item needs a `source`.")
         return []
@@ -112,20 +112,20 @@ def _sources(
         mistakes.add(line, f"the pattern {text} matches more than {MOST_MATCHES:,} paths.")
         return []
     if left_out := len(paths) - len(sources):
-        notes.append(f"line {line}: {left_out} of {len(paths)} matches of {text} are no sources.")
+        notes.append(f"line {line}: {left_out} of {len(paths)} matches of {text} are not sources.")
     return sources
 
 
 def _why_not(path: Path) -> str:
     if path.exists():
-        return "is no source. `fieldlr check` says why."
+        return "is not a valid source. Run `fieldlr check` on it for the reason."
     return "does not exist. Paths are relative to the manifest's folder."
 
 
 def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
     reader = reader_of(source)
-    assert reader is not None  # `_sources` gives nothing else.
-    unfit = _unfit(reader, {**defaults, **own})
+    assert reader is not None  # as `_sources` ensures
+    unfit = _inapplicable(reader, {**defaults, **own})
     values = {k: v for k, v in defaults.items() if k not in unfit} | own
     fit = FitOptions.of(**{name: values[name] for name in leaves(FitOptions) if name in values})
     asked_of(reader, fit.reading)
@@ -138,12 +138,12 @@ def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
     )
     if item.fits:
         fit_config(fit, reader.kind)
-        count_parameters(fit, reader.kind)  # Refused here, not when its turn comes.
+        count_parameters(fit, reader.kind)  # Raises for an invalid network, before any work.
     return item
 
 
-def _unfit(reader: Reader, values: dict[str, Any]) -> set[str]:
-    """Keys of the defaults that mean nothing for an item."""
+def _inapplicable(reader: Reader, values: dict[str, Any]) -> set[str]:
+    """Keys of the defaults that do not apply to an item."""
     foreign = foreign_options(values.get("backbone", "full"))
     return foreign | {name for name in leaves(ReadingOptions) if name != reader.takes}
 
@@ -153,18 +153,18 @@ def _stem(source: Path) -> str:
 
 
 def _check_names(found: list[tuple[int, Item]], mistakes: Mistakes) -> None:
-    """Names are folders: each is one, and no two are the same on any system."""
+    """Checks that names are valid folder names and unique, even case-insensitively."""
     lines: dict[str, int] = {}
     for line, item in found:
         name, folded = item.name, item.name.casefold()
         good = name == name.strip(" .") and name.isprintable() and len(name) <= LONGEST_NAME
         if not (name and good) or set(name) & set(FORBIDDEN) or folded in TAKEN:
-            text = f"{name!r} cannot be the name of a folder. Give the item another `name`."
+            text = f"{name!r} is not a valid folder name. Give the item another `name`."
             mistakes.add(line, text)
         elif folded in lines:
             mistakes.add(
                 line,
-                f"{name!r} is the name of the item of line {lines[folded]} too. Give one a "
-                "`name`; {stem} in it is the name of the source.",
+                f"{name!r} is also the name of the item in line {lines[folded]}. Give one a "
+                "`name`, in which {stem} is the name of the source.",
             )
         lines.setdefault(folded, line)

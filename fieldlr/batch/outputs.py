@@ -1,4 +1,4 @@
-"""What a batch can make of an item: a function and the files that it writes in its folder."""
+"""The outputs of a batch item, each with its function and its files."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from fieldlr.system.options import leaves
 from fieldlr.training.loop import FitConfig
 from fieldlr.training.tasks import Task
 
-# Yields how far it is, in [0, 1]; gives the figures for the report.
+# Yields progress in [0, 1]; returns figures for the report.
 Making = Generator[float, None, dict[str, Any]]
 THUMBNAIL_RESOLUTION = 128
 
 
 @dataclass
 class Workbench:
-    """An item's folder, its run, and what is open of them."""
+    """An item with its folder, run, field and task, opened when needed."""
 
     item: Item
     folder: Path
-    opened: Task | None = None  # where the fit has just been made, its task
+    opened: Task | None = None  # of a fit that has just been made
 
     @cached_property
     def run(self) -> Run:
         return open_folder(self.folder / "run")
 
     @cached_property
-    def field(self) -> Any:  # a Field, of a room that is not needed otherwise
+    def field(self) -> Any:  # a Field, whose package is not imported otherwise
         return self.run.load_field()
 
     @cached_property
@@ -88,7 +88,7 @@ def make_video(bench: Workbench) -> Making:
 def _render(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
     how = {"size": bench.asked("size"), "fps": bench.asked("fps", 30.0)}
     rendering = render_run(bench.run, bench.folder / name, frames=frames, **how)
-    # What is half done when this generator is closed must be closed too, and leaves no file.
+    # If this generator is closed, so is the rendering, which then leaves no file.
     with closing(rendering.frames) as pictures:
         for number, _ in enumerate(pictures):
             yield number / rendering.total
@@ -98,10 +98,10 @@ def make_file(bench: Workbench) -> Making:
     yield 0.0
     out, seconds = bench.folder / "field.flr", bench.asked("finetune")
     finetune = None if seconds is None else FitConfig(seconds=seconds)
-    packing = Compression(bench.run, out, bench.asked("bits"), None, finetune, bench.task)
-    for report in packing.reports():
+    compression = Compression(bench.run, out, bench.asked("bits"), None, finetune, bench.task)
+    for report in compression.reports():
         yield 0.9 * report.progress
-    figures = packing.finish()
+    figures = compression.finish()
     return {name: value for name, value in figures.items() if name != "out"}
 
 
@@ -123,7 +123,7 @@ def make_study(bench: Workbench) -> Making:
 
 
 def make_thumbnail(bench: Workbench) -> Making:
-    """A small picture for the report; none of a field without a surface."""
+    """A thumbnail for the report; none for a field without a surface."""
     yield 0.0
     try:
         image = picture(bench.run, bench.field, THUMBNAIL_RESOLUTION)
@@ -133,18 +133,18 @@ def make_thumbnail(bench: Workbench) -> Making:
     return {}
 
 
-def _nothing() -> None:
-    """Needs nothing that may be missing."""
+def _no_check() -> None:
+    """For outputs without optional dependencies."""
 
 
 @dataclass(frozen=True)
 class Output:
     make: Callable[[Workbench], Making]
     files: tuple[str, ...]  # in the item's folder
-    check: Callable[[], Any] = _nothing  # FieldlrError where something is not installed
+    check: Callable[[], Any] = _no_check  # raises FieldlrError if a dependency is missing
 
 
-# In the order in which they are made.
+# In the order of making.
 OUTPUTS = {
     "eval": Output(make_eval, ("eval.json",)),
     "compress": Output(make_file, ("field.flr",)),

@@ -1,4 +1,4 @@
-"""report.json and report.html: what has become of a batch."""
+"""The report of a batch: report.json and report.html."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fieldlr.runs.history import read_history
 from fieldlr.system.duration import duration
 from fieldlr.system.json import write_json
 
-# Names of files that are worth a link, and what the link says.
+# Files to link to, with link texts.
 LINKS = {
     "mesh.glb": "mesh",
     "view.png": "view",
@@ -26,11 +26,11 @@ MEASURES = {"iou": "IoU", "psnr_db": "dB"}
 
 
 def write_report(out: Path, result: dict[str, Any]) -> None:
-    """Writes both; each is the old or the new one at any moment."""
+    """Writes both files, each atomically."""
     write_json(out / "report.json", result)
     counts = [f"{result[name]} {name}" for name in ("done", "failed", "skipped") if result[name]]
     if result["reused"]:
-        counts.append(f"{result['reused']} of them from before")
+        counts.append(f"{result['reused']} of them reused")
     facts = f"{', '.join(counts) or 'nothing to do'} in {duration(result['seconds'])}"
     facts += "" if result["finished"] else "; not finished"
     cards = [_card(out, item) for item in result["items"]]
@@ -41,7 +41,7 @@ def _card(out: Path, item: dict[str, Any]) -> Card:
     folder, figures = out / item["name"], item.get("figures", {})
     picture, curve = b"", ()
     if item["status"] == "done":
-        picture, curve = _seen(folder, (folder / "item.json").stat().st_mtime_ns)
+        picture, curve = _thumbnail_and_curve(folder, (folder / "item.json").stat().st_mtime_ns)
     shown = _figures(item, figures.get("fit", {}).get("measure", ""))
     links = {
         text: quote(f"{item['name']}/{name}")
@@ -49,14 +49,14 @@ def _card(out: Path, item: dict[str, Any]) -> Card:
         if name in item.get("files", ())
     }
     notes = [item["error"]] if item["error"] else []
-    notes += [f"tried again: {cause}" for cause in item.get("retried", ())]
+    notes += [f"retried: {cause}" for cause in item.get("retried", ())]
     notes += figures.get("fit", {}).get("warnings", ())
     return Card(item["name"], item["status"], picture, curve, shown, links, notes)
 
 
 @lru_cache(maxsize=100_000)
-def _seen(folder: Path, stamp: int) -> tuple[bytes, tuple[tuple[float, float], ...]]:
-    """(the thumbnail, quality over time) of an item, read once for every state of it."""
+def _thumbnail_and_curve(folder: Path, stamp: int) -> tuple[bytes, tuple[tuple[float, float], ...]]:
+    """(the thumbnail, quality over time) of an item, cached by the time stamp of its record."""
     picture, reports = b"", []
     with suppress(OSError):
         picture = (folder / "thumbnail.jpg").read_bytes()

@@ -1,7 +1,7 @@
-"""A field to bytes and back: the .flr file (docs/format.md)."""
+"""Encodes fields as .flr files and decodes them (docs/format.md)."""
 
 from fieldlr.codec.about import About as About
-from fieldlr.codec.about import few as few
+from fieldlr.codec.about import subset_cameras as subset_cameras
 from fieldlr.codec.bitstream import FEWEST_BITS as FEWEST_BITS
 from fieldlr.codec.bitstream import MOST_BITS as MOST_BITS
 from fieldlr.codec.bitstream import MOST_BYTES as MOST_BYTES

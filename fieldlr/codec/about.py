@@ -1,4 +1,4 @@
-"""What travels in a file beside the field: how its source was read, and from where it was seen."""
+"""Metadata stored beside the field: how its source was read, its background and some cameras."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from dataclasses import dataclass
 
 import torch
 
-from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.codec.byte_io import Reader, Writer, corrupt
 from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Vector, vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rotations import from_quaternion, to_quaternion
 
-# Cameras that a file keeps at most: enough for an orbit, a spiral and a look at the held-out views.
+# Most cameras in a file: enough for an orbit, a spiral and renders of held-out views.
 MOST_CAMERAS = 8
 MOST_PIXELS = 1 << 15
 LENSES = ("perspective", "fisheye")
 HASH_BYTES = 4
-# Quaternions are stored in these parts of 1.
-TURN = 32767
+# Quaternion components are stored as 16-bit fractions of this.
+QUATERNION_SCALE = 32767
 
 
 @dataclass(frozen=True)
 class About:
-    """The source of a field, as far as a file tells.
+    """What a file stores about the source of its field.
 
-    `reading` is the downscale of photos or the grid of a mesh, None for the reader's choice;
-    `content_hash` is hexadecimal, and a file keeps its first eight digits.
+    `reading` is the downscale of photos or the grid resolution of a mesh, None for automatic;
+    `content_hash` is hexadecimal; a file keeps its first eight digits.
     """
 
     kind: Kind = "mesh"
@@ -37,15 +37,15 @@ class About:
     cameras: Cameras | None = None  # some held-out views of photos, in the field's frame
 
 
-def few(cameras: Cameras, chosen: tuple[int, ...]) -> Cameras:
-    """At most MOST_CAMERAS of the chosen cameras (of all where none is chosen), evenly spread."""
+def subset_cameras(cameras: Cameras, chosen: tuple[int, ...]) -> Cameras:
+    """At most MOST_CAMERAS cameras, evenly spaced among the chosen ones (among all if none is)."""
     chosen = chosen or tuple(range(len(cameras)))
     count = min(len(chosen), MOST_CAMERAS)
     return cameras[torch.tensor([chosen[i * len(chosen) // count] for i in range(count)])]
 
 
 def write_about(writer: Writer, about: About) -> None:
-    """Everything but the kind."""
+    """Writes all but the kind, which is in the header."""
     writer.varint(about.reading or 0)
     writer.data += bytes.fromhex(about.content_hash[: 2 * HASH_BYTES])
     if about.kind == "photos":
@@ -62,7 +62,7 @@ def read_about(reader: Reader, kind: Kind) -> About:
 
 
 def write_cameras(writer: Writer, cameras: Cameras | None) -> None:
-    """Count; lens model and one lens for all, or one a camera; a position and a turn a camera."""
+    """Writes the count, lens model, one shared lens or one per camera, and a pose per camera."""
     count = 0 if cameras is None else len(cameras)
     if count > MOST_CAMERAS:
         raise FieldlrError(f"a .flr file keeps at most {MOST_CAMERAS} cameras; got {count}.")
@@ -81,7 +81,8 @@ def write_cameras(writer: Writer, cameras: Cameras | None) -> None:
         writer.numbers(numbers[:4] if ideal else numbers, "single")
     for pose in cameras.camera_to_world.double():
         writer.numbers(pose[:, 3].tolist(), "single")
-        writer.numbers([round(TURN * part) for part in to_quaternion(pose[:, :3])], "short")
+        quaternion = to_quaternion(pose[:, :3])
+        writer.numbers([round(QUATERNION_SCALE * part) for part in quaternion], "short")
 
 
 def read_cameras(reader: Reader) -> Cameras | None:
@@ -90,7 +91,7 @@ def read_cameras(reader: Reader) -> Cameras | None:
         return None
     form = reader.byte()
     if count > MOST_CAMERAS or form > 3:
-        raise broken("its cameras make no sense")
+        raise corrupt("invalid camera count or lens model")
     lenses = [_read_lens(reader) for _ in range(1 if form >= 2 else count)]
     sizes, intrinsics, distortion = zip(*(lenses * (count // len(lenses))), strict=True)
     poses = [_read_pose(reader) for _ in range(count)]
@@ -108,7 +109,7 @@ def _read_lens(reader: Reader) -> tuple[tuple[int, int], tuple, tuple]:
     ideal = reader.byte()
     numbers = (*reader.finite(4 if ideal else 10, "single"), *(0.0,) * (6 if ideal else 0))
     if not all(0 < side <= MOST_PIXELS for side in size) or min(numbers[:2]) <= 0:
-        raise broken("a lens in it is impossible")
+        raise corrupt("a camera has an invalid image size or focal length")
     return size, numbers[:4], numbers[4:]
 
 
@@ -116,6 +117,6 @@ def _read_pose(reader: Reader) -> torch.Tensor:
     position = reader.finite(3, "single")
     quaternion = reader.numbers(4, "short")
     if not any(quaternion):
-        raise broken("a camera has a zero quaternion")
+        raise corrupt("a camera has a zero quaternion")
     place = torch.tensor(position, dtype=torch.float64)
     return torch.cat([from_quaternion(quaternion), place[:, None]], 1)

@@ -1,7 +1,7 @@
-"""Asymmetric numeral systems (Duda 2013): symbols to bytes at the cost of their probabilities.
+"""Entropy coding by asymmetric numeral systems (Duda 2013).
 
-The coder is the stack of the package `constriction`: a state of 64 bits, words of 32, tables of 24.
-Where the package is missing the same is done in plain Python, slower and byte for byte alike.
+The coder is `constriction`'s stack coder: 64-bit state, 32-bit words, 24-bit probabilities.
+Without that package a slower pure-Python coder produces identical bytes.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt32
 
-from fieldlr.codec.octets import broken
+from fieldlr.codec.byte_io import corrupt
 from fieldlr.codec.tables import TOTAL, TOTAL_BITS
 
 WORD_BITS = 32
 WORD = 1 << WORD_BITS
 
-# Symbols (N,), and the parts (K,) of TOTAL of their table; a list of these has many N and K.
+# Symbols (N,) and their table: integer frequencies (K,) that sum to TOTAL.
 Coded = tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]
 
 
-def pack(coded: list[Coded]) -> bytes:
-    """The bytes from which `unpacker` takes the symbols again, the first ones first."""
-    words = np.asarray(_pack_fast(coded) if has_constriction() else _pack_plain(coded))
+def encode_symbols(coded: list[Coded]) -> bytes:
+    """The bytes from which `symbol_decoder` returns the symbols in the same order."""
+    words = np.asarray(_encode_fast(coded) if has_constriction() else _encode_plain(coded))
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
 def has_constriction() -> bool:
-    """Whether the package is here."""
+    """Whether the package `constriction` is installed."""
     try:
         import constriction  # noqa: F401
     except ImportError:
@@ -37,33 +37,33 @@ def has_constriction() -> bool:
     return True
 
 
-def unpacker(data: bytes) -> PlainUnpacker | FastUnpacker:
-    """What takes symbols from bytes that `pack` made."""
+def symbol_decoder(data: bytes) -> PlainDecoder | FastDecoder:
+    """A decoder of bytes written by `encode_symbols`."""
     if data.endswith(b"\0"):
-        raise broken("its numbers end in nothing")
+        raise corrupt("the payload has trailing zero bytes")
     words = np.frombuffer(data + bytes(-len(data) % 4), "<u4")
-    return (FastUnpacker if has_constriction() else PlainUnpacker)(words)
+    return (FastDecoder if has_constriction() else PlainDecoder)(words)
 
 
-class FastUnpacker:
-    """By the package."""
+class FastDecoder:
+    """Decodes with `constriction`."""
 
     def __init__(self, words: UInt32[np.ndarray, " words"]):
         coder = _stream().stack.AnsCoder
         self.coder = coder(words.astype(np.uint32)) if len(words) else coder()
 
-    def take(self, count: int, parts: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
-        """Symbols (count,) of a table (K,)."""
-        return self.coder.decode(_model(parts), count)
+    def take(self, count: int, frequencies: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
+        """The next symbols (count,), by a table (K,)."""
+        return self.coder.decode(_model(frequencies), count)
 
     def close(self) -> None:
-        """FieldlrError unless the symbols taken are all that there is."""
+        """Raises FieldlrError unless all symbols have been decoded."""
         if not self.coder.is_empty():
-            raise broken("its numbers do not end where they should")
+            raise corrupt("its numbers do not end where they should")
 
 
-class PlainUnpacker:
-    """By the algorithm itself."""
+class PlainDecoder:
+    """Decodes in pure Python."""
 
     def __init__(self, words: UInt32[np.ndarray, " words"]):
         self.words, self.state = [int(word) for word in words], 0
@@ -74,12 +74,12 @@ class PlainUnpacker:
         if self.state < WORD and self.words:
             self.state = self.state << WORD_BITS | self.words.pop()
 
-    def take(self, count: int, parts: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
-        return np.fromiter(self._symbols(count, parts), np.int32, count)
+    def take(self, count: int, frequencies: Int[np.ndarray, " k"]) -> Int[np.ndarray, " count"]:
+        return np.fromiter(self._symbols(count, frequencies), np.int32, count)
 
-    def _symbols(self, count: int, parts: np.ndarray) -> Iterator[int]:
-        ends = np.cumsum(parts)
-        starts, sizes = (ends - parts).tolist(), parts.tolist()
+    def _symbols(self, count: int, frequencies: np.ndarray) -> Iterator[int]:
+        ends = np.cumsum(frequencies)
+        starts, sizes = (ends - frequencies).tolist(), frequencies.tolist()
         for _ in range(count):
             place = self.state % TOTAL
             symbol = int(np.searchsorted(ends, place, "right"))
@@ -89,36 +89,36 @@ class PlainUnpacker:
 
     def close(self) -> None:
         if self.state or self.words:
-            raise broken("its numbers do not end where they should")
+            raise corrupt("its numbers do not end where they should")
 
 
 def _stream() -> Any:
-    """What the package codes with."""
+    """The stream coders of `constriction`."""
     import constriction
 
     return constriction.stream  # pyright: ignore[reportAttributeAccessIssue] - compiled, no stub
 
 
-def _pack_fast(coded: list[Coded]) -> np.ndarray:
+def _encode_fast(coded: list[Coded]) -> np.ndarray:
     coder = _stream().stack.AnsCoder()
-    for symbols, parts in reversed(coded):
-        coder.encode_reverse(symbols.astype(np.int32), _model(parts))
+    for symbols, frequencies in reversed(coded):
+        coder.encode_reverse(symbols.astype(np.int32), _model(frequencies))
     return coder.get_compressed()
 
 
-def _model(parts: np.ndarray) -> Any:
-    """The package's model with exactly these parts.
+def _model(frequencies: np.ndarray) -> Any:
+    """A `constriction` model with exactly these frequencies.
 
-    It gives every symbol one part and shares out the others in proportion, so what is asked of it
-    is the parts without that one: whole numbers whose sums a float64 holds exactly.
+    `Categorical` gives every symbol a frequency of 1 and shares out the rest in proportion, so it
+    is passed the frequencies less 1: integers whose sums are exact in float64.
     """
-    return _stream().model.Categorical(parts.astype(np.float64) - 1.0, perfect=False)
+    return _stream().model.Categorical(frequencies.astype(np.float64) - 1.0, perfect=False)
 
 
-def _pack_plain(coded: list[Coded]) -> list[int]:
+def _encode_plain(coded: list[Coded]) -> list[int]:
     state, words = 0, []
-    for symbols, parts in reversed(coded):
-        starts, sizes = (np.cumsum(parts) - parts).tolist(), parts.tolist()
+    for symbols, frequencies in reversed(coded):
+        starts, sizes = (np.cumsum(frequencies) - frequencies).tolist(), frequencies.tolist()
         for symbol in reversed(symbols.tolist()):
             size = sizes[symbol]
             if state >> 64 - TOTAL_BITS >= size:

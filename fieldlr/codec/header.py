@@ -1,4 +1,4 @@
-"""The head of a file: the network, the space and the frame, in a few dozen bytes."""
+"""The file header: network, space and frame, in a few dozen bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import struct
 from typing import Any
 
-from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.codec.byte_io import Reader, Writer, corrupt
 from fieldlr.data import Kind
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
@@ -22,25 +22,25 @@ from fieldlr.system.entries import Entry, Stored
 from fieldlr.system.registry import Registry
 
 MAGIC, VERSION = b"FLR", 1
-# The places in these are what a file says; they never change.
+# Files store indices into these; the order never changes.
 KINDS = ("photos", "mesh", "volume")
 SPACES = ("box", "ndc", "contracted")
-# How places are stored: a box of whole numbers from 0, or all in float32, or all in float64.
+# How coordinates are stored: a box of integers from 0, or all in float32, or all in float64.
 WHOLE, SINGLE, DOUBLE = 0, 1, 2
 CODES = {WHOLE: "single", SINGLE: "single", DOUBLE: "double"}
-# What float32 may move a place by, as a part of the box's shortest edge.
+# The rounding error allowed to float32, as a fraction of the box's shortest edge.
 TOLERANCE = 1e-6
 MOST_WIDTH, MOST_DEPTH, MOST_SKIPS, MOST_OPTION = 4096, 64, 15, 4096
-# Half a byte names an entry of a registry; where it is this, a whole number of its own does.
+# Four bits name an entry of a registry; this value means that a varint follows instead.
 ESCAPE = 15
-# What the halves of those bytes name, in their order.
+# The registries that those bits refer to, in order.
 REGISTRIES: tuple[Registry, ...] = (LINEARS, ENCODINGS, ACTIVATIONS)
 
 
 def write_header(
     writer: Writer, config: FieldConfig, space: Space, frame: Similarity, kind: Kind
 ) -> None:
-    """Everything that is needed to build the field anew, but its numbers."""
+    """Writes all that is needed to rebuild the field except its parameters."""
     form, framed = _form(space.aabb, frame), frame != Similarity()
     writer.data += MAGIC + bytes([VERSION])
     writer.byte(
@@ -68,7 +68,7 @@ def read_header(reader: Reader) -> tuple[FieldConfig, Space, Similarity, Kind]:
     first = reader.byte()
     kind, shape, form = first & 3, first >> 2 & 3, first >> 4 & 3
     if max(kind, shape, form) > 2:
-        raise broken("its first byte makes no sense")
+        raise corrupt("invalid first header byte")
     config = _read_config(reader, NETWORKS.numbered(first >> 7).name)
     if form == WHOLE:
         low, high = (0.0, 0.0, 0.0), vector([float(reader.varint()) for _ in range(3)])
@@ -76,14 +76,14 @@ def read_header(reader: Reader) -> tuple[FieldConfig, Space, Similarity, Kind]:
         box = reader.finite(6, CODES[form])
         low, high = vector(box[:3]), vector(box[3:])
     if not all(0.0 < b - a < math.inf for a, b in zip(low, high, strict=True)):
-        raise broken("its box has no inside")
-    pace = {}
+        raise corrupt("empty bounding box")
+    ray_range = {}
     if KINDS[kind] == "photos":
         near, far, *focal = reader.numbers(4, "single")
         if not 0.0 <= near < far or not all(0.0 < f < math.inf for f in focal):
-            raise broken("it ends before it begins")
-        pace = {"near": near, "far": far, "ndc_focal": tuple(focal)}
-    space = Space(SPACES[shape], Aabb(low, high), **pace)
+            raise corrupt("invalid near plane, far plane or focal length")
+        ray_range = {"near": near, "far": far, "ndc_focal": tuple(focal)}
+    space = Space(SPACES[shape], Aabb(low, high), **ray_range)
     frame = _read_frame(reader, CODES[form]) if first >> 6 & 1 else Similarity()
     return config, space, frame, KINDS[kind]
 
@@ -95,14 +95,14 @@ def _read_frame(reader: Reader, code: str) -> Similarity:
     for i, row in enumerate(rows):
         for j, other in enumerate(rows):
             if abs(sum(x * y for x, y in zip(row, other, strict=True)) - (i == j)) > 1e-3:
-                raise broken("its frame is not a rotation")
+                raise corrupt("the rotation of its frame is not orthogonal")
     if not 1e-30 < scale < 1e30:
-        raise broken("its frame has no scale")
+        raise corrupt("the scale of its frame is out of range")
     return Similarity((a, b, c), scale, translation)
 
 
 def _form(aabb: Aabb, frame: Similarity) -> int:
-    """The shortest form that moves neither the box nor what leaves its frame noticeably."""
+    """The shortest form whose rounding is negligible for the box and for exported coordinates."""
     edge = min(aabb.size)
     places = [(number, edge) for number in (*aabb.minimum, *aabb.maximum)]
     places += [(number, edge * frame.scale) for number in frame.translation]
@@ -113,7 +113,7 @@ def _form(aabb: Aabb, frame: Similarity) -> int:
 
 
 def _single(number: float) -> float:
-    """The float32 nearest to a number, as a float64."""
+    """A number rounded to float32, as a float64."""
     try:
         return struct.unpack("<f", struct.pack("<f", number))[0]
     except OverflowError:
@@ -138,9 +138,9 @@ def _write_config(writer: Writer, config: FieldConfig) -> None:
 
 
 def _check_size(width: int, depth: int, skips: tuple[int, ...]) -> None:
-    """FieldlrError where a network is beyond the limits of the format."""
-    few = len(skips) <= MOST_SKIPS and max(skips, default=0) <= MOST_DEPTH
-    if not (0 < width <= MOST_WIDTH and depth <= MOST_DEPTH and few):
+    """Raises FieldlrError where a network exceeds the limits of the format."""
+    valid_skips = len(skips) <= MOST_SKIPS and max(skips, default=0) <= MOST_DEPTH
+    if not (0 < width <= MOST_WIDTH and depth <= MOST_DEPTH and valid_skips):
         raise FieldlrError(
             f"a .flr file holds networks of width 1 to {MOST_WIDTH} and depth 0 to {MOST_DEPTH} "
             f"with at most {MOST_SKIPS} skips; got width {width}, depth {depth} and {len(skips)} "
@@ -151,7 +151,7 @@ def _check_size(width: int, depth: int, skips: tuple[int, ...]) -> None:
 def _check_option(value: int) -> int:
     if not 0 <= value <= MOST_OPTION:
         raise FieldlrError(
-            f"an option of a network in a .flr file is a number from 0 to {MOST_OPTION}; got "
+            f"a network option in a .flr file is an integer from 0 to {MOST_OPTION}; got "
             f"{value}. Use a smaller rank or encoding."
         )
     return value
@@ -170,7 +170,7 @@ def _read_config(reader: Reader, network: str) -> FieldConfig:
 
 
 def _write_options(writer: Writer, entry: Entry) -> None:
-    """A whole number for an option whose default is one, else a decimal."""
+    """Writes an integer for each option whose default is one, else a decimal."""
     for option, value in zip(dataclasses.fields(entry), entry.stored(), strict=True):
         if isinstance(option.default, int):
             writer.varint(_check_option(int(value)))
@@ -179,7 +179,7 @@ def _write_options(writer: Writer, entry: Entry) -> None:
 
 
 def _read_options(reader: Reader, kind: type[Entry]) -> Any:
-    """The entry of this kind whose options come next."""
+    """Reads the options of an entry of this kind and builds it."""
     options: list[Stored] = []
     for option in dataclasses.fields(kind):
         if isinstance(option.default, int):
@@ -189,4 +189,4 @@ def _read_options(reader: Reader, kind: type[Entry]) -> Any:
     try:
         return kind.from_stored(options)
     except ValueError as error:
-        raise broken(str(error)) from None
+        raise corrupt(str(error)) from None

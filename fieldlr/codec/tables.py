@@ -1,8 +1,8 @@
-"""Integer probabilities for quantised numbers: a law from one byte, or a table written out.
+"""Integer probability tables for symbols: a law named by one byte, or an explicit table.
 
-A law is a generalised normal distribution of base 2, weight(x) = 2^-(x^p), made with whole numbers
-alone, so that every machine has the same one. x is the distance of a symbol from the middle in
-units of a scale that the file names relative to the farthest symbol.
+A law is a generalised normal distribution of base 2, weight(x) = 2^-(x^p), in integer arithmetic
+only, so that every machine computes the same one. x is the distance of a symbol from the centre in
+units of a scale that the file states relative to the farthest symbol.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-# Every table sums to this: the precision of `constriction`'s coders.
+# The sum of every table: the precision of `constriction`'s coders.
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
-# The exponents p of the laws, and how many scales each has, four to an octave.
+# The number of exponents p, and of scales for each, four per octave.
 NUM_POWERS, NUM_SCALES = 7, 32
 QUARTER_OCTAVES = np.array([64, 76, 91, 108])  # 64 * 2^(i / 4)
-UNIFORM, WRITTEN = NUM_POWERS * NUM_SCALES, NUM_POWERS * NUM_SCALES + 1
-# The largest weight of a written table has so many binary digits.
-WRITTEN_BITS = 34
-# Exponents in units of 2^-16; beyond 2^-24 a symbol has its one part in 2^24 anyway.
+UNIFORM, EXPLICIT = NUM_POWERS * NUM_SCALES, NUM_POWERS * NUM_SCALES + 1
+# The bits of the largest weight of an explicit table.
+EXPLICIT_BITS = 34
+# Exponents in units of 2^-16; weights below 2^-24 get the minimum frequency of 1 anyway.
 ONE, MOST = 1 << 16, 24 << 16
 
 
 def law_weights(law: int, distances: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
-    """Weights (K,) of symbols at integer distances (K,) from the middle, by law 0 to UNIFORM."""
+    """Weights (K,) of symbols at integer distances (K,) from the centre, by law 0 to UNIFORM."""
     if law == UNIFORM:
         return np.ones_like(distances)
     power, scale = divmod(law, NUM_SCALES)
@@ -32,7 +32,7 @@ def law_weights(law: int, distances: Int[np.ndarray, " k"]) -> Int[np.ndarray, "
 
 
 def all_law_weights(distances: Int[np.ndarray, " k"]) -> Int[np.ndarray, "laws k"]:
-    """The weights (UNIFORM + 1, K) by every law."""
+    """Weights (UNIFORM + 1, K) by every law."""
     scales = np.arange(NUM_SCALES)
     by_power = [_weights(power, scales, distances) for power in range(NUM_POWERS)]
     return np.concatenate([*by_power, np.ones_like(distances)[None]])
@@ -43,7 +43,7 @@ def _weights(power: int, scales: np.ndarray, distances: np.ndarray) -> np.ndarra
     shifts = scales[:, None] // 4 + 9
     x = (distances * QUARTER_OCTAVES[scales % 4, None] << shifts) // max(int(distances.max()), 1)
     exponent = np.minimum(_raised(x, power), MOST)
-    # 2^-(i + f) with the mantissa 2 - f: linear between the powers of two.
+    # 2^-(i + f) with mantissa 2 - f: linear between powers of two.
     return (2 * ONE - exponent % ONE << 8) >> exponent // ONE
 
 
@@ -60,37 +60,39 @@ def _raised(x: np.ndarray, power: int) -> np.ndarray:
 
 
 def _root(x: np.ndarray) -> np.ndarray:
-    """floor(sqrt(2^16 x)): that of float64, put right where it is off by one."""
+    """floor(sqrt(2^16 x)): computed in float64, corrected where it is off by one."""
     square = x << 16
     root = np.sqrt(square.astype(np.float64)).astype(np.int64)
     root -= root * root > square
     return root + ((root + 1) * (root + 1) <= square)
 
 
-def counts(weights: Int[np.ndarray, "*batch k"]) -> Int[np.ndarray, "*batch k"]:
-    """Whole parts (..., K) of TOTAL in proportion to weights (..., K), none of them 0."""
-    parts = 1 + weights * (TOTAL - weights.shape[-1]) // weights.sum(-1, keepdims=True)
+def normalised(weights: Int[np.ndarray, "*batch k"]) -> Int[np.ndarray, "*batch k"]:
+    """Frequencies (..., K), at least 1, in proportion to weights (..., K) and with sum TOTAL."""
+    frequencies = 1 + weights * (TOTAL - weights.shape[-1]) // weights.sum(-1, keepdims=True)
     heaviest = weights.argmax(-1)[..., None]
-    left = TOTAL - parts.sum(-1, keepdims=True)
-    np.put_along_axis(parts, heaviest, np.take_along_axis(parts, heaviest, -1) + left, -1)
-    return parts
+    left = TOTAL - frequencies.sum(-1, keepdims=True)
+    np.put_along_axis(
+        frequencies, heaviest, np.take_along_axis(frequencies, heaviest, -1) + left, -1
+    )
+    return frequencies
 
 
-def written_weight(byte: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
-    """The weight that a byte of a written table stands for: 0, or one of four binary digits."""
+def explicit_weight(byte: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """The weight that a byte of an explicit table stands for: 0, or a value of four bits."""
     return np.where(byte == 0, 0, (8 + byte % 8) << byte // 8)
 
 
-def written_bytes(histogram: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
-    """The bytes (K,) of a written table that is nearest to a histogram (K,)."""
-    known = written_weight(np.arange(256))
-    middles = (known[1:-1] + known[2:]) // 2
-    scaled = histogram.astype(np.int64) << (WRITTEN_BITS - int(histogram.max()).bit_length())
-    return np.where(histogram == 0, 0, 1 + np.searchsorted(middles, scaled))
+def explicit_bytes(histogram: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """The bytes (K,) of the explicit table nearest to a histogram (K,)."""
+    known = explicit_weight(np.arange(256))
+    midpoints = (known[1:-1] + known[2:]) // 2
+    scaled = histogram.astype(np.int64) << (EXPLICIT_BITS - int(histogram.max()).bit_length())
+    return np.where(histogram == 0, 0, 1 + np.searchsorted(midpoints, scaled))
 
 
 def cost_bits(
-    histogram: Int[np.ndarray, " k"], parts: Int[np.ndarray, "*batch k"]
+    histogram: Int[np.ndarray, " k"], frequencies: Int[np.ndarray, "*batch k"]
 ) -> Float[np.ndarray, "*batch"]:
-    """Bits (...) that symbols with this histogram (K,) take with parts (..., K) of TOTAL."""
-    return np.asarray((TOTAL_BITS - np.log2(parts)) @ histogram)
+    """Bits (...) that symbols with this histogram (K,) take with frequencies (..., K)."""
+    return np.asarray((TOTAL_BITS - np.log2(frequencies)) @ histogram)

@@ -1,4 +1,4 @@
-"""Tensors of whole numbers as bytes: a few bytes of model each, and symbols for the coder."""
+"""Integer tensors as a probability model of a few bytes each and symbols for the entropy coder."""
 
 from __future__ import annotations
 
@@ -8,141 +8,141 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from fieldlr.codec import tables
-from fieldlr.codec.ans import Coded, FastUnpacker, PlainUnpacker
-from fieldlr.codec.octets import Reader, Writer, broken
+from fieldlr.codec.ans import Coded, FastDecoder, PlainDecoder
+from fieldlr.codec.byte_io import Reader, Writer, corrupt
 from fieldlr.errors import FieldlrError
 
-# The farthest whole number; with a step of four binary digits a product is exact in float32.
-MOST_REACH = 1 << 20
-# Tables are over at most eight bits of a number; lower bits are stored as they are.
+# The largest absolute integer; its product with a step of four bits is exact in float32.
+MAX_ABS = 1 << 20
+# Tables cover at most the upper eight bits of a value; lower bits are stored verbatim.
 TABLE_BITS = 7
 
 
 @dataclass(frozen=True)
 class Model:
-    """What is known of a tensor's values before they are decoded.
+    """The probability model of a tensor's values.
 
-    Values are the whole numbers themselves or, where they rise, by how much each is more than the
-    one before, or than `start` where they begin anew.
+    Values are the integers themselves or, if ascending, the differences to the previous one, or to
+    `start` where a new ascending run begins.
     """
 
-    reach: int  # no value is farther from 0
-    rises: bool
+    max_abs: int
+    ascending: bool
     start: int = 0
     law: int = tables.UNIFORM
-    written: bytes = b""
+    explicit: bytes = b""
 
     @property
     def low_bits(self) -> int:
-        """Bits of a value that have no table."""
-        return max(0, self.reach.bit_length() - TABLE_BITS)
+        """The number of lower bits stored verbatim."""
+        return max(0, self.max_abs.bit_length() - TABLE_BITS)
 
     @property
     def symbols(self) -> Int[np.ndarray, " k"]:
-        """What the upper bits of values may be (K,)."""
-        lowest = 0 if self.rises else -self.reach >> self.low_bits
-        return np.arange(lowest, (self.reach >> self.low_bits) + 1)
+        """The possible upper bits of values (K,)."""
+        lowest = 0 if self.ascending else -self.max_abs >> self.low_bits
+        return np.arange(lowest, (self.max_abs >> self.low_bits) + 1)
 
-    def parts(self) -> Int[np.ndarray, " k"]:
-        """The table of the upper bits (K,)."""
-        if self.law == tables.WRITTEN:
-            written = np.frombuffer(self.written, np.uint8).astype(np.int64)
-            return tables.counts(tables.written_weight(written))
-        return tables.counts(tables.law_weights(self.law, self.distances()))
+    def table(self) -> Int[np.ndarray, " k"]:
+        """The frequencies of the upper bits (K,)."""
+        if self.law == tables.EXPLICIT:
+            explicit = np.frombuffer(self.explicit, np.uint8).astype(np.int64)
+            return tables.normalised(tables.explicit_weight(explicit))
+        return tables.normalised(tables.law_weights(self.law, self.distances()))
 
     def distances(self) -> Int[np.ndarray, " k"]:
-        """Twice the distance of each symbol's middle from 0 (K,)."""
+        """Twice the distance of each symbol's centre from 0 (K,)."""
         return np.abs(2 * self.symbols + (self.low_bits > 0))
 
-    def low_parts(self) -> Int[np.ndarray, " k"]:
-        """The table of the lower bits, all alike."""
+    def low_table(self) -> Int[np.ndarray, " k"]:
+        """The frequencies of the lower bits, all equal."""
         return np.full(1 << self.low_bits, tables.TOTAL >> self.low_bits)
 
 
-def modelled(
-    whole: Int[np.ndarray, " n"], fresh: Bool[np.ndarray, " n"] | None = None
+def fit_model(
+    integers: Int[np.ndarray, " n"], restarts: Bool[np.ndarray, " n"] | None = None
 ) -> tuple[Model, list[Coded]]:
-    """The cheapest model of whole numbers (N,), and their symbols.
+    """The cheapest model of integers (N,), and their symbols.
 
-    Where numbers rise, `fresh` says (N,) which of them begin anew.
+    For ascending integers, `restarts` (N,) marks where each ascending run begins.
     """
-    start, values = 0, whole
-    if fresh is not None:
-        start = int(whole.min())
-        values = whole - np.where(fresh, start, np.roll(whole, 1))
-    model = Model(int(np.abs(values).max(initial=0)), fresh is not None, start)
-    if model.reach == 0:
+    start, values = 0, integers
+    if restarts is not None:
+        start = int(integers.min())
+        values = integers - np.where(restarts, start, np.roll(integers, 1))
+    model = Model(int(np.abs(values).max(initial=0)), restarts is not None, start)
+    if model.max_abs == 0:
         return model, []
-    if model.reach > MOST_REACH:
+    if model.max_abs > MAX_ABS:
         raise FieldlrError(
-            f"a number of a .flr file is at most {MOST_REACH} steps from 0; one here is "
-            f"{model.reach} steps. Use fewer bits, or train anew: such a network has exploded."
+            f"a parameter in a .flr file is at most {MAX_ABS} quantisation steps from 0; one here "
+            f"is {model.max_abs}. Use fewer bits, or retrain: the network has diverged."
         )
     high = (values >> model.low_bits) - int(model.symbols[0])
     model = _with_table(model, np.bincount(high, minlength=len(model.symbols)))
-    coded = [(high, model.parts())]
+    coded = [(high, model.table())]
     if model.low_bits:
-        coded.append((values & (1 << model.low_bits) - 1, model.low_parts()))
+        coded.append((values & (1 << model.low_bits) - 1, model.low_table()))
     return model, coded
 
 
 def _with_table(model: Model, histogram: np.ndarray) -> Model:
-    """The model with the law, or the written table, that takes the fewest bits."""
-    laws = tables.counts(tables.all_law_weights(model.distances()))
+    """The model with the law or explicit table that takes the fewest bits."""
+    laws = tables.normalised(tables.all_law_weights(model.distances()))
     costs = tables.cost_bits(histogram, laws)
     best = int(costs.argmin())
-    written = tables.written_bytes(histogram)
-    parts = tables.counts(tables.written_weight(written))
-    if tables.cost_bits(histogram, parts) + 8 * len(written) < costs[best]:
-        written = written.astype(np.uint8).tobytes()
-        return replace(model, law=tables.WRITTEN, written=written)
+    explicit = tables.explicit_bytes(histogram)
+    frequencies = tables.normalised(tables.explicit_weight(explicit))
+    if tables.cost_bits(histogram, frequencies) + 8 * len(explicit) < costs[best]:
+        explicit = explicit.astype(np.uint8).tobytes()
+        return replace(model, law=tables.EXPLICIT, explicit=explicit)
     return replace(model, law=best)
 
 
 def write_model(writer: Writer, model: Model) -> None:
-    if model.rises:
+    if model.ascending:
         writer.signed(model.start)
-    writer.varint(model.reach)
-    if model.reach:
+    writer.varint(model.max_abs)
+    if model.max_abs:
         writer.byte(model.law)
-        writer.data += model.written
+        writer.data += model.explicit
 
 
-def read_model(reader: Reader, rises: bool) -> Model:
-    start = reader.signed() if rises else 0
-    reach = reader.varint()
-    if abs(start) > MOST_REACH or reach > MOST_REACH:
-        raise broken(f"a number in it is beyond {MOST_REACH}")
-    if reach == 0:
-        return Model(0, rises, start)
+def read_model(reader: Reader, ascending: bool) -> Model:
+    start = reader.signed() if ascending else 0
+    max_abs = reader.varint()
+    if abs(start) > MAX_ABS or max_abs > MAX_ABS:
+        raise corrupt(f"an integer exceeds {MAX_ABS}")
+    if max_abs == 0:
+        return Model(0, ascending, start)
     law = reader.byte()
-    if law > tables.WRITTEN:
-        raise broken(f"it has a law {law} of probabilities, which there is not")
-    count = len(Model(reach, rises).symbols)
-    written = reader.take(count) if law == tables.WRITTEN else b""
-    if law == tables.WRITTEN and not any(written):
-        raise broken("a table in it is empty")
-    return Model(reach, rises, start, law, written)
+    if law > tables.EXPLICIT:
+        raise corrupt(f"unknown probability law {law}")
+    count = len(Model(max_abs, ascending).symbols)
+    explicit = reader.take(count) if law == tables.EXPLICIT else b""
+    if law == tables.EXPLICIT and not any(explicit):
+        raise corrupt("a probability table is empty")
+    return Model(max_abs, ascending, start, law, explicit)
 
 
-def read_whole(
-    unpacker: FastUnpacker | PlainUnpacker,
+def read_integers(
+    unpacker: FastDecoder | PlainDecoder,
     model: Model,
     count: int,
-    fresh: Bool[np.ndarray, " count"] | None = None,
+    restarts: Bool[np.ndarray, " count"] | None = None,
 ) -> Int[np.ndarray, " count"]:
-    """The whole numbers (count,) of a tensor; `fresh` as in `modelled`."""
+    """The integers (count,) of a tensor; `restarts` as in `fit_model`."""
     values = np.zeros(count, np.int64)
-    if model.reach:
-        high = unpacker.take(count, model.parts()).astype(np.int64) + int(model.symbols[0])
+    if model.max_abs:
+        high = unpacker.take(count, model.table()).astype(np.int64) + int(model.symbols[0])
         values = high << model.low_bits
         if model.low_bits:
-            values += unpacker.take(count, model.low_parts())
-    whole = values
-    if fresh is not None:
+            values += unpacker.take(count, model.low_table())
+    integers = values
+    if restarts is not None:
         sums = np.cumsum(values)
-        begin = np.maximum.accumulate(np.where(fresh, np.arange(count), 0))
-        whole = model.start + sums - (sums - values)[begin]
-    if np.abs(whole).max(initial=0) > MOST_REACH:
-        raise broken(f"a number in it is beyond {MOST_REACH}")
-    return whole
+        begin = np.maximum.accumulate(np.where(restarts, np.arange(count), 0))
+        integers = model.start + sums - (sums - values)[begin]
+    if np.abs(integers).max(initial=0) > MAX_ABS:
+        raise corrupt(f"an integer exceeds {MAX_ABS}")
+    return integers

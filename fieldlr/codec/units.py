@@ -1,11 +1,11 @@
-"""One order and one sign for the hidden units of a network, of all that compute the same.
+"""Canonical order and signs of hidden units, which need not be stored.
 
-A hidden unit is a row of its layer and a column of the next. Units may change places, and where
-the activation is even or odd they may change their sign, without changing the function. Of the
-256! * 2^256 equal layers the file holds the one whose units rise: by their key, the first entry of
-their row, and where that is equal by their bias. So their order, worth log2(256!) / 8 = 210 bytes,
-and their signs, worth 32, are not stored. A layer says itself which axes its units are (`Units`);
-where one has none, the layers beside it keep their order.
+A hidden unit is a row of its layer and a column of the next. Permuting units, and flipping their
+signs where the activation is even or odd, does not change the function. Of the 256! * 2^256
+equivalent layers the file holds the one whose units ascend by their key, the first entry of their
+row, and by their bias where keys are equal. This saves the order, log2(256!) / 8 = 210 bytes, and
+the signs, 32. A layer declares which axes its units are (`Units`); where one has none, the layers
+beside it keep their order.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Arrays = dict[str, Int[np.ndarray, "..."]]
 
 @runtime_checkable
 class Layered(Protocol):
-    """A module that says what its hidden layers are."""
+    """A module that lists its hidden layers."""
 
     def hidden_layers(self, name: str) -> Iterator[Hidden]: ...
 
 
 def hidden_layers(field: Field) -> list[Hidden]:
-    """The hidden layers whose units can be sorted, in an order in which they can, one by one."""
+    """The hidden layers whose units can be sorted, in the order to sort them."""
     found = [
         hidden
         for name, module in field.named_modules()
@@ -51,7 +51,7 @@ def bias_of(hidden: Hidden) -> str:
 
 
 def sort_units(hidden: Hidden, arrays: Arrays) -> None:
-    """Gives the units of one hidden layer their order and signs, in place."""
+    """Brings the units of one hidden layer into canonical order and sign, in place."""
     parity = hidden.activation.parity
     outputs = {f"{hidden.name}.{k}": axis for k, axis in hidden.before.units.outputs.items()}
     key, bias = arrays[key_of(hidden)][:, 0], arrays[bias_of(hidden)]
@@ -66,14 +66,14 @@ def sort_units(hidden: Hidden, arrays: Arrays) -> None:
         for index, (name, axis) in enumerate(layer.units.inputs.items()):
             signs = flip if parity == -1 and index == 0 else np.ones_like(flip)
             rows = np.moveaxis(arrays[f"{after}.{name}"], axis, 0)
-            # Behind the units there may be inputs that skip the layer.
+            # Behind the units there may be skip inputs.
             units, others = (rows[: len(order)].T * signs).T, rows[len(order) :]
             moved = np.concatenate([units[order], others])
             arrays[f"{after}.{name}"] = np.moveaxis(moved, 0, axis)
 
 
 class Order:
-    """Which entries of which tensors rise, and where they begin anew."""
+    """Which tensors have ascending entries, and where ascending runs begin."""
 
     def __init__(self, field: Field):
         layers = hidden_layers(field)
@@ -81,15 +81,15 @@ class Order:
         self.key_of = {bias_of(layer): key_of(layer) for layer in layers}
 
     def parts(self, name: str, shape: tuple[int, ...]) -> list[tuple[Any, bool]]:
-        """The parts of a tensor that are stored one by one: (index, whether its entries rise)."""
+        """The separately coded parts of a tensor: (index, whether its entries ascend)."""
         if name in self.keys:
             return [(np.s_[:, :1], True), (np.s_[:, 1:], False)][: shape[1]]
         return [(np.s_[...], name in self.key_of)]
 
-    def fresh(self, name: str, arrays: Arrays) -> Bool[np.ndarray, " n"]:
-        """Booleans (N,): the entries of a rising part that need not be above the one before."""
-        fresh = np.arange(len(arrays[name])) == 0
+    def restarts(self, name: str, arrays: Arrays) -> Bool[np.ndarray, " n"]:
+        """Booleans (N,): the entries of an ascending part at which a new run begins."""
+        restarts = np.arange(len(arrays[name])) == 0
         if name in self.key_of:
             key = arrays[self.key_of[name]][:, 0]
-            fresh[1:] = key[1:] != key[:-1]
-        return fresh
+            restarts[1:] = key[1:] != key[:-1]
+        return restarts

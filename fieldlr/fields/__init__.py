@@ -1,4 +1,4 @@
-"""Functions of space: occupancy and radiance, and what they are made of."""
+"""Neural fields: occupancy and radiance, their configs and networks."""
 
 from fieldlr.fields.field import Field as Field
 from fieldlr.fields.occupancy import OccupancyField
@@ -9,5 +9,5 @@ FIELDS: Registry[type[Field]] = Registry("field", OccupancyField, RadianceField)
 
 
 def field_for(kind: str) -> type[Field]:
-    """The class of fields that are fitted to a kind of source: photos, mesh or volume."""
+    """The field class for a kind of source: photos, mesh or volume."""
     return RadianceField if kind == "photos" else OccupancyField

@@ -1,4 +1,4 @@
-"""What rendering, surfaces, export and evaluation see of a field."""
+"""The interface of a field for rendering, surface extraction, export and evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POINTS_AT_ONCE = 1 << 20
 
 
 class Field(nn.Module):
-    """A function of space with a box, and a frame that leads back to the user's coordinates.
+    """A function of space with a bounding box, and a frame that maps to the user's coordinates.
 
     `level` and the rendering functions take points in the field's internal frame; `inside` takes
     the user's. For shapes the two are the same, but for a shift where a shape lies far from the
@@ -45,20 +45,20 @@ class Field(nn.Module):
 
     @property
     def aabb(self) -> Aabb:
-        """The box in which the field is worth asking, internal frame."""
+        """The bounding box of the field, internal frame."""
         return self.space.aabb
 
     @property
     def num_parameters(self) -> int:
-        """Stored numbers."""
+        """The number of trained parameters."""
         return sum(p.numel() for p in self.parameters())
 
     def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Points (M, 3) to numbers (M,) that are positive inside."""
+        """Values (M,) at points (M, 3), positive inside."""
         raise NotImplementedError
 
     def level_of(self, threshold: float | None) -> float:
-        """The value of `level` at which a threshold in the user's terms puts the surface."""
+        """The isovalue of `level` for a surface threshold in the user's terms."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -70,5 +70,5 @@ class Field(nn.Module):
         level = torch.cat([self.level(part) for part in internal.split(POINTS_AT_ONCE)])
         above = level > self.level_of(None)
         if self.space.kind == "box":
-            above &= self.aabb.contains(internal)  # Meshes end at the box; so does the solid.
+            above &= self.aabb.contains(internal)  # The solid ends at the box, as its mesh does.
         return above.to(points.device)

@@ -1,4 +1,4 @@
-"""Networks of radiance fields: points and directions to densities and colours."""
+"""Networks of radiance fields: from points and directions to densities and colours."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ Features = Float[Tensor, "n features"]
 NUM_FEATURES = 16
 COLOR_WIDTH = 64
 DIRECTION_FREQUENCIES = 4
-# What the features are louder by, beside directions, as a colour starts out from both, where an MLP
-# holds the scene alone. Where both are as loud, views grow fog of their own, some for long.
+# The initial weight of features relative to directions in the colour MLP, for fields without a
+# feature grid. With equal weights, view-dependent floaters appear, some for long.
 FEATURE_GAIN = 8.0
-# The logarithm of the density that an exponential starts with: a light haze.
+# The initial log density: a thin haze.
 START_LOGIT = -1.0
 
 
 class RadianceNetwork(nn.Module):
-    """Points and directions to colours and densities, as an entry of NETWORKS."""
+    """Maps points and directions to colours and densities, as an entry of NETWORKS."""
 
     name: ClassVar[str]
     number: ClassVar[int]  # in .flr files: 0 or 1
     summary: ClassVar[str]
-    stages: ClassVar[int] = 1  # networks of this kind in a field: 2 for a coarse and a fine one
+    stages: ClassVar[int] = 1  # networks in a field: 2 for a coarse and a fine one
 
     @classmethod
     def check(cls, config: FieldConfig) -> None:
-        """FieldlrError where a network of this kind cannot have such a shape."""
+        """Raises FieldlrError if the network does not support this config."""
 
     def density(
         self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Numbers, Features]:
-        """Densities (M,) and features (M, F) at points (M, 3) of the cube."""
+        """Densities (M,) and features (M, F) at points (M, 3) of the unit cube."""
         raise NotImplementedError
 
     def rough_density(self, unit: Vectors) -> Numbers:
-        """The densities (M,) as training computes them: in the fast number format."""
+        """Densities (M,) computed in the fast dtype, as in training."""
         return self.density(unit)[0]
 
     def color(self, features: Features, directions: Vectors) -> Vectors:
@@ -72,10 +72,10 @@ class RadianceNetwork(nn.Module):
 
 
 class RadianceMlp(RadianceNetwork):
-    """Encoding -> MLP -> density and features; with the direction -> a small MLP -> colour.
+    """Encoding -> MLP -> density and features; features and direction -> small MLP -> colour.
 
-    The shape of Müller et al. 2022, section 5.4. The density is an exponential: a step of the
-    optimiser scales it, from fog to a wall in a few hundred steps.
+    The architecture of Müller et al. 2022, section 5.4. The density is an exponential, so that
+    optimiser steps scale it and it can grow from fog to a wall in a few hundred.
     """
 
     name = "mlp"
@@ -104,7 +104,7 @@ class RadianceMlp(RadianceNetwork):
             depth=0,
             generator=generator,
         )
-        if config.alone:
+        if config.is_pure_mlp:
             with torch.no_grad():
                 self.head.get_parameter("linears.0.weight")[:, :NUM_FEATURES] *= FEATURE_GAIN
 
@@ -112,26 +112,26 @@ class RadianceMlp(RadianceNetwork):
         self, unit: Vectors, noise: float = 0.0, generator: torch.Generator | None = None
     ) -> tuple[Numbers, Features]:
         features = self.trunk(encode(self.encoding, unit))
-        return _dense(noisy(features[:, 0], noise, generator)), features
+        return _density_of(add_noise(features[:, 0], noise, generator)), features
 
     def rough_density(self, unit: Vectors) -> Numbers:
         fast = fast_format(unit.device.type)
-        return _dense(self.trunk(encode(self.encoding, unit), fast)[:, 0])
+        return _density_of(self.trunk(encode(self.encoding, unit), fast)[:, 0])
 
     def color(self, features: Features, directions: Vectors) -> Vectors:
         inputs = torch.cat([features, spherical_harmonics(directions)], -1)
         return torch.sigmoid(self.head(inputs))
 
 
-def _dense(logit: Numbers) -> Numbers:
+def _density_of(logit: Numbers) -> Numbers:
     return torch.exp((logit + START_LOGIT).clamp(-12.0, 12.0))
 
 
 class RadianceNerf(RadianceNetwork):
-    """The original network (Mildenhall et al. 2020, figure 7), every layer of the kind `linear`.
+    """The original network (Mildenhall et al. 2020, figure 7), all layers of the backbone.
 
-    Counted as the paper's tables do, a layer that two factors would not make smaller is dense.
-    The density is a softplus where the original has a ramp, whose dead half makes black runs.
+    As in the paper's tables, a layer that factors would not make smaller is dense. The density is
+    a softplus instead of the original's ReLU, whose dead half makes some fits all black.
     """
 
     name = "nerf"
@@ -143,8 +143,8 @@ class RadianceNerf(RadianceNetwork):
     def check(cls, config: FieldConfig) -> None:
         if config.width < 2:
             raise FieldlrError(
-                "the original NeRF ends in a layer of half its width, which is at least 2; got "
-                f"`width` {config.width}. Use 256."
+                "the original NeRF ends in a layer of half its width, so its width is at least 2; "
+                f"got `width` {config.width}. Use 256."
             )
 
     def __init__(self, config: FieldConfig, generator: torch.Generator | None):
@@ -165,7 +165,7 @@ class RadianceNerf(RadianceNetwork):
             layer(width + inputs * (index in config.skips) if index else inputs, width, index == 0)
             for index in range(config.depth + 1)
         ]
-        # Of what a list of modules is, torch does not say.
+        # torch does not type the elements of a ModuleList.
         self.trunk = cast("Sequence[Linear]", nn.ModuleList(trunk))
         self.sigma = config.linear.build(width, 1, generator=generator)
         self.features = config.linear.build(width, width, generator=generator)
@@ -177,7 +177,7 @@ class RadianceNerf(RadianceNetwork):
     ) -> tuple[Numbers, Features]:
         hidden = run_layers(self.trunk_layers(), encode(self.encoding, unit))
         logit = run_layers(engine_layers(self.sigma), hidden)[:, 0]
-        return functional.softplus(noisy(logit, noise, generator) - 1.0), hidden
+        return functional.softplus(add_noise(logit, noise, generator) - 1.0), hidden
 
     def color(self, features: Features, directions: Vectors) -> Vectors:
         bottleneck = run_layers(engine_layers(self.features), features)
@@ -186,7 +186,7 @@ class RadianceNerf(RadianceNetwork):
         return torch.sigmoid(run_layers(layers, inputs))
 
     def hidden_layers(self, name: str) -> Iterator[Hidden]:
-        """Its hidden layers, `name` being what a field calls this network."""
+        """Its hidden layers; `name` is that of this network within the field."""
         trunk = [(f"{name}.trunk.{index}", layer) for index, layer in enumerate(self.trunk)]
         ends = ((f"{name}.sigma", self.sigma), (f"{name}.features", self.features))
         after = [*((layer,) for layer in trunk[1:]), ends]
@@ -196,7 +196,7 @@ class RadianceNerf(RadianceNetwork):
         yield Hidden(f"{name}.view", self.view, after_view, self.config.activation)
 
     def trunk_layers(self) -> list[Layer]:
-        """The eight layers before density and colour part."""
+        """The layers shared by density and colour."""
         return [
             layer
             for index, linear in enumerate(self.trunk)
@@ -204,8 +204,8 @@ class RadianceNerf(RadianceNetwork):
         ]
 
 
-def noisy(logit: Numbers, noise: float, generator: torch.Generator | None) -> Numbers:
-    """Logits (M,) with Gaussian noise, against fog (Mildenhall et al. 2020, appendix A)."""
+def add_noise(logit: Numbers, noise: float, generator: torch.Generator | None) -> Numbers:
+    """Logits (M,) with Gaussian noise, which prevents fog (Mildenhall et al. 2020, appendix A)."""
     if noise == 0.0:
         return logit
     drawn = torch.randn(logit.shape, generator=generator)

@@ -1,4 +1,4 @@
-"""An occupancy field: inside or outside, as a logit."""
+"""An occupancy field: the logit of being inside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fieldlr.nn.mlp import Mlp
 
 
 class OccupancyField(Field):
-    """Points to the logit of being inside (Mescheder et al. 2019, section 3.1)."""
+    """Maps points to the logit of being inside (Mescheder et al. 2019, section 3.1)."""
 
     name = "occupancy"
     summary = "a solid: inside or outside at every point"
@@ -33,7 +33,7 @@ class OccupancyField(Field):
         super().__init__(config, space, frame)
         if config.network != "mlp":
             raise FieldlrError(
-                f"a shape is fitted by the network `mlp`; got `{config.network}`, which is for "
+                f"shapes need the network `mlp`; got `{config.network}`, which is for "
                 "photos. Leave the network at its default."
             )
         self.encoding = config.encoding.build(3, generator)
@@ -49,11 +49,11 @@ class OccupancyField(Field):
         )
 
     def encoded(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
-        """What the MLP sees of world points: (M, 3) to (M, F)."""
+        """Encoded world points: (M, 3) to (M, F)."""
         return encode(self.encoding, self.space.warp(points))
 
     def layers(self) -> list[Layer]:
-        """The MLP's layers, for a training pass of its own."""
+        """The engine layers of the MLP."""
         return self.mlp.layers()
 
     def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

@@ -18,12 +18,12 @@ from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 
 GRID_CELLS = 64
-# The light that is taken to reach a cell before a ray was followed through it.
+# The initial light of a cell, before a ray has passed through it.
 FIRST_LIGHT = 0.1
-# The density, per unit of the cube, at which a surface is drawn unless a user says otherwise:
-# half of the light is gone after a 70th of the cube's edge.
+# The default density of the surface, per unit of the cube: half of the light is absorbed within a
+# 70th of the cube's edge.
 SURFACE_DENSITY = 25.0
-# The level at most of a point in a cell that rendering skips; there a ray loses 1 % of its light.
+# The largest level in a cell that rendering skips: that of 1 % absorption per cell.
 EMPTY_LEVEL = -4.0
 
 
@@ -34,13 +34,13 @@ def cell_indices(unit: Float[Tensor, "*batch 3"], cells: int) -> Int[Tensor, "*b
     return x + cells * (y + cells * z)
 
 
-def _lit(field: nn.Module, tensors: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Fields of runs from before cells took note of light: all of them are lit."""
+def _add_missing_light(field: nn.Module, tensors: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Sets full light in checkpoints from before `cell_light` existed."""
     tensors.setdefault(f"{prefix}cell_light", torch.ones((GRID_CELLS,) * 3))
 
 
 class RadianceField(Field):
-    """(points, directions) to (rgb, density), by one network or by a coarse and a fine one.
+    """Maps (points, directions) to (rgb, density), by one network or a coarse and a fine one.
 
     Densities are per unit of the cube of `space` (`Space.lengths`).
     """
@@ -48,12 +48,12 @@ class RadianceField(Field):
     name = "radiance"
     summary = "a scene: a density everywhere and a colour in every direction"
 
-    # The occupancy grid that rendering keeps (`rendering.OccupancyGrid`): at first all of it.
-    # Per cell the density, the light that reaches it and whether it is asked at all.
+    # The occupancy grid (`rendering.OccupancyGrid`), initially all occupied. Per cell: the
+    # density, the light that reaches it, and whether rendering evaluates it.
     cell_density: Float[Tensor, "cells cells cells"]
     cell_light: Float[Tensor, "cells cells cells"]
     cell_occupied: Bool[Tensor, "cells cells cells"]
-    # Steps taken and samples a ray took in the last one: a resumed fit goes on from them.
+    # Steps taken, and samples per ray in the last one, needed to resume a fit.
     training_state: Float[Tensor, " 2"]
 
     def __init__(
@@ -67,38 +67,38 @@ class RadianceField(Field):
         kind = NETWORKS[config.network]
         kind.check(config)
         networks = nn.ModuleList(kind(config, generator) for _ in range(kind.stages))
-        # Of what a list of modules is, torch does not say.
+        # torch does not type the elements of a ModuleList.
         self.networks = cast("Sequence[RadianceNetwork]", networks)
         cells = (GRID_CELLS,) * 3
         self.register_buffer("cell_density", torch.ones(cells))
         self.register_buffer("cell_light", torch.full(cells, FIRST_LIGHT))
         self.register_buffer("cell_occupied", torch.ones(cells, dtype=torch.bool))
         self.register_buffer("training_state", torch.zeros(2))
-        self.register_load_state_dict_pre_hook(_lit)
+        self.register_load_state_dict_pre_hook(_add_missing_light)
 
     def density(
         self, points: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n features"]]:
-        """Densities (M,) and the features (M, F) that colours are made of, at points (M, 3)."""
+        """Densities (M,) and features (M, F) for `color` at points (M, 3)."""
         return self.networks[-1].density(self.space.warp(points))
 
     def forward(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
-        """Colours (M, 3) in [0, 1] and densities (M,) at points seen along unit directions."""
+        """Colours (M, 3) in [0, 1] and densities (M,) at points in unit viewing directions."""
         return self.networks[-1](self.space.warp(points), directions)
 
     def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """log(density / SURFACE_DENSITY) at points (M, 3), nowhere inside where rendering skips."""
+        """log(density / SURFACE_DENSITY) at points (M, 3), negative in skipped cells."""
         unit = self.space.warp(points)
         density = self.networks[-1].density(unit)[0]
         level = torch.log(density.clamp_min(1e-12) / SURFACE_DENSITY)
-        # Nothing trains what rays no longer see, and there it may become anything.
+        # Cells that rays do not reach are untrained and their density is arbitrary.
         kept = self.cell_occupied.view(-1)[cell_indices(unit, GRID_CELLS)]
         return torch.where(kept, level, level.clamp_max(EMPTY_LEVEL))
 
     def level_of(self, threshold: float | None) -> float:
-        """The level of a surface drawn at a density, by default SURFACE_DENSITY."""
+        """The isovalue for a density threshold, by default SURFACE_DENSITY."""
         if threshold is None:
             return 0.0
         if not 0.0 < threshold < math.inf:

@@ -1,10 +1,10 @@
-"""Is a process alive, and is it the one that was meant?"""
+"""Checks that a process is alive, and not another one with the same pid."""
 
 from __future__ import annotations
 
 
 def start_time(pid: int) -> float | None:
-    """When a process began; None where there is none, or only what is left of one."""
+    """The start time of a process; None if there is none or it is a zombie."""
     import psutil
 
     try:
@@ -15,5 +15,5 @@ def start_time(pid: int) -> float | None:
 
 
 def is_alive(pid: int, started: float | None) -> bool:
-    """Whether the process `pid` that began at `started` still runs."""
+    """Whether the process `pid` started at `started` still runs."""
     return started is not None and start_time(pid) == started

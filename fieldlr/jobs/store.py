@@ -1,15 +1,15 @@
-"""The job store: a folder a job, whose files are the truth. Whoever reads them sees the same.
+"""The job store: a folder per job, whose files are the only state.
 
-    jobs/ID/job.json      what was asked, by the asker
-    jobs/ID/stop.json     that it should stop, by the asker
-    jobs/ID/title.json    its name, by whoever renames it
-    jobs/ID/process-N.json  which process the attempt N is, by that process
+    jobs/ID/job.json      the command, written by the submitter
+    jobs/ID/stop.json     a stop request, by the submitter
+    jobs/ID/title.json    a new title, by whoever renames the job
+    jobs/ID/process-N.json  the process of attempt N, by that process
     jobs/ID/out.json      the verb's JSON, once it has ended
-    jobs/ID/log.txt       what the verb said
-    jobs/ID/end.json      how it ended, by the keeper, if it saw that
+    jobs/ID/log.txt       the verb's log
+    jobs/ID/end.json      how it ended, by the keeper if it was running
 
-Each file has one writer. A job's state follows from them and from whether its process is alive, so
-that it survives the death of the page, of the server, of the keeper and of the job itself.
+Each file has one writer. A job's state is derived from them and from whether its process is alive,
+so it survives the death of the web page, the server, the keeper and the job itself.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ from fieldlr.jobs.processes import is_alive, start_time
 from fieldlr.system.files import make_folder
 from fieldlr.system.json import read_json, write_json
 
-# The exit code of a process that found its job to be another's.
+# The exit code of a process whose job is claimed by another one.
 CLAIMED = 75
-# Keepers that this process has started: asked now and then, so that none stays a zombie.
+# Keepers started by this process, polled so that none stays a zombie.
 KEEPERS: list[subprocess.Popen] = []
 
 State = Literal["queued", "running", "done", "stopped", "failed"]
-# Jobs of one lane come one after the other; what is short need not wait for a training.
+# Jobs of a lane run one by one; short jobs do not wait for a training.
 Lane = Literal["train", "make"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 KILLED = (
-    "the process was killed, perhaps for lack of memory. What it had saved is kept: resume it, or "
-    "try a smaller setting."
+    "the process was killed, perhaps for lack of memory. Its latest checkpoint is kept: resume it, "
+    "or use smaller settings."
 )
-EARLY = "stopped before it had anything new to keep. Resume takes it up again."
+EARLY = "stopped before the first new checkpoint. Press Resume to continue."
 
 
 @dataclass(frozen=True)
 class Job:
-    """A verb and its words, and what is known of the process that carries them out."""
+    """A verb with its arguments, and its place in the queue."""
 
     id: str
     title: str
-    words: tuple[str, ...]  # of the command line, after `fieldlr`
+    words: tuple[str, ...]  # the command line after `fieldlr`
     created: float  # seconds since 1970
-    about: dict[str, Any] = dataclasses.field(default_factory=dict)  # the asker's own notes
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)  # the submitter's metadata
     lane: Lane = "train"
     attempt: int = 0
 
@@ -71,9 +71,9 @@ class JobStore:
         make_folder(self.folder)
 
     def path(self, job_id: str | None, name: str = "") -> Path:
-        """A job's folder, or a file in it. FieldlrError where there is no such job."""
+        """A job's folder, or a file in it; raises FieldlrError if there is no such job."""
         if not job_id:
-            raise FieldlrError("nothing is chosen yet. Choose a run first, or train one.")
+            raise FieldlrError("no run is selected. Select a run, or train one.")
         if not (job_id.isalnum() and (self.folder / job_id / "job.json").exists()):
             raise FieldlrError(f"there is no job {job_id!r}. It may have been deleted.")
         return self.folder / job_id / name
@@ -85,11 +85,11 @@ class JobStore:
         about: dict[str, Any] | None = None,
         lane: Lane = "train",
     ) -> Job:
-        """Queues `fieldlr WORDS` and sees to it that somebody will carry it out.
+        """Queues `fieldlr WORDS` and makes sure that a keeper runs it.
 
-        `{job}` in a word stands for the job's own folder.
+        `{job}` in a word is replaced by the job's folder.
         """
-        # Names sort by age: the queue is the order of the folders.
+        # Ids sort by time: the queue is the order of the folders.
         job_id = f"{time.time_ns() // 1_000_000:013d}{secrets.token_hex(3)}"
         own = str(self.folder / job_id)
         words = tuple(str(word).replace("{job}", own) for word in words)
@@ -100,47 +100,47 @@ class JobStore:
         return job
 
     def jobs(self) -> list[Job]:
-        """All of them, oldest first."""
+        """All jobs, oldest first."""
         places = sorted(self.folder.glob("*/job.json"))
         return [job for place in places if (job := _read(place)) is not None]
 
     def get(self, job_id: str | None) -> Job:
-        """One of them; FieldlrError where there is none of this name."""
+        """The job of an id; raises FieldlrError if there is none."""
         job = _read(self.path(job_id, "job.json"))
         if job is None:
             raise FieldlrError(f"the job {job_id} cannot be read. Delete it and start again.")
         return job
 
     def state(self, job: Job) -> State:
-        """What the files and the process say now."""
+        """The current state, derived from the files and the process."""
         end = self.end(job)
         if end is not None:
             return end["state"]
         process = self._process(job)
         if process is None:
-            return "stopped" if self.stop_asked(job) else "queued"
+            return "stopped" if self.stop_requested(job) else "queued"
         if is_alive(process["pid"], process["started"]):
             return "running"
         return self.outcome(job, None)["state"]
 
     def reason(self, job: Job) -> str:
-        """Why a job has stopped or failed, in a sentence; empty where there is nothing to say."""
+        """Why a job stopped or failed; otherwise empty."""
         if self.state(job) not in ("stopped", "failed"):
             return ""
         return (self.end(job) or self.outcome(job, None))["reason"]
 
     def pid(self, job: Job) -> int | None:
-        """The process of the present attempt, if it has begun."""
+        """The process id of the current attempt, if it has started."""
         process = self._process(job)
         return None if process is None else process["pid"]
 
     def claim(self, job: Job) -> bool:
-        """Makes the calling process that of the present attempt, unless another one is."""
+        """Registers the calling process for the current attempt; False if another one has."""
         own = {"attempt": job.attempt, "pid": os.getpid(), "started": start_time(os.getpid())}
         draft = self.path(job.id, f".process-{os.getpid()}.json")
         write_json(draft, own)
         try:
-            # A keeper may have died just after it started another process for this attempt.
+            # A keeper may have started another process for this attempt just before it died.
             os.link(draft, self.path(job.id, f"process-{job.attempt}.json"))
         except FileExistsError:
             return False
@@ -151,16 +151,16 @@ class JobStore:
     def _process(self, job: Job) -> dict[str, Any] | None:
         return self._of_attempt(job, f"process-{job.attempt}.json")
 
-    def stop_asked(self, job: Job) -> bool:
-        """Whether the present attempt was asked to stop."""
+    def stop_requested(self, job: Job) -> bool:
+        """Whether a stop of the current attempt was requested."""
         return self._of_attempt(job, "stop.json") is not None
 
     def end(self, job: Job) -> dict[str, Any] | None:
-        """How the present attempt ended, if somebody saw it."""
+        """How the current attempt ended, if a keeper recorded it."""
         return self._of_attempt(job, "end.json")
 
     def _of_attempt(self, job: Job, name: str) -> dict[str, Any] | None:
-        """What a file says of the present attempt."""
+        """The content of a file if it is of the current attempt."""
         path = self.folder / job.id / name
         try:
             plain = read_json(path) if path.exists() else None
@@ -169,13 +169,13 @@ class JobStore:
         return plain if isinstance(plain, dict) and plain.get("attempt") == job.attempt else None
 
     def outcome(self, job: Job, code: int | None) -> dict[str, Any]:
-        """How an attempt ended: by its exit code, or where nobody saw that, by what it left."""
-        last = self.last_words(job)
+        """How an attempt ended, by its exit code or, if unknown, by its files."""
+        last = self.last_line(job)
         if code is None and self.result(job) is not None:
             code = 3 if last.startswith("fieldlr: stopped") else 0
         states: dict[int | None, State] = {0: "done", 3: "stopped"}
         state = states.get(code, "failed")
-        if state == "failed" and self.stop_asked(job):
+        if state == "failed" and self.stop_requested(job):
             return {"attempt": job.attempt, "state": "stopped", "code": code, "reason": EARLY}
         reason = ""
         if state != "done":
@@ -185,29 +185,29 @@ class JobStore:
         return {"attempt": job.attempt, "state": state, "code": code, "reason": reason}
 
     def result(self, job: Job) -> dict[str, Any] | None:
-        """The JSON that the verb printed; None until it has."""
+        """The JSON printed by the verb; None before."""
         try:
             return json.loads((self.folder / job.id / "out.json").read_text())
         except (OSError, ValueError):
             return None
 
     def log(self, job: Job) -> str:
-        """What the verb has said so far."""
+        """The verb's log so far."""
         try:
             return (self.folder / job.id / "log.txt").read_text(errors="replace")
         except OSError:
             return ""
 
-    def last_words(self, job: Job) -> str:
-        """The last line that the verb has said."""
+    def last_line(self, job: Job) -> str:
+        """The last line of the verb's log."""
         lines = [line.strip() for line in self.log(job).splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
     def stop(self, job_id: str) -> None:
-        """Ends a job between two steps, with what is trained saved; a queued one never starts."""
+        """Stops a job after the current step, with a checkpoint; a queued one never starts."""
         job = self.get(job_id)
-        if self.state(job) not in ("queued", "running") or self.stop_asked(job):
-            return  # A second signal would end it at once, and lose what it is about to save.
+        if self.state(job) not in ("queued", "running") or self.stop_requested(job):
+            return  # A second signal would end it at once, before it has written its checkpoint.
         write_json(self.path(job_id, "stop.json"), {"attempt": job.attempt})
         pid = self.pid(job) if self.state(job) == "running" else None
         if pid is not None:
@@ -215,7 +215,7 @@ class JobStore:
                 os.kill(pid, signal.SIGTERM)
 
     def resume(self, job_id: str, words: Sequence[str] | None = None) -> None:
-        """Queues a job once more, by default with the words it had."""
+        """Queues a job again, by default with the same words."""
         job = self.get(job_id)
         if self.state(job) in ("queued", "running"):
             return
@@ -224,11 +224,11 @@ class JobStore:
         self.wake(job.lane)
 
     def rename(self, job_id: str, title: str) -> None:
-        """Gives a job another name."""
+        """Changes the title of a job."""
         write_json(self.path(job_id, "title.json"), {"title": title})
 
     def delete(self, job_id: str) -> None:
-        """Moves a job that does not run to the trash, from which `undelete` brings it back."""
+        """Moves a job that is not running to the trash; `undelete` restores it."""
         job = self.get(job_id)
         if self.state(job) == "running":
             raise FieldlrError(f"{job.title} is running. Stop it first.")
@@ -236,29 +236,29 @@ class JobStore:
         os.replace(self.folder / job_id, self.trash / job_id)
 
     def undelete(self, job_id: str) -> None:
-        """Brings a deleted job back; one that waited, waits again."""
+        """Restores a deleted job; a queued one is queued again."""
         if not (job_id.isalnum() and (self.trash / job_id).is_dir()):
             raise FieldlrError(f"there is no deleted job {job_id!r}.")
         os.replace(self.trash / job_id, self.folder / job_id)
         self.wake(self.get(job_id).lane)
 
     def last_deleted(self) -> str | None:
-        """The id of what was moved to the trash last."""
+        """The id of the most recently deleted job."""
         places = self.trash.glob("*") if self.trash.is_dir() else ()
         latest = max(places, key=lambda place: place.stat().st_ctime_ns, default=None)
         return None if latest is None else latest.name
 
     def write(self, job: Job) -> None:
-        """Notes what is asked."""
+        """Writes job.json."""
         write_json(self.folder / job.id / "job.json", dataclasses.asdict(job))
 
     def next_queued(self, lane: Lane) -> Job | None:
-        """The oldest job that waits in a lane."""
+        """The oldest queued job of a lane."""
         waiting = (job for job in self.jobs() if job.lane == lane and self.state(job) == "queued")
         return next(waiting, None)
 
     def wake(self, lane: Lane) -> None:
-        """Starts a keeper of a lane; where there is one already, the new one ends at once."""
+        """Starts a keeper of a lane; it exits at once if there is one already."""
         KEEPERS[:] = [keeper for keeper in KEEPERS if keeper.poll() is None]
         words = [sys.executable, "-m", "fieldlr.jobs.keeper", str(self.workspace), lane]
         with open(self.folder / f"keeper-{lane}.log", "ab") as log:
@@ -266,7 +266,7 @@ class JobStore:
             KEEPERS.append(subprocess.Popen(words, **pipes, start_new_session=True))
 
     def start(self, job: Job) -> subprocess.Popen:
-        """Runs a job in a process of its own, which no other process's end takes with it."""
+        """Starts a job in a subprocess that outlives this process."""
         folder = self.folder / job.id
         words = [str(self.workspace), job.id, str(job.attempt)]
         with open(folder / "out.json", "ab") as out, open(folder / "log.txt", "ab") as log:
@@ -281,7 +281,7 @@ class JobStore:
 
 
 def _read(path: Path) -> Job | None:
-    """A job from its file; None where that is gone or is not a job's."""
+    """A job from its file; None if missing or invalid."""
     try:
         plain = read_json(path)
         if (path.parent / "title.json").exists():

@@ -1,4 +1,4 @@
-"""Rate-distortion curves: what each stored byte or number buys, and their file."""
+"""Rate-distortion curves, and their JSON files."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ MEASURES = ("psnr_db", "iou")
 
 @dataclass(frozen=True)
 class RDPoint:
-    """One fit: what it costs and what it is worth. Fits of one `point` differ in the seed alone."""
+    """The rate and quality of one fit. Fits of one `point` differ only in the seed."""
 
     point: str
     num_bytes: int
-    num_parameters: int | None  # None for what is no network
+    num_parameters: int | None  # None if not a network
     figure: float  # PSNR in dB, or IoU
     seed: int
-    file: str = ""  # what was decoded for it, seen from the folder of the curve's file
+    file: str = ""  # the decoded file, relative to the folder of the curve's file
 
     def rate(self, rate: Rate) -> int | None:
         return self.num_bytes if rate == "bytes" else self.num_parameters
 
 
 @dataclass(frozen=True)
-class Spot:
-    """The fits of one point, averaged over the seeds."""
+class RatePoint:
+    """A rate-distortion point: the fits of one label, averaged over seeds."""
 
     label: str
     fits: tuple[RDPoint, ...]
@@ -47,10 +47,10 @@ class Spot:
 
 @dataclass(frozen=True)
 class RDCurve:
-    """Fits of one kind at several rates, cheapest first."""
+    """Fits of one method at several rates, smallest first."""
 
     name: str
-    measure: str  # what `figure` is: psnr_db or iou
+    measure: str  # of `figure`: psnr_db or iou
     points: tuple[RDPoint, ...]
     description: str = ""
     config: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +60,9 @@ class RDCurve:
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
-            raise FieldlrError(f"a curve measures psnr_db or iou; {self.name} has {self.measure}.")
+            raise FieldlrError(
+                f"a curve's measure is psnr_db or iou; {self.name} has {self.measure}."
+            )
         for point in self.points:
             rates = (point.num_bytes, 1 if point.num_parameters is None else point.num_parameters)
             sound = all(0 < rate < 1 << 63 for rate in rates)
@@ -70,85 +72,85 @@ class RDCurve:
             if not (sound and in_range):
                 raise FieldlrError(
                     f"{self.name}: {point.point} has {point.num_bytes} bytes, "
-                    f"{point.num_parameters} parameters and {self.measure} {point.figure}. A rate "
-                    "is above 0 and a quality a number. Measure it again."
+                    f"{point.num_parameters} parameters and {self.measure} {point.figure}. Rates "
+                    "must be positive and qualities finite. Measure it again."
                 )
         ordered = sorted(self.points, key=lambda p: (p.num_bytes, p.num_parameters or 0, p.seed))
         object.__setattr__(self, "points", tuple(ordered))
 
     @property
     def file_name(self) -> str:
-        """Of its JSON: the name in small letters, digits and dashes."""
+        """The name of its JSON file: in lower-case letters, digits and dashes."""
         words = "".join(c if c.isalnum() or c in "-." else " " for c in self.name.lower())
         return f"{'-'.join(words.split()) or 'curve'}.json"
 
     @property
     def only_bits(self) -> float | None:
-        """The bits of a number, of a curve that is part of one over several."""
+        """The bits per parameter of a curve that is a part of one over several."""
         return self.config.get("only_bits")
 
     @property
     def is_context(self) -> bool:
-        """Whether it measures something else, and is shown beside the others, not against them."""
+        """Whether it is for reference only, because it measures something else."""
         return bool(self.config.get("context"))
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing is lost: it is then above every other curve, at whatever rate."""
+        """Whether it is lossless, and so above every other curve at any rate."""
         perfect = all(point.figure == 1.0 for point in self.points)
         return self.measure == "iou" and bool(self.points) and perfect
 
     def has(self, rate: Rate) -> bool:
-        """Whether all its points have such a rate."""
+        """Whether all its points have this rate."""
         return all(point.rate(rate) is not None for point in self.points)
 
     def log_rate(self, point: RDPoint, rate: Rate) -> float:
-        """log10 of what a point costs; FieldlrError where it has no such rate."""
-        cost = point.rate(rate)
-        if cost is None:
+        """log10 of a point's rate; raises FieldlrError if it has no such rate."""
+        own = point.rate(rate)
+        if own is None:
             raise FieldlrError(
-                f"{self.name} is no network and has no parameters. Compare it by bytes: "
-                "`rate` bytes."
+                f"{self.name} is not a network and has no parameters. Compare by bytes: `rate` "
+                "bytes."
             )
-        return math.log10(cost)
+        return math.log10(own)
 
     def quality(self, point: RDPoint) -> float:
-        """dB: the PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
+        """The quality in dB: PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
         if self.measure == "psnr_db":
             return point.figure
         return -10.0 * math.log10(max(1.0 - point.figure, 1e-9))
 
     def named(self, label: str) -> str:
-        """A point in words: low-rank k=5; `full`, whose only point is itself, once."""
+        """A point's display name: `low-rank k=5`, or `full` for the only point of `full`."""
         return label if label.startswith(self.name) else f"{self.name} {label}"
 
     def groups(self) -> Iterator[tuple[str, list[RDPoint]]]:
-        """(label, its fits), cheapest first."""
+        """(label, its fits), smallest first."""
         labels = dict.fromkeys(point.point for point in self.points)
         for label in labels:
             yield label, [point for point in self.points if point.point == label]
 
-    def front(self, rate: Rate) -> tuple[list[Spot], list[Spot]]:
-        """(its Pareto front, what is not on it), cheapest first, seeds averaged.
+    def front(self, rate: Rate) -> tuple[list[RatePoint], list[RatePoint]]:
+        """(the Pareto front, the other points), smallest rate first, averaged over seeds.
 
-        Off the front is what costs more than another point and gives no more.
+        A point is not on the front if another has at most its rate and at least its quality.
         """
-        spots = list(self._spots(rate))
-        rates, qualities = np.array([[s.rate, s.quality] for s in spots]).reshape(-1, 2).T
+        points = list(self._rate_points(rate))
+        rates, qualities = np.array([[s.rate, s.quality] for s in points]).reshape(-1, 2).T
         kept = on_front(rates, qualities).tolist()
-        return [spots[i] for i in kept], [s for i, s in enumerate(spots) if i not in kept]
+        return [points[i] for i in kept], [s for i, s in enumerate(points) if i not in kept]
 
-    def _spots(self, rate: Rate) -> Iterator[Spot]:
+    def _rate_points(self, rate: Rate) -> Iterator[RatePoint]:
         for label, fits in self.groups():
             mean_log = sum(self.log_rate(p, rate) for p in fits) / len(fits)
             quality = sum(self.quality(p) for p in fits) / len(fits)
-            yield Spot(label, tuple(fits), 10.0**mean_log, quality)
+            yield RatePoint(label, tuple(fits), 10.0**mean_log, quality)
 
 
 def on_front(
     rates: Float[np.ndarray, " n"], qualities: Float[np.ndarray, " n"]
 ) -> Int[np.ndarray, " front"]:
-    """Indices of the Pareto front, cheapest first: nothing as cheap is as good, but itself."""
+    """Indices of the Pareto front, smallest rate first."""
     order = np.lexsort([-qualities, rates])
     sorted_qualities = qualities[order]
     best_before = np.maximum.accumulate(np.append(-np.inf, sorted_qualities))[:-1]
@@ -156,7 +158,7 @@ def on_front(
 
 
 def write_curve(curve: RDCurve, path: Path) -> None:
-    """A result in the shape that CompressAI's tools read: lists of equal length."""
+    """Writes a result JSON in the format of CompressAI's tools: lists of equal length."""
     columns = {
         "point": [p.point for p in curve.points],
         "bytes": [p.num_bytes for p in curve.points],
@@ -178,7 +180,7 @@ def write_curve(curve: RDCurve, path: Path) -> None:
 
 
 def read_curve(path: Path) -> RDCurve:
-    """What `write_curve` wrote; FieldlrError names what is wrong with anything else."""
+    """Reads a file of `write_curve`; raises FieldlrError for anything else."""
     try:
         content = json.loads(Path(path).read_text())
         columns = content["results"]
@@ -201,11 +203,11 @@ def read_curve(path: Path) -> RDCurve:
         return RDCurve(str(content["name"]), measure, tuple(points), *about)
     except OSError as error:
         raise FieldlrError(
-            f"{path} cannot be read: {error.strerror}. Give a curve's .json."
+            f"{path} cannot be read: {error.strerror}. Pass a curve's .json."
         ) from None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FieldlrError(
-            f"{path} is not a curve ({type(error).__name__}: {error}). A curve is JSON with `name` "
-            "and `results`: lists of equal length named point, bytes, params, seed, and psnr_db or "
-            "iou."
+            f"{path} is not a valid curve ({type(error).__name__}: {error}). A curve is JSON with "
+            "`name` and `results`: lists of equal length named point, bytes, params, seed, and "
+            "psnr_db or iou."
         ) from None

@@ -1,4 +1,4 @@
-"""How near a picture comes to a photo: PSNR and SSIM, by the conventions of the NeRF papers.
+"""Image metrics: PSNR and SSIM, by the conventions of the NeRF papers.
 
 Images are float tensors (height, width, 3) in [0, 1], or a stack (N, height, width, 3).
 """
@@ -12,25 +12,25 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-METRIC_VERSION = 2  # goes up when a figure would change for the same pictures
+METRIC_VERSION = 2  # incremented when a metric changes for the same images
 
 SSIM_WINDOW = 11  # pixels
 _SIGMA = 1.5
 
 # An image, a stack of images, or pixels of one.
 Image = Float[Tensor, "*pixels 3"]
-Other = Float[Tensor, "*others 3"]  # that ought to be as large
+Other = Float[Tensor, "*others 3"]  # of the same size
 
 
 def eight_bit(image: Image) -> Image:
-    """The image as a PNG would keep it: clamped to [0, 1] and rounded to 1 / 255."""
+    """The image at 8 bits: clamped to [0, 1] and rounded to 1 / 255."""
     return (image.clamp(0.0, 1.0) * 255.0).round() / 255.0
 
 
 def mean_squared_error(reference: Image, test: Other) -> float:
-    """Of 8-bit images of equal shape."""
+    """Mean squared error of 8-bit images of equal shape."""
     if reference.shape != test.shape:
-        raise ValueError(f"images of unlike shapes: {reference.shape} and {test.shape}")
+        raise ValueError(f"images of different shapes: {reference.shape} and {test.shape}")
     return float((eight_bit(reference) - eight_bit(test)).double().square().mean())
 
 
@@ -51,9 +51,9 @@ def ssim(
 ) -> float:
     """Structural similarity (Wang et al. 2004) of 8-bit images, mean over channels and pixels.
 
-    Gaussian window 11 x 11 of sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie wholly
-    in the image and hold `visible` pixels alone. Both sides must have 11 pixels at least. NaN
-    where there is no such window.
+    Gaussian window 11 x 11 with sigma 1.5, range 1, K = (0.01, 0.03); only windows that lie within
+    the image and contain only `visible` pixels. Both sides must have at least 11 pixels. NaN if
+    there is no such window.
     """
     if reference.shape != test.shape or min(reference.shape[-3:-1]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs equal shapes of 11 pixels or more: {tuple(test.shape)}")
@@ -67,15 +67,15 @@ def ssim(
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    likeness = luminance * structure
+    similarity = luminance * structure
     if visible is not None:
         hidden = F.max_pool2d((~visible)[None, None].float(), SSIM_WINDOW, 1)[0, 0]
-        likeness = likeness[..., hidden == 0.0]
-    return float(likeness.mean())
+        similarity = similarity[..., hidden == 0.0]
+    return float(similarity.mean())
 
 
 def _blur(channels: Tensor) -> Tensor:
-    """(N, 1, height, width) through the window, as a column and then a row."""
+    """(N, 1, height, width) filtered by the separable window."""
     offset = (
         torch.arange(SSIM_WINDOW, dtype=channels.dtype, device=channels.device) - SSIM_WINDOW // 2
     )

@@ -1,4 +1,4 @@
-"""How near a shape comes to another: IoU of solids, distances between surfaces.
+"""Shape metrics: IoU of solids, distances between surfaces.
 
 Distances follow Occupancy Networks (Mescheder et al. 2019): samples uniform by area, accuracy from
 the test to the reference, completeness the other way, Chamfer L1 their mean.
@@ -17,7 +17,7 @@ from torch import Tensor
 from fieldlr.geometry.boxes import Vector, vector
 from fieldlr.geometry.triangles import TriangleMesh, unit
 
-_NEIGHBOURS = 6  # triangles that compete for the nearest point
+_NEIGHBOURS = 6  # candidate triangles for the nearest point
 _CHUNK_POINTS = 2**14
 
 Solid = TypeVar("Solid", Bool[np.ndarray, " ..."], Bool[Tensor, " ..."])
@@ -34,13 +34,13 @@ class SurfaceSamples:
 
 @dataclass(frozen=True)
 class SurfaceDistances:
-    """Distances in world units, and over the longest edge of the reference where it is said.
+    """Distances in world units; `relative` ones are divided by the reference's longest edge.
 
-    normals: mean of |cos| between the normals of nearest points, both ways. fscore_1pct: the
-    harmonic mean of the shares of samples nearer than 1 % of the longest edge. signed_offset:
-    mean height of the test's samples over the reference along its outward normal: growing and
-    shrinking show here. shift: the translation of the test that explains these heights best
-    (least squares, point to plane): half a voxel of misplacement shows here.
+    normals: mean |cos| between normals of nearest points, both ways. fscore_1pct: harmonic mean of
+    the fractions of samples within 1 % of the longest edge. signed_offset: mean height of the
+    test's samples above the reference along its outward normal, which reveals dilation or erosion.
+    shift: the translation of the test that explains these heights best (least squares, point to
+    plane), which reveals misalignment.
     """
 
     accuracy: float
@@ -64,7 +64,7 @@ class SurfaceDistances:
 def iou(reference: Solid, test: Solid) -> float:
     """|both| / |either| of booleans of equal shape (arrays or tensors); 1 where both are empty."""
     if reference.shape != test.shape:
-        raise ValueError(f"solids of unlike shapes: {reference.shape} and {test.shape}")
+        raise ValueError(f"solids of different shapes: {reference.shape} and {test.shape}")
     either = int((reference | test).sum())
     return int((reference & test).sum()) / either if either else 1.0
 
@@ -74,8 +74,8 @@ def surface_distances(
 ) -> SurfaceDistances:
     """Distances between two surfaces from `num_samples` points on each.
 
-    A test without faces gets the worst values that ONET gives: sqrt(3) longest edges, and -1 for
-    the normals; its offset and shift are no numbers.
+    A test without faces gets the worst values of Occupancy Networks: sqrt(3) longest edges, and -1
+    for the normals; its offset and shift are NaN.
     """
     longest = float(np.ptp(reference.vertices[reference.faces].reshape(-1, 3), axis=0).max())
     if len(test.faces) == 0:
@@ -102,7 +102,7 @@ def surface_distances(
 
 
 def sample_surface(mesh: TriangleMesh, count: int, random: np.random.Generator) -> SurfaceSamples:
-    """Points uniform by area: one in each of `count` equal parts of it, in the order of faces."""
+    """Points uniform by area, stratified: one in each of `count` equal parts of the area."""
     corners = mesh.vertices[mesh.faces]
     level = np.cumsum(np.linalg.norm(mesh.face_normals, axis=1))
     where = (np.arange(count) + random.random(count)) * (level[-1] / count)
@@ -118,7 +118,7 @@ def closest_on_triangles(
 ) -> Float[np.ndarray, "*#n 3"]:
     """The nearest point (..., 3) of each triangle (..., 3, 3) to its point (..., 3).
 
-    The foot of the perpendicular if it falls inside, else the best of the three edges.
+    The foot of the perpendicular if inside, else the nearest point on the three edges.
     """
     a, edges = corners, np.roll(corners, -1, axis=-2) - corners
     along = (edges * (points[..., None, :] - a)).sum(-1) / np.maximum((edges**2).sum(-1), 1e-300)
@@ -138,7 +138,7 @@ def distances_to(
     num_samples: int = 100_000,
     seed: int = 0,
 ) -> Float[np.ndarray, " n"]:
-    """Distances (N,) of points (N, 3) to a surface, searched from `num_samples` points on it."""
+    """Distances (N,) of points (N, 3) to a surface, found through `num_samples` points on it."""
     target = sample_surface(reference, num_samples, np.random.default_rng(seed))
     return np.linalg.norm(_offsets(points, target)[0], axis=1)
 
@@ -146,14 +146,14 @@ def distances_to(
 def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np.ndarray]:
     """(offsets (N, 3) of points (N, 3) from the nearest points of a surface, their faces (N,)).
 
-    A target is searched by its samples and by the centres of its triangles, large and small.
+    Candidates are found through the target's samples and the centroids of all its triangles.
     """
-    # SciPy has no stubs for what is compiled.
+    # SciPy's compiled modules have no stubs.
     from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
     corners = target.mesh.vertices[target.mesh.faces]
-    # The tree splits just above a coordinate. Just above zero is a denormal number, which a
-    # processor that flushes them takes for zero again, without end: so keep away from zero.
+    # The tree splits just above a coordinate. Just above zero is a denormal number; on a CPU that
+    # flushes denormals to zero this does not terminate, so coordinates are moved away from zero.
     away = 1.0 + np.ptp(target.points, axis=0) - target.points.min(0)
     tree = cKDTree(np.concatenate([target.points, corners.mean(1)]) + away)
     owners = np.concatenate([target.faces, np.arange(len(corners))])
@@ -162,11 +162,11 @@ def _offsets(points: np.ndarray, target: SurfaceSamples) -> tuple[np.ndarray, np
     offset, face = np.empty_like(points), np.empty(len(points), np.int64)
     for start in range(0, len(offset), _CHUNK_POINTS):
         part = slice(start, start + _CHUNK_POINTS)
-        some, rivals = points[part, None], candidates[part]
-        offsets = some - closest_on_triangles(some, corners[rivals])
+        some, nearby = points[part, None], candidates[part]
+        offsets = some - closest_on_triangles(some, corners[nearby])
         best = (offsets**2).sum(-1).argmin(1)
         row = np.arange(len(best))
-        offset[part], face[part] = offsets[row, best], rivals[row, best]
+        offset[part], face[part] = offsets[row, best], nearby[row, best]
     return offset, face
 
 

@@ -1,7 +1,7 @@
-"""What networks are made of: activations and MLPs, and the three rooms inside.
+"""Building blocks of networks: activations, MLPs, linear layers, encodings and execution.
 
-`SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that stands in for an `nn.Linear`;
-`replace(module, SineLowRank(rank=5))` puts one in the place of every `nn.Linear` of a model.
+`SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that replaces an `nn.Linear`;
+`replace(module, SineLowRank(rank=5))` replaces every `nn.Linear` of a model.
 """
 
 from fieldlr.nn.linears import LINEARS as LINEARS

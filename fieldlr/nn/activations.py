@@ -1,4 +1,4 @@
-"""Activations of an MLP, each with the initialisation and the hand-written passes it needs."""
+"""Activations, each with its weight initialisation and hand-written forward and backward pass."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Activation(Entry):
     The engine folds `scale` into the weights, so that `forward` and `backward` see u = scale z.
     """
 
-    tinycudann: ClassVar[str | None] = None  # its name there, where `fused` can run it
+    tinycudann: ClassVar[str | None] = None  # its name in tiny-cuda-nn, if `fused` supports it
     parity: ClassVar[int | None] = None  # 1 where f is even, -1 where it is odd
     slope: ClassVar[float] = 1.0
-    scales_frequencies: ClassVar[bool] = False  # a sine of many times z, as SIREN's
+    scales_frequencies: ClassVar[bool] = False  # a sine of a multiple of z, as in SIREN
 
     @property
     def scale(self) -> float:
@@ -35,17 +35,17 @@ class Activation(Entry):
         raise NotImplementedError
 
     def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """u to h, in place where that helps."""
+        """h from u, in place where that is faster."""
         raise NotImplementedError
 
     def backward(
         self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
     ) -> Float[Tensor, "*n"]:
-        """dL/dh to dL/du / slope, in its own buffer; `slope` is folded into the weights."""
+        """dL/du / slope from dL/dh, in place; `slope` is folded into the weights."""
         raise NotImplementedError
 
     def weight_std(self, in_features: int, first: bool) -> float | None:
-        """The standard deviation of the weights before it; None for that of a dense layer."""
+        """Initial standard deviation of the preceding weights; None for `nn.Linear`'s."""
         return None
 
 
@@ -102,7 +102,7 @@ class Sine(Activation):
         return grad.mul_(torch.cos(u))
 
     def weight_std(self, in_features: int, first: bool) -> float:
-        """Standard deviation of the uniform laws of SIREN's section 3.2."""
+        """Standard deviation of the uniform distributions of SIREN's section 3.2."""
         bound = 1.0 / in_features if first else math.sqrt(6.0 / in_features) / self.omega_0
         return bound / math.sqrt(3.0)
 

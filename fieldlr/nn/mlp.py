@@ -1,4 +1,4 @@
-"""A multilayer perceptron whose layers are of one kind of linear: the backbone."""
+"""A multilayer perceptron whose hidden layers are of one backbone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fieldlr.nn.linears import Full, Linear, LinearConfig
 def engine_layers(
     linear: Linear, activation: Activation | None = None, skip: bool = False
 ) -> list[Layer]:
-    """The engine's view of a linear layer: one product, or two where two factors are cheaper."""
+    """The engine layers of a linear layer: one product, or two where factors are cheaper."""
     *first, last = reversed(linear.factors())
     layers = [Layer(factor, None, None, skip and i == 0) for i, factor in enumerate(first)]
     return [*layers, Layer(last, linear.bias, activation, skip and not first)]
@@ -28,19 +28,19 @@ def engine_layers(
 
 @dataclass(frozen=True)
 class Hidden:
-    """A hidden layer: the linear layer before it, those after it, and its activation."""
+    """Hidden units: the linear layer that produces them, its activation, the layers they feed."""
 
-    name: str  # of the layer before it, in the field
+    name: str  # of the layer before, within the field
     before: Linear
     after: tuple[tuple[str, Linear], ...]
     activation: Activation
 
 
 class Mlp(nn.Module):
-    """in -> width, `depth` times width -> width, width -> out, activations in between.
+    """Layers in -> width, `depth` times width -> width, width -> out, activations in between.
 
-    The width x width layers are of the kind `linear`; so are the two ends with `factorise_ends`.
-    `skips` are the hidden layers (from 1) that see the input again.
+    The width x width layers are of the backbone `linear`; so are the first and last one with
+    `factorise_ends`. `skips` are the hidden layers (from 1) that also get the network's input.
     """
 
     def __init__(
@@ -69,24 +69,24 @@ class Mlp(nn.Module):
             self.linears.append(kind.build(inputs, outputs, generator=generator, std=std))
         if not linear.is_dense and all(layer.is_dense for layer in self.linears):
             raise FieldlrError(
-                f"{linear} stores as much as the dense layers of a network of width {width} and "
+                f"{linear} is as large as the dense layers of a network of width {width} and "
                 f"depth {depth}. Use a lower `rank`, or the backbone full."
             )
-        self._session: tuple[tuple, list[Layer]] | None = None
+        self._cache: tuple[tuple, list[Layer]] | None = None
 
     def layers(self) -> list[Layer]:
-        """The engine's layers; dense weights are made once a call, without gradients once ever."""
+        """The engine layers; computed at each call, or cached while gradients are disabled."""
         if torch.is_grad_enabled():
-            # A fused optimiser changes weights without raising their versions.
-            self._session = None
+            # A fused optimiser changes weights without incrementing their versions.
+            self._cache = None
             return self._materialise()
         key = tuple((p.data_ptr(), p._version) for p in self.parameters())
-        if self._session is None or self._session[0] != key:
-            self._session = (key, self._materialise())
-        return self._session[1]
+        if self._cache is None or self._cache[0] != key:
+            self._cache = (key, self._materialise())
+        return self._cache[1]
 
     def _linears(self) -> Iterator[Linear]:
-        # To the stubs, a ModuleList holds Modules of any kind.
+        # The stubs type a ModuleList as holding any Module.
         return cast("Iterator[Linear]", iter(self.linears))
 
     def _materialise(self) -> list[Layer]:
@@ -106,7 +106,7 @@ class Mlp(nn.Module):
         return run_layers(self.layers(), x, dtype)
 
     def hidden_layers(self, name: str) -> Iterator[Hidden]:
-        """Its hidden layers, `name` being what a field calls this network."""
+        """Its hidden layers; `name` is that of this network within the field."""
         named = [(f"{name}.linears.{i}", layer) for i, layer in enumerate(self._linears())]
         for (before, layer), (after, following) in pairwise(named):
             yield Hidden(before, layer, ((after, following),), self.activation)

@@ -1,4 +1,4 @@
-"""A grid and a network by tiny-cuda-nn beside torch: run in a process of its own, it may crash."""
+"""Comparison of tiny-cuda-nn with torch, to run in a subprocess because it may crash."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fieldlr.nn.execution.engine import run_layers
 from fieldlr.nn.execution.layers import Layer
 
 GRID_TOLERANCE = 1e-3  # float32, positions rounded differently
-NETWORK_TOLERANCE = 5e-2  # half precision, and gradients in which much cancels
-ROWS = 1000  # not a multiple of anything
+NETWORK_TOLERANCE = 5e-2  # half precision, and gradients with cancellation
+ROWS = 1000  # not a multiple of any block size
 
 
 def compare(device: str = "cuda") -> None:
-    """Raises RuntimeError where tiny-cuda-nn's values or gradients are not torch's."""
+    """Raises RuntimeError if tiny-cuda-nn's values or gradients differ from torch's."""
     generator = torch.Generator().manual_seed(0)
     for config in (HashGrid(3, 2, 4, 64, 10), DenseGrid(2, 4, 4, 9)):
         compare_grid(config, generator, device)
@@ -30,10 +30,10 @@ def compare(device: str = "cuda") -> None:
 
 
 def compare_grid(config: HashGrid | DenseGrid, generator: torch.Generator, device: str) -> None:
-    """The values of a grid at points of the cube, and the gradient of its table."""
+    """Compares the values of a grid and the gradient of its table."""
     encoding = config.build(3, generator).to(device)
     points = (2.0 * torch.rand(ROWS, 3, generator=generator) - 1.0).to(device)
-    same(
+    check_equal(
         f"its {type(config).__name__}",
         _and_gradients(grids.read(encoding, points), [encoding.table]),
         _and_gradients(encoding(points), [encoding.table]),
@@ -42,11 +42,11 @@ def compare_grid(config: HashGrid | DenseGrid, generator: torch.Generator, devic
 
 
 def compare_network(sizes: list[int], generator: torch.Generator, device: str) -> None:
-    """The values of a network of so many units, and the gradients of all that goes in."""
+    """Compares the values of a network of these layer sizes and all its gradients."""
     layers = relu_layers(sizes, generator, device)
     x = torch.randn(ROWS, sizes[0], generator=generator).to(device).requires_grad_()
     tensors = [x, *(t for layer in layers for t in (layer.weight, layer.bias))]
-    same(
+    check_equal(
         f"its network {sizes}",
         _and_gradients(fused.run(layers, x), tensors),
         _and_gradients(run_layers(layers, x, torch.float32), tensors),
@@ -71,13 +71,13 @@ def relu_layers(sizes: list[int], generator: torch.Generator, device: str) -> li
     ]
 
 
-def same(
+def check_equal(
     what: str,
     values: Sequence[Float[Tensor, " ..."]],
     expected: Sequence[Float[Tensor, " ..."]],
     tolerance: float,
 ) -> None:
-    """Raises RuntimeError unless each tensor is another up to a share of its norm."""
+    """Raises RuntimeError unless tensors agree within a relative error of their norms."""
     for value, truth in zip(values, expected, strict=True):
         error = ((value - truth).norm() / truth.norm().clamp_min(1e-12)).item()
         if not error <= tolerance:

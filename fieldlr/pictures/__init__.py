@@ -1,1 +1,1 @@
-"""What a person looks at: sheets, drawings, curves, pages. Plain data in, pictures out."""
+"""Visual output from plain data: picture sheets, mesh renders, plots, HTML pages."""

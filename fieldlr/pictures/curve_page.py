@@ -1,4 +1,4 @@
-"""Curves as a page that needs no network: hover, zoom, hide a curve; below it, what is what."""
+"""Rate-distortion curves as a self-contained interactive HTML page with a table of BD figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADS = ("anchor", "test", "BD-rate", "95 % interval", "BD-quality", "overlap")
 
 
 def write_page(plot: Plot, figures: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The page of a plot, with the rows of a table of BD figures."""
+    """Writes the page of a plot and of rows of BD figures."""
     drawn = plotly_figure(plot).to_html(include_plotlyjs=True, full_html=False)
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in plot.notes)
     page = (
@@ -28,7 +28,7 @@ def write_page(plot: Plot, figures: Sequence[Mapping[str, Any]], path: Path) -> 
 
 
 def figures_in_words(row: Mapping[str, Any]) -> list[str]:
-    """A row of BD figures for people, as HEADS; a refusal stands in the place of the figure."""
+    """A row of BD figures as text, in the columns HEADS, or the reason why there is none."""
     pair = [row["anchor"], row["test"]]
     if "refused" in row:
         return [*pair, row["refused"], "", "", ""]
@@ -48,12 +48,14 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
             rows.append(f"<tr>{cells}<td colspan=4 class=refused>{words[2]}</td></tr>")
         else:
             rows.append("<tr>" + "".join(f"<td>{word}</td>" for word in words) + "</tr>")
-    return f"<h2>Bjøntegaard figures</h2>{_WHAT}<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    return (
+        f"<h2>Bjøntegaard figures</h2>{_EXPLANATION}<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    )
 
 
-_WHAT = """<p>BD-rate: how many more bytes the test needs for the anchor's quality (negative:
-fewer), over the qualities that both reach. The overlap says how much of both curves that is; under
-75 % there is no figure. The interval is over the seeds.</p>"""
+_EXPLANATION = """<p>BD-rate: mean difference in bytes between test and anchor at equal quality
+(negative: the test is smaller), over the range that both curves cover. The overlap is the share of
+that range; below 75 % no figure is computed. The interval is a bootstrap over seeds.</p>"""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>%TITLE%</title>

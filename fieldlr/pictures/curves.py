@@ -1,4 +1,4 @@
-"""Curves on a logarithmic axis, with the spread of each point, as a drawing or a plotly figure."""
+"""Plots of curves on a logarithmic axis with error bars, by matplotlib or plotly."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import replacing
 
-# Colours that a colour-blind reader tells apart (Okabe and Ito 2008).
+# Colour-blind safe colours (Okabe and Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 MARKERS = "osD^vPX"
 GRID, GREY = "#e4e1da", "#666666"
-CAPTION_WIDTH = 118  # characters of a line below a drawing
+CAPTION_WIDTH = 118  # characters per line of the caption
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a curve, the range it stands for, and what is said of it."""
+    """A point of a curve, its error bar and its label."""
 
     x: float
     y: float
@@ -33,19 +33,19 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """A curve. Those of a family share a colour."""
+    """A curve. Curves of a family share a colour."""
 
     name: str
     marks: Sequence[Mark]
-    aside: Sequence[Mark] = ()  # drawn hollow, off the line
-    dashed: bool = False  # for what others have published, and other context
-    family: str = ""  # its name, unless said
-    detail: bool = False  # not in the drawing; in the page, where somebody asks for it
+    aside: Sequence[Mark] = ()  # drawn hollow, without a line
+    dashed: bool = False  # for published results and other reference curves
+    family: str = ""  # by default the name
+    detail: bool = False  # omitted in drawings, hidden by default in pages
 
 
 @dataclass(frozen=True)
 class Limit:
-    """Something beyond the picture's top, at a place of the x axis."""
+    """A vertical line for a result above the plotted range, at its x."""
 
     name: str
     x: float
@@ -54,24 +54,24 @@ class Limit:
 
 @dataclass(frozen=True)
 class Plot:
-    """All that a picture of curves shows."""
+    """The content of a plot."""
 
     title: str
     x_label: str
     y_label: str
     series: Sequence[Series]
     limits: Sequence[Limit] = ()
-    levels: Sequence[tuple[float, str]] = ()  # (y, what it is in other words)
+    levels: Sequence[tuple[float, str]] = ()  # (y, label) of a second y axis
     levels_label: str = ""
     notes: Sequence[str] = ()  # sentences below the drawing
 
 
 def check_plotting() -> None:
-    """FieldlrError where what draws is not installed, before any work is done for a drawing."""
+    """Raises FieldlrError if the plotting packages are missing, before any work is done."""
     missing = [name for name in ("matplotlib", "plotly") if find_spec(name) is None]
     if missing:
         raise FieldlrError(
-            f"drawing curves needs {' and '.join(missing)}. Get it: pip install 'fieldlr[study]'."
+            f"plots need {' and '.join(missing)}. Install with pip install 'fieldlr[study]'."
         )
 
 
@@ -83,7 +83,7 @@ def styles(series: Sequence[Series]) -> list[tuple[str, str]]:
 
 
 def draw_svg(plot: Plot, path: Path) -> None:
-    """The curves as an SVG, or as what the suffix says (.png)."""
+    """Writes the plot as an SVG, or in the format of the suffix (.png)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -101,7 +101,7 @@ def draw_svg(plot: Plot, path: Path) -> None:
             limit.x, 0.02, f"{limit.name} ", transform=axes.get_xaxis_transform(), rotation=90,
             ha="right", va="bottom", fontsize=8, color=GREY,
         )  # fmt: skip
-    _dress(axes, plot)
+    _decorate(axes, plot)
     if caption:
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=GREY)
     with replacing(path) as place:
@@ -135,8 +135,8 @@ def _draw_series(axes: Any, one: Series, color: str, marker: str) -> None:
         )
 
 
-def _dress(axes: Any, plot: Plot) -> None:
-    """Ticks that a person would choose, names, and the levels on the right."""
+def _decorate(axes: Any, plot: Plot) -> None:
+    """Sets readable ticks, labels, and the second axis on the right."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     axes.set_xscale("log")
@@ -177,7 +177,7 @@ def plotly_figure(plot: Plot) -> Any:
             figure.add_trace(_trace(go, one, one.aside, color, aside=True))
     for limit in plot.limits:
         figure.add_vline(limit.x, line={"color": GREY, "dash": "dot", "width": 1})
-        # On a logarithmic axis plotly wants the logarithm of a text's place, not of a line's.
+        # On a logarithmic axis plotly takes the logarithm of x for annotations, but not for lines.
         figure.add_annotation(
             x=math.log10(limit.x), y=0.0, yref="paper", yanchor="bottom", xanchor="right",
             text=limit.name, hovertext=limit.text, textangle=-90, showarrow=False,
@@ -201,7 +201,7 @@ def plotly_figure(plot: Plot) -> Any:
 
 
 def _trace(go: Any, one: Series, marks: Sequence[Mark], color: str, aside: bool = False) -> Any:
-    """A line with its marks, or the hollow marks beside it."""
+    """The trace of a line with markers, or of the hollow markers."""
     spread = [m.high - m.y for m in marks], [m.y - m.low for m in marks]
     bars = {"array": spread[0], "arrayminus": spread[1], "thickness": 1.2}
     return go.Scatter(
@@ -222,5 +222,5 @@ def _trace(go: Any, one: Series, marks: Sequence[Mark], color: str, aside: bool 
 
 
 def log_levels(values: Sequence[float]) -> list[tuple[float, str]]:
-    """(-10 log10(1 - v), v as text) of shares v."""
+    """(-10 log10(1 - v), v as text) of fractions v."""
     return [(-10.0 * math.log10(1.0 - v), f"{v:g}") for v in values]

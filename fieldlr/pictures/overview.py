@@ -1,6 +1,6 @@
-"""Many results on one page: a card each, with a picture, a curve, figures and links.
+"""An overview page of many results: a card each, with a picture, a curve, figures and links.
 
-The page is one file; it asks nobody for anything.
+The page is a single self-contained HTML file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_POINTS = 200
 
 @dataclass(frozen=True)
 class Card:
-    """One result. `links` are texts and addresses relative to the page."""
+    """One result. `links` maps texts to addresses relative to the page."""
 
     title: str
     state: str
@@ -63,7 +63,7 @@ def _card(card: Card) -> str:
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
-    """Points as a line that fills its box."""
+    """Points as an SVG line scaled to CURVE_SIZE."""
     points = points[:: max(1, len(points) // MOST_POINTS)]
     if len(points) < 2:
         return ""

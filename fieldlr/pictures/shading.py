@@ -1,4 +1,4 @@
-"""A picture of a mesh without OpenGL: light-grey clay, or its own colours, on white."""
+"""A software renderer for meshes: light-grey clay, or vertex colours, on white."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fieldlr.geometry.triangles import TriangleMesh, rasterise, unit
 
 _CLAY = (0.84, 0.83, 0.81)  # sRGB
 _GAMMA = 2.2
-_CREASE_COSINE = 0.7  # a corner sharper than this keeps its faces flat
+_CREASE_COSINE = 0.7  # below it, between face and vertex normal, faces are shaded flat
 _SKY = (0.0, 0.0, 1.0)
 _KEY_IN_CAMERA = (-0.55, 0.60, 0.58)  # over the left shoulder
 _SHARES = {"ambient": 0.06, "sky": 0.22, "key": 0.70, "head": 0.16}
@@ -23,13 +23,13 @@ def shade(
     height: int,
     supersample: int = 2,
 ) -> UInt8[np.ndarray, "{height} {width} 3"]:
-    """The picture (height, width, 3) uint8 that a camera, pose (3, 4), takes of a mesh."""
+    """A render (height, width, 3) uint8 of a mesh from a camera pose (3, 4)."""
     pose = np.asarray(camera_to_world, np.float64)
     wide, high = width * supersample, height * supersample
     face, weights = _visible(mesh, pose, focal_pixels * supersample, wide, high)
     hit = face >= 0
     picture = np.ones((wide * high, 3))
-    picture[hit] = _lit(mesh, pose, face[hit], weights[hit])
+    picture[hit] = _shaded(mesh, pose, face[hit], weights[hit])
     picture = picture.reshape(wide, high, 3).swapaxes(0, 1)
     picture = picture.reshape(height, supersample, width, supersample, 3).mean((1, 3))
     return np.rint(255.0 * np.clip(picture, 0.0, 1.0) ** (1.0 / _GAMMA)).astype(np.uint8)
@@ -38,7 +38,7 @@ def shade(
 def _visible(
     mesh: TriangleMesh, pose: np.ndarray, focal: float, width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(face, weights) of the nearest triangle at each pixel, column by column; face -1 if none."""
+    """(face, weights) of the nearest triangle at each pixel, column-major; face -1 if none."""
     local = (mesh.vertices - pose[:, 3]) @ pose[:, :3]
     depth = -local[:, 2]
     closeness = 1.0 / np.where(depth > 1e-9, depth, np.inf)
@@ -50,7 +50,7 @@ def _visible(
     nearest = np.zeros(width * height)
     for samples in rasterise(screen, mesh.faces[in_front], (0, width), height):
         pixel = samples.columns * height + samples.rows
-        # 1 / depth is what is linear on the screen.
+        # 1 / depth is linear in screen space.
         shares = samples.weights * closeness[mesh.faces[in_front[samples.faces]]]
         near = shares.sum(1)
         np.maximum.at(nearest, pixel, near)
@@ -60,7 +60,9 @@ def _visible(
     return face, weights
 
 
-def _lit(mesh: TriangleMesh, pose: np.ndarray, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _shaded(
+    mesh: TriangleMesh, pose: np.ndarray, face: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Linear colours (M, 3) of points on faces (M,) with barycentric weights (M, 3)."""
     corners = mesh.faces[face]
     flat = unit(mesh.face_normals[face])
@@ -70,7 +72,7 @@ def _lit(mesh: TriangleMesh, pose: np.ndarray, face: np.ndarray, weights: np.nda
     normals = unit((at_corners * weights[..., None]).sum(1))
     points = (mesh.vertices[corners] * weights[..., None]).sum(1)
     view = unit(pose[:, 3] - points)
-    # A surface has two sides, and the one that is seen is the one that is lit.
+    # Two-sided lighting: normals face the camera.
     normals = np.where((flat * view).sum(1, keepdims=True) < 0.0, -normals, normals)
     light = (
         _SHARES["ambient"]

@@ -1,4 +1,4 @@
-"""A sheet of pictures: a grid of images of any size with a title, headings, labels and figures."""
+"""A contact sheet: a grid of images of any size with title, headings, labels and captions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARGIN, GAP, TITLE, HEADING, CAPTION, SMALL = 36, 14, 30, 17, 16, 14  # pixels
 
 @dataclass(frozen=True)
 class Picture:
-    """An image, uint8, (H, W), (H, W, 3) or (H, W, 4), and a line of text below it."""
+    """A uint8 image (H, W), (H, W, 3) or (H, W, 4), and a caption."""
 
     image: Num[np.ndarray, "h w *c"]
     caption: str = ""
@@ -28,7 +28,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """Pictures side by side; the label stands before them, the note in small print below it."""
+    """Pictures side by side, with a label on the left and a note in small print below it."""
 
     label: str
     pictures: Sequence[Picture] = field(default=())
@@ -42,10 +42,10 @@ def sheet(
     columns: Sequence[str] = (),
     cell: int = 240,
 ) -> Path:
-    """Writes the sheet as a PNG and gives its path.
+    """Writes the sheet as a PNG and returns its path.
 
     `columns` are headings such as ("photo", "render", "depth", "mesh"). Every image is scaled to
-    fit a square of `cell` pixels; a small one is enlarged in whole steps, so its pixels stay crisp.
+    fit a square of `cell` pixels; a small one is enlarged by integer factors to keep pixels crisp.
     """
     if not rows or not any(row.pictures for row in rows):
         raise FieldlrError("a picture sheet needs at least one picture; got none.")
@@ -65,7 +65,7 @@ def sheet(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things stand, in pixels."""
+    """The geometry of the sheet, in pixels."""
 
     cell: int
     label: int  # width of the column of labels
@@ -113,7 +113,7 @@ def _draw_row(page: Any, draw: Any, row: Row, layout: _Layout, top: int) -> None
 
 
 def _fitted(image: np.ndarray, size: int) -> Any:
-    """The image as RGBA, as large as fits into size x size."""
+    """The image as RGBA, scaled to fit size x size."""
     from PIL import Image
 
     array = np.asarray(image)
@@ -121,7 +121,7 @@ def _fitted(image: np.ndarray, size: int) -> Any:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise FieldlrError(
             "a picture needs uint8 values of shape (H, W), (H, W, 3) or (H, W, 4); "
-            f"got {array.dtype} {array.shape}. Convert it first."
+            f"got {array.dtype} {array.shape}. Convert it."
         )
     if channels == 1:
         array = array.reshape(array.shape[:2])

@@ -1,4 +1,4 @@
-"""Spectra and weights of layers, after figures 2 and 3 of Ji et al. 2024."""
+"""Plots of singular values and weights of layers, as figures 2 and 3 of Ji et al. 2024."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from fieldlr.pictures.curves import COLORS, GRID
 from fieldlr.system.files import replacing
 
-FLOOR = 1e-8  # a singular value is nothing below this share of the largest
+FLOOR = 1e-8  # smallest singular value shown, relative to the largest
 
 
 def draw_spectra(
@@ -19,7 +19,7 @@ def draw_spectra(
     path: Path,
     title: str,
 ) -> None:
-    """(label, singular values, weight (out, in)) of each layer: curves, and |weight| as heat."""
+    """Plots (label, singular values, weight (out, in)) of layers: curves and heat maps of |W|."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -45,7 +45,7 @@ def draw_spectra(
         heat.set_yticks([])
     axes.set_title(title)
     axes.set_xlabel("index")
-    axes.set_ylabel("singular value, of the largest")
+    axes.set_ylabel("singular value / largest")
     axes.grid(True, which="major", color=GRID, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)

@@ -1,4 +1,4 @@
-"""A 3D drawing as one HTML file: no server, no requests, no library; drag, wheel, touch."""
+"""A self-contained interactive HTML viewer of 3D line segments and points."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def write_viewer(
     facts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
 ) -> None:
-    """Draws named segments (S, 2, 3) and points (P, 3), +Z up, beside facts and warnings.
+    """Writes a page with named segments (S, 2, 3) and points (P, 3), +Z up, facts and warnings.
 
-    Points (P, 6) add red, green, blue in [0, 1]. Arrays may be NumPy or torch. The first view
-    fits the segments, or the points without any.
+    Points (P, 6) have colours in [0, 1]. Arrays may be NumPy or torch. The initial view fits the
+    segments, or the points if there are none.
     """
     scene = {
-        "lines": [{"name": name, "data": _packed(segments)} for name, segments in lines.items()],
-        "points": None if points is None else _packed(_thinned(points)),
+        "lines": [{"name": name, "data": _to_base64(segments)} for name, segments in lines.items()],
+        "points": None if points is None else _to_base64(_subsampled(points)),
         "columns": 0 if points is None else int(np.asarray(points).shape[1]),
     }
     rows = "".join(
@@ -54,13 +54,13 @@ def write_viewer(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _packed(array: Segments | Points) -> str:
-    """Little-endian float32 numbers in base64."""
+def _to_base64(array: Segments | Points) -> str:
+    """Little-endian float32 values in base64."""
     return base64.b64encode(np.ascontiguousarray(np.asarray(array), "<f4").tobytes()).decode()
 
 
-def _thinned(points: Points) -> np.ndarray:
-    """At most MOST_POINTS finite points, evenly over their order."""
+def _subsampled(points: Points) -> np.ndarray:
+    """At most MOST_POINTS finite points, evenly spaced in their order."""
     points = np.asarray(points)
     points = points[np.isfinite(points).all(1)]
     return points[:: max(1, -(-len(points) // MOST_POINTS))]

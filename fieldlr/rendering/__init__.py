@@ -1,1 +1,1 @@
-"""A field to views: samplers, the occupancy grid, compositing, images, camera paths."""
+"""Renders views of a field: samplers, occupancy grid, compositing, images, camera paths."""

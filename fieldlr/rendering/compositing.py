@@ -1,4 +1,4 @@
-"""The volume rendering integral over packed intervals.
+"""The volume rendering integral over concatenated ray intervals.
 
 With the optical depth tau_i = density_i length_i of interval i of a ray (Mildenhall et al. 2020,
 equation 3; Max 1995): transmittance before it T_i = exp(-sum_{j < i} tau_j), weight
@@ -16,13 +16,13 @@ from torch import Tensor
 
 from fieldlr.rendering.samples import RaySamples
 
-# Past this optical depth an interval is opaque to float32 twice over.
+# Beyond this optical depth an interval is fully opaque in float32.
 OPAQUE = 60.0
 
 
 @dataclass(frozen=True)
 class Composite:
-    """What N rays see."""
+    """Colours and opacities of N rays."""
 
     samples: RaySamples
     rgb: Float[Tensor, "n 3"]
@@ -31,7 +31,7 @@ class Composite:
 
     @property
     def depth(self) -> Float[Tensor, " n"]:
-        """(N,) median distance of what is seen; 0 where nothing is."""
+        """Median distance (N,) of what a ray sees; 0 if it sees nothing."""
         return median_depths(self.samples, self.weights)
 
 
@@ -41,7 +41,7 @@ def composite(
     optical_depths: Float[Tensor, " m"],
     background: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
 ) -> Composite:
-    """What N rays see of colours (M, 3) and depths (M,) before a background (3,) or (N, 3)."""
+    """Composites colours (M, 3) and optical depths (M,) over a background (3,) or (N, 3)."""
     weights, transmittance = render_weights(samples, optical_depths)
     color = ray_sums(samples, weights[:, None] * rgb)
     return Composite(
@@ -55,7 +55,7 @@ def composite(
 def render_weights(
     samples: RaySamples, optical_depths: Float[Tensor, " m"]
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " n"]]:
-    """Weights (M,) of the intervals and the transmittance (N,) to the end of each ray.
+    """Weights (M,) of the intervals, and the transmittance (N,) to the end of each ray.
 
     The weights of a ray and its transmittance add up to 1.
     """
@@ -67,9 +67,9 @@ def render_weights(
 def transmittances(
     samples: RaySamples, depths: Float[Tensor, " m"]
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " n"]]:
-    """The light left before each interval (M,) and at the end of each ray (N,)."""
-    # One running sum serves all rays; in float64 the difference of two of its values keeps all
-    # the digits of a float32.
+    """Transmittance before each interval (M,) and at the end of each ray (N,)."""
+    # One cumulative sum serves all rays; in float64 differences of its values have full float32
+    # precision.
     total = torch.cat([depths.new_zeros(1, dtype=torch.float64), depths.double().cumsum(0)])
     at_first = total[samples.first]
     before = total[:-1] - at_first[samples.ray_indices]
@@ -80,9 +80,9 @@ def transmittances(
 def median_depths(
     samples: RaySamples, weights: Float[Tensor, " m"], share: float = 0.5
 ) -> Float[Tensor, " n"]:
-    """Distances (N,) at which N rays have met a share of what they see; 0 where they see nothing.
+    """Distances (N,) at which rays reach a share of their opacity; 0 where they see nothing.
 
-    A mean would lie in the empty space between a leaf and the wall that is seen beside it.
+    A mean would lie in the empty space between a leaf and the wall beside it.
     """
     if len(samples) == 0:
         return weights.new_zeros(samples.num_rays)
@@ -92,19 +92,19 @@ def median_depths(
     half = at_first[:-1] + share * seen
     before = ray_sums(samples, (total[1:] < half[samples.ray_indices])[:, None].double())[:, 0]
     found = (samples.first[:-1] + before.round().long()).clamp_max(len(samples) - 1)
-    # Within an interval the weight grows evenly.
+    # Within an interval the weight accumulates linearly.
     part = ((half - total[found]) / weights[found].clamp_min(1e-12)).clamp(0, 1)
     starts, ends = samples.t_starts[found], samples.t_ends[found]
     return torch.where(seen > 0.0, starts + part.to(starts.dtype) * (ends - starts), 0.0)
 
 
 def ray_sums(samples: RaySamples, values: Float[Tensor, "m c"]) -> Float[Tensor, "n c"]:
-    """Sums (N, C) over the intervals of each ray of values (M, C)."""
+    """Sums (N, C) of values (M, C) over the intervals of each ray."""
     return _RaySums.apply(values, samples.ray_indices, samples.first)
 
 
 class _RaySums(torch.autograd.Function):
-    """Differences of a running sum in float64: no atomic adds, the same sum on every run."""
+    """Differences of a cumulative sum in float64: no atomics, so the result is deterministic."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, ray_indices: Tensor, first: Tensor) -> Tensor:

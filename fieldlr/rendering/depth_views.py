@@ -1,4 +1,4 @@
-"""What cameras see of a field besides its colours: how far away, how sharply, how opaque."""
+"""Depth, depth spread and opacity maps of a field, beside its colours."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import median_depths
-from fieldlr.rendering.render import BLACK, CHUNK_SAMPLES, render_rays, see_rays
+from fieldlr.rendering.render import BLACK, CHUNK_SAMPLES, evaluate_rays, render_rays
 from fieldlr.rendering.samplers import sampler_for
 
-# The spread of a depth is the distance between these shares of what a ray sees.
+# The spread of a depth is the distance between these quantiles of a ray's opacity.
 QUARTILES = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
 class DepthView:
-    """One picture of a field, with depths along the rays in world units of its frame."""
+    """One view of a field, with depths along the rays in world units of its frame."""
 
     rgb: Float[Tensor, "h w 3"]
-    depth: Float[Tensor, "h w"]  # where half of what a ray sees is met; 0 where it sees nothing
-    spread: Float[Tensor, "h w"]  # of the depth: between the quartiles of what a ray sees
+    depth: Float[Tensor, "h w"]  # median; 0 where a ray sees nothing
+    spread: Float[Tensor, "h w"]  # interquartile range of the depth
     opacity: Float[Tensor, "h w"]
 
 
@@ -34,14 +34,14 @@ class DepthView:
 def depth_view(
     field: RadianceField, cameras: Cameras, index: int, background: Vector | None = None
 ) -> DepthView:
-    """What one camera sees, without any randomness."""
+    """The view of one camera, deterministic."""
     rays = cameras.image_rays(index)
     color = rays.origins.new_tensor(background or BLACK)
 
     def part(some: slice) -> Tensor:
         single = len(field.networks) == 1
         seen = (
-            see_rays(field, rays[some], color)[0]
+            evaluate_rays(field, rays[some], color)[0]
             if single
             else render_rays(field, rays[some], color)[0][-1]
         )

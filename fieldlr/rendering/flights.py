@@ -1,6 +1,6 @@
-"""Camera paths that stay near the cameras of a capture: what none of them saw is guesswork.
+"""Camera paths that stay near the cameras of a capture, outside of which a field is unreliable.
 
-Every path is a loop of ideal cameras with the field of view of the mean camera.
+Every path is a closed loop of undistorted cameras with the field of view of the mean camera.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.rendering.paths import (
     UP,
     Size,
-    counted,
+    check_frames,
     focal_for,
     ideal_cameras,
     look_at,
@@ -25,19 +25,19 @@ from fieldlr.rendering.paths import (
 )
 from fieldlr.rendering.standpoints import layout, standpoints, wrapped
 
-SMOOTH_DEGREES = 20.0  # over which heights and distances of neighbouring cameras are averaged
-STEEPEST = 75.0  # from straight above, a circle about the vertical has no radius left
-SWING_SHARE = 0.9  # of the range of azimuths: outermost cameras are often strays
-FACING = 0.8  # cosine: cameras that look the same way, as in `is_forward_facing`
-# A walk is sampled so finely, and smoothed over so many of its steps.
+SMOOTH_DEGREES = 20.0  # the azimuths over which elevations and distances are averaged
+STEEPEST = 75.0  # steeper, an orbit about the vertical degenerates to a point
+SWING_SHARE = 0.9  # of the range of azimuths: the outermost cameras are often outliers
+FACING = 0.8  # cosine within which cameras look the same way, as in `is_forward_facing`
+# The number of samples of a walk, and the smoothing width in steps between cameras.
 WALK_SAMPLES, WALK_STEPS = 2048, 2.0
 
 
 def natural_path(cameras: Cameras, frames: int, size: Size, home: int = 0) -> Cameras:
-    """The path that suits how the cameras stand.
+    """The path that suits the arrangement of the cameras.
 
-    An orbit where they stand around something, a swing to and fro where they do so on one side, a
-    spiral where all look one way, otherwise a walk along them, there and back.
+    An orbit where they surround a subject, a swing back and forth where they do so on one side, a
+    spiral where all look one way, otherwise a walk along them and back.
     """
     kind = layout(cameras)
     if kind == "around":
@@ -48,44 +48,46 @@ def natural_path(cameras: Cameras, frames: int, size: Size, home: int = 0) -> Ca
 
 
 def orbit_of(cameras: Cameras, frames: int, size: Size, home: int = 0) -> Cameras:
-    """A closed orbit about the focus of the cameras, at the height and distance of those nearby.
+    """A closed orbit about the focus, with the elevation and distance of the cameras nearby.
 
     It begins at the azimuth of the camera `home`.
     """
-    turn = torch.arange(counted(frames), dtype=torch.float64) * (360.0 / frames)
-    return _followed(cameras, standpoints(cameras).azimuth[home] + turn, size)
+    turn = torch.arange(check_frames(frames), dtype=torch.float64) * (360.0 / frames)
+    return _nearby_cameras(cameras, standpoints(cameras).azimuth[home] + turn, size)
 
 
 def swing(cameras: Cameras, frames: int, size: Size) -> Cameras:
-    """To and fro about the focus of the cameras, within their azimuths; begins in the middle."""
+    """Back and forth about the focus, within the cameras' azimuths, starting in the middle."""
     radians = torch.deg2rad(standpoints(cameras).azimuth)
     center = torch.rad2deg(torch.atan2(radians.sin().mean(), radians.cos().mean()))
     within = torch.tensor([0.5 - 0.5 * SWING_SHARE, 0.5 + 0.5 * SWING_SHARE], dtype=torch.float64)
     low, high = torch.quantile(wrapped(torch.rad2deg(radians) - center), within).tolist()
-    turn = torch.arange(counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
-    return _followed(cameras, center + 0.5 * (low + high) + 0.5 * (high - low) * turn.sin(), size)
+    turn = torch.arange(check_frames(frames), dtype=torch.float64) * (2 * math.pi / frames)
+    return _nearby_cameras(
+        cameras, center + 0.5 * (low + high) + 0.5 * (high - low) * turn.sin(), size
+    )
 
 
 def walk(cameras: Cameras, frames: int, size: Size) -> Cameras:
-    """Along the cameras from one end to the other and back, smoothly, looking as they do."""
-    poses = cameras.camera_to_world.double()[_tour(cameras)]
+    """A smooth path along the cameras to the last one and back, with their directions of view."""
+    poses = cameras.camera_to_world.double()[_visiting_order(cameras)]
     rows = torch.cat([poses[:, :, 3], -poses[:, :, 2], poses[:, :, 1]], 1).numpy()
-    turn = np.arange(counted(frames)) * (2 * math.pi / frames)
+    turn = np.arange(check_frames(frames)) * (2 * math.pi / frames)
     places, ahead, up = torch.from_numpy(_smooth(rows, 0.5 - 0.5 * np.cos(turn))).split(3, 1)
     return ideal_cameras(look_at(places, places + ahead, up), focal_for(cameras, size), size)
 
 
-def alike(cameras: Cameras, home: int) -> Cameras:
+def similar_views(cameras: Cameras, home: int) -> Cameras:
     """The cameras that look within 37 degrees of where the camera `home` does."""
     axes = forward_axes(cameras)
     return cameras[axes @ axes[home] > FACING]
 
 
-def _followed(cameras: Cameras, azimuths: Float[Tensor, " f"], size: Size) -> Cameras:
-    """Cameras at these azimuths that look at the focus, from where the given ones stand there.
+def _nearby_cameras(cameras: Cameras, azimuths: Float[Tensor, " f"], size: Size) -> Cameras:
+    """Cameras at these azimuths that look at the focus, interpolated between the given ones.
 
-    Elevation and the logarithm of the distance are Gaussian averages over the azimuth (kernel
-    regression; Nadaraya 1964, Watson 1964): smooth, closed, and within the range of the cameras'.
+    Elevation and log distance are Gaussian averages over the azimuth (kernel regression; Nadaraya
+    1964, Watson 1964): smooth, periodic, and within the range of the cameras.
     """
     at = standpoints(cameras)
     apart = wrapped(azimuths[:, None] - at.azimuth) / SMOOTH_DEGREES
@@ -99,9 +101,8 @@ def _followed(cameras: Cameras, azimuths: Float[Tensor, " f"], size: Size) -> Ca
     return ideal_cameras(poses, focal_for(cameras, size), size)
 
 
-def _tour(cameras: Cameras) -> list[int]:
-    """The cameras in an order in which one could have walked: their own, or from each to the
-    nearest that is left, whichever is shorter."""
+def _visiting_order(cameras: Cameras) -> list[int]:
+    """The shorter of two orders of the cameras: their own, or greedily by nearest neighbour."""
     places = cameras.camera_to_world[:, :, 3].double()
     apart = torch.cdist(places, places)
     order = [int(apart.mean(1).argmax())]
@@ -115,7 +116,7 @@ def _tour(cameras: Cameras) -> list[int]:
 
 
 def _smooth(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Rows (N, 9) of a way, read at shares (F,) of its length and smoothed along it."""
+    """Rows (N, 9) of a path, smoothed and sampled at fractions (F,) of its length."""
     from scipy.ndimage import gaussian_filter1d
 
     steps = np.linalg.norm(np.diff(rows[:, :3], axis=0), axis=1)

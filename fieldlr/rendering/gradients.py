@@ -1,4 +1,4 @@
-"""What gradients are worth: the same values forward, another weight backward."""
+"""Gradient scaling: unchanged values forward, scaled gradients backward."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from fieldlr.geometry.spaces import Space
 
 
-def nearness(space: Space, distances: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
-    """What gradients at distances (M,) from a camera are worth: distance^2, at most 1.
+def distance_scale(space: Space, distances: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
+    """The gradient scale at distances (M,) from a camera: distance^2, at most 1.
 
-    In an endless world a point near a camera is on more of its rays, by 1 / distance^2, than one
-    where the views meet; unscaled, fog grows in front of every camera (Philip and Deschaintre 2023,
-    "Floaters no more"). In other spaces all are worth the same.
+    In an unbounded scene a point near a camera is on more of its rays, in proportion to
+    1 / distance^2; without scaling, floaters grow in front of every camera (Philip and Deschaintre
+    2023, "Floaters no more"). In other spaces the scale is 1.
     """
     if space.kind != "contracted":
         return torch.ones_like(distances)
@@ -24,22 +24,22 @@ def nearness(space: Space, distances: Float[Tensor, " m"]) -> Float[Tensor, " m"
     return (unit * unit).clamp_max(1.0)
 
 
-def scaled_gradient(
-    values: Float[Tensor, "*batch"], shares: Float[Tensor, "*#batch"]
+def scale_gradients(
+    values: Float[Tensor, "*batch"], scales: Float[Tensor, "*#batch"]
 ) -> Float[Tensor, "*batch"]:
-    """The same values, whose gradients are multiplied by shares (...)."""
-    return _ScaledGradient.apply(values, shares)
+    """The same values, with gradients multiplied by scales (...)."""
+    return _ScaleGradients.apply(values, scales)
 
 
-class _ScaledGradient(torch.autograd.Function):
+class _ScaleGradients(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, shares: Tensor) -> Tensor:
-        ctx.save_for_backward(shares)
+    def forward(ctx: Any, values: Tensor, scales: Tensor) -> Tensor:
+        ctx.save_for_backward(scales)
         return values.view_as(values)
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as torch documents it
         ctx: Any, grad: Tensor
     ) -> tuple[Tensor, None]:
-        (shares,) = ctx.saved_tensors
-        return grad * shares, None
+        (scales,) = ctx.saved_tensors
+        return grad * scales, None

@@ -1,6 +1,6 @@
-"""Rays through the occupancy grid by a compiled loop: the function of `GridSampler`.
+"""Ray marching through the occupancy grid by a compiled loop, equivalent to `GridSampler`.
 
-Formulas are those of `geometry.spaces.Space`, one point at a time.
+Formulas are those of `geometry.spaces.Space`, for one point at a time.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from fieldlr.geometry.spaces import Space
 from fieldlr.nn.execution.compiled import compiled, in_threads
 from fieldlr.rendering.samples import RaySamples
 
-# Rays that a thread follows at a time.
+# Rays per unit of work of a thread.
 CHUNK = 1024
 BOX, NDC, CONTRACTED = 0, 1, 2
 KINDS = {"box": BOX, "ndc": NDC, "contracted": CONTRACTED}
 
 
-def walk(
+def march(
     space: Space,
     occupied: Bool[Tensor, "cells cells cells"],
     rays: Rays,
-    along: tuple[Float[Tensor, " n"], ...],
+    marching: tuple[Float[Tensor, " n"], ...],
     num_steps: int,
 ) -> RaySamples:
     """The occupied intervals of N rays.
 
-    along: start, stop, the part of the way between them that a step takes, and the part of a step
-    that comes before the first, all (N,).
+    marching: start, stop, the step as a fraction of the way between them, and the offset of the
+    first step in steps, all (N,).
     """
     minimum, maximum = (torch.tensor(corner) for corner in (space.aabb.minimum, space.aabb.maximum))
     center, to_unit = (0.5 * (minimum + maximum)).numpy(), (2.0 / (maximum - minimum)).numpy()
     lens = np.array([space.near, *space.ndc_focal, 0.5 * space.aabb.longest_edge], np.float32)
-    columns = (rays.origins, rays.directions, *along)
+    columns = (rays.origins, rays.directions, *marching)
     arrays = [column.detach().contiguous().numpy() for column in columns]
     cells, kind = occupied.view(-1).numpy(), KINDS[space.kind]
     parts = [slice(i, i + CHUNK) for i in range(0, max(1, len(rays)), CHUNK)]
@@ -47,8 +47,8 @@ def walk(
         size = len(own[0]) * (num_steps + 1)
         starts, ends = np.empty(size, np.float32), np.empty(size, np.float32)
         counts = np.zeros(len(own[0]), np.int64)
-        world = kind, center, to_unit, lens
-        kept = _walk(*own, *world, num_steps, cells, len(occupied), starts, ends, counts)
+        space_arrays = kind, center, to_unit, lens
+        kept = _march(*own, *space_arrays, num_steps, cells, len(occupied), starts, ends, counts)
         found[part.start] = starts[:kept], ends[:kept], counts
 
     in_threads(work, parts)
@@ -59,8 +59,8 @@ def walk(
 
 
 @compiled
-def _warp(kind, center, to_unit, lens, x, y, z):
-    """A point of the world in the cube."""
+def _contract(kind, center, to_unit, lens, x, y, z):
+    """A world point in the unit cube of the space."""
     if kind == NDC:
         z = min(z, np.float32(-1e-9))
         return -lens[1] * x / z, -lens[2] * y / z, np.float32(1) + np.float32(2) * lens[0] / z
@@ -77,8 +77,8 @@ def _warp(kind, center, to_unit, lens, x, y, z):
 
 
 @compiled
-def _paced(unit, t):
-    """The pace of a distance in a contracted space."""
+def _normalised_distance(unit, t):
+    """The normalised distance of a distance in a contracted space."""
     t = t / unit
     if t < np.float32(1):
         return np.float32(0.5) * t
@@ -87,7 +87,7 @@ def _paced(unit, t):
 
 @compiled
 def _distance(kind, lens, slope, start, stop, first, last, s):
-    """The distance at the pace s; `first` and `last` are those of start and stop if contracted."""
+    """The distance at fraction s of the ray; `first` and `last` are start and stop, contracted."""
     if kind == BOX:
         return start + (stop - start) * s
     if kind == NDC:
@@ -99,27 +99,32 @@ def _distance(kind, lens, slope, start, stop, first, last, s):
 
 
 @compiled
-def _walk(
-    origins, directions, start, stop, pace, offsets, kind, center, to_unit, lens,
+def _march(
+    origins, directions, start, stop, step_size, offsets, kind, center, to_unit, lens,
     num_steps, occupied, cells, starts, ends, counts,
 ):  # fmt: skip
-    """Fills starts, ends and, per ray, counts with the occupied intervals; how many there are."""
+    """Writes the occupied intervals to starts, ends and counts per ray; returns their number."""
     kept, half = 0, np.float32(0.5 * cells)
     for ray in range(len(origins)):
         ox, oy, oz = origins[ray, 0], origins[ray, 1], origins[ray, 2]
         dx, dy, dz = directions[ray, 0], directions[ray, 1], directions[ray, 2]
         first, last = np.float32(0), np.float32(0)
         if kind == CONTRACTED:
-            first, last = _paced(lens[3], start[ray]), _paced(lens[3], stop[ray])
+            first, last = (
+                _normalised_distance(lens[3], start[ray]),
+                _normalised_distance(lens[3], stop[ray]),
+            )
         slope = -min(dz, np.float32(-1e-6))
         before, began = start[ray], kept
         for step in range(num_steps + 1):
-            s = min((np.float32(step) + offsets[ray]) * pace[ray], np.float32(1))
+            s = min((np.float32(step) + offsets[ray]) * step_size[ray], np.float32(1))
             t = _distance(kind, lens, slope, start[ray], stop[ray], first, last, s)
             t = min(t, stop[ray])
             if t > before:
                 m = np.float32(0.5) * (before + t)
-                x, y, z = _warp(kind, center, to_unit, lens, ox + m * dx, oy + m * dy, oz + m * dz)
+                x, y, z = _contract(
+                    kind, center, to_unit, lens, ox + m * dx, oy + m * dy, oz + m * dz
+                )
                 i = max(min(np.int32((x + np.float32(1)) * half), cells - 1), 0)
                 j = max(min(np.int32((y + np.float32(1)) * half), cells - 1), 0)
                 k = max(min(np.int32((z + np.float32(1)) * half), cells - 1), 0)

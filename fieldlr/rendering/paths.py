@@ -24,7 +24,7 @@ from fieldlr.geometry.frames import Similarity
 
 Size = tuple[int, int]
 UP = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # of a view in a file
+SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # degrees of field of view; pixels
 
 
 def look_at(
@@ -32,7 +32,7 @@ def look_at(
     targets: Float[Tensor, "n 3"],
     up: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
 ) -> Float[Tensor, "n 3 4"]:
-    """Poses (N, 3, 4) of cameras at positions (N, 3) that look at targets (N, 3), `up` up."""
+    """Poses (N, 3, 4) of cameras at positions (N, 3) looking at targets (N, 3), with `up` up."""
     backward = torch.nn.functional.normalize(positions - targets, dim=-1)
     right = torch.linalg.cross(up.expand_as(backward), backward)
     right = torch.nn.functional.normalize(right, dim=-1)
@@ -50,9 +50,9 @@ def orbit(
 ) -> Cameras:
     """A closed circle about the vertical through `center`, seen from `elevation` above it.
 
-    It begins at `azimuth`, counted from +X towards +Y.
+    It begins at `azimuth`, measured from +X towards +Y.
     """
-    turn = torch.arange(counted(frames), dtype=torch.float64) * (2 * math.pi / frames)
+    turn = torch.arange(check_frames(frames), dtype=torch.float64) * (2 * math.pi / frames)
     turn = turn + math.radians(azimuth)
     tilt = math.radians(elevation)
     across = math.cos(tilt) * torch.stack([turn.cos(), turn.sin()], -1)
@@ -65,14 +65,14 @@ def orbit(
 def spiral(
     cameras: Cameras, frames: int, size: Size, turns: int = 2, focus: float = 0.0
 ) -> Cameras:
-    """The spiral of LLFF about the mean camera, for scenes seen from the front.
+    """The spiral of LLFF about the mean camera, for forward-facing scenes.
 
-    It spans the 90th percentile of the cameras' offsets and looks at the point `focus` world
-    units ahead, by default what the cameras look at (Mildenhall et al. 2019, their code's
-    `render_path_spiral`).
+    It spans the 90th percentile of the cameras' offsets and looks at a point `focus` world units
+    ahead, by default the cameras' focus (`render_path_spiral` in the code of Mildenhall et al.
+    2019).
     """
     mean, target, extent = _front(cameras, focus)
-    turn = torch.arange(counted(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
+    turn = torch.arange(check_frames(frames), dtype=torch.float64) * (2 * math.pi * turns / frames)
     curve = torch.stack([turn.cos(), -turn.sin(), -(0.5 * turn).sin()], -1) * extent
     positions = mean[:, 3] + curve @ mean[:, :3].T
     poses = look_at(positions, target.expand_as(positions), mean[:, 1])
@@ -80,7 +80,7 @@ def spiral(
 
 
 def _front(cameras: Cameras, focus: float) -> tuple[Tensor, Tensor, Tensor]:
-    """(pose (3, 4) of the mean camera, point (3,) it looks at, spread (3,) along its axes)."""
+    """(pose (3, 4) of the mean camera, point (3,) that it looks at, extent (3,) along its axes)."""
     poses = cameras.camera_to_world.double()
     middle = poses[:, :, 3].mean(0)
     mean = look_at(
@@ -100,10 +100,10 @@ def read_camera_path(
     size: Size | None = None,
     normalised: Similarity | None = None,
 ) -> Cameras:
-    """The cameras of a nerfstudio camera_path.json, brought to the field's frame.
+    """The cameras of a nerfstudio camera_path.json, transformed to the field's frame.
 
-    `frame` is the field's, from internal to the user's; `normalised` leads from the user's to the
-    file's, where that is another. `size` replaces the size of the file.
+    `frame` maps the field's frame to the user's; `normalised` maps the user's to the file's, where
+    they differ. `size` overrides that of the file.
     """
     file = Path(file)
     content = _read_json(file)
@@ -122,7 +122,7 @@ def read_camera_path(
 def ideal_cameras(
     poses: Float[Tensor, "n 3 4"], focal: float | Float[Tensor, " n"], size: Size
 ) -> Cameras:
-    """Square-pixel cameras of one size, without distortion, principal point in the middle."""
+    """Square-pixel cameras of one size, undistorted, with a centred principal point."""
     count = len(poses)
     intrinsics = torch.empty(count, 4, dtype=torch.float32)
     intrinsics[:, :2] = focal if not isinstance(focal, Tensor) else focal[:, None].float()
@@ -132,15 +132,15 @@ def ideal_cameras(
 
 
 def focal_for(cameras: Cameras, size: Size) -> float:
-    """The focal length that shows at `size` as much as the mean camera does, at the least."""
+    """The focal length that shows, at `size`, at least as much as the mean camera."""
     relative = cameras.intrinsics[:, :2].double() / cameras.sizes.double()
     return float((relative.mean(0) * torch.tensor(size, dtype=torch.float64)).min())
 
 
-def counted(frames: int) -> int:
-    """The number of frames; FieldlrError where there are none."""
+def check_frames(frames: int) -> int:
+    """Returns the number of frames; raises FieldlrError unless it is positive."""
     if frames < 1:
-        raise FieldlrError(f"A camera path has at least 1 frame; got {frames}. Ask for more.")
+        raise FieldlrError(f"A camera path has at least 1 frame; got {frames}. Increase `frames`.")
     return frames
 
 
@@ -150,43 +150,43 @@ def _read_json(file: Path) -> dict:
     except (OSError, ValueError, RecursionError) as error:
         raise FieldlrError(f"A camera path is a JSON file; {file} is not one: {error}.") from None
     if not isinstance(content, dict):
-        raise _wrong(file, "camera_path", "there, in an object")
+        raise _invalid(file, "camera_path", "a key of a JSON object")
     if content.get("camera_type", "perspective") != "perspective":
-        raise _wrong(file, "camera_type", "perspective: no other lens is rendered")
+        raise _invalid(file, "camera_type", "perspective; other camera types are not supported")
     if not (isinstance(content.get("camera_path"), list) and content["camera_path"]):
-        raise _wrong(file, "camera_path", "a list of at least one camera")
+        raise _invalid(file, "camera_path", "a list of at least one camera")
     return content
 
 
 def _view(file: Path, key: str, view: Any, default_angle: Any) -> tuple[Tensor, float]:
     """The pose (3, 4) and the vertical field of view in degrees of one entry."""
     if not isinstance(view, dict):
-        raise _wrong(file, key, "an object")
+        raise _invalid(file, key, "an object")
     matrix = _numbers(file, f"{key}.camera_to_world", view.get("camera_to_world"))
     if len(matrix) != 16:
-        raise _wrong(file, f"{key}.camera_to_world", "16 numbers, row by row")
+        raise _invalid(file, f"{key}.camera_to_world", "16 numbers in row-major order")
     (angle,) = _numbers(file, f"{key}.fov", [view.get("fov", default_angle)])
     if not SMALLEST_ANGLE <= angle < 180:
-        raise _wrong(file, f"{key}.fov", f"a vertical angle of {SMALLEST_ANGLE} to 180 degrees")
+        raise _invalid(file, f"{key}.fov", f"a vertical angle of {SMALLEST_ANGLE} to 180 degrees")
     return torch.tensor(matrix, dtype=torch.float64).reshape(4, 4)[:3], angle
 
 
 def _side(file: Path, content: dict, key: str) -> int:
     (side,) = _numbers(file, key, [content.get(key)])
     if not 1 <= side <= MOST_SIDE or side != int(side):
-        raise _wrong(file, key, f"a whole number of pixels, 1 to {MOST_SIDE:,}")
+        raise _invalid(file, key, f"an integer number of pixels from 1 to {MOST_SIDE:,}")
     return int(side)
 
 
 def _numbers(file: Path, key: str, values: Any) -> list[float]:
     if not isinstance(values, list):
-        raise _wrong(file, key, "a list of numbers")
+        raise _invalid(file, key, "a list of numbers")
     for value in values:
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         if not plain or not -FARTHEST <= value <= FARTHEST:
-            raise _wrong(file, key, f"given in finite numbers; got {str(value)[:40]}")
+            raise _invalid(file, key, f"finite numbers; got {str(value)[:40]}")
     return [float(value) for value in values]
 
 
-def _wrong(file: Path, key: str, rule: str) -> FieldlrError:
-    return FieldlrError(f"{file}: {key} must be {rule}. Mend the file, or export it again.")
+def _invalid(file: Path, key: str, rule: str) -> FieldlrError:
+    return FieldlrError(f"{file}: {key} must be {rule}. Fix the file, or export it again.")

@@ -1,4 +1,4 @@
-"""Rays, and whole images, through a radiance field."""
+"""Rendering of rays and images of a radiance field."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rays import Rays
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
-from fieldlr.rendering.gradients import nearness, scaled_gradient
+from fieldlr.rendering.gradients import distance_scale, scale_gradients
 from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, sampler_for
 from fieldlr.rendering.samples import RaySamples
 
-# Intervals that an image is rendered with at a time, at most: 256 MiB at a width of 256.
+# Most intervals rendered at a time: 256 MiB at a width of 256.
 CHUNK_SAMPLES = 1 << 20
-# The intervals of a ray are asked in these slabs, until exp(-DARK) of the light is left.
+# A ray's intervals are evaluated in these slabs until its transmittance is below exp(-DARK).
 SLABS = (0, 8, 16, 32, 48, 64, 96, 128, 1 << 20)
 DARK = 7.0
-# An interval that adds less than this to its ray's opacity has no colour of its own.
+# An interval that contributes less than this share of its ray's opacity gets no own colour.
 FAINT = 2e-4
-# What a view's edges are divided by, one after the other, where it is shown as it comes.
+# The successive downscale factors of a progressive rendering.
 COARSE_TO_FINE = (8, 4, 2, 1)
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
@@ -38,7 +38,7 @@ class Rendering:
     """An image of a field."""
 
     rgb: Float[Tensor, "h w 3"]  # in [0, 1]
-    # Median distance along the ray, world units; 0 where nothing is seen.
+    # Median distance along the ray in world units; 0 where the ray sees nothing.
     depth: Float[Tensor, "h w"]
     opacity: Float[Tensor, "h w"]  # in [0, 1]
 
@@ -51,21 +51,21 @@ def render_rays(
     noise: float = 0.0,
     sampler: GridSampler | HierarchicalSampler | None = None,
 ) -> tuple[list[Composite], int]:
-    """What N rays see through each network of the field, the finest last, and the samples it took.
+    """The composites of N rays by each network, the finest last, and the number of samples.
 
-    background (3,) or (N, 3); random offsets and density noise need a generator. Intervals are
-    those of the field's own sampler unless another is given.
+    background: (3,) or (N, 3); random offsets and density noise need a generator. The sampler
+    defaults to the field's own.
     """
     sampler = sampler or sampler_for(field)
     composites, previous, num_samples = [], None, 0
     for network in field.networks:
         samples = sampler.sample(field.space, rays, generator, previous)
         own = rays[samples.ray_indices]
-        unit = field.space.warp(own.at(samples.middles))
+        unit = field.space.warp(own.at(samples.midpoints))
         rgb, density = network(unit, own.directions, noise, generator)
         if torch.is_grad_enabled():
-            shares = nearness(field.space, samples.middles)
-            rgb, density = scaled_gradient(rgb, shares[:, None]), scaled_gradient(density, shares)
+            scales = distance_scale(field.space, samples.midpoints)
+            rgb, density = scale_gradients(rgb, scales[:, None]), scale_gradients(density, scales)
         lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
         composites.append(composite(samples, rgb, density * lengths, background))
         previous = samples, composites[-1].weights
@@ -74,21 +74,21 @@ def render_rays(
 
 
 @torch.no_grad()
-def see_rays(
+def evaluate_rays(
     field: RadianceField, rays: Rays, background: Float[Tensor, " 3"] | Float[Tensor, "n 3"]
 ) -> tuple[Composite, int]:
-    """What N rays see through a field with one network, and how many densities it took.
+    """The composite of N rays by a field with one network, and the number of evaluations.
 
-    As `render_rays` without randomness, but what lies behind something opaque is not asked, nor
-    the colour of what adds next to nothing: both together change a pixel by less than 8 bits show.
+    As `render_rays` without randomness, but rays terminate early, and colours of intervals that
+    contribute next to nothing are skipped: together a change below 8-bit precision.
     """
     network, samples = field.networks[-1], sampler_for(field).sample(field.space, rays)
     own = rays[samples.ray_indices]
-    unit = field.space.warp(own.at(samples.middles))
+    unit = field.space.warp(own.at(samples.midpoints))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
     place = torch.arange(len(samples), device=unit.device) - samples.first[samples.ray_indices]
     optical = torch.zeros_like(lengths)
-    passed, asked = lengths.new_zeros(len(rays)), 0
+    passed, evaluated = lengths.new_zeros(len(rays)), 0
     features = lengths.new_empty(0)
     for low, high in pairwise(SLABS):
         within = (place >= low) & (place < high) & (passed[samples.ray_indices] < DARK)
@@ -99,8 +99,8 @@ def see_rays(
         if low == 0:
             features = found.new_zeros(len(samples), found.shape[1])
         features[chosen] = found
-        asked += len(chosen)
-    return _colored(network, samples, own, features, optical, background), asked
+        evaluated += len(chosen)
+    return _colored(network, samples, own, features, optical, background), evaluated
 
 
 def _colored(
@@ -111,14 +111,14 @@ def _colored(
     optical: Tensor,
     background: Tensor,
 ) -> Composite:
-    """The composite of known depths, with the colours of those intervals alone that matter."""
+    """The composite of given optical depths, with colours of the relevant intervals only."""
     weights, transmittance = render_weights(samples, optical)
-    shown = (weights > FAINT * (1.0 - transmittance)[samples.ray_indices]).nonzero()[:, 0]
+    coloured = (weights > FAINT * (1.0 - transmittance)[samples.ray_indices]).nonzero()[:, 0]
     rgb = weights.new_zeros(len(samples), 3)
-    rgb[shown] = network.color(features[shown], rays.directions[shown])
+    rgb[coloured] = network.color(features[coloured], rays.directions[coloured])
     kept = torch.zeros_like(weights)
-    kept[shown] = weights[shown]
-    # Light that the faint ones would have added comes from the others of the same ray.
+    kept[coloured] = weights[coloured]
+    # The share of the skipped intervals goes to the others of the same ray.
     share = (1.0 - transmittance) / ray_sums(samples, kept[:, None])[:, 0].clamp_min(1e-9)
     rgb *= share[samples.ray_indices, None]
     return composite(samples, rgb, optical, background)
@@ -128,14 +128,14 @@ def _colored(
 def render_image(
     field: RadianceField, cameras: Cameras, index: int, background: Vector = WHITE
 ) -> Rendering:
-    """The view of one camera (internal frame), without any randomness, as tensors on the CPU."""
+    """The view of one camera (internal frame), deterministic, as tensors on the CPU."""
     rays = cameras.to(field.cell_density.device).image_rays(index)
     size = max(1, CHUNK_SAMPLES // sampler_for(field).most_samples)
     color = rays.origins.new_tensor(background)
 
     def part(some: slice) -> Composite:
         if len(field.networks) == 1:
-            return see_rays(field, rays[some], color)[0]
+            return evaluate_rays(field, rays[some], color)[0]
         return render_rays(field, rays[some], color)[0][-1]
 
     parts = list(in_parts(part, len(rays), size))
@@ -150,9 +150,9 @@ def render_image(
 def render_progressively(
     field: RadianceField, cameras: Cameras, index: int, background: Vector = WHITE
 ) -> Iterator[Rendering]:
-    """The view of one camera, coarse at once and then finer; the last is `render_image`'s.
+    """Yields the view of one camera from coarse to full resolution, as of `render_image`.
 
-    All that comes before the last costs a third of it. Stop pulling and nothing more is computed.
+    The coarse ones take together a third of the time of the last. Stop iterating to cancel.
     """
     camera = cameras[[index]]
     for divisor in COARSE_TO_FINE:

@@ -1,8 +1,7 @@
-"""Where on a ray a field is asked: two samplers behind one interface.
+"""Ray samplers: the intervals at which a field is evaluated.
 
-A sampler proposes intervals for one network after the other; each time it sees what the network
-before found, or None for the first. Random offsets come from a generator; without one the
-intervals are the same at every call.
+A sampler proposes intervals for each network in turn, given the previous network's result or None
+for the first. Random offsets come from a generator; without one the intervals are deterministic.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from fieldlr.nn.execution import compiled
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.samples import RaySamples, uniform
 
-# Candidates that are looked up in the occupancy grid at a time; they stay in the cache. A GPU looks
-# up more at once.
+# Candidates looked up in the occupancy grid at a time, so that they stay in the cache; more on a
+# GPU.
 CHUNK, GPU_CHUNK = 65536, 1 << 22
-# Steps along the diagonal of a box, or along a whole ray of an endless space.
+# Steps along the diagonal of a box, or along a whole ray of an unbounded space.
 NUM_STEPS = {"box": 192, "ndc": 128, "contracted": 128}
-# A ray's longest way through the cube.
+# The longest path of a ray through the cube.
 DIAGONAL = 2.0 * math.sqrt(3.0)
 
 
 @dataclass(frozen=True)
 class GridSampler:
-    """Equal steps along the ray; intervals whose middle is in an empty cell are left out."""
+    """Equal steps along the ray, without intervals whose midpoint is in an empty cell."""
 
     grid: OccupancyGrid
     num_steps: int
-    everywhere: bool = False  # through dense cells that no light reaches too
+    everywhere: bool = False  # include dense cells that no light reaches
 
     @property
     def most_samples(self) -> int:
@@ -50,26 +49,28 @@ class GridSampler:
         generator: torch.Generator | None = None,
         previous: tuple[RaySamples, Float[Tensor, " m"]] | None = None,
     ) -> RaySamples:
-        """Intervals of N rays; all random offsets of a ray are one shift of its steps."""
+        """Intervals of N rays; the randomness is one shift per ray of all its steps."""
         offsets = torch.zeros_like(rays.origins[:, 0])
         if generator is not None:
             offsets = uniform(offsets.shape, generator, offsets.device)
         start, stop = space.span(rays)
-        pace = torch.full_like(start, 1.0 / self.num_steps)
+        step_size = torch.full_like(start, 1.0 / self.num_steps)
         if space.kind == "box":
-            # Steps of one length on every ray, whatever its chord.
+            # The same step length on every ray, whatever its chord.
             chord = (stop - start) * (2.0 / space.aabb.longest_edge)
-            pace = DIAGONAL / self.num_steps / chord.clamp_min(1e-6)
+            step_size = DIAGONAL / self.num_steps / chord.clamp_min(1e-6)
         if compiled.takes(rays.origins):
             from fieldlr.rendering import march_kernels
 
-            along = start, stop, pace, offsets
-            return march_kernels.walk(space, self._occupied, rays, along, self.num_steps)
+            marching = start, stop, step_size, offsets
+            return march_kernels.march(space, self._occupied, rays, marching, self.num_steps)
         size = max(1, (GPU_CHUNK if offsets.is_cuda else CHUNK) // self.num_steps)
         parts = []
         for first in range(0, max(1, len(rays)), size):
             some = slice(first, first + size)
-            part = self._walk(space, rays[some], start[some], stop[some], pace[some], offsets[some])
+            part = self._march(
+                space, rays[some], start[some], stop[some], step_size[some], offsets[some]
+            )
             parts.append((*part[:2], part[2] + first))
         starts, ends, indices = (torch.cat(column) for column in zip(*parts, strict=True))
         return RaySamples(starts, ends, indices, len(rays))
@@ -78,12 +79,18 @@ class GridSampler:
     def _occupied(self) -> Tensor:
         return self.grid.dense if self.everywhere else self.grid.occupied
 
-    def _walk(
-        self, space: Space, rays: Rays, start: Tensor, stop: Tensor, pace: Tensor, offsets: Tensor
+    def _march(
+        self,
+        space: Space,
+        rays: Rays,
+        start: Tensor,
+        stop: Tensor,
+        step_size: Tensor,
+        offsets: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The occupied intervals of a few rays."""
+        """The occupied intervals of one chunk of rays."""
         steps = torch.arange(self.num_steps + 2, device=start.device, dtype=start.dtype)
-        edges = ((steps - 1.0 + offsets[:, None]) * pace[:, None]).clamp_(0.0, 1.0)
+        edges = ((steps - 1.0 + offsets[:, None]) * step_size[:, None]).clamp_(0.0, 1.0)
         t = distances(space, rays, start, stop, edges)
         t_starts, t_ends = t[:, :-1], t[:, 1:]
         ray, step = (t_ends > t_starts).nonzero(as_tuple=True)
@@ -95,9 +102,9 @@ class GridSampler:
 
 @dataclass(frozen=True)
 class HierarchicalSampler:
-    """Stratified intervals for a coarse network, then as many again where it saw something.
+    """Stratified intervals for a coarse network, then importance sampling for the fine one.
 
-    Mildenhall et al. 2020, section 5.2: the fine network is asked on the union of both.
+    Mildenhall et al. 2020, section 5.2: the fine network is evaluated on the union of both.
     """
 
     num_coarse: int = 64
@@ -115,7 +122,7 @@ class HierarchicalSampler:
         generator: torch.Generator | None = None,
         previous: tuple[RaySamples, Float[Tensor, " m"]] | None = None,
     ) -> RaySamples:
-        """Intervals of N rays; `previous` is the coarse network's intervals and weights (M,)."""
+        """Intervals of N rays; `previous` has the coarse network's intervals and weights (M,)."""
         start, stop = space.span(rays)
         edges = torch.linspace(0.0, 1.0, self.num_coarse + 1, device=start.device)
         edges = edges.expand(len(rays), -1)
@@ -137,10 +144,10 @@ def distances(
     rays: Rays,
     start: Float[Tensor, " n"],
     stop: Float[Tensor, " n"],
-    pace: Float[Tensor, "n s"],
+    step_size: Float[Tensor, "n s"],
 ) -> Float[Tensor, "n s"]:
-    """`Space.distances`, but never past the end: float32 rounds the far end of a pace outwards."""
-    return torch.minimum(space.distances(rays, start, stop, pace), stop[:, None])
+    """`Space.distances`, clamped to `stop` against float32 rounding."""
+    return torch.minimum(space.distances(rays, start, stop, step_size), stop[:, None])
 
 
 def inverse_cdf(
@@ -149,10 +156,10 @@ def inverse_cdf(
     count: int,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "n {count}"]:
-    """Positions (N, count) spread as the weights (N, S) of the bins between edges (N, S + 1).
+    """Positions (N, count) distributed as the weights (N, S) of bins with edges (N, S + 1).
 
-    Each of `count` equal parts of the distribution gives one position: its middle, or a random
-    one with a generator.
+    Each of `count` equal parts of the distribution gives one position: its midpoint, or a random
+    position with a generator.
     """
     weights = weights.detach() + 1e-5
     cdf = torch.cat([torch.zeros_like(weights[:, :1]), weights.cumsum(-1)], -1)
@@ -170,13 +177,13 @@ def inverse_cdf(
 
 
 def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
-    """The sampler of a field: two networks refine, one has a grid."""
+    """The sampler of a field: hierarchical for coarse and fine networks, else a grid."""
     if len(field.networks) > 1:
         return HierarchicalSampler()
     return grid_sampler(field)
 
 
 def grid_sampler(field: RadianceField, coarser: float = 1.0) -> GridSampler:
-    """The sampler of a field with a grid, in steps that are so many times as long."""
+    """The grid sampler of a field, with steps `coarser` times as long."""
     num_steps = round(NUM_STEPS[field.space.kind] / coarser)
     return GridSampler(OccupancyGrid.of(field), num_steps)

@@ -1,4 +1,4 @@
-"""Intervals on rays, packed end to end."""
+"""Ray intervals, concatenated over rays."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RaySamples:
-    """M intervals of N rays, sorted by ray and, on a ray, by distance. They may leave gaps."""
+    """M intervals of N rays, sorted by ray and by distance, possibly with gaps."""
 
     t_starts: Float[Tensor, " m"]  # distances along the ray
     t_ends: Float[Tensor, " m"]
-    ray_indices: Int[Tensor, " m"]  # int64, never falling
+    ray_indices: Int[Tensor, " m"]  # int64, ascending
     num_rays: int
 
     def __len__(self) -> int:
         return len(self.t_starts)
 
     @property
-    def middles(self) -> Float[Tensor, " m"]:
-        """(M,) where a field is asked."""
+    def midpoints(self) -> Float[Tensor, " m"]:
+        """(M,) distances at which a field is evaluated."""
         return 0.5 * (self.t_starts + self.t_ends)
 
     @cached_property
     def first(self) -> Int[Tensor, " {self.num_rays}+1"]:
-        """(N + 1,) where the intervals of a ray begin, and at the end M."""
+        """(N + 1,) the first interval of each ray, and M at the end."""
         edges = torch.arange(self.num_rays + 1, device=self.ray_indices.device)
         return torch.searchsorted(self.ray_indices, edges)
 
@@ -38,5 +38,5 @@ class RaySamples:
 def uniform(
     shape: Sequence[int], generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, " ..."]:
-    """Numbers in [0, 1), drawn where the generator lives: a seed means the same on every device."""
+    """Random numbers in [0, 1), drawn on the generator's device: a seed is device-independent."""
     return torch.rand(shape, generator=generator, device=generator.device).to(device)

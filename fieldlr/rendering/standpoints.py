@@ -1,7 +1,7 @@
-"""How the cameras of a capture stand: about what, and which of them stands best.
+"""The arrangement of a capture's cameras: their focus, layout and best representative.
 
-Azimuths and elevations are in degrees about the point where the optical axes meet: azimuths from +X
-towards +Y, elevations towards `up`.
+Azimuths and elevations are in degrees about the focus, where the optical axes meet: azimuths from
++X towards +Y, elevations towards `up`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rotations import rotation_about
 from fieldlr.rendering.paths import UP
 
-# around: about a subject, from all sides; arc: from some; front: all look one way; walk: the axes
-# do not meet ahead, as in a panorama or on a way through rooms.
+# around: a subject from all sides; arc: from some sides; front: forward-facing; walk: the axes do
+# not meet ahead, as in a panorama or a walk through rooms.
 Layout = Literal["around", "arc", "front", "walk"]
-WIDEST_GAP = 120.0  # between neighbouring azimuths of cameras that stand around something
-MEET_AHEAD = 0.9  # share of the cameras before which the axes must meet
-STEEPEST = 85.0  # degrees: straight from above, nothing is to the right
+WIDEST_GAP = 120.0  # between neighbouring azimuths of the layout `around`
+MEET_AHEAD = 0.9  # share of the cameras that must have the focus in front
+STEEPEST = 85.0  # degrees: straight from above the azimuth is undefined
 
 
 @dataclass(frozen=True)
 class Standpoints:
-    """Where N cameras stand about a point."""
+    """Spherical coordinates of N cameras about a focus."""
 
     focus: Float[Tensor, " 3"]
     azimuth: Float[Tensor, " n"]
@@ -43,11 +43,11 @@ def standpoints(
     focus: Float[Tensor, " 3"] | None = None,
     up: Float[Tensor, " 3"] = UP,
 ) -> Standpoints:
-    """The cameras about `focus`, by default where their axes meet. `up` is +Z or +Y."""
+    """Coordinates about `focus`, by default where the axes meet. `up` is +Z or +Y."""
     if focus is None:
         focus = meeting_point(cameras)[0]
     offsets = cameras.camera_to_world[:, :, 3].double() - focus.double()
-    if up[1] > 0:  # stands +Y up on +Z
+    if up[1] > 0:  # rotates +Y up to +Z up
         offsets = torch.stack([offsets[:, 0], -offsets[:, 2], offsets[:, 1]], -1)
     distance = offsets.norm(dim=-1).clamp_min(1e-9)
     azimuth = torch.rad2deg(torch.atan2(offsets[:, 1], offsets[:, 0]))
@@ -57,7 +57,7 @@ def standpoints(
 
 
 def layout(cameras: Cameras) -> Layout:
-    """How the cameras stand."""
+    """The layout of the cameras."""
     _, depths = meeting_point(cameras)
     if float((depths > 0).double().mean()) < MEET_AHEAD:
         return "walk"
@@ -69,31 +69,31 @@ def layout(cameras: Cameras) -> Layout:
 
 
 def home_camera(cameras: Cameras, among: Sequence[int]) -> int:
-    """The index, one of `among`, of the camera from which a capture is best shown.
+    """The index, one of `among`, of the camera that shows a capture best.
 
-    Of cameras that stand around something it is the one nearest to the median elevation and
-    distance that looks straight at it; of others the one with the least mean distance to them all,
-    in place and in direction.
+    In the layout `around` it is the one nearest to the median elevation and distance that looks
+    most directly at the focus; otherwise the one with the least mean distance to all others in
+    position and direction.
     """
     chosen, axes = torch.tensor(among), forward_axes(cameras).double()
     places = cameras.camera_to_world[:, :, 3].double()
     if layout(cameras) == "around":
         at = standpoints(cameras)
-        oddness = torch.deg2rad(at.elevation - at.elevation.median()).abs()
-        oddness += (at.distance / at.distance.median()).log().abs()
+        deviation = torch.deg2rad(at.elevation - at.elevation.median()).abs()
+        deviation += (at.distance / at.distance.median()).log().abs()
         towards = (at.focus - places) / at.distance[:, None]
-        oddness += ((axes * towards).sum(-1)).clamp(-1.0, 1.0).acos()
+        deviation += ((axes * towards).sum(-1)).clamp(-1.0, 1.0).acos()
     else:
         apart = torch.cdist(places, places)
-        oddness = apart.mean(1) / apart.mean().clamp_min(1e-9)
-        oddness += torch.cdist(axes, axes).mean(1)
-    return int(chosen[oddness[chosen].argmin()])
+        deviation = apart.mean(1) / apart.mean().clamp_min(1e-9)
+        deviation += torch.cdist(axes, axes).mean(1)
+    return int(chosen[deviation[chosen].argmin()])
 
 
 def pivot(cameras: Cameras, index: int) -> Float[Tensor, " 3"]:
-    """What a view from one of the cameras is turned about by hand.
+    """The point about which a user turns the view from one of the cameras.
 
-    It is on its optical axis, as far ahead as the focus; the camera itself where nothing is.
+    It is on the optical axis at the distance of the focus; the camera itself if no focus is ahead.
     """
     place = cameras.camera_to_world[index, :, 3].double()
     if layout(cameras) == "walk":
@@ -109,20 +109,20 @@ def turned_pose(
     above: float,
     up: Float[Tensor, " 3"] = UP,
 ) -> Float[Tensor, "3 4"]:
-    """A pose moved about `center`: `right` degrees about `up`, and `above` degrees higher."""
+    """A pose rotated about `center`: `right` degrees about `up`, and `above` degrees up."""
     pose = pose.double()
     turn = rotation_about(up, right) @ rotation_about(pose[:, 0], -above)
     place = center + turn @ (pose[:, 3] - center)
     return torch.cat([turn @ pose[:, :3], place[:, None]], 1)
 
 
-def turning_room(
+def turning_limits(
     cameras: Cameras, index: int, up: Float[Tensor, " 3"] = UP
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """How far a view from one camera may be turned to stay near the others, in degrees.
+    """Limits, in degrees, within which a view turned from one camera stays near the others.
 
-    (least and most to the right, least and most upwards): to the outermost cameras and a quarter
-    of their range further. Infinite to the right where they stand all around, or look outwards.
+    ((least, most) to the right, (least, most) upwards): to the outermost cameras plus a quarter of
+    their range. Infinite to the right in the layouts `around` and `walk`.
     """
     kind, backward = layout(cameras), -forward_axes(cameras)[index].double()
     at = standpoints(cameras, pivot(cameras, index), up)
@@ -139,7 +139,7 @@ def turning_room(
 
 
 def wrapped(degrees: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Angles from -180 to 180 degrees."""
+    """Angles wrapped to -180 to 180 degrees."""
     return (degrees + 180.0) % 360.0 - 180.0
 
 

@@ -28,7 +28,7 @@ from fieldlr.rendering.compositing import (
     render_weights,
     transmittances,
 )
-from fieldlr.rendering.gradients import nearness, scaled_gradient
+from fieldlr.rendering.gradients import distance_scale, scale_gradients
 from fieldlr.rendering.samplers import GridSampler
 from fieldlr.rendering.samples import RaySamples, uniform
 
@@ -50,7 +50,7 @@ class Look:
     """M intervals of N rays whose densities were looked at, and the K of them that were drawn."""
 
     samples: RaySamples
-    unit: Float[Tensor, "m 3"]  # their middles in the cube
+    unit: Float[Tensor, "m 3"]  # their midpoints in the cube
     lengths: Float[Tensor, " m"]  # in units of the cube
     depths: Float[Tensor, " m"]  # optical
     drawn: Int[Tensor, " k"]
@@ -67,15 +67,15 @@ def thinned_rays(
 ) -> tuple[Composite, int]:
     """What N rays see through a field with one network, and what it cost, in passes."""
     seen = look(field, sampler, rays, generator)
-    own, middles = rays[seen.samples.ray_indices[seen.drawn]], seen.samples.middles[seen.drawn]
+    own, midpoints = rays[seen.samples.ray_indices[seen.drawn]], seen.samples.midpoints[seen.drawn]
     unit = seen.unit[seen.drawn]
     if own.origins.requires_grad:  # Of cameras that learn, points do as well.
-        unit = field.space.warp(own.at(middles))
+        unit = field.space.warp(own.at(midpoints))
     rgb, density = field.networks[-1](unit, own.directions)
-    shares = nearness(field.space, middles)
+    shares = distance_scale(field.space, midpoints)
     if not rough:
         shares = shares / seen.chances
-    rgb, density = scaled_gradient(rgb, shares[:, None]), scaled_gradient(density, shares)
+    rgb, density = scale_gradients(rgb, shares[:, None]), scale_gradients(density, shares)
     ending = rough_composite if rough else exact_composite
     cost = len(seen.drawn) + int(LOOK_COST * len(seen.samples))
     return ending(seen, rgb, density, background), cost
@@ -96,7 +96,7 @@ def look(
         len(rays),
     )
     own = rays[samples.ray_indices]
-    unit = field.space.warp(own.at(samples.middles))
+    unit = field.space.warp(own.at(samples.midpoints))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
     density = field.networks[-1].rough_density(unit)
     depths = (density * lengths).clamp_max(OPAQUE)

@@ -1,4 +1,4 @@
-"""A fit as a work, `python -m fieldlr.runs.fits`, which resumes from a checkpoint."""
+"""A fit as a work item, `python -m fieldlr.runs.fits`, which resumes from a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from fieldlr.jobs.workers.work import Told, Work, serve
+from fieldlr.jobs.workers.work import Data, WorkItem, serve
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.training.options import FitOptions
 
 
-def fit_work(name: str, source: Path, out: Path, options: FitOptions) -> Work:
+def fit_work(name: str, source: Path, out: Path, options: FitOptions) -> WorkItem:
     """The work of fitting a source in the run folder `out`."""
     paths = {"source": str(Path(source).resolve()), "out": str(Path(out).resolve())}
     settings = {**paths, "options": options.plain()}
-    return Work(name, "fieldlr.runs.fits", settings)
+    return WorkItem(name, "fieldlr.runs.fits", settings)
 
 
 def fitting(
     source: Path, out: Path, options: FitOptions
-) -> Generator[Told, None, tuple[Reconstruction, dict[str, Any]]]:
+) -> Generator[Data, None, tuple[Reconstruction, dict[str, Any]]]:
     """Fits, or goes on with it: yields how far it is, returns the fit and its results.
 
     Closed in the middle, it keeps what is trained.
@@ -37,7 +37,7 @@ def fitting(
     return fit, fit.finish()
 
 
-def work(settings: Told) -> Generator[Told, None, Told]:
+def work(settings: Data) -> Generator[Data, None, Data]:
     """A fit by what `fit_work` says; gives its results."""
     options = FitOptions.from_plain(settings["options"])
     source, out = Path(settings["source"]), Path(settings["out"])

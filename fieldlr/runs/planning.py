@@ -12,7 +12,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.rendering.flights import alike, natural_path, orbit_of
+from fieldlr.rendering.flights import natural_path, orbit_of, similar_views
 from fieldlr.rendering.nerfstudio_frames import normalised_frame, transforms_beside
 from fieldlr.rendering.paths import focal_for, ideal_cameras, orbit, read_camera_path, spiral
 from fieldlr.rendering.standpoints import home_camera, layout
@@ -81,7 +81,7 @@ def plan_views(
     if path == "orbit":
         warnings += _orbit_doubts(cameras, field)
         return Plan(orbit_of(cameras, frames, size, home), tuple(warnings))
-    some = cameras if layout(cameras) == "front" else alike(cameras, home)
+    some = cameras if layout(cameras) == "front" else similar_views(cameras, home)
     return Plan(spiral(some, frames, size), tuple(warnings))
 
 

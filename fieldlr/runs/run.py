@@ -103,7 +103,7 @@ class Run:
     def about(self) -> codec.About:
         """What a .flr file of this run keeps beside the field."""
         reading = self.reading["downscale" if self.kind == "photos" else "grid"]
-        cameras = codec.few(*self.load_cameras()) if self.kind == "photos" else None
+        cameras = codec.subset_cameras(*self.load_cameras()) if self.kind == "photos" else None
         return codec.About(self.kind, self.content_hash, reading, self.background, cameras)
 
     @property

@@ -19,7 +19,7 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import UP, focal_for, ideal_cameras
 from fieldlr.rendering.render import BLACK, render_image
-from fieldlr.rendering.standpoints import STEEPEST, pivot, turned_pose, turning_room
+from fieldlr.rendering.standpoints import STEEPEST, pivot, turned_pose, turning_limits
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.mesh import make_mesh
@@ -58,13 +58,13 @@ class Turn:
 def turned(run: Run, field: Field, turn: Turn, size: tuple[int, int]) -> Cameras:
     """The one camera, in the field's frame, of a view that was turned by hand.
 
-    It stays near the cameras of photos (`turning_room`), and `zoom` is that of a lens.
+    It stays near the cameras of photos (`turning_limits`), and `zoom` is that of a lens.
     """
     if run.kind != "photos":
         return _turned_shape(field.aabb, turn, size)
     cameras, test = run.load_cameras()
     index, up = _camera_of(turn, cameras, test), _upward(field)
-    (left, right), (below, above) = turning_room(cameras, index, up)
+    (left, right), (below, above) = turning_limits(cameras, index, up)
     pose = turned_pose(
         cameras.camera_to_world[index],
         pivot(cameras, index),
@@ -81,7 +81,7 @@ class Beginning:
 
     camera: int
     size: tuple[int, int]  # of its photo
-    room: tuple[tuple[float, float], tuple[float, float]]  # as `turning_room`
+    room: tuple[tuple[float, float], tuple[float, float]]  # as `turning_limits`
 
 
 def beginning(run: Run, field: Field, camera: int | None = None) -> Beginning:
@@ -89,7 +89,7 @@ def beginning(run: Run, field: Field, camera: int | None = None) -> Beginning:
     cameras, test = run.load_cameras()
     index = _camera_of(Turn(camera=camera), cameras, test)
     width, height = cameras.sizes[index].tolist()
-    return Beginning(index, (width, height), turning_room(cameras, index, _upward(field)))
+    return Beginning(index, (width, height), turning_limits(cameras, index, _upward(field)))
 
 
 def _camera_of(turn: Turn, cameras: Cameras, test: tuple[int, ...]) -> int:

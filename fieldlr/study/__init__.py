@@ -1,1 +1,1 @@
-"""Rate-distortion studies: fits, their files, curves of what the files decode to."""
+"""Rate-distortion studies: fits, their .flr files, and curves of the decoded files."""

@@ -1,25 +1,25 @@
-"""Curves of a study as a plot: what is on its axes, and what is said of each point."""
+"""The plot of a study's curves: axes, series, labels and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fieldlr.metrics.curve import Rate, RDCurve, Spot
+from fieldlr.metrics.curve import Rate, RatePoint, RDCurve
 from fieldlr.pictures.curves import Limit, Mark, Plot, Series, log_levels
 
 AXES = {
     "psnr_db": "PSNR, dB",
     "iou": "−10 log₁₀(1 − IoU), dB",
 }
-RATES = {"bytes": "bytes of the file", "params": "stored numbers"}
+RATES = {"bytes": "file size in bytes", "params": "parameters"}
 IOU_LEVELS = log_levels(
     [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998]
 )
-MOST_NAMED = 12  # points off the lines that are named below a drawing
+MOST_NAMED = 12  # points off the Pareto front named in the notes
 
 
 def plot_of(curves: Sequence[RDCurve], title: str, rate: Rate = "bytes") -> Plot:
-    """All curves that have such a rate: the front of each as a line, what is off it beside it."""
+    """A plot of all curves that have this rate, with Pareto fronts as lines."""
     curves = sorted((c for c in curves if c.has(rate)), key=lambda c: c.only_bits or 0.0)
     drawn = [curve for curve in curves if not curve.is_exact]
     shapes = bool(curves) and curves[0].measure == "iou"
@@ -36,32 +36,32 @@ def plot_of(curves: Sequence[RDCurve], title: str, rate: Rate = "bytes") -> Plot
 
 
 def series_of(curve: RDCurve, rate: Rate = "bytes") -> Series:
-    """A curve as a plot shows it: means over the seeds and their whole range."""
+    """The plotted series of a curve: means over seeds with their range."""
     kept, dropped = curve.front(rate)
     family = curve.name
     if curve.only_bits is not None:
         family = curve.name.removesuffix(f" {curve.only_bits:g} bits")
     return Series(
         curve.name,
-        [mark_of(curve, spot) for spot in kept],
-        [mark_of(curve, spot) for spot in dropped],
+        [mark_of(curve, point) for point in kept],
+        [mark_of(curve, point) for point in dropped],
         dashed=curve.is_context,
         family=family,
         detail=curve.only_bits is not None,
     )
 
 
-def mark_of(curve: RDCurve, spot: Spot) -> Mark:
-    qualities = [curve.quality(point) for point in spot.fits]
-    return Mark(spot.rate, spot.quality, min(qualities), max(qualities), words_on(curve, spot))
+def mark_of(curve: RDCurve, point: RatePoint) -> Mark:
+    qualities = [curve.quality(point) for point in point.fits]
+    return Mark(point.rate, point.quality, min(qualities), max(qualities), point_text(curve, point))
 
 
-def words_on(curve: RDCurve, spot: Spot) -> str:
-    """A point in words: bytes, numbers, quality and its range over the seeds."""
-    figures = [point.figure for point in spot.fits]
+def point_text(curve: RDCurve, point: RatePoint) -> str:
+    """The text of a point: bytes, parameters, quality and its range over seeds."""
+    figures = [point.figure for point in point.fits]
     mean, low, high = sum(figures) / len(figures), min(figures), max(figures)
-    numbers, size = spot.fits[0].num_parameters, _mean([p.num_bytes for p in spot.fits])
-    parts = [f"{size:,.0f} bytes", "" if numbers is None else f"{numbers:,} numbers"]
+    numbers, size = point.fits[0].num_parameters, _mean([p.num_bytes for p in point.fits])
+    parts = [f"{size:,.0f} bytes", "" if numbers is None else f"{numbers:,} parameters"]
     if curve.measure == "psnr_db":
         parts.append(f"{mean:.2f} dB")
         between = f"{low:.2f} to {high:.2f}"
@@ -70,33 +70,33 @@ def words_on(curve: RDCurve, spot: Spot) -> str:
         between = f"{low:.4f} to {high:.4f}"
     if len(figures) > 1:
         parts.append(f"{between} over {len(figures)} seeds")
-    return f"{curve.named(spot.label)}: {', '.join(part for part in parts if part)}"
+    return f"{curve.named(point.label)}: {', '.join(part for part in parts if part)}"
 
 
 def limit_of(curve: RDCurve, rate: Rate) -> Limit:
     best = curve.front(rate)[0][0]
-    return Limit(f"{curve.name}: {best.rate:,.0f} bytes", best.rate, words_on(curve, best))
+    return Limit(f"{curve.name}: {best.rate:,.0f} bytes", best.rate, point_text(curve, best))
 
 
 def notes_on(curves: Sequence[RDCurve], rate: Rate) -> list[str]:
-    """What each curve is, and which points are off the lines, in sentences."""
+    """Notes: descriptions of the curves, and the points off the Pareto front."""
     notes = [
         f"{curve.name}: {curve.description}"
         for curve in curves
         if curve.description and curve.only_bits is None
     ]
     dropped = [
-        curve.named(spot.label)
+        curve.named(point.label)
         for curve in curves
         if curve.only_bits is None and not curve.is_exact
-        for spot in curve.front(rate)[1]
+        for point in curve.front(rate)[1]
     ]
     if dropped:
         more = len(dropped) - MOST_NAMED
         named = "; ".join(dropped[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        notes.append(f"Hollow, off the lines, for another costs less and gives more: {named}.")
-    if any(len(spot.fits) > 1 for curve in curves for spot in curve.front(rate)[0]):
-        notes.append("Points are means over the seeds; bars are their whole range.")
+        notes.append(f"Hollow points are not on the Pareto front: {named}.")
+    if any(len(point.fits) > 1 for curve in curves for point in curve.front(rate)[0]):
+        notes.append("Points are means over seeds; bars show the full range.")
     return notes
 
 

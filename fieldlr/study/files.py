@@ -1,4 +1,4 @@
-"""The files of a fit: its field at so many bits a number, and what each decodes to is worth."""
+"""The .flr files of a fit at several bit depths, and the quality of the decoded fields."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fieldlr.training.tasks import Task
 
 @dataclass(frozen=True)
 class Coding:
-    """How a field becomes a file."""
+    """How a field is encoded."""
 
-    bits: float | None = None  # of a number, on average; None: the codec's own choice
+    bits: float | None = None  # per parameter, on average; None: automatic
     finetune: FitConfig | None = None
 
     @property
     def name(self) -> str:
-        """Of the file: auto.flr, 6bits.flr, 6bits-finetuned-30s.flr."""
+        """The file name: auto.flr, 6bits.flr, 6bits-finetuned-30s.flr."""
         size = "auto" if self.bits is None else f"{self.bits:g}bits"
         end = self.finetune
         if end is None:
@@ -35,38 +35,38 @@ class Coding:
 
 @dataclass(frozen=True)
 class StoredField:
-    """A file, and the quality of the field that it decodes to."""
+    """A file, and the quality of its decoded field."""
 
-    file: str  # its name, in the folder of the fit
+    file: str  # the name, within the folder of the fit
     num_bytes: int
     num_parameters: int
-    quality: float | None  # None where there is nothing to measure it on
-    of: int  # the checksum of the trained field that it was made from
+    quality: float | None  # None if there is nothing to measure it on
+    of: int  # the checksum of the trained field
 
 
 def known_file(run: Run, coding: Coding) -> StoredField | None:
-    """What is known of a file that is there, whole, measured and of the field as it is now."""
+    """The record of a file that exists, is complete, measured and of the current field."""
     path = run.folder / coding.name
     figures = path.with_suffix(".json")
     if not (path.exists() and figures.exists()):
         return None
     try:
         stored = StoredField(**read_json(figures))
-    except TypeError:  # Somebody else's figures: measured again.
+    except TypeError:  # Of another version: measured again.
         return None
     is_whole = stored.num_bytes == path.stat().st_size
     return stored if is_whole and stored.of == field_checksum(run) else None
 
 
 def field_checksum(run: Run) -> int:
-    """Of a run's trained field: training on changes it."""
+    """The checksum of a run's trained field, which further training changes."""
     return zlib.crc32((run.folder / "field.safetensors").read_bytes())
 
 
 def make_file(run: Run, task: Task, coding: Coding, seed: int) -> Iterator[FitReport]:
-    """Writes a file of a run and measures what it decodes to; yields reports of its fine-tuning.
+    """Writes a file of a run and measures its decoded field; yields reports of the fine-tuning.
 
-    Then it is a `known_file`. Figures are written last: a file without them is made again.
+    Then `known_file` returns it. Its record is written last: a file without one is made again.
     """
     path = run.folder / coding.name
     path.with_suffix(".json").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From measured files to curves."""
+"""Builds curves from measured files."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fieldlr.nn.linears import LINEARS
 from fieldlr.study.files import Coding, StoredField
 from fieldlr.study.sweep import NARROW, Entry
 
-NARROW_SUMMARY = "dense networks as small as those of each rank"
+NARROW_SUMMARY = "dense networks with as many parameters as those of each rank"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A file of a fit."""
+    """A measured file of a fit."""
 
     entry: Entry
     coding: Coding
     stored: StoredField
 
     def point(self, several: bool) -> RDPoint:
-        """As a point of a curve over ranks alone, or over ranks and bits."""
+        """Its point on a curve over ranks, or with `several` over ranks and bits."""
         stored = self.stored
-        # On a curve there is always one: `curves_of`.
+        # `curves_of` excludes points without quality.
         quality = math.nan if stored.quality is None else stored.quality
         return RDPoint(
             f"{self.entry.point}, {self.coding.bits:g} bits" if several else self.entry.point,
@@ -40,10 +40,10 @@ class Measured:
 
 
 def curves_of(measured: Sequence[Measured], measure: str, source: str) -> list[RDCurve]:
-    """The curves that files make, in the order of their first fits.
+    """The curves of measured files, in the order of their first fits.
 
-    One a backbone, over all its ranks and bits; where there are several bits, one for each of
-    them too. What has no quality (no held-out pixel can be seen, say) is on none.
+    One per backbone over all ranks and bits and, if there are several bits, one per backbone and
+    bits. Files without a quality (all held-out pixels masked, for example) are left out.
     """
     measured = [one for one in measured if one.stored.quality is not None]
     bits = list(dict.fromkeys(one.coding.bits for one in measured))

@@ -1,4 +1,4 @@
-"""Spectra of weight matrices: how many directions a layer really uses."""
+"""Singular values, rank and stable rank of weight matrices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import linear_layers
 
-# What one may put in the place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
+# Functions to use in place of the sine (Ji et al. 2024, equation 3 and figure 3, left).
 FUNCTIONS: dict[str, Callable[[Float[Tensor, "out in"]], Float[Tensor, "out in"]]] = {
     "sine": torch.sin,
     "relu": torch.relu,
@@ -25,26 +25,26 @@ FUNCTIONS: dict[str, Callable[[Float[Tensor, "out in"]], Float[Tensor, "out in"]
 
 @dataclass(frozen=True)
 class Spectrum:
-    """What a matrix does to a sphere."""
+    """The singular value spectrum of a weight matrix."""
 
     name: str
     weight: Float64[Tensor, "out in"]
 
     @property
     def singular_values(self) -> Float64[Tensor, " values"]:
-        """(min(out, in),), falling."""
+        """(min(out, in),), descending."""
         return torch.linalg.svdvals(self.weight)
 
     @property
     def rank(self) -> int:
-        """Singular values that are more than the rounding of a float32 matrix."""
+        """The number of singular values above the rounding error of a float32 matrix."""
         values = self.singular_values
         tolerance = max(self.weight.shape) * torch.finfo(torch.float32).eps
         return int((values > tolerance * values[0]).sum())
 
     @property
     def stable_rank(self) -> float:
-        """||W||_F^2 / ||W||_2^2: at most the rank, and not moved by tiny singular values."""
+        """||W||_F^2 / ||W||_2^2: at most the rank, and insensitive to tiny singular values."""
         squares = self.singular_values**2
         return float(squares.sum() / squares[0].clamp_min(1e-300))
 
@@ -60,10 +60,10 @@ class Spectrum:
 
 @torch.no_grad()
 def layer_spectra(module: nn.Module, function: str | None = None) -> list[Spectrum]:
-    """The spectrum of every linear layer inside a module, in the order of their use.
+    """The spectra of all linear layers inside a module, in the order of use.
 
-    With `function`, factorised layers are looked at as function(omega U V^T) / g instead, omega
-    and g being 1 where a layer has none; dense layers stay as they are.
+    With `function`, those of function(omega U V^T) / g for factorised layers, where omega and g are
+    1 if a layer has none; dense layers are unchanged.
     """
     if function is not None and function not in FUNCTIONS:
         raise FieldlrError(f"`function` is one of {', '.join(FUNCTIONS)}; got {function}.")

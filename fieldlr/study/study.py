@@ -1,4 +1,4 @@
-"""A whole study in one folder: fits, files, curves, BD figures and plots, growing as fits end."""
+"""A study in one folder: fits, files, curves, BD figures and plots, updated after each fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.workers import Carry
+from fieldlr.jobs.workers import Executor
 from fieldlr.metrics.bd import bd_table
 from fieldlr.metrics.curve import RDCurve, write_curve
 from fieldlr.pictures.curve_page import write_page
@@ -35,24 +35,24 @@ TRAINING_SHARE = 0.9  # of a fit; its evaluation and its files are the rest
 
 @dataclass(frozen=True)
 class StudyReport:
-    """Where a study stands."""
+    """The status of a study."""
 
-    title: str  # of what is under way: a fit, or a classic
-    doing: str  # with it
-    index: int  # of it, from 0, of all fits and classics
+    title: str  # of the current fit or baseline
+    doing: str  # the current activity
+    index: int  # of the current one, from 0, among all fits and baselines
     total: int
-    share: float  # of it that is done, in [0, 1]
-    quality: float | None = None  # a quick estimate of what is being trained
-    seconds_left: float | None = None  # of training, over all fits to come
+    share: float  # of the current one that is done, in [0, 1]
+    quality: float | None = None  # a quick estimate for the fit in training
+    seconds_left: float | None = None  # of training, over all remaining fits
 
     @property
     def progress(self) -> float:
-        """In [0, 1]: the share of the study that is done."""
+        """The share of the study that is done, in [0, 1]."""
         return (self.index + self.share) / self.total
 
 
 class Study:
-    """Pull `reports` to go on; stop pulling to stop: the same study continues from its folder."""
+    """Iterate over `reports` to run; stop iterating to cancel. A study resumes from its folder."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Study:
         check_plotting()
         opened = open_source(source, **base.reading.flat(), memory=base.machine.memory)
         if opened.kind == "photos" and base.network.encoding is None:
-            # A grid would hold the scene whatever the rank of the small network behind it.
+            # A feature grid would hold the scene whatever the rank of the small network after it.
             base = base.replaced(encoding="frequency")
         base = base.settled()
         self.task = make_task(opened, base)
@@ -75,7 +75,7 @@ class Study:
         make_folder(self.out)
         self.base, self.sweeps = base, [sweep, *earlier_sweeps(self.out, base, sweep)]
         shown = [one for one in self.sweeps if share_curves(one, sweep)]
-        # The files on the curves: those of earlier sweeps too, which are not made if they are gone.
+        # The files on the curves, including those of earlier sweeps, which are not recreated.
         self.files = dict.fromkeys(
             (entry, Coding(bits, one.finetuning(base)))
             for one in shown
@@ -83,36 +83,36 @@ class Study:
             for bits in one.all_bits
         )
         content_hash = opened.content.content_hash
-        self.under_way: Reconstruction | None = None
+        self.current_fit: Reconstruction | None = None
         self.runs: dict[Entry, Run] = {}
         self.stored: dict[tuple[Entry, Coding], StoredField] = {}
         for entry in dict.fromkeys(entry for entry, _ in self.files):
-            self._look_for(entry, content_hash)
-        self.classics: list[Search] = []
+            self._find_results(entry, content_hash)
+        self.baselines: list[Search] = []
         self.warnings: list[str] = []
         if sweep.classic:
             about = {"content_hash": content_hash, **base.reading.flat()}
-            self.classics, self.warnings = searches(self.task, self.out / "classics", about)
+            self.baselines, self.warnings = searches(self.task, self.out / "classics", about)
 
     def folder(self, entry: Entry) -> Path:
         return self.out / "fits" / entry.name
 
     @property
     def done(self) -> list[Entry]:
-        """The fits that are trained and of which all files are measured."""
+        """The fits that are trained and whose files are all measured."""
         return [e for e in self.entries if all((e, c) in self.stored for c in self.codings)]
 
-    def reports(self, carry: Carry | None = None) -> Generator[StudyReport, None, None]:
-        """Does everything that is missing; what is known is saved after each fit and classic.
+    def reports(self, carry: Executor | None = None) -> Generator[StudyReport, None, None]:
+        """Does all missing work; results are saved after each fit and baseline.
 
-        With `carry`, of this machine or a cluster, processes make the fits, several at a time.
+        With `carry`, fits run in parallel in subprocesses, on this machine or a cluster.
         """
-        total = len(self.classics) + len(self.entries)
-        for index, search in enumerate(self.classics):
+        total = len(self.baselines) + len(self.entries)
+        for index, search in enumerate(self.baselines):
             label = ""
             for label in search.reports():
                 share = len(search.tries) / (len(search.tries) + len(search.missing()))
-                yield StudyReport(search.classic.name, label, index, total, share)
+                yield StudyReport(search.baseline.name, label, index, total, share)
             if label:
                 self.save()
         if carry is not None:
@@ -122,39 +122,39 @@ class Study:
             if entry in done:
                 continue
             title = entry.title
-            place = len(self.classics) + index, total
+            place = len(self.baselines) + index, total
             if entry not in self.runs:
                 yield from self._train(entry, title, place)
             yield from self._store(entry, title, place)
             self.save()
 
     def checkpoint(self) -> None:
-        """Keeps what is trained of the fit under way."""
-        if self.under_way is not None:
-            self.under_way.checkpoint()
+        """Writes a checkpoint of the current fit."""
+        if self.current_fit is not None:
+            self.current_fit.checkpoint()
 
     def curves(self) -> list[RDCurve]:
-        """The curves of what is done, the classics last."""
+        """The curves of all results, baselines last."""
         known = [Measured(*one, self.stored[one]) for one in self.files if one in self.stored]
-        classics = [search.curve() for search in self.classics]
+        baselines = [search.curve() for search in self.baselines]
         own = curves_of(known, self.measure, self.name)
-        return [*own, *(curve for curve in classics if curve is not None)]
+        return [*own, *(curve for curve in baselines if curve is not None)]
 
     def save(self) -> dict[str, Any]:
-        """Writes a JSON a curve, bd.json, rd.svg and rd.html; gives the BD figures."""
+        """Writes a JSON per curve, bd.json, rd.svg and rd.html; returns the BD figures."""
         remember(self.out, self.base, self.sweeps)
         curves = self.curves()
         for curve in curves:
             write_curve(curve, self.out / curve.file_name)
         figures = bd_table(curves)
         write_json(self.out / "bd.json", figures)
-        plot = plot_of(curves, f"{self.name}: what a file of so many bytes is worth")
+        plot = plot_of(curves, f"{self.name}: quality by file size")
         draw_svg(plot, self.out / "rd.svg")
         write_page(plot, figures, self.out / "rd.html")
         return {"curves": [c.name for c in curves], "bd": figures}
 
-    def _look_for(self, entry: Entry, content_hash: str) -> None:
-        """Finds what an earlier process has done of a fit."""
+    def _find_results(self, entry: Entry, content_hash: str) -> None:
+        """Finds the results of a fit from an earlier process."""
         run = finished(entry, self.folder(entry), content_hash)
         if run is None:
             return
@@ -163,32 +163,37 @@ class Study:
         self.stored |= {(entry, coding): file for coding, file in known.items() if file}
 
     def _train(self, entry: Entry, title: str, place: tuple[int, int]) -> Iterator[StudyReport]:
-        self.under_way = Reconstruction(self.source, self.folder(entry), entry.options, resume=True)
-        for report in self.under_way.reports():
+        self.current_fit = Reconstruction(
+            self.source, self.folder(entry), entry.options, resume=True
+        )
+        for report in self.current_fit.reports():
             left = self._seconds_left(entry, report.seconds, report.seconds_left)
             share = TRAINING_SHARE * report.progress
             yield StudyReport(title, TRAINING, *place, share, report.quality, left)
-        self.under_way.finish()
-        self.runs[entry], self.under_way = self.under_way.run, None
+        self.current_fit.finish()
+        self.runs[entry], self.current_fit = self.current_fit.run, None
 
-    def _spread(self, carry: Carry) -> Iterator[StudyReport]:
-        """Makes all fits by works, and of each, once it is there, its files."""
+    def _spread(self, carry: Executor) -> Iterator[StudyReport]:
+        """Runs all missing fits by `carry`, and makes the files of each when it is done."""
         missing = {entry.name: entry for entry in self.entries if entry not in self.runs}
         works = [
             fit_work(entry.name, self.source, self.folder(entry), entry.options)
             for entry in missing.values()
         ]
-        total = len(self.classics) + len(self.entries)
-        report = StudyReport("fits", "waiting", len(self.classics), total, 0.0)
+        total = len(self.baselines) + len(self.entries)
+        report = StudyReport("fits", "waiting", len(self.baselines), total, 0.0)
         with closing(carry(works)) as events:
             for event in events:
                 if event is not None:
-                    entry, place = missing[event.name], (len(self.classics) + len(self.done), total)
+                    entry, place = (
+                        missing[event.name],
+                        (len(self.baselines) + len(self.done), total),
+                    )
                     if event.kind == "failed":
-                        raise FieldlrError(f"{entry.title}: {event.told['error']}")
+                        raise FieldlrError(f"{entry.title}: {event.data['error']}")
                     if event.kind == "progress":
-                        share = TRAINING_SHARE * event.told["share"]
-                        quality = event.told.get("quality")
+                        share = TRAINING_SHARE * event.data["share"]
+                        quality = event.data.get("quality")
                         report = StudyReport(entry.title, TRAINING, *place, share, quality)
                     if event.kind == "done":
                         self.runs[entry] = open_folder(self.folder(entry))

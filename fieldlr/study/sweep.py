@@ -1,4 +1,4 @@
-"""The fits of a study: which there are, and whether one is done."""
+"""The fits of a study: their options, and whether one is done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NARROW = "narrow full"
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Options):
-    """What a study goes over: each backbone at each rank, each fit with each seed, as files."""
+    """The parameters that a study varies: backbones, ranks, seeds and bits."""
 
     backbones: tuple[str, ...] = option(
         ListOf(Choice(LINEARS), "full,low-rank"),
@@ -33,33 +33,35 @@ class Sweep(Options):
     ranks: tuple[int, ...] = option(
         ListOf(Whole(1), "1,2,5"), "Ranks of each factorised backbone", (1, 2, 5, 20)
     )
-    seeds: int = option(Whole(1), "Fits of each point", 1)
+    seeds: int = option(Whole(1), "Seeds per point", 1)
     narrow: bool = option(
-        Switch(), "Adds dense networks as small as the factorised ones of each rank", True
+        Switch(),
+        "Add dense networks with as many parameters as the factorised ones of each rank",
+        True,
     )
     classic: bool = option(
         Switch(),
-        "Adds conventional codecs of shapes and pictures: Draco, block grids, ...",
+        "Add baselines: Draco, block grids, JPEG, ...",
         False,
     )
     bits: tuple[float, ...] | None = option(
         ListOf(Number(FEWEST_BITS, MOST_BITS, above=False, unit="B"), "4,6,8"),
-        "Bits that a parameter takes in a file, a file of each",
-        shown_default="as many as the quality hardly shows",
+        "Bits per parameter, one file for each",
+        shown_default="automatic: no visible loss",
     )
     finetune: float | None = option(
         Number(unit="S"),
-        "Seconds (with `steps`: steps) of training for few bits, for each file",
+        "Seconds (with `steps`: steps) of quantisation-aware fine-tuning per file",
         shown_default="none",
     )
 
     @property
     def all_bits(self) -> tuple[float | None, ...]:
-        """The bits of each file; None stands for the codec's own choice."""
+        """The bits of each file; None means automatic."""
         return self.bits or (None,)
 
     def finetuning(self, base: FitOptions) -> FitConfig | None:
-        """The end of the fine-tuning: in steps where the fits have steps alone."""
+        """The limit of the fine-tuning, in steps if the fits are limited by steps alone."""
         if self.finetune is None:
             return None
         if base.schedule.steps is not None and base.schedule.seconds is None:
@@ -81,24 +83,24 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """For people; `full` is one point and says so once."""
+        """The display name; that of `full` has its only point once."""
         point = self.point if self.point == self.curve else f"{self.curve} {self.point}"
         return f"{point} seed {self.seed}"
 
     @property
     def name(self) -> str:
-        """Its folder's name."""
+        """The name of its folder."""
         words = f"{self.curve} {self.point} seed {self.seed}"
         return words.replace("=", "").replace(" ", "-")
 
 
 def has_rank(backbone: str) -> bool:
-    """Whether it has several ranks to go over."""
+    """Whether a backbone has the option `rank`."""
     return "rank" in {own.name for own in own_options(LINEARS[backbone])}
 
 
 def plan(kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
-    """Every fit, all points with the first seed before any with the second."""
+    """All fits, ordered by seed first."""
     points = []
     for backbone in sweep.backbones:
         if not has_rank(backbone):
@@ -111,7 +113,7 @@ def plan(kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
         points.append((NARROW, f"width={width}", dense))
     points = list({point[:2]: point for point in points}.values())  # Widths may coincide.
     for _, _, options in points:
-        count_parameters(options, kind)  # A network that cannot be is refused here, not later.
+        count_parameters(options, kind)  # Raises for an invalid network, before any work.
     return [
         Entry(curve, label, options.replaced(seed=seed))
         for seed in range(sweep.seeds)
@@ -120,7 +122,7 @@ def plan(kind: str, base: FitOptions, sweep: Sweep) -> list[Entry]:
 
 
 def narrow_width(kind: str, factorised: FitOptions) -> int:
-    """The width of the dense network that stores most nearly as many parameters."""
+    """The width of the dense network whose number of parameters is nearest."""
     goal = count_parameters(factorised, kind)
     dense = factorised.with_backbone("full")
 
@@ -135,7 +137,7 @@ def narrow_width(kind: str, factorised: FitOptions) -> int:
 
 
 def finished(entry: Entry, folder: Path, content_hash: str) -> Run | None:
-    """The run in `folder`, if it is done; FieldlrError where it is not this fit of this source."""
+    """The run in `folder` if done; raises FieldlrError if it is of another fit or source."""
     if not (folder / "config.json").exists():
         return None
     run = open_folder(folder)
@@ -149,8 +151,8 @@ def finished(entry: Entry, folder: Path, content_hash: str) -> Run | None:
 
 
 def another_study(folder: Path, name: str, held: Any, wanted: Any) -> FieldlrError:
-    """What to say where a folder holds other fits than a study makes."""
+    """The error for a folder with fits of other options."""
     return FieldlrError(
-        f"{folder} holds fits with `{name}` {held} and this study wants {wanted}. Repeat the study "
-        "as it was begun, or give another `out`."
+        f"{folder} has fits with `{name}` {held} and this study needs {wanted}. Use the original "
+        "options, or choose another `out`."
     )

@@ -1,4 +1,4 @@
-"""A field to triangles: level sets, coarse to fine."""
+"""Extracts triangle meshes: level sets of fields, and surfaces fused from depth maps."""
 
 from fieldlr.surface.cleaning import (
     decimate,

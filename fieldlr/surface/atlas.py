@@ -1,8 +1,8 @@
-"""A mesh laid out flat: charts along the six axes, packed into a square.
+"""A texture atlas for a mesh: charts along the six axes, packed into a square.
 
-Neighbouring faces that face the same way, among +-x, +-y and +-z, are a chart, projected along that
-axis. No face is turned over and no chart stretches by more than it slants; where a chart would lie
-over itself, what lies behind becomes charts of its own.
+Neighbouring faces whose normals are closest to the same axis, among +-x, +-y and +-z, form a chart,
+projected along that axis. No face is flipped, and stretch is bounded by the slant of faces. Where a
+chart would overlap itself, the faces behind become charts of their own.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from jaxtyping import Float, Int
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.triangles import TriangleMesh, connected_parts, rasterise, unit
 
-GUTTER = 2  # texels around a chart, which belong to no other
-SLANTED = 0.2  # the least cosine between a face and the axis that it is projected along
-SMOOTHING = 8  # times that a face may follow its neighbours to their axis
-LAYERS = 8  # times that what lies behind in a chart is taken out of it
-PACKINGS = 24  # trials of the scale
+GUTTER = 2  # empty texels around a chart
+MIN_COSINE = 0.2  # between the normal of a face and its projection axis
+SMOOTHING = 8  # rounds in which faces may adopt their neighbours' axis
+LAYERS = 8  # rounds in which overlapped faces are split off a chart
+PACKINGS = 24  # bisection steps of the scale
 
 
 def lay_out(mesh: TriangleMesh, size: int) -> Float[np.ndarray, "f 3 2"]:
-    """Where the corners of every face lie (F, 3, 2) in a picture of `size` x `size` texels.
+    """Texture coordinates (F, 3, 2), in texels, of the corners of every face.
 
-    In texels; every chart has GUTTER texels around it that no other comes into.
+    The texture has `size` x `size` texels; every chart is surrounded by GUTTER empty texels.
     """
     pairs = _neighbours(mesh.faces)
     axes = _axes(mesh, pairs)
@@ -33,10 +33,10 @@ def lay_out(mesh: TriangleMesh, size: int) -> Float[np.ndarray, "f 3 2"]:
         charts = _charts(axes + 6 * layers, pairs)
         flat, depths = _projected(mesh, axes)
         corners, scale = _packed(flat, charts, size)
-        behind = _behind(corners, scale * depths, size)
-        if not len(behind):
+        overlapped = _overlapped(corners, scale * depths, size)
+        if not len(overlapped):
             break
-        layers[behind] += 1
+        layers[overlapped] += 1
     return corners
 
 
@@ -50,7 +50,7 @@ def _neighbours(faces: np.ndarray) -> np.ndarray:
 
 
 def _axes(mesh: TriangleMesh, pairs: np.ndarray) -> np.ndarray:
-    """The axis (F,) of every face, 0 to 5 for +x, -x, +y ...: its own, or most neighbours'."""
+    """The axis (F,) of every face, 0 to 5 for +x, -x, +y ..., smoothed over neighbours."""
     normals = unit(mesh.face_normals)
     cosines = np.stack([normals, -normals], -1).reshape(-1, 6)
     axes = cosines.argmax(1)
@@ -59,29 +59,29 @@ def _axes(mesh: TriangleMesh, pairs: np.ndarray) -> np.ndarray:
         votes = np.zeros((len(axes), 6))
         np.add.at(votes, (ends[:, 0], axes[ends[:, 1]]), 1.0)
         votes[np.arange(len(axes)), axes] += 1.5
-        # A face must not stand on edge in its chart, whatever its neighbours do.
-        axes = np.where(cosines > SLANTED, votes, -1.0 + cosines).argmax(1)
+        # A face must not be seen edge-on along its axis.
+        axes = np.where(cosines > MIN_COSINE, votes, -1.0 + cosines).argmax(1)
     return axes
 
 
 def _charts(labels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The number (F,) of the chart of every face."""
+    """The chart index (F,) of every face."""
     joined = pairs[labels[pairs[:, 0]] == labels[pairs[:, 1]]]
     return connected_parts(len(labels), joined[:, 0], joined[:, 1])
 
 
 def _projected(mesh: TriangleMesh, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(corners (F, 3, 2) across the axis of each face, their heights (F, 3) along it)."""
-    along, sign = axes // 2, 1.0 - 2.0 * (axes % 2)
+    """(corners (F, 3, 2) projected along each face's axis, their heights (F, 3) along it)."""
+    axis, sign = axes // 2, 1.0 - 2.0 * (axes % 2)
     corners = mesh.vertices[mesh.faces]
     row = np.arange(len(axes))[:, None]
-    across = [corners[row, np.arange(3), (along[:, None] + k) % 3] for k in (0, 1, 2)]
+    across = [corners[row, np.arange(3), (axis[:, None] + k) % 3] for k in (0, 1, 2)]
     flat = np.stack([across[1] * sign[:, None], across[2]], -1)
     return flat, across[0] * sign[:, None]
 
 
 def _packed(flat: np.ndarray, charts: np.ndarray, size: int) -> tuple[np.ndarray, float]:
-    """(corners (F, 3, 2) in texels, texels per world unit): the most at which all have room."""
+    """(corners (F, 3, 2) in texels, texels per world unit), at the largest scale that fits."""
     count = charts.max() + 1
     low, high = np.full((2, count, 2), np.inf)
     np.minimum.at(low, charts, flat.min(1))
@@ -99,14 +99,14 @@ def _packed(flat: np.ndarray, charts: np.ndarray, size: int) -> tuple[np.ndarray
             least, places = scale, found
     if least == 0.0:
         raise FieldlrError(
-            f"a texture of {size} texels has no room for the {count:,} pieces of this mesh. Give a "
+            f"a texture of {size} texels is too small for the {count:,} charts of this mesh. Use a "
             "larger `texture`, or fewer `faces`."
         )
     return (flat - low[charts][:, None]) * least + (places[charts] + GUTTER)[:, None], least
 
 
 def _shelves(sizes: Int[np.ndarray, "c 2"], size: int) -> np.ndarray | None:
-    """Upper left corners (C, 2) of rectangles in rows, the highest first; None without room."""
+    """Shelf packing: corners (C, 2) of rectangles in rows, tallest first; None if too large."""
     order = np.lexsort((-sizes[:, 0], -sizes[:, 1]))
     places = np.zeros(sizes.shape)
     x = y = height = 0
@@ -120,21 +120,21 @@ def _shelves(sizes: Int[np.ndarray, "c 2"], size: int) -> np.ndarray | None:
     return places
 
 
-def _behind(corners: np.ndarray, depths: np.ndarray, size: int) -> np.ndarray:
-    """Faces that lie under another one of their chart, by heights (F, 3) in texels."""
+def _overlapped(corners: np.ndarray, depths: np.ndarray, size: int) -> np.ndarray:
+    """Faces that lie under another one, by heights (F, 3) in texels."""
     hit, place, height = texels(corners, size, depths)
     highest = np.full(size * size, -np.inf)
     np.maximum.at(highest, place, height)
-    # Faces that share an edge may meet in a texel: a little lower is still the same surface.
-    return np.unique(hit[highest[place] - height > 2.0 / SLANTED])
+    # Faces that share an edge may share a texel: a small height difference is no overlap.
+    return np.unique(hit[highest[place] - height > 2.0 / MIN_COSINE])
 
 
 def texels(
     corners: Float[np.ndarray, "f 3 2"], size: int, values: Float[np.ndarray, "f 3 *c"]
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, "m ..."]]:
-    """(faces (M,), texels (M,) counted row by row, values (M, ...) there) that faces cover.
+    """Rasterises faces: (faces (M,), row-major texels (M,), interpolated values (M, ...)).
 
-    `values` (F, 3, ...) are those at the corners.
+    `values` (F, 3, ...) are given at the corners.
     """
     faces = np.arange(3 * len(corners)).reshape(-1, 3)
     points = corners.reshape(-1, 2) - 0.5

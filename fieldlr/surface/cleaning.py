@@ -1,4 +1,4 @@
-"""What is done to a mesh after it was extracted: components, decimation, frames."""
+"""Post-processing of extracted meshes: components, decimation, transforms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fieldlr.geometry.triangles import TriangleMesh, connected_parts
 
 
 def largest_component(mesh: TriangleMesh) -> TriangleMesh:
-    """The connected part with the most faces."""
+    """The connected component with the most faces."""
     if not len(mesh.faces):
         return mesh
     labels = _face_labels(mesh)
@@ -23,9 +23,9 @@ def largest_component(mesh: TriangleMesh) -> TriangleMesh:
 
 
 def without_voids(mesh: TriangleMesh, viewpoints: Float[np.ndarray, "n 3"]) -> TriangleMesh:
-    """The mesh without closed cavities in which none of the viewpoints (N, 3) stands.
+    """The mesh without closed cavities that contain none of the viewpoints (N, 3).
 
-    Nobody can have seen them. A cavity is a part that faces inward: its volume is negative.
+    Such cavities cannot have been seen. A cavity is a component of negative volume.
     """
     if not len(mesh.faces):
         return mesh
@@ -46,7 +46,7 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
     Colours are those of the nearest vertex of the given mesh.
     """
     if num_faces < 4:
-        raise FieldlrError(f"A closed mesh has at least 4 faces; got {num_faces}. Ask for more.")
+        raise FieldlrError(f"A closed mesh has at least 4 faces; got {num_faces}. Use more.")
     if len(mesh.faces) <= num_faces:
         return mesh
     try:
@@ -54,7 +54,7 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
     except ImportError:
         raise FieldlrError(
             "Decimation needs the package fast-simplification, which is not installed. "
-            "Get it with pip install 'fieldlr[mesh]', or leave the mesh as it is."
+            "Install it with pip install 'fieldlr[mesh]', or keep all faces."
         ) from None
     offset = np.array(far_offset(Aabb.around(mesh.vertices)))  # It counts in float32.
     vertices, faces = fast_simplification.simplify(
@@ -70,20 +70,20 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
 
 
 def transform(mesh: TriangleMesh, similarity: Similarity) -> TriangleMesh:
-    """The mesh in another frame; a rotation that mirrors turns the faces over."""
+    """The mesh in another frame; a mirroring transform flips the faces."""
     vertices = similarity.apply(torch.from_numpy(np.ascontiguousarray(mesh.vertices))).numpy()
     mirrors = np.linalg.det(np.asarray(similarity.rotation)) * similarity.scale < 0
     return replace(mesh, vertices=vertices, faces=mesh.faces[:, ::-1] if mirrors else mesh.faces)
 
 
 def _face_labels(mesh: TriangleMesh) -> np.ndarray:
-    """The number (F,) of the connected part that each face is in."""
+    """The index (F,) of the connected component of each face."""
     starts, stops = mesh.faces[:, :2].ravel(), mesh.faces[:, 1:].ravel()
     return connected_parts(len(mesh.vertices), starts, stops)[mesh.faces[:, 0]]
 
 
 def with_faces(mesh: TriangleMesh, kept: Bool[np.ndarray, " f"]) -> TriangleMesh:
-    """The faces kept (F,), and the vertices that they use in their old order."""
+    """The mesh of the faces kept (F,) and their vertices, in the same order."""
     faces = mesh.faces[kept]
     used = np.zeros(len(mesh.vertices), bool)
     used[faces] = True

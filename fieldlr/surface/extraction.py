@@ -1,4 +1,4 @@
-"""From a level to a mesh."""
+"""Extraction of a level set as a mesh."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fieldlr.surface.refinement import coarsest_stride, dense_slabs, refined_sla
 
 @dataclass(frozen=True)
 class Extraction:
-    """A mesh and what it cost."""
+    """A mesh and the cost of its extraction."""
 
     mesh: TriangleMesh
-    evaluations: int  # points at which the level was asked
-    seconds: float  # all of it
-    marching_seconds: float  # the part that is not spent on samples
+    evaluations: int  # points at which the level was evaluated
+    seconds: float  # in total
+    marching_seconds: float  # without evaluations of the level
 
 
 def extract(
@@ -30,10 +30,10 @@ def extract(
     """The surface `level == offset` inside a box, as a closed mesh that faces outward.
 
     `level` maps world points (M, 3) float32 to (M,) values, positive inside and of order one: an
-    occupancy logit, log(density / threshold), a distance in world units. It is asked at
+    occupancy logit, log(density / threshold), a distance in world units. It is sampled with
     `resolution` samples along the longest edge of the box, in cubic cells; coarse to fine
-    (`refinement` says what that guarantees) or, with `dense`, everywhere. What the box cuts is
-    closed by its faces; without a surface the mesh is empty.
+    (`refinement` states the guarantees) or, with `dense`, everywhere. A surface cut by the box is
+    closed at its faces; without a surface the mesh is empty.
     """
     began = time.perf_counter()
     lattice = Lattice.over(aabb, resolution)
@@ -42,7 +42,7 @@ def extract(
     everywhere = dense or coarsest == 1
     slabs = dense_slabs(sampler) if everywhere else refined_slabs(sampler, coarsest)
     nodes, faces, marching_seconds = march(slabs)
-    # The layer of nothing starts one cell outside the box: bring its vertices back to the face.
+    # The empty layer starts one cell outside the box: clamp its vertices to the box.
     vertices = lattice.points(np.clip(nodes, 1, lattice.counts))
     seconds = time.perf_counter() - began
     mesh = TriangleMesh(vertices, faces)

@@ -1,8 +1,8 @@
-"""Depth maps of many views to one surface: truncated signed distances, averaged.
+"""Fusion of depth maps into one surface by truncated signed distances (TSDF).
 
-Curless and Levoy 1996. A view says of a point how far it lies before what the view sees there; the
-mean of what all views say, each by its confidence, is zero on the surface. Nothing is kept on a
-grid: the mean is a `Level`, asked where the surface may be and nowhere else.
+Curless and Levoy 1996. For a view, the distance of a point is how far it lies in front of the
+surface seen in its pixel; the confidence-weighted mean over all views is zero on the surface. There
+is no voxel grid: the mean is a `Level`, evaluated only near the surface.
 """
 
 from __future__ import annotations
@@ -17,60 +17,59 @@ from torch import Tensor
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.execution import in_parts
 
-# Points that are asked at a time: what is computed of them stays in the cache.
+# Points evaluated at a time: intermediate results stay in the cache.
 POINTS_AT_A_TIME = 1 << 15
-# Depths that a view sees through stand for this many world units: float32 still subtracts it.
+# The depth, in world units, of pixels without a surface: finite for float32 arithmetic.
 ENDLESS = 1e6
-# What views together must be sure of to have seen a point: as much as half of a perfect view.
+# The least sum of confidences over views of a point on a seen surface.
 LEAST_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
 class DepthMap:
-    """What one camera sees: how far away it is, and how sure that is."""
+    """Depths of one view and their confidence."""
 
-    depth: Float[Tensor, "h w"]  # along the ray, world units; infinite where it sees through
+    depth: Float[Tensor, "h w"]  # along the ray, world units; infinite without a surface
     confidence: Float[Tensor, "h w"]  # 0 to 1
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one view says of M points."""
+    """M points as measured by one view."""
 
     pixels: Float[Tensor, "2 m"]  # x, y
-    before: Float[Tensor, " m"]  # how far before what is seen there, in truncations
+    before: Float[Tensor, " m"]  # signed distance in front of the surface, in truncations
     confidence: Float[Tensor, " m"]
-    inside: Bool[Tensor, " m"]  # in the picture
-    smooth: Bool[Tensor, " m"]  # the pixels around show one surface
+    inside: Bool[Tensor, " m"]  # within the image
+    smooth: Bool[Tensor, " m"]  # no depth discontinuity between the surrounding pixels
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """The surface that depth maps agree on; distances are cut off at `truncation` world units."""
+    """A surface fused from depth maps; distances are truncated at `truncation` world units."""
 
-    cameras: Cameras  # perspective and without distortion, one for each map
+    cameras: Cameras  # perspective and undistorted, one per map
     maps: tuple[DepthMap, ...]
     truncation: float
 
     def level(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, " m"]:
         """Signed distances (M,) in truncations, positive inside, at points (M, 3).
 
-        What is hidden behind something in every picture that it lies in is inside; what lies in no
-        picture is outside.
+        Points occluded in all images that contain them are inside; points in no image are outside.
         """
         total, weight, hidden, _ = self._votes(points)
         unseen = 2.0 * hidden - 1.0
         return torch.where(weight > 0.0, -total / weight.clamp_min(1e-9), unseen)
 
     def seen(self, points: Float[Tensor, "m 3"]) -> Bool[Tensor, " m"]:
-        """Which points (M, 3) of the surface are sure: within a truncation of what views see.
+        """Which surface points (M, 3) have been seen: within a truncation of views' depths.
 
-        The confidence of those views must add up to LEAST_CONFIDENCE.
+        The confidences of those views must sum to LEAST_CONFIDENCE.
         """
         return self._votes(points)[3] > LEAST_CONFIDENCE
 
     def sighting(self, view: int, points: Float[Tensor, "m 3"]) -> Sighting:
-        """What one view says of points (M, 3)."""
+        """Points (M, 3) as measured by one view."""
         width, height = self.cameras.sizes[view].tolist()
         matrix, shift = self._projections[view]
         x, y, z = torch.addmm(shift[:, None], matrix, points.T)
@@ -87,7 +86,7 @@ class Fusion:
         return Sighting(torch.stack([x, y]), before, confidence, inside, smooth > 0.0)
 
     def _votes(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(weighted sum of distances, sum of weights, hidden in some view, weights nearby) (M,)."""
+        """(weighted sum of distances, sum of weights, occluded in a view, nearby weights) (M,)."""
         columns = [points.new_zeros(4, 0)]
         columns += in_parts(lambda part: self._sums(points[part]), len(points), POINTS_AT_A_TIME)
         total, weight, hidden, nearby = torch.cat(columns, 1)
@@ -107,7 +106,7 @@ class Fusion:
 
     @cached_property
     def _projections(self) -> list[tuple[Tensor, Tensor]]:
-        """Of every view (matrix (3, 3), shift (3,)): a point to (x z, y z, z), z its depth."""
+        """Per view (matrix (3, 3), shift (3,)) that map a point to (x z, y z, z), z its depth."""
         found = []
         for pose, (fx, fy, cx, cy) in zip(
             self.cameras.camera_to_world.double(), self.cameras.intrinsics.tolist(), strict=True
@@ -119,10 +118,10 @@ class Fusion:
 
     @cached_property
     def _tables(self) -> list[Tensor]:
-        """Of every view (H W, 7), a row for each pixel.
+        """Per view (H W, 7), a row for each pixel.
 
-        The depths along the axis of the pixel, of its right, lower and last neighbour; whether the
-        four are one surface; confidence; 1 / the cosine of its ray to the axis.
+        The axial depths of the pixel and its right, lower and lower right neighbours; whether the
+        four are one surface; the confidence; 1 / the cosine between its ray and the axis.
         """
         return [self._table(view, part) for view, part in enumerate(self.maps)]
 

@@ -1,7 +1,7 @@
-"""The lattice of samples over a box, and the one way a level is read on it.
+"""The sampling lattice over a box, and the evaluation of a level on it.
 
-A node is a triple of whole numbers. Nodes 1 ... counts lie in the box; node 0 and everything past
-`counts` is a layer of nothing around it, so that every surface closes at the box.
+A node is a triple of integers. Nodes 1 ... counts lie in the box; node 0 and nodes beyond `counts`
+form an empty layer around it, so that every surface is closed at the box.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from fieldlr.nn.execution import in_parts
 
 Level = Callable[[Float[Tensor, "m 3"]], Float[Tensor, " m"]]
 
-# Marching cubes puts a vertex at the fraction a / (a - b) of an edge. With magnitudes held between
-# these two, a fraction is never rounded to 0 or 1, so each vertex belongs to exactly one edge: that
-# is what lets slabs be welded by edge, and what resolves ties with the level.
+# Marching cubes puts a vertex at the fraction a / (a - b) of an edge. With magnitudes clamped to
+# these, the fraction never rounds to 0 or 1, so each vertex belongs to exactly one edge: slabs can
+# be welded by edge, and values equal to the isovalue are unambiguous.
 SMALLEST, LARGEST = 1e-9, 1e3
 POINTS_AT_A_TIME = 1 << 18
 
@@ -45,8 +45,8 @@ class Lattice:
             )
         if not (min(aabb.size) > 0 and math.isfinite(aabb.longest_edge)):
             raise FieldlrError(
-                f"A surface needs a box with room in it; got {aabb.minimum} to {aabb.maximum}. "
-                "Give a box whose maximum exceeds its minimum on every axis."
+                f"A surface needs a non-empty bounding box; got {aabb.minimum} to {aabb.maximum}. "
+                "Use a box whose maximum exceeds its minimum on every axis."
             )
         spacing = aabb.longest_edge / (resolution - 1)
         nx, ny, nz = (math.floor(edge / spacing + 1e-6) + 1 for edge in aabb.size)
@@ -57,7 +57,7 @@ class Lattice:
         return Lattice(first, spacing, (nx, ny, nz))
 
     def shape(self, stride: int, coarsest: int) -> tuple[int, int, int]:
-        """Nodes along each axis of the lattice thinned by `stride`, in whole coarsest cells."""
+        """Nodes along each axis of the lattice at a `stride`, padded to whole coarsest cells."""
         cells = (-(-(count + 1) // coarsest) * coarsest for count in self.counts)
         nx, ny, nz = (count // stride + 1 for count in cells)
         return nx, ny, nz
@@ -67,13 +67,13 @@ class Lattice:
         return np.all((nodes >= 1) & (nodes <= self.counts), axis=1)
 
     def points(self, nodes: Num[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 3"]:
-        """World positions (M, 3) float64 of nodes (M, 3), whole or not."""
+        """World positions (M, 3) float64 of nodes (M, 3), which may be fractional."""
         return np.asarray(self.first) + self.spacing * (nodes - 1)
 
 
 @dataclass
 class Sampler:
-    """Reads `level - offset` at nodes and counts how often the level was asked."""
+    """Evaluates `level - offset` at nodes and counts the evaluations."""
 
     level: Level
     lattice: Lattice
@@ -99,9 +99,8 @@ class Sampler:
         self.evaluations += len(nodes)
         if np.isnan(values).any():
             raise FieldlrError(
-                f"A surface needs a field of numbers; {int(np.isnan(values).sum())} of "
-                f"{len(values)} samples are NaN. The training diverged: train again with a lower "
-                "learning rate or another seed."
+                f"the field returned NaN at {int(np.isnan(values).sum())} of {len(values)} points. "
+                "The training diverged: train again with another seed."
             )
         magnitude = np.clip(np.abs(values), SMALLEST, LARGEST)
         return np.where(values > 0, magnitude, -magnitude)

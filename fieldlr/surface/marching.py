@@ -1,4 +1,4 @@
-"""Marching cubes slab by slab, welded into one mesh."""
+"""Marching cubes, slab by slab, welded into one mesh."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def march(slabs: Iterable[Slab]) -> tuple[Vertices, Faces, float]:
     """Vertices (V, 3) in node units, faces (F, 3), and the seconds spent outside `slabs`.
 
     Lorensen and Cline 1987, by PyMCubes where it is installed (it has no wheels for Python 3.13
-    and newer), else by scikit-image. A slab repeats the last layer of the one before; the vertices
-    there belong to edges of that layer, and an edge has at most one.
+    and newer), else by scikit-image. A slab repeats the last layer of the previous one; vertices in
+    that layer are matched by their edge, which has at most one.
     """
     vertices, faces, seconds = [np.empty((0, 3))], [np.empty((0, 3), np.int64)], 0.0
     total, seam_edges, seam_vertices = 0, np.empty(0, np.int64), np.empty(0, np.int64)
@@ -51,7 +51,7 @@ def _march_slab(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_pymcubes(values: Float[np.ndarray, "nx ny nz"]) -> tuple[Vertices, Faces]:
-    """Vertices (V, 3) and faces (F, 3) of the surface `values == 0`, facing where they are less."""
+    """Vertices (V, 3) and faces (F, 3) of the surface `values == 0`, normals towards negative."""
     import mcubes
 
     points, triangles = mcubes.marching_cubes(values, 0.0)
@@ -59,29 +59,29 @@ def by_pymcubes(values: Float[np.ndarray, "nx ny nz"]) -> tuple[Vertices, Faces]
 
 
 def by_scikit_image(values: Float[np.ndarray, "nx ny nz"]) -> tuple[Vertices, Faces]:
-    """The same; where a cell has several ways to be cut, it may be cut in another one.
+    """The same; ambiguous cells may be triangulated differently.
 
-    It gives float32 vertices, in which one near a node would lie on it and on no one edge. So it
-    is asked for the signs alone, whose vertices are in the middles of edges, and those are moved.
+    Its float32 vertices may coincide with a node and then belong to no single edge. So it is
+    called on the signs, which puts vertices at edge midpoints, and these are moved in float64.
     """
     from skimage.measure import marching_cubes
 
     signs = np.where(values > 0, np.float32(1.0), np.float32(-1.0))
-    middles, triangles, _, _ = marching_cubes(
+    midpoints, triangles, _, _ = marching_cubes(
         signs, 0.0, method="lorensen", gradient_direction="ascent"
     )
-    low, high = np.floor(middles).astype(np.int64), np.ceil(middles).astype(np.int64)
+    low, high = np.floor(midpoints).astype(np.int64), np.ceil(midpoints).astype(np.int64)
     start, stop = (values[tuple(end.T)].astype(np.float64) for end in (low, high))
     points = low + (high - low) * (start / (start - stop))[:, None]
     return points, triangles.astype(np.int64)
 
 
-# What cuts the cells here.
+# The installed implementation.
 cut = by_pymcubes if find_spec("mcubes") else by_scikit_image
 
 
 def _edges(points: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """A number for the edge of a layer that each of the points (M, 3) in it lies on."""
+    """A unique index of the edge that contains each of the points (M, 3) of a layer."""
     corner = np.floor(points[:, 1:]).astype(np.int64)
     along_y = points[:, 1] != corner[:, 0]
     return (corner[:, 0] * shape[2] + corner[:, 1]) * 2 + along_y

@@ -1,15 +1,15 @@
-"""Samples of a level on a fine lattice, taken only where its surface may be.
+"""Coarse-to-fine sampling of a level, only near its surface.
 
-The lattice is read on a coarse stride first. Where the corners of a cell differ in sign, its eight
-parts and the ring of parts around them are read at half the stride, and so on (multi-resolution
-isosurface extraction: Mescheder et al. 2019, Occupancy Networks, section 3.3). The surface is also
-followed: where it leaves the cells that were read, the next ones are read too, until it closes.
+The lattice is sampled at a coarse stride first. Where the corners of a cell differ in sign, its
+eight children and the ring of cells around them are sampled at half the stride, and so on
+(multi-resolution isosurface extraction: Mescheder et al. 2019, Occupancy Networks, section 3.3).
+The surface is also tracked: where it leaves the sampled cells, the next ones are sampled too.
 
-What is guaranteed: each sample that was read has the value that a dense reading gives, and all
-others have the sign of their surroundings; so the triangles are those of the dense reading, one
-for one, as long as no part of the surface is invisible to the coarse samples. What is not: a body
-or a hole that lies wholly between coarse samples is missed, and a sheet or a wire thinner than
-three fine cells (the corner of a shape that the box cuts, say) may end too early, closed.
+Guaranteed: evaluated samples have the values of dense sampling, and all others the sign of their
+surroundings; so the triangles are exactly those of dense sampling, provided that the coarse samples
+detect every part of the surface. Not guaranteed: a component or a hole that lies entirely between
+coarse samples is missed, and a sheet or a wire thinner than three fine cells (such as the corner of
+a shape cut by the box) may be closed too early.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from fieldlr.surface.lattice import Lattice, Sampler
 
 COARSEST_SAMPLES = 64
 SLAB_SAMPLES = 1 << 24
-HALO = 4  # cells of stride 2 that a slab looks past its faces
+HALO = 4  # cells of stride 2 by which a slab extends beyond its faces
 RING = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 CORNERS = np.stack(np.meshgrid(*[[0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
-# Its first node along x; values at the nodes of the slab.
+# The first node along x, and values at the nodes of the slab.
 Slab = tuple[int, Float[np.ndarray, "nx ny nz"]]
 
 
@@ -53,27 +53,27 @@ def dense_slabs(sampler: Sampler) -> Iterator[Slab]:
 
 
 def refined_slabs(sampler: Sampler, coarsest: int) -> Iterator[Slab]:
-    """The slabs of `dense_slabs`, read coarse to fine from the stride `coarsest` >= 2."""
+    """The slabs of `dense_slabs`, sampled coarse to fine from the stride `coarsest` >= 2."""
     values, crossing, known = _coarse_levels(sampler, coarsest)
     last = None
     for start, stop in _slab_bounds(sampler.lattice.shape(1, coarsest), 2):
-        # The slab is followed past its two faces too, so that they do not depend on where they are.
+        # The surface is tracked beyond the slab's faces: the result is independent of slabs.
         low, high = max(start // 2 - HALO, 0), min(stop // 2 + HALO, len(values) - 1)
         fine = _between(values[low : high + 1])
         visited = _dilated(_doubled(crossing[low:high]))
         mask = _corners_of(visited)
         mask[::2, ::2, ::2] &= ~known[low : high + 1]
         _read(sampler, fine, mask, 1, 2 * low)
-        _follow(sampler, fine, visited, 1, 2 * low)
+        _track(sampler, fine, visited, 1, 2 * low)
         fine = fine[start - 2 * low : stop - 2 * low + 1]
         if last is not None:
-            fine[0] = last  # Neighbours see the same samples on the face that they share.
+            fine[0] = last  # Neighbours share the samples on their common face.
         last = fine[-1]
         yield start, fine
 
 
 def _coarse_levels(sampler: Sampler, coarsest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """At stride 2: values at the nodes, cells that the surface crosses, nodes that were read."""
+    """At stride 2: values at the nodes, cells that the surface crosses, nodes evaluated."""
     values = np.empty(sampler.lattice.shape(coarsest, coarsest), np.float32)
     known = np.ones(values.shape, bool)
     _read(sampler, values, known, coarsest)
@@ -85,18 +85,18 @@ def _coarse_levels(sampler: Sampler, coarsest: int) -> tuple[np.ndarray, np.ndar
         mask = _corners_of(visited)
         mask[::2, ::2, ::2] &= ~known
         _read(sampler, values, mask, stride)
-        _follow(sampler, values, visited, stride)
+        _track(sampler, values, visited, stride)
         before, known = known, _corners_of(visited)
         known[::2, ::2, ::2] |= before
     return values, _crossing(values), known
 
 
-def _follow(
+def _track(
     sampler: Sampler, values: np.ndarray, visited: np.ndarray, stride: int, start: int = 0
 ) -> None:
-    """Reads on along the surface until it no longer leaves the cells `visited`; fills both.
+    """Evaluates further cells until the surface no longer leaves `visited`; updates both arrays.
 
-    `start` is where the first layer of `values` lies along x.
+    `start` is the position of the first layer of `values` along x.
     """
     leaks = np.argwhere(_crossing(values) & ~visited)
     while len(leaks):
@@ -114,7 +114,7 @@ def _follow(
 def _shifted(
     cells: np.ndarray, shifts: np.ndarray, shape: tuple[int, ...] | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Indices of the cells (K, 3) moved by each shift, those within `shape`."""
+    """Indices of the cells (K, 3) moved by each shift, restricted to `shape`."""
     moved = (cells[:, None] + shifts).reshape(-1, 3)
     if shape is not None:
         moved = moved[((moved >= 0) & (moved < shape)).all(1)]
@@ -122,14 +122,14 @@ def _shifted(
 
 
 def _slab_bounds(shape: tuple[int, int, int], multiple: int) -> Iterator[tuple[int, int]]:
-    """First and last node of each slab: about SLAB_SAMPLES samples, whole multiples of cells."""
+    """First and last node of each slab of about SLAB_SAMPLES samples and `multiple` cells."""
     cells = max(SLAB_SAMPLES // (shape[1] * shape[2]) // multiple, 1) * multiple
     for start in range(0, shape[0] - 1, cells):
         yield start, min(start + cells, shape[0] - 1)
 
 
 def _carry(face: np.ndarray | None, values: np.ndarray, mask: np.ndarray) -> None:
-    """Hands the last layer of a slab to the next one, so that both see the same samples there."""
+    """Copies the last layer of a slab to the next one, instead of evaluating it again."""
     if face is not None:
         values[0], mask[0] = face, False
 
@@ -137,7 +137,7 @@ def _carry(face: np.ndarray | None, values: np.ndarray, mask: np.ndarray) -> Non
 def _read(
     sampler: Sampler, values: np.ndarray, mask: np.ndarray, stride: int, start: int = 0
 ) -> None:
-    """Reads the level at the masked nodes, layer by layer to keep the lists of nodes short."""
+    """Evaluates the level at the masked nodes, a few layers at a time to save memory."""
     layers = max((1 << 22) // mask[0].size, 1)
     for first in range(0, len(mask), layers):
         part = slice(first, first + layers)
@@ -147,7 +147,7 @@ def _read(
 
 
 def _between(values: np.ndarray) -> np.ndarray:
-    """Values at half the stride: a new node takes its lower neighbour's."""
+    """Values at half the stride: a new node gets the value of its lower neighbour."""
     for axis in range(3):
         values = np.delete(np.repeat(values, 2, axis), -1, axis)
     return values
@@ -170,7 +170,7 @@ def _crossing(values: np.ndarray) -> np.ndarray:
 
 
 def _corners_of(cells: np.ndarray) -> np.ndarray:
-    """Nodes that are a corner of one of the cells."""
+    """Nodes that are corners of the cells."""
     for axis in range(3):
         lower, upper = _halves(axis)
         nodes = np.zeros([n + (i == axis) for i, n in enumerate(cells.shape)], bool)
@@ -192,6 +192,6 @@ def _dilated(cells: np.ndarray) -> np.ndarray:
 
 
 def _halves(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Indices that leave out the last and the first layer along an axis."""
+    """Indices that exclude the last and the first layer along an axis."""
     whole = (slice(None),) * axis
     return (*whole, slice(None, -1)), (*whole, slice(1, None))

@@ -1,1 +1,1 @@
-"""What all stands on: files that appear whole, memory, processes; options and registries."""
+"""Infrastructure: atomic files, memory limits, process setup, options and registries."""

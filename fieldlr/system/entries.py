@@ -1,4 +1,4 @@
-"""What networks are described by: entries that configs and files name, and the roles of tensors."""
+"""Registry entries that describe networks in configs and files, and roles of tensors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ T = TypeVar("T", bound="Entry")
 
 
 class Role(NamedTuple):
-    """How a tensor learns: which of a task's learning rates it has, and what it is multiplied by.
+    """The role of a tensor in training: which of a task's learning rates it uses, and a factor.
 
     `dense`: weights and biases. `matrix`: square weights between hidden layers, which Muon may
-    train. `factor`: the factors of a factorised weight. `phase`: factors inside a sine, whose rate
-    is stated in radians of phase. `table`: features of an encoding.
+    train. `factor`: the factors of a factorised weight. `phase`: factors inside a sine, whose
+    learning rate is in radians of phase. `table`: features of an encoding.
     """
 
     kind: Literal["dense", "matrix", "factor", "phase", "table"]
@@ -27,20 +27,20 @@ class Role(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a registry that networks are described by.
+    """A part of a network's config, as an entry of a registry.
 
-    Its fields have defaults: whole numbers and booleans where the default is one, else decimals.
+    Its fields have defaults: integers or booleans if the default is one, else decimals.
     """
 
     name: ClassVar[str]  # on the command line and in configs
     number: ClassVar[int]  # in .flr files: never changed, never reused
-    summary: ClassVar[str]  # one line for people
+    summary: ClassVar[str]  # a one-line description
 
     def __post_init__(self) -> None:
         check_options(self)
 
     def plain(self) -> dict[str, Any]:
-        """The fields as JSON has them."""
+        """The fields as JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -49,12 +49,12 @@ class Entry:
         return cls(**fields)
 
     def stored(self) -> list[Stored]:
-        """The fields as a .flr file has them, in the order of their definition."""
+        """The fields as stored in a .flr file, in the order of definition."""
         return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
     @classmethod
     def from_stored(cls: type[T], fields: list[Stored]) -> T:
-        """The inverse of `stored`; ValueError where a decimal is 0."""
+        """The inverse of `stored`; raises ValueError if a decimal is 0."""
         if any(isinstance(value, float) and value == 0.0 for value in fields):
-            raise ValueError("an option of its network is 0")
+            raise ValueError("a network option is 0")
         return cls(*fields)

@@ -1,4 +1,4 @@
-"""Where ffmpeg is: what reads and writes videos."""
+"""Locates ffmpeg."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fieldlr.errors import FieldlrError
 
 
 def find_ffmpeg() -> str:
-    """The ffmpeg of imageio-ffmpeg, else the one on the PATH; FieldlrError without either."""
+    """The ffmpeg of imageio-ffmpeg, else on the PATH; raises FieldlrError if there is none."""
     try:
         import imageio_ffmpeg
 
@@ -17,7 +17,7 @@ def find_ffmpeg() -> str:
         program = shutil.which("ffmpeg")
     if program is None:
         raise FieldlrError(
-            "A video needs ffmpeg, and none was found. Get it with pip install 'fieldlr[video]', "
-            "or use a folder of pictures instead."
+            "A video needs ffmpeg, which was not found. Install it with pip install "
+            "'fieldlr[video]', or use a folder of pictures instead."
         )
     return program

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and locks that nobody can leave behind."""
+"""Atomic writing of files and folders, and locks that end with their process."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import IO
 
 from fieldlr.errors import FieldlrError
 
-# What `replacing` writes to: a name that nothing else has, so that `sweep` may remove it.
+# The names of `replacing`'s temporary files, distinctive so that `sweep` may remove them.
 DRAFT = re.compile(r"\..+\.part-[a-z0-9_]{8}(\.[^.]*)?")
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well.
+    """A temporary path beside `path` that replaces it when the block succeeds.
 
-    What was at `path` is lost in no case: the new file is on the disk before it is moved, and the
-    move is on the disk before the block is left.
+    The old file is never lost: the new one is synced to disk before it is moved, and the move
+    before the block is left.
     """
     path = Path(path)
     temporary = None
@@ -34,10 +34,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.part-", path.parent)
         temporary = Path(name)
         with os.fdopen(handle, "rb") as held:
-            if not _taken(held):
-                held.close()  # There are no such locks here, and open files cannot be moved.
+            if not _acquired(held):
+                held.close()  # No such locks on this system, where open files cannot be moved.
             yield temporary
-            # mkstemp makes files that only their owner can read; this is as open as any new file.
+            # mkstemp makes files private to their owner; apply the default permissions.
             temporary.chmod(0o666 & ~_umask())
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
@@ -51,38 +51,38 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what writers that were killed have left there; who still writes keeps his file."""
+    """Removes temporary files of killed writers, but not those still being written."""
     if os.name == "nt" or not folder.is_dir():
         return
     for draft in folder.iterdir():
         if DRAFT.fullmatch(draft.name):
             with suppress(OSError), open(draft, "r+b") as file:
-                # A file that is a moment old may not be locked yet.
+                # A very recent file may not be locked yet.
                 old = time.time() - draft.stat().st_mtime > 1.0
-                if old and _taken(file):
+                if old and _acquired(file):
                     draft.unlink()
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether nothing is there but what is being written, or was when its writer was killed."""
+    """Whether a folder has no files except temporary ones."""
     return all(DRAFT.fullmatch(path.name) for path in folder.iterdir())
 
 
 @lru_cache(maxsize=1024)
 def _swept_once(folder: Path) -> None:
-    # Once per process is enough: what is swept was left by processes that are no more.
+    # Once per process is enough: only files of earlier processes are removed.
     sweep(folder)
 
 
 @contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
-    """A temporary folder beside `path` that becomes `path` when the block ends well.
+    """A temporary folder beside `path` that becomes `path` when the block succeeds.
 
-    FieldlrError where something is there already: a folder is never mixed with another.
+    Raises FieldlrError if `path` exists and is not an empty folder.
     """
     path = Path(path).resolve()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FieldlrError(f"{path} holds something already. Choose another place, or empty it.")
+        raise FieldlrError(f"{path} exists and is not empty. Choose another path, or empty it.")
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,17 +101,17 @@ def new_folder(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """Whether this process now holds the lock; it goes with the process, however that ends."""
+    """Whether this process acquired the lock; it is released when the process ends in any way."""
     try:
         file = open(path, "a+b")
     except OSError as error:
         raise refused(path, error) from None
     with file:
-        yield _locked_on_windows(file) if os.name == "nt" else _taken(file)
+        yield _locked_on_windows(file) if os.name == "nt" else _acquired(file)
 
 
 def link(path: Path, other: Path) -> None:
-    """Makes `other` the file at `path` under one more name, or a copy where that cannot be."""
+    """Makes `other` a hard link to `path`, or a copy where links are not supported."""
     try:
         other.unlink(missing_ok=True)
         os.link(path, other)
@@ -120,13 +120,13 @@ def link(path: Path, other: Path) -> None:
 
 
 def refused(path: Path, error: OSError) -> FieldlrError:
-    """The sentence for a place that cannot be written."""
+    """The error for a path that cannot be written."""
     reason = error.strerror or error
-    return FieldlrError(f"{path} cannot be written ({reason}). Choose another place.")
+    return FieldlrError(f"{path} cannot be written ({reason}). Choose another path.")
 
 
-def _taken(file: IO[bytes]) -> bool:
-    """Whether an open file is now this process's; False where there are no such locks."""
+def _acquired(file: IO[bytes]) -> bool:
+    """Whether this process acquired a lock on an open file; False if not supported."""
     if os.name == "nt":
         return False
     import fcntl
@@ -139,7 +139,7 @@ def _taken(file: IO[bytes]) -> bool:
 
 
 def _locked_on_windows(file: IO[bytes]) -> bool:
-    assert os.name == "nt"  # Elsewhere pyright finds no such functions.
+    assert os.name == "nt"  # for pyright: msvcrt exists only there
     import msvcrt
 
     try:
@@ -150,7 +150,7 @@ def _locked_on_windows(file: IO[bytes]) -> bool:
 
 
 def _folder_to_disk(folder: Path) -> None:
-    # Some systems and file systems know no such thing; there the move is on its way all the same.
+    # Not supported by some file systems, which write the move on their own.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -166,10 +166,10 @@ def _umask() -> int:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that exists; FieldlrError where there can be none."""
+    """Creates a folder if necessary; raises FieldlrError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FieldlrError(
-            f"the folder {folder} cannot be made ({error.strerror}). Give another `out`."
+            f"the folder {folder} cannot be created ({error.strerror}). Choose another `out`."
         ) from None

@@ -1,4 +1,4 @@
-"""Plain values as JSON, and bytes: files that are always the old or the new one."""
+"""Atomic writing of JSON and bytes, and reading of JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fieldlr.system.files import replacing
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes plain values so that the file is always the old or the new one."""
+    """Writes plain values atomically."""
     write_whole(path, json.dumps(without_nan(value), indent=1).encode())
 
 
 def without_nan(value: Any) -> Any:
-    """Plain values with None for what is not a finite number: JSON has no word for it."""
+    """Plain values with None for NaN and infinity, which JSON does not support."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -26,7 +26,7 @@ def without_nan(value: Any) -> Any:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the place, to the disk, then moves into it."""
+    """Writes bytes atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""Kinds of options: what a value must be, in words, as plain Python and as a text."""
+"""Kinds of options: validation, parsing and descriptions of their values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 
 class Kind:
-    """What an option may be. `read` and `parse` raise ValueError or TypeError for anything else."""
+    """The values allowed for an option; `read` and `parse` raise ValueError or TypeError."""
 
     @property
     def wants(self) -> str:
-        """What a value must be, in words that follow "is"."""
+        """A description of allowed values that completes the sentence "the option is ..."."""
         raise NotImplementedError
 
     @property
@@ -25,11 +25,11 @@ class Kind:
         raise NotImplementedError
 
     def read(self, value: Any) -> Any:
-        """The value as plain Python."""
+        """The validated value as plain Python."""
         raise NotImplementedError
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for."""
+        """The value given by a text."""
         return self.read(text)
 
     def show(self, value: Any) -> str:
@@ -39,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """A whole number from `least` to `most`."""
+    """An integer from `least` to `most`."""
 
     least: int = 0
     most: float = math.inf
@@ -67,7 +67,7 @@ class Whole(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number from `least` (or above it, with `above`) to `most`."""
+    """A number from `least` (exclusive with `above`) to `most`."""
 
     least: float = 0.0
     most: float = math.inf
@@ -100,7 +100,7 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of some names: a tuple, or the names that a registry has by then."""
+    """One of several names: a tuple, or a registry with its current names."""
 
     names: Collection[str]
 
@@ -158,7 +158,7 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """Different values of one kind; as text, with commas between them."""
+    """Distinct values of one kind; as text, separated by commas."""
 
     kind: Kind
     example: str
@@ -189,7 +189,7 @@ class ListOf(Kind):
 
 @dataclass(frozen=True)
 class Size(Kind):
-    """(width, height) in pixels; as text, with an x between them."""
+    """(width, height) in pixels; as text, separated by an x."""
 
     most_pixels: int = 1 << 26
 
@@ -221,7 +221,7 @@ class Size(Kind):
 
 @dataclass(frozen=True)
 class Box(Kind):
-    """A box: its lower corner, then its upper one; as text, six numbers with spaces between."""
+    """A bounding box: lower corner, upper corner; as text, six numbers separated by spaces."""
 
     @property
     def wants(self) -> str:

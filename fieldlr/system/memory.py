@@ -1,4 +1,4 @@
-"""How much memory there is, and a sentence beforehand where something would take more."""
+"""The available memory, and an error beforehand if something needs more."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from fieldlr.errors import FieldlrError
 
-# What torch, a field and its buffers take beside the source that is fitted.
+# The memory of torch, a field and its buffers, without the source.
 BASE_BYTES = 1_000_000_000
-# Linux says here in which control groups this process is, and below there what those may have.
+# The process's control groups on Linux, and the folder with their limits.
 GROUPS, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def machine_bytes() -> int:
-    """Bytes that this machine has, or that its control group lets this process have.
+    """Bytes of memory of this machine, or the limit of this process's control group.
 
-    Where neither can be known (Windows) there is no limit: `sys.maxsize`.
+    Where neither is known (Windows), `sys.maxsize`.
     """
     limits = [sys.maxsize, *_group_limits()]
     if hasattr(os, "sysconf"):
@@ -26,18 +26,18 @@ def machine_bytes() -> int:
 
 
 def require(num_bytes: float, most_bytes: int | None, way_out: str) -> None:
-    """FieldlrError where a fit would take more than `most_bytes`, by default all that there is."""
+    """Raises FieldlrError if a fit needs more than `most_bytes`, by default all memory."""
     allowed = machine_bytes() if most_bytes is None else most_bytes
     if num_bytes > allowed:
         source = "this machine has" if most_bytes is None else "`memory` allows"
         raise FieldlrError(
-            f"this takes about {num_bytes / 2**30:.1f} GiB of memory and {source} "
+            f"this needs about {num_bytes / 2**30:.1f} GiB of memory and {source} "
             f"{allowed / 2**30:.3g} GiB. {way_out}"
         )
 
 
 def _group_limits() -> list[int]:
-    """The limits of this process's control group and of those around it (cgroups 2, then 1)."""
+    """The limits of this process's control group and its parents (cgroups v2, then v1)."""
     limits = []
     for line in _text(GROUPS).splitlines():
         _, controllers, place = line.split(":", 2)

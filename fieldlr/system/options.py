@@ -1,12 +1,11 @@
-"""Options: what a user may set, declared once for every way in.
+"""User options, declared once for the command line, manifests, the app and Python.
 
-An option is a field of a frozen dataclass, made by `option`: with what it may be (a `Kind`) and a
-line of help. From that one declaration come the checks when the object is made, the flags of the
-command line, the keys of a manifest and the inputs of the app. `Options` hold options, other
-`Options`, and the options of a registry's entries (`extension`): a tree, whose leaves have names
-of their own.
+An option is a field of a frozen dataclass, made by `option` with a `Kind` and a help text. That
+declaration gives the validation on construction, the command-line flags, the keys of a manifest and
+the inputs of the app. `Options` contain options, other `Options`, and options of a registry's
+entries (`extension`): a tree whose leaves have unique names.
 
-Messages name an option as `rank`; the command line turns that into --rank, the app into its label.
+Messages name an option as `rank`; the command line shows --rank, the app its label.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ class Option:
     kind: Kind
     help: str
     default: Any
-    shown_default: str  # in words; empty where the default itself says it
+    shown_default: str  # a description; empty to show the default itself
 
     def read(self, value: Any) -> Any:
-        """The checked value; FieldlrError that names the option."""
+        """The validated value; raises a FieldlrError that names the option."""
         return self._checked(self.kind.read, value)
 
     def parse(self, text: str) -> Any:
-        """The value of a text; FieldlrError that names the option."""
+        """The value of a text; raises a FieldlrError that names the option."""
         return self._checked(self.kind.parse, text)
 
     def _checked(self, how: Callable[[Any], Any], given: Any) -> Any:
@@ -51,37 +50,37 @@ class Option:
 
 
 class Chosen(dict[str, Any]):
-    """Options of a registry's entries that are chosen, by name; not to be changed."""
+    """Chosen options of a registry's entries, by name; not to be modified."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items())))
 
 
 def option(kind: Kind, help: str, default: Any = None, *, shown_default: str = "") -> Any:
-    """A field that is an option.
+    """A dataclass field that is an option.
 
-    `default` None stands for a choice that is made later; `shown_default` says which.
+    A `default` of None means that the value is chosen later, as described by `shown_default`.
     """
     about = {"kind": kind, "help": help, "shown_default": shown_default}
     return dataclasses.field(default=default, metadata={"option": about})
 
 
 def extension(registry: Registry) -> Any:
-    """A field with options of the registry's entries, whichever it has by then: name to value."""
+    """A field for options of a registry's current entries: name to value."""
     return dataclasses.field(default=Chosen(), metadata={"extension": registry})
 
 
 def own_options(cls: type) -> Iterator[Option]:
-    """The options that a dataclass declares itself."""
+    """The options declared by a dataclass itself."""
     for field in dataclasses.fields(cls):
         if "option" in field.metadata:
             yield Option(field.name, default=field.default, **field.metadata["option"])
 
 
 def check_options(instance: Any) -> None:
-    """Reads every option of a frozen dataclass that has just been made; FieldlrError if it cannot.
+    """Validates all options of a new frozen dataclass; raises FieldlrError.
 
-    Those that are None are left to be chosen later.
+    None is allowed: it is chosen later.
     """
     for own in own_options(type(instance)):
         value = getattr(instance, own.name)
@@ -91,9 +90,9 @@ def check_options(instance: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """A frozen dataclass of options, checked when it is made."""
+    """A frozen dataclass of options, validated on construction."""
 
-    not_offered: ClassVar[tuple[str, ...]] = ()  # leaves that a user is not asked for
+    not_offered: ClassVar[tuple[str, ...]] = ()  # leaves hidden from users
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -106,7 +105,7 @@ class Options:
 
     @classmethod
     def of(cls: type[T], **values: Any) -> T:
-        """The tree with these leaves; FieldlrError where one is unknown or not what it may be."""
+        """The tree with these leaves; raises FieldlrError for unknown names and invalid values."""
         known = leaves(cls)
         for name in values:
             if name not in known:
@@ -114,11 +113,11 @@ class Options:
         return _built(cls, values)
 
     def replaced(self: T, **values: Any) -> T:
-        """The same tree with other values of some leaves."""
+        """The same tree with some leaves replaced."""
         return self.of(**{**self.flat(), **values})
 
     def flat(self) -> dict[str, Any]:
-        """Every leaf of the tree by name; None where nothing is chosen."""
+        """All leaves of the tree by name; None if not chosen."""
         values: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -130,7 +129,7 @@ class Options:
         return values
 
     def plain(self) -> dict[str, Any]:
-        """Every leaf by name as JSON has it: what it holds no word for is a text."""
+        """All leaves by name as JSON values; other types as text."""
         known = leaves(type(self))
         return {k: _plain(known[k], v) for k, v in self.flat().items() if k in known}
 
@@ -151,7 +150,7 @@ def _plain(own: Option, value: Any) -> Any:
 
 
 def leaves(cls: type[Options]) -> dict[str, Option]:
-    """Every option of a tree by name."""
+    """All options of a tree by name."""
     found: dict[str, Option] = {}
     for field in dataclasses.fields(cls):
         if "extension" in field.metadata:
@@ -164,19 +163,19 @@ def leaves(cls: type[Options]) -> dict[str, Option]:
 
 
 def offered(cls: type[Options]) -> dict[str, Option]:
-    """The leaves that a user is asked for."""
+    """The options shown to users."""
     return {name: own for name, own in leaves(cls).items() if name not in cls.not_offered}
 
 
 def _part(field: dataclasses.Field) -> type[Options]:
-    """The class of a field that holds other options: its default factory."""
+    """The class of a field that contains other options: its default factory."""
     part = field.default_factory
     assert isinstance(part, type) and issubclass(part, Options), field.name
     return part
 
 
 def _entry_options(registry: Registry) -> dict[str, Option]:
-    """The options of all entries of a registry; those of one name are one option."""
+    """The options of all entries of a registry, merged by name."""
     found: dict[str, Option] = {}
     for entry in registry.values():
         for own in own_options(entry):

@@ -1,15 +1,15 @@
-"""Whether something works here, tried in a process of its own: a native library may crash."""
+"""Tests in a subprocess whether something works: a native library may crash."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-PROBE_SECONDS = 60.0  # The first touch of a GPU alone can take ten.
+PROBE_SECONDS = 60.0  # The first use of a GPU alone can take ten.
 
 
 def failure(statement: str, seconds: float = PROBE_SECONDS) -> str | None:
-    """Why a statement fails in a fresh interpreter: the last line it leaves; None if it works."""
+    """The last error line of a statement in a new interpreter; None if it succeeds."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", statement],
@@ -20,8 +20,8 @@ def failure(statement: str, seconds: float = PROBE_SECONDS) -> str | None:
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        return f"no answer in {seconds:.0f} s"
+        return f"no response in {seconds:.0f} s"
     if done.returncode == 0:
         return None
     lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines else f"the process ended with {done.returncode}"
+    return lines[-1] if lines else f"exit code {done.returncode}"

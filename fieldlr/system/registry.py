@@ -1,4 +1,4 @@
-"""Registries: the choices of one kind, by name, each with the number that files know it by."""
+"""Registries: named choices of one kind, each with its number in files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ E = TypeVar("E")
 class UnknownName(FieldlrError, KeyError):
     """A registry has no entry of this name."""
 
-    __str__ = Exception.__str__  # A KeyError would put the message into quotes.
+    __str__ = Exception.__str__  # KeyError would quote the message.
 
 
 class Registry(Mapping[str, E]):
-    """Entries by name, in the order of their making.
+    """Entries by name, in the order of their addition.
 
-    An entry is a class or an object with a `name`, a `summary` for people, and, where files name
-    it, a `number`. Numbers are part of the file format: they never change and are never reused.
+    An entry is a class or an object with a `name`, a `summary` and, if stored in files, a
+    `number`. Numbers are part of the file format: they never change and are never reused.
     """
 
     def __init__(self, noun: str, *entries: E) -> None:
@@ -31,23 +31,23 @@ class Registry(Mapping[str, E]):
             self.add(entry)
 
     def add(self, entry: E) -> E:
-        """Adds an entry, and returns it: may be used as a decorator.
+        """Adds an entry and returns it, so it can be used as a decorator.
 
-        Raises FieldlrError where its name or its number is taken.
+        Raises FieldlrError if its name or number is taken.
         """
         described: Any = entry
         number = getattr(described, "number", None)
         numbers = [getattr(other, "number", None) for other in self.values()]
         if described.name in self or (number is not None and number in numbers):
             raise FieldlrError(
-                f"a {self.noun} needs a name and a number of its own; {described.name} or "
-                f"{number} is taken. Choose others."
+                f"a {self.noun} needs a unique name and number; {described.name} or {number} is "
+                "taken. Choose others."
             )
         self._entries[described.name] = entry
         return entry
 
     def remove(self, name: str) -> None:
-        """Removes an entry that `add` added."""
+        """Removes an entry."""
         del self._entries[name]
 
     def __getitem__(self, name: str) -> E:
@@ -68,18 +68,18 @@ class Registry(Mapping[str, E]):
         return f"Registry of {len(self)} {self.noun}s: {', '.join(self)}"
 
     def numbered(self, number: int) -> E:
-        """The entry that files know by `number`; FieldlrError where this version has none."""
+        """The entry with a `number`; raises FieldlrError if this version has none."""
         for entry in self.values():
             if getattr(entry, "number", None) == number:
                 return entry
         raise FieldlrError(
-            f"this file names {self.noun} number {number}, which this version does not have "
-            f"(it has {', '.join(self)}). A newer fieldlr wrote it: update yours."
+            f"this file uses {self.noun} number {number}, which this version does not have (it "
+            f"has {', '.join(self)}). If a newer fieldlr wrote it, update yours."
         )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that leads from a mistyped name to the one that was meant."""
+    """A suggestion for a mistyped name."""
     known = list(known)
     near = get_close_matches(name, known, 1)
     return f"Did you mean {near[0]}?" if near else f"Choose one of {', '.join(known)}."

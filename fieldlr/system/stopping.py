@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that a loop looks at, so that work ends between two steps."""
+"""Ctrl-C and SIGTERM as a stop request that loops check between steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """The first signal asks to stop; a second one interrupts at once."""
+    """The first signal requests a stop; a second one interrupts immediately."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # Only the main thread may handle signals.

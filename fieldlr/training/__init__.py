@@ -1,1 +1,1 @@
-"""The training loop, presets, the rate term, fine-tuning for the file."""
+"""The training loop, presets, the rate term, and quantisation-aware fine-tuning."""

@@ -1,14 +1,14 @@
-"""Fine-tuning for the file: first numbers become cheap, then they are rounded.
+"""Quantisation-aware fine-tuning: rate-regularised training, then progressive quantisation.
 
-What numbers cost in the file is a term of the loss (`training.rate`): they shrink, so that
-finer steps fit the same bits: steps are chosen anew as they shrink. Then numbers are rounded for
-good, a share at a time, while the others train on (Zhou et al. 2017, "Incremental network
-quantization"). Where the second derivatives of a field are few enough, what a number loses by being
-rounded, those that are still free make up for at once (Frantar and Alistarh 2022, "Optimal brain
+In the first phase the coded size is a term of the loss (`training.rate_term`); parameters shrink,
+and quantisation steps are re-chosen, finer at the same bits. In the second phase parameters are
+quantised for good, a group at a time, while the others train on (Zhou et al. 2017, "Incremental
+network quantization"). Where the curvature matrix of a field is small enough, the free parameters
+compensate the error of each quantised one at once (Frantar and Alistarh 2022, "Optimal brain
 compression").
 
-Rounding well takes time, and after too little of it the field is worse than if it had simply been
-rounded. Then that is what comes out.
+After too little training the result can be worse than plain quantisation of the original field; in
+that case the latter is returned.
 """
 
 from __future__ import annotations
@@ -20,117 +20,119 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fieldlr.codec.choice import steps_for
-from fieldlr.codec.steps import STEPS
+from fieldlr.codec.bit_allocation import quantisation_steps
+from fieldlr.codec.quantisation import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.training.loop import FitConfig, FitReport, fit
 from fieldlr.training.optim.gauss_newton import QuadraticModel, damped
-from fieldlr.training.rate import RateTerm, rate_multiplier
+from fieldlr.training.rate_term import RateTerm, rate_multiplier
 from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import Task
 from fieldlr.training.tasks.task import cosine
 
-# By this progress numbers begin to be rounded; before, steps are chosen so many times.
-ROUNDING, CHOICES = 0.6, 12
-# A fit's learning rates times this at the start, of dense networks and of others; when numbers
-# begin to be rounded; and at the end.
-DENSE_RATE, FACTOR_RATE, ROUNDING_RATE, FINAL_RATE = 1.0, 0.1, 0.05, 0.001
-NEWTON_RATE = 0.5
-# Where losses are made up for, the whole batch tells which numbers can: with fewer rows than that,
-# some only seem to matter to nothing. Damping is in units of a number's own curvature. Beside the
-# steps of first order numbers are rounded in so many shares, because the matrix takes seconds; it
-# is not made of more numbers than MOST.
-CURVATURE_ROWS, DAMPING, SHARES, MOST = 1 << 15, 0.1, 16, 5000
-# The share of numbers that are free at progress p is (1 - p) to this: most are rounded early.
-FREEING = 1.5
+# The progress at which quantisation begins, and how often steps are re-chosen before it.
+QUANTISATION_START, STEP_CHOICES = 0.6, 12
+# Factors on a fit's learning rates: at the start, for dense networks and for others; when
+# quantisation begins; and at the end.
+DENSE_FACTOR, FACTORISED_FACTOR, QUANTISATION_FACTOR, FINAL_FACTOR = 1.0, 0.1, 0.05, 0.001
+NEWTON_STEP = 0.5
+# Error compensation needs the curvature of the whole batch: with fewer rows some parameters seem to
+# have no effect. Damping is relative to a parameter's own curvature. With first-order training,
+# quantisation takes place in NUM_GROUPS groups, because the matrix takes seconds to compute; it is
+# not computed for more than MOST_PARAMETERS.
+CURVATURE_ROWS, DAMPING, NUM_GROUPS, MOST_PARAMETERS = 1 << 15, 0.1, 16, 5000
+# The fraction of parameters still free at progress p is (1 - p) to this: most are quantised early.
+FREE_EXPONENT = 1.5
 
 
 class Finetuning:
-    """Pull `reports` to train a copy of a field for a file of `bits` bits a number.
+    """Trains a copy of a field for a file of `bits` bits per parameter.
 
-    `finish` then gives what `codec.encode` wants.
+    Iterate over `reports` to train; `finish` then returns the arguments of `codec.encode`.
     """
 
     def __init__(self, field: Field, task: Task, config: FitConfig, bits: float | None = None):
         self.config = config
-        self.task = RoundingTask(task, field, bits, config.seed)
+        self.task = QuantisationTask(task, field, bits, config.seed)
         device = next(field.parameters()).device
         self.state = start_fit(self.task, field.config, config.seed, device)
         for optimizer in self.state.attempt.optimizers:
-            optimizer.register_step_post_hook(lambda *_: self.task.rounding.hold())
+            optimizer.register_step_post_hook(lambda *_: self.task.quantiser.restore())
 
     def reports(self) -> Iterator[FitReport]:
         yield from fit(self.state, self.config)
 
     def finish(self) -> tuple[Field, dict[str, int]]:
-        """(the field as the file will hold it, a step's byte for every tensor)."""
+        """(the field as the file will store it, the step byte of every tensor)."""
         plain = self.task.copy()
-        simply = Rounding(plain, steps_for(plain, self.task.bits), self.config.seed)
-        ends = [(self.state.field.eval(), self.task.rounding), (plain, simply)]
-        for _, rounding in ends:
-            rounding.round(1.0)
-        field, rounding = max(ends, key=lambda end: self.task.quality(end[0]))
-        return field, rounding.steps
+        plain_quantiser = ProgressiveQuantiser(
+            plain, quantisation_steps(plain, self.task.bits), self.config.seed
+        )
+        ends = [(self.state.field.eval(), self.task.quantiser), (plain, plain_quantiser)]
+        for _, quantiser in ends:
+            quantiser.round(1.0)
+        field, quantiser = max(ends, key=lambda end: self.task.quality(end[0]))
+        return field, quantiser.steps
 
 
-class Rounding:
-    """Which of a field's numbers are rounded already; the order is drawn at random.
+class ProgressiveQuantiser:
+    """Quantises a field's parameters bit by bit, in random order.
 
-    `steps`, a step's byte for every tensor, may be set anew until the first number is rounded.
+    `steps`, a step byte per tensor, may be changed until the first parameter is quantised.
     """
 
     def __init__(self, field: Field, steps: dict[str, int], seed: int):
         self.steps, self.parameters = steps, [p for _, p in field.named_parameters()]
         generator = torch.Generator().manual_seed(seed)
-        turns = [torch.rand(p.shape, generator=generator) for p in self.parameters]
-        self.turns = [t.to(p.device) for t, p in zip(turns, self.parameters, strict=True)]
-        self.rounded = [torch.zeros_like(p, dtype=torch.bool) for p in self.parameters]
+        order_keys = [torch.rand(p.shape, generator=generator) for p in self.parameters]
+        self.order_keys = [t.to(p.device) for t, p in zip(order_keys, self.parameters, strict=True)]
+        self.quantised = [torch.zeros_like(p, dtype=torch.bool) for p in self.parameters]
         self.values = [torch.zeros_like(p) for p in self.parameters]
 
     @property
     def sizes(self) -> list[float]:
-        """The step of each tensor."""
+        """The quantisation step of each tensor."""
         return [float(STEPS[step]) for step in self.steps.values()]
 
     @property
     def free(self) -> Bool[Tensor, " p"]:
-        """Booleans (P,) over all numbers."""
-        return ~torch.cat([r.flatten() for r in self.rounded])
+        """Booleans (P,): the parameters not yet quantised."""
+        return ~torch.cat([r.flatten() for r in self.quantised])
 
     @torch.no_grad()
     def round(self, progress: float, model: QuadraticModel | None = None) -> None:
-        """Rounds those whose turn has come; by `model` the others make up for it."""
-        share = 1.0 - (1.0 - progress) ** FREEING
-        due = [(t <= share) & ~r for t, r in zip(self.turns, self.rounded, strict=True)]
+        """Quantises those that are due; with `model` the others compensate the errors."""
+        share = 1.0 - (1.0 - progress) ** FREE_EXPONENT
+        due = [(t <= share) & ~r for t, r in zip(self.order_keys, self.quantised, strict=True)]
         if model is not None:
-            self._make_up(model.matrix, torch.cat([d.flatten() for d in due]))
-        for parameter, size, now, rounded, value in zip(
-            self.parameters, self.sizes, due, self.rounded, self.values, strict=True
+            self._compensate(model.matrix, torch.cat([d.flatten() for d in due]))
+        for parameter, size, now, quantised, value in zip(
+            self.parameters, self.sizes, due, self.quantised, self.values, strict=True
         ):
             value[now] = (parameter[now] / size).round_() * size
-            rounded |= now
-        self.hold()
+            quantised |= now
+        self.restore()
 
     @torch.no_grad()
-    def hold(self) -> None:
-        """Puts what is rounded back where it was."""
-        for parameter, rounded, value in zip(
-            self.parameters, self.rounded, self.values, strict=True
+    def restore(self) -> None:
+        """Resets quantised parameters to their quantised values."""
+        for parameter, quantised, value in zip(
+            self.parameters, self.quantised, self.values, strict=True
         ):
-            parameter.copy_(torch.where(rounded, value, parameter))
+            parameter.copy_(torch.where(quantised, value, parameter))
 
-    def _make_up(self, matrix: Tensor, due: Tensor) -> None:
-        """Moves numbers so that rounding those that are `due` (P,) costs the least."""
+    def _compensate(self, matrix: Tensor, due: Tensor) -> None:
+        """Changes parameters such that quantising those that are `due` (P,) costs the least."""
         now, rest = due.nonzero()[:, 0], (self.free & ~due).nonzero()[:, 0]
         sizes = [p.numel() for p in self.parameters]
         steps = torch.cat([torch.full((n,), s) for n, s in zip(sizes, self.sizes, strict=True)])
         steps = steps.to(matrix)
-        # Those that matter most go first, while many are left to make up for them.
+        # The most sensitive go first, while many are left to compensate their errors.
         now = now[(matrix.diagonal() * steps**2)[now].argsort(descending=True, stable=True)]
         order = torch.cat([now, rest])
         numbers = torch.cat([p.flatten() for p in self.parameters])
-        moved = rounded_in_turn(
+        moved = quantise_in_order(
             (numbers / steps)[order],
             matrix[order][:, order] * steps[order, None] * steps[order],
             len(now),
@@ -140,16 +142,16 @@ class Rounding:
             parameter.copy_(own.view_as(parameter))
 
 
-def rounded_in_turn(
+def quantise_in_order(
     values: Float[Tensor, " p"], matrix: Float[Tensor, "p p"], count: int
 ) -> Float[Tensor, " p"]:
-    """The first `count` of values (P,) as whole numbers, one after the other.
+    """Values (P,) of which the first `count` have been rounded to integers one by one.
 
-    Each time those behind it move so that values^T matrix values / 2 grows the least (Frantar and
-    Alistarh 2022, equation 3, in the fixed order of their GPTQ).
+    Each time the later ones change such that values^T matrix values / 2 grows the least (Frantar
+    and Alistarh 2022, equation 3, in fixed order as in their GPTQ).
     """
     scale, factor = damped(matrix, DAMPING)
-    # matrix^-1 = upper^T upper; a row of `upper` says how the others follow a number.
+    # matrix^-1 = upper^T upper; a row of `upper` is the change of the later values.
     upper = torch.linalg.cholesky(torch.cholesky_inverse(factor), upper=True) * scale
     values = values.clone()
     for index in range(count):
@@ -159,31 +161,31 @@ def rounded_in_turn(
     return values
 
 
-class RoundingTask:
-    """A task whose field is rounded more and more, until nothing is left to train."""
+class QuantisationTask:
+    """A task whose field is progressively quantised until nothing is left to train."""
 
-    corrections = None  # those of the task stay as they are
+    corrections = None  # those of the task are fixed
 
     def __init__(self, task: Task, field: Field, bits: float | None, seed: int):
         self.task, self.start, self.bits, self.seed = task, field, bits, seed
         self.quality_name, self.optimizer = task.quality_name, task.optimizer
-        # What does not change while the field is rounded.
+        # Unchanged by quantisation.
         self.parameter_groups, self.quality = task.parameter_groups, task.quality
         self.halve_batch = task.halve_batch
-        # Steps by second derivatives make up for what is rounded, where there are any.
+        # The curvature matrix, where there is one, serves to compensate quantisation errors.
         self.second_order = None if task.second_order is None else self
 
     def copy(self) -> Field:
-        """Of the field to begin with."""
+        """A copy of the original field."""
         copy = type(self.start)(self.start.config, self.start.space, self.start.frame)
         copy.load_state_dict(self.start.state_dict())
         return copy.eval()
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
         copy = self.copy().train()
-        self.rounding = Rounding(copy, {}, self.seed)
-        self.next_share, self.share_began = 0.0, None
-        self._choose(copy, 0.0)
+        self.quantiser = ProgressiveQuantiser(copy, {}, self.seed)
+        self.next_group, self.group_began = 0.0, None
+        self._choose_steps(copy, 0.0)
         return copy
 
     def _proceed(
@@ -193,44 +195,44 @@ class RoundingTask:
         progress: float,
         model: QuadraticModel | None = None,
     ) -> None:
-        """Chooses steps anew, or rounds, as is due."""
-        if progress < ROUNDING:
+        """Re-chooses quantisation steps, or quantises, when due."""
+        if progress < QUANTISATION_START:
             if progress >= self.next_choice:
-                self._choose(field, progress)
+                self._choose_steps(field, progress)
             return
-        done = rounding_progress(progress)
-        if self.share_began is not None:
-            # Where a clock makes the progress, steps between shares get as much of it as shares.
-            due = max(self.share_began + 1.0 / SHARES, 2.0 * done - self.share_began)
-            self.next_share, self.share_began = min(due, 1.0 - 1.0 / SHARES), None
-        if done < self.next_share or not self.rounding.free.any():
+        done = quantisation_progress(progress)
+        if self.group_began is not None:
+            # With a time limit, training between groups gets as much time as the groups.
+            due = max(self.group_began + 1.0 / NUM_GROUPS, 2.0 * done - self.group_began)
+            self.next_group, self.group_began = min(due, 1.0 - 1.0 / NUM_GROUPS), None
+        if done < self.next_group or not self.quantiser.free.any():
             return
         ahead = 0.0
         if model is None:
             model = self.quadratic_model(field, generator, CURVATURE_ROWS)
             if model is not None:
-                self.share_began, ahead = done, 1.0 / SHARES
-        self.rounding.round(min(done + ahead, 1.0), model)
+                self.group_began, ahead = done, 1.0 / NUM_GROUPS
+        self.quantiser.round(min(done + ahead, 1.0), model)
 
-    def _choose(self, field: Field, progress: float) -> None:
-        """Steps, and the price of the rate, by what the field is now."""
-        self.next_choice = progress + ROUNDING / CHOICES
-        self.rounding.steps = steps_for(field, self.bits)
-        sizes = self.rounding.sizes
+    def _choose_steps(self, field: Field, progress: float) -> None:
+        """Sets quantisation steps and the rate multiplier for the current field."""
+        self.next_choice = progress + QUANTISATION_START / STEP_CHOICES
+        self.quantiser.steps = quantisation_steps(field, self.bits)
+        sizes = self.quantiser.sizes
         multiplier = rate_multiplier(self.task, field, sizes, self.seed)
-        self.rate_term = RateTerm(self.rounding.parameters, sizes, multiplier)
+        self.rate_term = RateTerm(self.quantiser.parameters, sizes, multiplier)
 
-    def rate(self, field: Field, progress: float, step: int) -> float:
-        if progress < ROUNDING:
-            first = DENSE_RATE if field.config.linear.is_dense else FACTOR_RATE
-            return cosine(first, ROUNDING_RATE, progress / ROUNDING)
-        return cosine(ROUNDING_RATE, FINAL_RATE, rounding_progress(progress))
+    def learning_rate_factor(self, field: Field, progress: float, step: int) -> float:
+        if progress < QUANTISATION_START:
+            first = DENSE_FACTOR if field.config.linear.is_dense else FACTORISED_FACTOR
+            return cosine(first, QUANTISATION_FACTOR, progress / QUANTISATION_START)
+        return cosine(QUANTISATION_FACTOR, FINAL_FACTOR, quantisation_progress(progress))
 
     def loss(
         self, field: Field, generator: torch.Generator, progress: float
     ) -> tuple[Float[Tensor, ""], int]:
         self._proceed(field, generator, progress)
-        # What is trained already is at the end of a fit.
+        # The field is trained already: the task's schedules are at their end.
         loss, samples = self.task.loss(field, generator, 1.0)
         return loss + self.rate_term(), samples
 
@@ -244,7 +246,7 @@ class RoundingTask:
             return None
         weights = self.rate_term.penalty_weights()
         model.add_penalty(torch.cat([weight.flatten() for weight in weights]))
-        model.descend(NEWTON_RATE, self.rounding.free)
+        model.descend(NEWTON_STEP, self.quantiser.free)
         self._proceed(field, generator, progress, model)
         return model.loss, len(model.x)
 
@@ -252,7 +254,7 @@ class RoundingTask:
         self, field: Field, generator: torch.Generator, curvature_rows: int
     ) -> QuadraticModel | None:
         below = self.task.second_order
-        if below is None or field.num_parameters > MOST:
+        if below is None or field.num_parameters > MOST_PARAMETERS:
             return None
         model = below.quadratic_model(field, generator, curvature_rows)
         return model if model is None or math.isfinite(model.loss) else None
@@ -265,6 +267,6 @@ class RoundingTask:
         return False
 
 
-def rounding_progress(progress: float) -> float:
-    """How far the rounding is, in [0, 1]."""
-    return (progress - ROUNDING) / (1.0 - ROUNDING)
+def quantisation_progress(progress: float) -> float:
+    """The progress of the quantisation phase, in [0, 1]."""
+    return (progress - QUANTISATION_START) / (1.0 - QUANTISATION_START)

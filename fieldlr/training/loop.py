@@ -1,6 +1,6 @@
-"""The only training loop: a generator of reports.
+"""The training loop: a generator of reports.
 
-Stop iterating to cancel: the state holds everything, and another loop can resume from it.
+Stop iterating to cancel; another loop can resume from the state.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from fieldlr.training.state import SETBACK, FitState
 REPORT_SECONDS = 0.2
 NUM_QUALITIES = 10  # quick estimates of the quality in one fit
 MAX_RESTARTS = 3
-COPY_EVERY = 100  # steps between two copies that are gone back to
+COPY_EVERY = 100  # steps between copies to return to when the loss is non-finite
 _RECENT = 500
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """When a fit ends, and its seed. With `steps` alone the clock does not change the result."""
+    """When a fit ends, and its seed. With `steps` alone the result is reproducible."""
 
     steps: int | None = None
-    seconds: float | None = None  # of training: set-up and evaluation are not counted
+    seconds: float | None = None  # of training, without set-up and evaluation
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:
-            raise FieldlrError("a fit needs an end. Give `seconds` or `steps`.")
+            raise FieldlrError("a fit needs a limit. Set `seconds` or `steps`.")
         for name, value in (("steps", self.steps), ("seconds", self.seconds)):
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise FieldlrError(f"`{name}` is a number above 0; got {value}.")
 
     def progress(self, step: int, seconds: float) -> float:
-        """How far a fit is, in [0, 1]: whichever of its ends is nearer."""
+        """The progress of a fit, in [0, 1], towards the nearer of its limits."""
         by_steps = step / self.steps if self.steps is not None else 0.0
         by_clock = seconds / self.seconds if self.seconds is not None else 0.0
         return min(max(by_steps, by_clock), 1.0)
@@ -51,7 +51,7 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class FitReport:
-    """Where a fit stands."""
+    """The status of a fit."""
 
     step: int
     seconds: float  # of training so far
@@ -60,11 +60,11 @@ class FitReport:
     quality: float | None  # a quick estimate, now and then
     samples: int  # points or ray samples that went through the network so far
     restarts: int
-    setbacks: int  # steps whose loss or gradient was no number, each undone and the rate lowered
+    setbacks: int  # steps undone for a non-finite loss or gradient, each lowering the learning rate
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate, once there is something to go by."""
+        """An estimate, once a few steps are done."""
         if self.progress <= 0.0 or self.step < 5:
             return None
         return self.seconds * (1.0 / self.progress - 1.0)
@@ -73,9 +73,9 @@ class FitReport:
 def fit(
     state: FitState, config: FitConfig, clock: Callable[[], float] = perf_counter
 ) -> Iterator[FitReport]:
-    """Trains `state` until `config` says that it is over; yields a few reports a second.
+    """Trains `state` up to the limits of `config`; yields a few reports per second.
 
-    `clock` counts the seconds of training, by default those on the wall.
+    `clock` measures the seconds of training, by default wall time.
     """
     last_report, next_quality = -math.inf, 0
     while not config.is_over(state.step, state.seconds):
@@ -127,9 +127,10 @@ def _second_order_step(state: FitState, progress: float, own_step: int) -> tuple
 
 
 def _first_order_step(state: FitState, progress: float, own_step: int) -> tuple[float, int]:
-    """(loss before the step, samples); without a step where it or its gradient is no number."""
-    factor = state.task.rate(state.field, progress, own_step) * SETBACK**state.setbacks
-    for group, rate in zip(state.attempt.groups, state.attempt.rates, strict=True):
+    """(loss before the step, samples); takes no step if the loss or gradient is non-finite."""
+    factor = state.task.learning_rate_factor(state.field, progress, own_step)
+    factor *= SETBACK**state.setbacks
+    for group, rate in zip(state.attempt.groups, state.attempt.learning_rates, strict=True):
         group["lr"] = rate * factor
     loss, samples = state.task.loss(state.field, state.generator, progress)
     if not loss.requires_grad:  # No ray met anything that learns.
@@ -137,9 +138,9 @@ def _first_order_step(state: FitState, progress: float, own_step: int) -> tuple[
     for optimizer in state.attempt.optimizers:
         optimizer.zero_grad()
     loss.backward()
-    # One sum is no number where one of its terms is none; it is looked at together with the loss.
-    learned = (parameter for _, _, parameter in state.attempt.trained())
-    gradients = [p.grad.sum() for p in learned if p.grad is not None]
+    # A sum is non-finite if any term is; one synchronisation checks gradients and loss together.
+    parameters = (parameter for _, _, parameter in state.attempt.trained())
+    gradients = [p.grad.sum() for p in parameters if p.grad is not None]
     if not math.isfinite(loss.item() + torch.stack(gradients).sum().item()):
         return math.nan, samples
     for optimizer in state.attempt.optimizers:

@@ -1,4 +1,4 @@
-"""What a user may set of a fit: the network, and how it is trained."""
+"""The options of a fit: the network, and how it is trained."""
 
 from __future__ import annotations
 
@@ -21,58 +21,62 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def foreign_options(backbone: str) -> set[str]:
-    """The options of other backbones that mean nothing to this one."""
+    """The options of other backbones that this one does not have."""
     names = {name: {own.name for own in own_options(kind)} for name, kind in LINEARS.items()}
     return set().union(*names.values()) - {own.name for own in own_options(LINEARS[backbone])}
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions(Options):
-    """The shape of a field's network. None stands for the preset's choice."""
+    """The shape of a field's network. None means the preset's choice."""
 
     backbone: str | None = option(
-        Choice(LINEARS), "What the layers store for a weight matrix", shown_default="full"
+        Choice(LINEARS), "How layers parameterise weight matrices", shown_default="full"
     )
     linear: Chosen = extension(LINEARS)
-    width: int | None = option(Whole(1), "Neurons of a hidden layer", shown_default="by the preset")
-    depth: int | None = option(Whole(0), "Layers of width x width", shown_default="by the preset")
+    width: int | None = option(Whole(1), "Units per hidden layer", shown_default="by the preset")
+    depth: int | None = option(
+        Whole(0), "Hidden layers of width x width", shown_default="by the preset"
+    )
     activation: str | None = option(
-        Choice(ACTIVATIONS), "Between layers", shown_default="by the preset"
+        Choice(ACTIVATIONS), "Activation between layers", shown_default="by the preset"
     )
     encoding: str | None = option(
         Choice(ENCODINGS),
-        "What a point becomes before the first layer",
+        "Input encoding of points",
         shown_default="by the preset",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleOptions(Options):
-    """How long and by what a field is trained. None stands for the preset's choice."""
+    """How long and with what a field is trained. None means the preset's choice."""
 
-    preset: str | None = option(Choice(PRESETS), "Size and length of a fit", shown_default="quick")
+    preset: str | None = option(
+        Choice(PRESETS), "Network size and training time", shown_default="quick"
+    )
     optimizer: str | None = option(
         Choice(OPTIMIZERS),
-        "auto adds Muon for matrices, and Gauss-Newton for very small networks, where they pay",
+        "auto adds Muon for matrices and Gauss-Newton for very small networks where they help",
         shown_default="auto",
     )
     correct: str | None = option(
         Choice(CORRECTIONS),
-        "What is learned of each photo with the scene: exposure and white balance, camera poses",
+        "Per-photo corrections trained with the scene: exposure and white balance, camera poses",
         shown_default=NOTHING,
     )
     seconds: float | None = option(
-        Number(unit="S"), "Ends a fit after this much training", shown_default="by the preset"
+        Number(unit="S"), "Time limit of the training", shown_default="by the preset"
     )
     steps: int | None = option(
         Whole(1),
-        "Ends a fit after so many steps; the result then does not depend on the clock",
+        "Step limit of the training; with it alone results are reproducible",
         shown_default="by the preset",
     )
     seed: int | None = option(Whole(0, MOST_SEED), "Random seed", shown_default="0")
 
     def settled(self) -> ScheduleOptions:
-        """The same with what every fit has: a preset, an optimiser and a seed."""
+        """The same with defaults filled in for preset, optimiser, corrections and seed."""
         return self.replaced(
             preset=self.preset or "quick",
             optimizer=self.optimizer or "auto",
@@ -83,17 +87,17 @@ class ScheduleOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions(Options):
-    """On what a fit runs."""
+    """The machine that a fit runs on."""
 
-    device: str = option(Choice(DEVICES), "What trains; auto is CUDA where there is some", "auto")
+    device: str = option(Choice(DEVICES), "Device to train on; auto is CUDA if available", "auto")
     memory: float | None = option(
-        Number(unit="GIB"), "GiB of memory that a fit may take", shown_default="all there is"
+        Number(unit="GIB"), "Memory limit in GiB", shown_default="all there is"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(Options):
-    """Everything that may be set of a fit: `FitOptions.of(backbone="low-rank", rank=5)`."""
+    """All options of a fit: `FitOptions.of(backbone="low-rank", rank=5)`."""
 
     network: NetworkOptions = dataclasses.field(default_factory=NetworkOptions)
     schedule: ScheduleOptions = dataclasses.field(default_factory=ScheduleOptions)
@@ -101,20 +105,20 @@ class FitOptions(Options):
     machine: MachineOptions = dataclasses.field(default_factory=MachineOptions)
 
     def settled(self) -> FitOptions:
-        """The same with what every fit has: a preset, an optimiser and a seed."""
+        """The same with defaults filled in for preset, optimiser, corrections and seed."""
         return dataclasses.replace(self, schedule=self.schedule.settled())
 
     def with_backbone(self, backbone: str, **linear: Any) -> FitOptions:
-        """The same with another backbone, and of its options those that mean something to it."""
+        """The same with another backbone, keeping those options that it has."""
         foreign, given = foreign_options(backbone), {**self.network.linear, **linear}
         chosen = {name: value for name, value in given.items() if name not in foreign}
         network = dataclasses.replace(self.network, backbone=backbone, linear=chosen)
         return dataclasses.replace(self, network=network)
 
     def of_the_fit(self) -> dict[str, Any]:
-        """What the trained field depends on, beside how its source was read."""
+        """The options that affect the trained field, except how its source is read."""
         return self.network.flat() | self.schedule.flat()
 
     def plain_fit(self) -> dict[str, Any]:
-        """The same as JSON has it."""
+        """`of_the_fit` as JSON values."""
         return self.network.plain() | self.schedule.plain()

@@ -1,4 +1,4 @@
-"""From what a user has chosen to a field's config, a task and the end of its fit."""
+"""Turns a user's options into a field's config, a task and the limits of its fit."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from fieldlr.training.tasks.corrections import NOTHING
 from fieldlr.training.tasks.radiance import RadianceTask
 from fieldlr.training.tasks.task import Preset
 
-# Of a field of photos whose MLP has no grid beside it, and needs the size for the scene.
-ALONE_WIDTH, ALONE_DEPTH = 128, 3
+# The MLP of a radiance field without a feature grid, which must hold the whole scene.
+MLP_WIDTH, MLP_DEPTH = 128, 3
 
 
 def preset_of(options: FitOptions, kind: str) -> Preset:
-    """The preset for a kind of source, quick by default."""
+    """The chosen preset for a kind of source, `quick` by default."""
     return task_for(kind).presets[options.schedule.preset or "quick"]
 
 
 def field_config(options: FitOptions, kind: str) -> FieldConfig:
-    """The shape of the field that the options ask for, the preset's where they do not say."""
+    """The field's config by the options, with the preset's values where they are None."""
     base, network = preset_of(options, kind).config, options.network
     config = dataclasses.replace(base, linear=linear_config(network))
     if network.activation is not None:
@@ -42,29 +42,29 @@ def field_config(options: FitOptions, kind: str) -> FieldConfig:
     if network.encoding is not None:
         config = dataclasses.replace(config, encoding=ENCODINGS[network.encoding]())
     sizes = {"width": config.width, "depth": config.depth}
-    if config.alone and base.encoding.learns:
-        sizes = {"width": ALONE_WIDTH, "depth": ALONE_DEPTH}
+    if config.is_pure_mlp and base.encoding.learns:
+        sizes = {"width": MLP_WIDTH, "depth": MLP_DEPTH}
     chosen = {"width": network.width, "depth": network.depth}
     sizes |= {name: size for name, size in chosen.items() if size is not None}
     return dataclasses.replace(config, **sizes)
 
 
 def linear_config(network: NetworkOptions) -> LinearConfig:
-    """The backbone with its options: `full` unless one is named."""
+    """The backbone's config, `full` by default."""
     kind = LINEARS[network.backbone or "full"]
     known = [own.name for own in own_options(kind)]
     for name in network.linear:
         if name not in known:
             others = [k for k, v in LINEARS.items() if name in {o.name for o in own_options(v)}]
             raise FieldlrError(
-                f"`{name}` has no meaning for the backbone {kind.name}. Leave it out, or choose "
+                f"the backbone {kind.name} has no option `{name}`. Leave it out, or choose "
                 f"the `backbone` {' or '.join(others)}."
             )
     return kind(**network.linear)
 
 
 def fit_config(options: FitOptions, kind: str) -> FitConfig:
-    """When the fit ends: what the user says, else the preset's."""
+    """The limits of the fit: the user's, else the preset's."""
     seconds, steps = options.schedule.seconds, options.schedule.steps
     if seconds is None and steps is None:
         preset = preset_of(options, kind)
@@ -73,7 +73,7 @@ def fit_config(options: FitOptions, kind: str) -> FitConfig:
 
 
 def make_task(source: Source, options: FitOptions | None = None) -> Task:
-    """The task of a source, trained as the options say."""
+    """The training task of a source with these options."""
     options = options or FitOptions()
     optimizer = OPTIMIZERS[options.schedule.optimizer or "auto"]
     settings = preset_of(options, source.kind).settings
@@ -81,8 +81,8 @@ def make_task(source: Source, options: FitOptions | None = None) -> Task:
     if correct != NOTHING:
         if source.kind != RadianceTask.kinds[0]:
             raise FieldlrError(
-                f"`correct` is about photos, and {source.content.name} is a {source.kind}. Leave "
-                "it out."
+                f"`correct` applies to photos, and {source.content.name} is a {source.kind}. "
+                "Leave it out."
             )
         settings = dataclasses.replace(settings, correct=correct)
     return task_for(source.kind)(source.content, settings, optimizer)
@@ -90,6 +90,6 @@ def make_task(source: Source, options: FitOptions | None = None) -> Task:
 
 @lru_cache(maxsize=4096)
 def count_parameters(options: FitOptions, kind: str) -> int:
-    """Parameters of the field that is asked for; FieldlrError where there can be none."""
+    """The number of parameters of a field with these options; FieldlrError if invalid."""
     with torch.device("meta"):
         return field_for(kind)(field_config(options, kind), UNIT_BOX).num_parameters

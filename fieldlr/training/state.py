@@ -1,4 +1,4 @@
-"""Everything that a fit carries from one step to the next."""
+"""The state of a fit between two steps."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from fieldlr.nn.execution import tinycudann
 from fieldlr.training.tasks.task import Training
 
 MAX_SETBACKS = 20
-SETBACK = 0.1  # what the learning rates are multiplied by each time
-CORRECTIONS = "corrections."  # what their tensors' names begin with
+SETBACK = 0.1  # the factor on the learning rates after each setback
+CORRECTIONS = "corrections."  # prefix of their tensors' names
 Tensors = dict[str, Shaped[Tensor, "..."]]  # by name
-# What a state keeps beside them.
+# The other values of a saved state.
 COUNTS = ("step", "samples", "restarts", "setbacks", "halvings", "first_step")
 PLAIN = (*COUNTS, "seed", "seconds", "losses")
 
 
 class Attempt:
-    """A field that is being trained, and what trains it."""
+    """A field in training with its generator and optimisers."""
 
     def __init__(self, task: Training, config: FieldConfig, seed: int, device: torch.device):
         self.generator = torch.Generator().manual_seed(seed)
@@ -37,7 +37,7 @@ class Attempt:
         if self.corrections is not None:
             groups += self.corrections.to(device).parameter_groups()
         self.optimizers = task.optimizer.build(groups)
-        self.rates: list[float] = [group["lr"] for group in self.groups]
+        self.learning_rates: list[float] = [group["lr"] for group in self.groups]
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ class Attempt:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, " ..."]]]:
-        """(name, its optimiser, the parameter) of everything that learns."""
+        """(name, optimiser, parameter) of all trained parameters."""
         names = {id(parameter): name for name, parameter in self.field.named_parameters()}
         if self.corrections is not None:
             own = self.corrections.named_parameters()
@@ -59,10 +59,10 @@ class Attempt:
 def start_fit(
     task: Training, config: FieldConfig, seed: int, device: torch.device | str = "cpu"
 ) -> FitState:
-    """The state of a fit before its first step: the same for the same seed."""
+    """The state of a fit before its first step, determined by the seed."""
     device = torch.device(device)
     if device.type == "cuda":
-        tinycudann.reason_against()  # Looked for before the clock runs.
+        tinycudann.reason_against()  # Probed before training time is measured.
     state = FitState(task, config, seed, device, Attempt(task, config, seed, device))
     state.copy = state.save()[0]
     return state
@@ -70,7 +70,7 @@ def start_fit(
 
 @dataclass
 class FitState:
-    """Everything a fit carries from one step to the next; `start_fit` makes it."""
+    """The state of a fit between two steps, created by `start_fit`."""
 
     task: Training
     config: FieldConfig
@@ -81,25 +81,25 @@ class FitState:
     seconds: float = 0.0
     samples: int = 0
     restarts: int = 0
-    setbacks: int = 0  # of the present attempt
-    halvings: int = 0  # of the points of a step, because memory ran out
-    first_step: int = 0  # of the present attempt
-    # Of the present attempt: the last few losses, and a copy of when all was well.
+    setbacks: int = 0  # of the current attempt
+    halvings: int = 0  # of the batch, because memory ran out
+    first_step: int = 0  # of the current attempt
+    # Of the current attempt: the latest losses, and a copy from when the loss was finite.
     losses: list[float] = dataclasses.field(default_factory=list)
     copy: Tensors = dataclasses.field(default_factory=dict)
 
     @property
     def field(self) -> Field:
-        """The field as it is now."""
+        """The field in training."""
         return self.attempt.field
 
     @property
     def generator(self) -> torch.Generator:
-        """What the batches are drawn by."""
+        """The random generator of batches."""
         return self.attempt.generator
 
     def restart(self) -> None:
-        """Begins again with another seed; the clock and the steps run on."""
+        """Starts a new attempt with another seed; time and steps count on."""
         self.restarts += 1
         self.first_step, self.losses, self.setbacks = self.step, [], 0
         seed = self.seed + 1000 * self.restarts
@@ -107,7 +107,7 @@ class FitState:
         self.copy = self.save()[0]
 
     def save(self) -> tuple[Tensors, dict[str, Any]]:
-        """(tensors, plain values) from which `load` restores the state exactly."""
+        """(tensors, plain values) from which `load` restores the exact state."""
         tensors = {f"field.{k}": v.detach().clone() for k, v in self.field.state_dict().items()}
         if self.attempt.corrections is not None:
             own = self.attempt.corrections.state_dict()
@@ -119,7 +119,7 @@ class FitState:
         return tensors, {name: getattr(self, name) for name in PLAIN}
 
     def load(self, tensors: Tensors, plain: dict[str, Any]) -> None:
-        """Restores what `save` gave."""
+        """Restores a state returned by `save`."""
         for name, value in plain.items():
             setattr(self, name, value)
         for _ in range(self.halvings):
@@ -129,8 +129,8 @@ class FitState:
             self.generator.set_state(tensors["generator"])
         except (KeyError, RuntimeError) as error:
             raise FieldlrError(
-                f"the checkpoint does not fit the network of its run ({str(error)[:100]}). Copy "
-                "the whole run folder again, or fit anew with another `out`."
+                f"the checkpoint does not match the network of its run ({str(error)[:100]}). Copy "
+                "the whole run folder again, or train again with another `out`."
             ) from None
         self.copy = tensors
 
@@ -145,16 +145,16 @@ class FitState:
             }
 
     def halve(self, error: Exception) -> None:
-        """Goes on with steps of half the points, where memory ran out."""
+        """Halves the batch after memory ran out."""
         self.halvings += 1
         if not self.task.halve_batch():
             raise FieldlrError(
-                f"there is not enough memory to train (step {self.step}). Use a smaller `width`, a "
+                f"not enough memory to train (step {self.step}). Use a smaller `width`, a "
                 "larger `downscale` or a coarser `grid`."
             ) from error
 
     def set_back(self) -> None:
-        """Forgets what led to a loss that is no number, and goes on more slowly."""
+        """After a non-finite loss, restores the last good copy and lowers the learning rates."""
         self.setbacks += 1
         if self.setbacks > MAX_SETBACKS:
             raise FieldlrError(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldlr.batch import Batch, read_manifest
-from fieldlr.jobs.workers import carry_out
+from fieldlr.jobs.workers import run_local
 
 
 def solid(shift: int = 0, size: int = 24) -> np.ndarray:
@@ -31,7 +31,7 @@ def batch_of(tmp_path):
     """Runs a batch from beginning to end: (the report, the events)."""
 
     def run(text, each=lambda event, batch: None, workers=2, carry=None):
-        carry = carry or partial(carry_out, workers=workers)
+        carry = carry or partial(run_local, workers=workers)
         path = tmp_path / "manifest.yaml"
         path.write_text(text)
         batch, events = Batch(read_manifest(path), tmp_path / "out"), []

@@ -106,7 +106,7 @@ def test_what_fails_is_told_and_the_rest_is_done(shapes, batch_of, tmp_path):
     """The source of the second item goes once the first is under way; so does that of the first."""
 
     def remove(event, batch):
-        if event.name == "a" and event.kind == "progress" and event.told["step"] == "fit":
+        if event.name == "a" and event.kind == "progress" and event.data["step"] == "fit":
             (shapes / "a.npy").unlink(missing_ok=True)
             (shapes / "b.npy").unlink(missing_ok=True)
 
@@ -155,7 +155,7 @@ def test_two_batches_do_not_share_a_folder(shapes, tmp_path):
     path.write_text(f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy}}]")
     manifest = read_manifest(path)
     first = Batch(manifest, tmp_path / "out")
-    with pytest.raises(FieldlrError, match="another batch works in"):
+    with pytest.raises(FieldlrError, match="another batch is using"):
         Batch(manifest, tmp_path / "out")
     first.close()
     Batch(manifest, tmp_path / "out").close()
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_is_a_sentence(shapes, tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_text(f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy}}]")
     (tmp_path / "file").touch()
-    with pytest.raises(FieldlrError, match="cannot be made"):
+    with pytest.raises(FieldlrError, match="cannot be created"):
         Batch(read_manifest(path), tmp_path / "file" / "out")
 
 

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.workers import Work
+from fieldlr.jobs.workers import WorkItem
 from fieldlr.runs import open_run
 
 pytest.importorskip("distributed", reason="needs fieldlr[cluster]")
-from fieldlr.jobs.workers.cluster import carry_out_on
+from fieldlr.jobs.workers.cluster import run_on_cluster
 
 QUICK = "{width: 16, steps: 30, outputs: [compress]}"
 
@@ -83,7 +83,7 @@ def cluster(tmp_path):
 
 def on(cluster, tmp_path):
     """How a batch in `tmp_path` is carried out by a cluster."""
-    return partial(carry_out_on, cluster.address, folder=tmp_path / "out")
+    return partial(run_on_cluster, cluster.address, folder=tmp_path / "out")
 
 
 def status_of(report):
@@ -98,21 +98,21 @@ def test_three_items_over_two_workers(shapes, batch_of, cluster, tmp_path):
     report, events = batch_of(text, carry=on(cluster, tmp_path))
     assert status_of(report) == {"a": "done", "b": "done", "c": "done", "broken": "failed"}
     assert "broken.npy" in report["by_name"]["broken"]["error"]
-    assert len({event.told["where"] for event in events if event.kind == "began"}) == 2
+    assert len({event.data["where"] for event in events if event.kind == "began"}) == 2
     assert {event.name for event in events if event.kind == "progress"} >= {"a", "b", "c"}
     # A folder that the workers do not have is refused before anything is asked of them.
-    works = [Work("x", "fieldlr.batch.child", {})]
-    events = carry_out_on(cluster.address, works, tmp_path / "absent")
+    works = [WorkItem("x", "fieldlr.batch.child", {})]
+    events = run_on_cluster(cluster.address, works, tmp_path / "absent")
     with closing(events), pytest.raises(FieldlrError, match="does not see"):
         next(events)
 
 
 def test_no_scheduler_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("fieldlr.jobs.workers.cluster.CONNECT_SECONDS", 1.0)
-    works = [Work("x", "fieldlr.batch.child", {})]
+    works = [WorkItem("x", "fieldlr.batch.child", {})]
     for address in ("tcp://127.0.0.1:9", "not an address"):
-        with pytest.raises(FieldlrError, match="no Dask scheduler answers"):
-            next(carry_out_on(address, works, tmp_path))
+        with pytest.raises(FieldlrError, match="no Dask scheduler responds"):
+            next(run_on_cluster(address, works, tmp_path))
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_twelve_items_over_two_workers_one_of_which_is_killed(shapes, batch_of, 
 
     def kill(event, batch):
         if event.kind == "began":
-            places[event.name] = event.told["where"]
+            places[event.name] = event.data["where"]
         most.extend(len(items_of(worker)) for worker in workers.values())
         run = tmp_path / "out" / event.name / "run"
         if event.kind == "progress" and event.name >= "a 04" and not victim:
@@ -143,7 +143,7 @@ def test_twelve_items_over_two_workers_one_of_which_is_killed(shapes, batch_of, 
     (name, where, seconds) = victim[0]
     assert max(most) == 1
     moved = [e for e in events if e.kind == "began" and e.name == name]
-    assert [e.told["where"] == where for e in moved] == [True, False]
+    assert [e.data["where"] == where for e in moved] == [True, False]
     assert where in report["by_name"][name]["retried"][0]
     # It went on from the checkpoint that the killed worker's process had left.
     run = open_run(tmp_path / "out" / name / "run")
@@ -233,7 +233,7 @@ def test_a_host_whose_cable_is_pulled(shapes, batch_of, hosts, tmp_path, monkeyp
 
     def pull(event, batch):
         if event.kind == "began":
-            where.setdefault(event.name, []).append(event.told["where"])
+            where.setdefault(event.name, []).append(event.data["where"])
         if event.name == "b" and event.kind == "progress" and not pulled:
             host = where["b"][0].partition("//")[2].partition(":")[0]
             pulled.append(host)

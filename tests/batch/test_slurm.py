@@ -11,7 +11,7 @@ pytest.importorskip("distributed", reason="needs fieldlr[cluster]")
 pytest.importorskip("dask_jobqueue", reason="needs pip install dask-jobqueue")
 from dask_jobqueue import SLURMCluster
 
-from fieldlr.jobs.workers.cluster import carry_out_on
+from fieldlr.jobs.workers.cluster import run_on_cluster
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_job_that_is_cancelled_costs_one_attempt(shapes, batch_of, slurm, tmp_
 
     def cancel(event, batch):
         if event.kind == "began":
-            places[event.name] = event.told["where"]
+            places[event.name] = event.data["where"]
         checkpoint = tmp_path / "out" / event.name / "run/checkpoint.safetensors"
         if event.kind == "progress" and not cancelled and checkpoint.exists():
             worker = slurm.scheduler_info["workers"][places[event.name]]["name"]
@@ -48,9 +48,9 @@ def test_a_job_that_is_cancelled_costs_one_attempt(shapes, batch_of, slurm, tmp_
             cancelled.append(event.name)
 
     text = "defaults: {width: 16, seconds: 10}\nitems: [{source: shapes/*.npy}]"
-    carry = partial(carry_out_on, slurm.scheduler_address, folder=tmp_path / "out")
+    carry = partial(run_on_cluster, slurm.scheduler_address, folder=tmp_path / "out")
     report, events = batch_of(text, carry=carry, each=cancel)
     assert [item["status"] for item in report["items"]] == ["done"] * 3
-    moved = [e.told["where"] for e in events if e.kind == "began" and e.name == cancelled[0]]
+    moved = [e.data["where"] for e in events if e.kind == "began" and e.name == cancelled[0]]
     assert len(moved) == 2
     assert moved[0] != moved[1]

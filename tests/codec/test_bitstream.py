@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fieldlr import codec
-from fieldlr.codec import choice, sensitivity, steps
-from fieldlr.codec.cells import EMPTY_DENSITY, ask
+from fieldlr.codec import bit_allocation, quantisation, sensitivity
+from fieldlr.codec.cells import EMPTY_DENSITY, mark_occupied
 from fieldlr.codec.units import hidden_layers, sort_units
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.occupancy import OccupancyField
@@ -21,10 +21,10 @@ from tests.codec import fields
 
 def stored(field, chosen: dict[str, int]) -> dict[str, torch.Tensor]:
     """A field's tensors rounded to their steps, in the order that a file has."""
-    whole = {name: steps.rounded(p, chosen[name]) for name, p in field.named_parameters()}
+    whole = {name: quantisation.quantise(p, chosen[name]) for name, p in field.named_parameters()}
     for hidden in hidden_layers(field):
         sort_units(hidden, whole)
-    return {name: steps.restored(values, chosen[name]) for name, values in whole.items()}
+    return {name: quantisation.dequantise(values, chosen[name]) for name, values in whole.items()}
 
 
 def says(field, count: int = 200) -> torch.Tensor:
@@ -54,7 +54,7 @@ def test_every_number_is_what_it_was_rounded_to(linear, encoding):
         (fields.ACTIVATIONS[(place + 2) % len(fields.ACTIVATIONS)], (2,)),
     ):
         field = fields.shape(linear, encoding, activation, skips=skips)
-        chosen = choice.steps_for(field, 5.0)
+        chosen = bit_allocation.quantisation_steps(field, 5.0)
         data = codec.encode(field, steps=chosen)
         decoded = codec.decode(data)
         assert decoded.config == field.config
@@ -125,7 +125,7 @@ def test_a_field_without_a_table_is_asked_where_it_is_dense(limit):
         network.trunk.linears[-1].weight[0] *= 30.0
         middle = float(network.density(torch.rand(999, 3) * 2.0 - 1.0)[0].median())
         network.trunk.linears[-1].bias[0] += math.log(limit / middle)
-    ask(field, limit)
+    mark_occupied(field, limit)
     assert 0.2 < field.cell_occupied.float().mean() < 0.8
     # Some cells are empty for no reason: the others still say what the limit was.
     field.cell_occupied[::7] = False
@@ -182,12 +182,12 @@ def test_cameras_come_back(model, same):
 def test_few_cameras_are_spread_over_the_held_out_ones():
     cameras = fields.cameras(40)
     chosen = tuple(range(0, 40, 2))
-    few = codec.few(cameras, chosen)
-    assert len(few) == 8
-    positions = few.camera_to_world[:, 0, 3] - 3.0
+    kept = codec.subset_cameras(cameras, chosen)
+    assert len(kept) == 8
+    positions = kept.camera_to_world[:, 0, 3] - 3.0
     assert positions.tolist() == [0.0, 4.0, 10.0, 14.0, 20.0, 24.0, 30.0, 34.0]
-    assert len(codec.few(cameras, ())) == 8
-    assert len(codec.few(cameras, (7,))) == 1
+    assert len(codec.subset_cameras(cameras, ())) == 8
+    assert len(codec.subset_cameras(cameras, (7,))) == 1
 
 
 def test_encoding_is_deterministic_and_leaves_the_field_alone():
@@ -214,7 +214,7 @@ def test_without_bits_a_file_says_almost_the_same(linear):
     field = fields.shape(linear, width=64)
     decoded = codec.decode(codec.encode(field))
     moved = float((says(decoded, 4000) - says(field, 4000)).square().mean().sqrt())
-    assert 0.3 * choice.LOGIT_ERROR < moved < 2.0 * choice.LOGIT_ERROR
+    assert 0.3 * bit_allocation.LOGIT_ERROR < moved < 2.0 * bit_allocation.LOGIT_ERROR
 
 
 def test_steps_follow_what_omega_does_to_errors():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import xlogy
 
-from fieldlr.codec import ans, octets, tables, tensors
+from fieldlr.codec import ans, byte_io, tables, tensors
 from fieldlr.errors import FieldlrError
 
 SOURCES = {
@@ -22,18 +22,20 @@ SOURCES = {
 LAWS_DIGEST = "3df33e7e84b88ba32bd090204deb57125a472451788b8eae553ccedcf35f4177"
 
 
-def packed(whole: np.ndarray, fresh: np.ndarray | None = None) -> tuple[bytes, bytes]:
+def packed(whole: np.ndarray, restarts: np.ndarray | None = None) -> tuple[bytes, bytes]:
     """(model, symbols) of whole numbers as bytes."""
-    model, coded = tensors.modelled(whole, fresh)
-    writer = octets.Writer()
+    model, coded = tensors.fit_model(whole, restarts)
+    writer = byte_io.Writer()
     tensors.write_model(writer, model)
-    return bytes(writer.data), ans.pack(coded)
+    return bytes(writer.data), ans.encode_symbols(coded)
 
 
-def unpacked(model: bytes, data: bytes, count: int, fresh: np.ndarray | None = None) -> np.ndarray:
-    unpacker = ans.unpacker(data)
-    read = tensors.read_model(octets.Reader(model), rises=fresh is not None)
-    whole = tensors.read_whole(unpacker, read, count, fresh)
+def unpacked(
+    model: bytes, data: bytes, count: int, restarts: np.ndarray | None = None
+) -> np.ndarray:
+    unpacker = ans.symbol_decoder(data)
+    read = tensors.read_model(byte_io.Reader(model), ascending=restarts is not None)
+    whole = tensors.read_integers(unpacker, read, count, restarts)
     unpacker.close()
     return whole
 
@@ -42,19 +44,19 @@ def every_law() -> list[np.ndarray]:
     distances = [np.abs(np.arange(-2 * reach, 2 * reach + 1, 2)) for reach in (1, 5, 60, 127)]
     distances.append(np.abs(2 * np.arange(-128, 128) + 1))
     return [
-        tables.counts(tables.law_weights(law, each))
+        tables.normalised(tables.law_weights(law, each))
         for each in distances
         for law in range(tables.UNIFORM + 1)
     ]
 
 
 def test_every_table_gives_every_symbol_a_part_and_all_parts_away():
-    for parts in every_law():
-        assert parts.min() >= 1 and parts.sum() == tables.TOTAL
+    for frequencies in every_law():
+        assert frequencies.min() >= 1 and frequencies.sum() == tables.TOTAL
 
 
 def test_the_laws_are_for_ever():
-    laws = b"".join(parts.astype("<i4").tobytes() for parts in every_law())
+    laws = b"".join(frequencies.astype("<i4").tobytes() for frequencies in every_law())
     assert hashlib.sha256(laws).hexdigest() == LAWS_DIGEST
 
 
@@ -63,8 +65,8 @@ def test_a_law_is_the_distribution_that_it_is_named_after(power, exponent):
     distances = np.abs(np.arange(-40, 41)) * 2
     x = distances / 80 * 2.0 ** (12 / 4 - 1)
     ideal = 2.0 ** -(x**exponent)
-    parts = tables.counts(tables.law_weights(power * tables.NUM_SCALES + 12, distances))
-    share = parts / parts.sum()
+    frequencies = tables.normalised(tables.law_weights(power * tables.NUM_SCALES + 12, distances))
+    share = frequencies / frequencies.sum()
     ideal /= ideal.sum()
     # Bits a symbol that the whole numbers cost beyond the formula.
     assert 0 <= xlogy(ideal, ideal / share).sum() / np.log(2) < 3e-3
@@ -126,14 +128,14 @@ def test_numbers_that_do_not_use_up_their_bytes_are_an_error(monkeypatch, fast):
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -300, 2**40])
 def test_whole_numbers_come_back(value):
-    writer = octets.Writer()
+    writer = byte_io.Writer()
     writer.signed(value)
-    assert octets.Reader(bytes(writer.data)).signed() == value
+    assert byte_io.Reader(bytes(writer.data)).signed() == value
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -30.0, 115.2, 1e-300, 5e-324, 1 / 3, 1.7e308])
 def test_decimals_are_exact_and_short(value):
-    writer = octets.Writer()
+    writer = byte_io.Writer()
     writer.decimal(value)
-    assert octets.Reader(bytes(writer.data)).decimal() == value
+    assert byte_io.Reader(bytes(writer.data)).decimal() == value
     assert len(writer.data) <= (3 if value in (0.1, -30.0, 115.2) else 11)

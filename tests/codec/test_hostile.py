@@ -137,7 +137,7 @@ def test_a_large_network_is_not_asked_for_its_cells(monkeypatch):
     data = codec.encode(field, 8.0, fields.PHOTOS)
     assert torch.equal(codec.decode(data).cell_occupied, field.cell_occupied)
     # A file that wants it all the same would take long.
-    monkeypatch.setattr(cells, "MOST_ASKED", 1 << 40)
+    monkeypatch.setattr(cells, "MAX_EVALUATED_WEIGHTS", 1 << 40)
     data = codec.encode(field, 8.0, fields.PHOTOS)
     monkeypatch.undo()
     with pytest.raises(FieldlrError, match="too large a network"):

@@ -159,7 +159,7 @@ def test_delete_and_undo(store, cube):
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "", "/etc"])
 def test_names_that_lead_elsewhere_are_refused(store, name):
-    with pytest.raises(FieldlrError, match=r"no job|nothing is chosen"):
+    with pytest.raises(FieldlrError, match=r"no job|no run is selected"):
         store.get(name)
     with pytest.raises(FieldlrError):
         store.undelete(name)

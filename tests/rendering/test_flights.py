@@ -8,7 +8,7 @@ import torch
 from fieldlr.data import colmap, llff, transforms
 from fieldlr.data.framing import levelling
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.rendering.flights import alike, natural_path, orbit_of, swing, walk
+from fieldlr.rendering.flights import natural_path, orbit_of, similar_views, swing, walk
 from fieldlr.rendering.paths import UP, ideal_cameras, look_at
 from fieldlr.rendering.standpoints import (
     home_camera,
@@ -16,7 +16,7 @@ from fieldlr.rendering.standpoints import (
     pivot,
     standpoints,
     turned_pose,
-    turning_room,
+    turning_limits,
 )
 
 SIZE = (64, 48)
@@ -130,8 +130,8 @@ def test_the_home_camera_is_an_ordinary_one_that_may_be_chosen():
 
 
 def test_cameras_alike_look_the_same_way():
-    assert len(alike(ring(), 0)) < 24 / 3
-    assert len(alike(front(), 2)) == 5
+    assert len(similar_views(ring(), 0)) < 24 / 3
+    assert len(similar_views(front(), 2)) == 5
 
 
 def test_a_turned_view_begins_as_the_photo_and_moves_about_what_it_shows():
@@ -151,13 +151,13 @@ def test_a_turned_view_begins_as_the_photo_and_moves_about_what_it_shows():
 
 
 def test_a_view_is_turned_a_little_beyond_the_outermost_cameras():
-    (left, right), (below, above) = turning_room(arc(), 0)
+    (left, right), (below, above) = turning_limits(arc(), 0)
     assert (left, right) == (pytest.approx(-30.0, abs=0.1), pytest.approx(150.0, abs=0.1))
     assert (below, above) == (pytest.approx(0.0, abs=0.1), pytest.approx(0.0, abs=0.1))
-    (left, right), (below, above) = turning_room(ring(), 12)  # the lowest: 10 degrees, up to 50
+    (left, right), (below, above) = turning_limits(ring(), 12)  # the lowest: 10 degrees, up to 50
     assert (left, right) == (-math.inf, math.inf)
     assert -11.0 < below < -9.0 and 49.0 < above < 51.0
-    assert turning_room(corridor(), 3)[0] == (-math.inf, math.inf)
+    assert turning_limits(corridor(), 3)[0] == (-math.inf, math.inf)
 
 
 def test_photos_with_y_up_are_turned_about_y():
@@ -165,7 +165,7 @@ def test_photos_with_y_up_are_turned_about_y():
     cameras = arc()
     lying = ideal_cameras(stand @ cameras.camera_to_world, 50.0, SIZE)
     up = UP[[0, 2, 1]]
-    for own, other in zip(turning_room(cameras, 4), turning_room(lying, 4, up), strict=True):
+    for own, other in zip(turning_limits(cameras, 4), turning_limits(lying, 4, up), strict=True):
         assert own == pytest.approx(other, abs=0.01)
     own = turned_pose(cameras.camera_to_world[4], FOCUS, 20.0, 10.0)
     other = turned_pose(lying.camera_to_world[4], stand.double() @ FOCUS, 20.0, 10.0, up)

@@ -5,7 +5,7 @@ import torch
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import render_image, render_progressively, render_rays, see_rays
+from fieldlr.rendering.render import evaluate_rays, render_image, render_progressively, render_rays
 
 
 def test_ball_is_red_before_white(ball, rays):
@@ -56,9 +56,9 @@ def test_a_view_comes_coarse_to_fine(ball, cameras):
 def test_leaving_out_what_is_hidden_shows_in_no_pixel(ball, rays):
     (whole,), _ = render_rays(ball, rays, torch.ones(3))
     hits = rays[(whole.opacity > 0.99).nonzero()[:, 0]]
-    asked, all_of_them = (f(ball, hits, torch.ones(3))[1] for f in (see_rays, render_rays))
+    asked, all_of_them = (f(ball, hits, torch.ones(3))[1] for f in (evaluate_rays, render_rays))
     assert asked <= all_of_them * (0.9 if ball.space.kind == "box" else 1.0)
-    seen, _ = see_rays(ball, rays, torch.ones(3))
+    seen, _ = evaluate_rays(ball, rays, torch.ones(3))
     assert (seen.rgb - whole.rgb).abs().max() < 0.5 / 255
     assert (seen.opacity - whole.opacity).abs().max() < 1e-3
     assert (seen.depth - whole.depth)[whole.opacity > 0.01].abs().max() < 0.01

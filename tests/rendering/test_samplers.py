@@ -63,8 +63,8 @@ def test_grid_sampler_leaves_out_exactly_the_empty_cells(space, rays, generator)
     everything = GridSampler(grid, 50).sample(space, rays)
     grid.occupied.copy_(torch.rand(8, 8, 8, generator=generator) < 0.3)
     kept = GridSampler(grid, 50).sample(space, rays)
-    middles = rays[everything.ray_indices].at(everything.middles)
-    expected = grid.occupied.view(-1)[grid.cells(space.warp(middles))]
+    midpoints = rays[everything.ray_indices].at(everything.midpoints)
+    expected = grid.occupied.view(-1)[grid.cells(space.warp(midpoints))]
     assert 0 < len(kept) < len(everything)
     assert torch.equal(kept.t_starts, everything.t_starts[expected])
     assert torch.equal(kept.ray_indices, everything.ray_indices[expected])
@@ -78,8 +78,8 @@ def test_hierarchical_sampler_refines_where_the_weights_are(space, rays):
     fine = sampler.sample(space, rays, None, (coarse, weights.flatten()))
     assert len(fine) == len(rays) * 48
     low, high = (t.view(len(rays), 16)[:, 5] for t in (coarse.t_starts, coarse.t_ends))
-    middles = fine.middles.view(len(rays), 48)
-    inside = (middles > low[:, None]) & (middles < high[:, None])
+    midpoints = fine.midpoints.view(len(rays), 48)
+    inside = (midpoints > low[:, None]) & (midpoints < high[:, None])
     hit = high > low
     assert (inside.sum(1)[hit] >= 31).all()
 

@@ -7,7 +7,7 @@ from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
 from fieldlr.rendering import thinning
 from fieldlr.rendering.compositing import composite
-from fieldlr.rendering.gradients import nearness, scaled_gradient
+from fieldlr.rendering.gradients import distance_scale, scale_gradients
 from fieldlr.rendering.render import render_rays
 from fieldlr.rendering.samplers import grid_sampler
 from fieldlr.rendering.samples import RaySamples
@@ -87,8 +87,8 @@ def test_a_rough_ray_is_right_on_average():
 def test_gradients_are_worth_the_square_of_the_distance_in_an_endless_world():
     values = torch.ones(4, requires_grad=True)
     distances = torch.tensor([0.0, 0.1, 0.5, 3.0])
-    calm = scaled_gradient(values, nearness(Space("contracted", BOX), distances))
+    calm = scale_gradients(values, distance_scale(Space("contracted", BOX), distances))
     assert torch.equal(calm, torch.ones(4))
     calm.sum().backward()
     assert torch.allclose(values.grad, torch.tensor([0.0, 0.01, 0.25, 1.0]))
-    assert torch.equal(nearness(Space("box", BOX), distances), torch.ones(4))
+    assert torch.equal(distance_scale(Space("box", BOX), distances), torch.ones(4))

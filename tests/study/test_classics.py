@@ -50,7 +50,7 @@ def test_what_smoothing_takes_away_is_no_file(tmp_path, monkeypatch):
     labels = list(search.reports())
     assert any("smoothed 1" in label and search.tries[label] is None for label in labels)
     assert max(point.figure for point in search.curve().points) > 0.9
-    again = Search(search.classic, tmp_path, {})
+    again = Search(search.baseline, tmp_path, {})
     assert list(again.reports()) == [] and again.curve() == search.curve()
 
 
@@ -168,7 +168,7 @@ def test_a_picture_is_read_from_its_bytes():
 
 def test_every_setting_is_measured_once(task, tmp_path):
     search = Search(BlockGrid(task), tmp_path, {"content_hash": "a"})
-    assert len(list(search.reports())) == len(search.classic.settings({}))
+    assert len(list(search.reports())) == len(search.baseline.settings({}))
     assert search.missing() == []
     again = Search(BlockGrid(task), tmp_path, {"content_hash": "a"})
     assert list(again.reports()) == [] and again.curve() == search.curve()
@@ -186,6 +186,6 @@ def test_the_classics_of_the_statue_are_no_worse_than_before(data_dir, tmp_path)
         search = Search(make(task), tmp_path, {})
         for _ in search.reports():
             pass
-        name = f"classics-statue-frozen-{search.classic.name.lower().replace(' ', '-')}.json"
+        name = f"classics-statue-frozen-{search.baseline.name.lower().replace(' ', '-')}.json"
         figure = bd_figure(read_curve(RESULTS / name), search.curve(), force=True)
         assert figure.bd_rate_percent < 0.0

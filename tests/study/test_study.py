@@ -208,7 +208,7 @@ def test_the_classics_are_on_the_plot(ball, tmp_path):
 def test_another_study_in_the_same_folder_is_refused(ball, tmp_path, rank):
     list(Study(ball, tmp_path / "s", SMALL, alone(1)).reports())
     other = SMALL.replaced(steps=30)
-    with pytest.raises(FieldlrError, match="`steps` 20 and this study wants 30"):
+    with pytest.raises(FieldlrError, match="`steps` 20 and this study needs 30"):
         Study(ball, tmp_path / "s", other, alone(rank))
 
 
@@ -231,7 +231,7 @@ def test_an_evaluation_does_not_finish_a_fit(ball, tmp_path):
     study = Study(*words)
     next(study.reports())
     study.checkpoint()
-    study.under_way.run.add_results({"eval": {"iou": 0.5}})
+    study.current_fit.run.add_results({"eval": {"iou": 0.5}})
     assert Study(*words).done == []
 
 

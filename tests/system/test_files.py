@@ -37,7 +37,7 @@ def test_what_is_there_is_left_alone(tmp_path, make):
     kept = path / "a.txt" if make == "folder" else path
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("a")
-    with pytest.raises(FieldlrError, match="holds something already"), new_folder(path):
+    with pytest.raises(FieldlrError, match="is not empty"), new_folder(path):
         pytest.fail("the block must not be entered")
     assert kept.read_text() == "a"
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from fieldlr import codec
-from fieldlr.codec.numbers import num_bits
-from fieldlr.codec.steps import STEPS
+from fieldlr.codec.parameters import num_bits
+from fieldlr.codec.quantisation import STEPS
 from fieldlr.data import open_source
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.linears import Full, SineLowRank
-from fieldlr.training.finetune import Finetuning, rounded_in_turn
+from fieldlr.training.finetune import Finetuning, quantise_in_order
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.state import start_fit
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
@@ -99,13 +99,13 @@ def test_rounding_in_turn_loses_less_than_rounding(generator):
     def loss(whole):
         return float((whole - values) @ matrix @ (whole - values))
 
-    whole = rounded_in_turn(values, matrix, 40)
+    whole = quantise_in_order(values, matrix, 40)
     assert torch.equal(whole, whole.round())
     assert loss(whole) < 0.5 * loss(values.round())
     # Where nothing can make up for anything, it is rounding.
-    assert torch.equal(rounded_in_turn(values, matrix.diagonal().diag(), 40), values.round())
+    assert torch.equal(quantise_in_order(values, matrix.diagonal().diag(), 40), values.round())
     # The rest moves, and is not rounded.
-    half = rounded_in_turn(values, matrix, 20)
+    half = quantise_in_order(values, matrix, 20)
     assert torch.equal(half[:20], half[:20].round()) and not torch.equal(half[20:], values[20:])
     assert loss(half) < loss(torch.cat([values[:20].round(), values[20:]]))
 

@@ -208,7 +208,7 @@ def test_a_run_that_cannot_go_on_stays_as_it_was(ball_file, tmp_path):
     del tensors["generator"]
     run.save_checkpoint(tensors, plain)
     config = (run.folder / "config.json").read_bytes()
-    with pytest.raises(FieldlrError, match="does not fit the network"):
+    with pytest.raises(FieldlrError, match="does not match the network"):
         Reconstruction(ball_file, run.folder, FitOptions.of(steps=9), resume=True)
     assert (run.folder / "config.json").read_bytes() == config
 

@@ -56,9 +56,9 @@ class Batch(Verb):
         """A line for what is worth one."""
         over = "\r\x1b[K" if sys.stderr.isatty() else ""  # The line of progress stands there.
         if event is not None and event.kind == "failed":
-            self.say(f"{over}{event.name} failed: {event.told['error']}")
+            self.say(f"{over}{event.name} failed: {event.data['error']}")
         if event is not None and event.kind == "retried":
-            self.say(f"{over}{event.name} begins again: {event.told['cause']}")
+            self.say(f"{over}{event.name} begins again: {event.data['cause']}")
 
     def _ended(self, result: dict[str, Any], stopped: bool) -> dict[str, Any]:
         if stopped and result["skipped"]:
@@ -88,7 +88,7 @@ def _line(report: Any) -> str:
     ]
     event = report.event
     if event is not None and event.kind == "progress":
-        quality = event.told.get("quality")
-        parts.append(f"{event.name}: {event.told['step']}")
+        quality = event.data.get("quality")
+        parts.append(f"{event.name}: {event.data['step']}")
         parts.append(f"quality ~ {quality:.4g}" if quality else "")
     return "  ".join(part for part in parts if part)

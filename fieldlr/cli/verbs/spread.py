@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from fieldlr.errors import FieldlrError
-from fieldlr.jobs.workers import Carry, carry_out
+from fieldlr.jobs.workers import Executor, run_local
 from fieldlr.system.kinds import Text, Whole
 from fieldlr.system.options import Options, option
 
@@ -27,15 +27,15 @@ class Spread(Options):
     def is_asked(self) -> bool:
         return self.workers is not None or self.dask is not None
 
-    def carry(self, folder: Path) -> Carry:
+    def carry(self, folder: Path) -> Executor:
         """What carries out tasks whose files go into `folder`: this machine, or a cluster."""
         if self.dask is None:
-            return partial(carry_out, workers=self.workers or 1)
+            return partial(run_local, workers=self.workers or 1)
         if self.workers is not None:
             raise FieldlrError(
                 "`workers` is for this machine; a cluster has the workers that it has. Leave out "
                 "`workers` or `dask`."
             )
-        from fieldlr.jobs.workers.cluster import carry_out_on
+        from fieldlr.jobs.workers.cluster import run_on_cluster
 
-        return partial(carry_out_on, self.dask, folder=folder.resolve())
+        return partial(run_on_cluster, self.dask, folder=folder.resolve())

@@ -1,4 +1,4 @@
-"""One try at a work: its process, heard and stopped by whoever started it."""
+"""One attempt at a work item: its subprocess, its messages, and how to stop it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
-from fieldlr.jobs.workers.work import GRACE_SECONDS, End, Told, Work
+from fieldlr.jobs.workers.work import GRACE_SECONDS, Data, End, WorkItem
 
-LAST_WORDS_BYTES = 8000
+LOG_TAIL_BYTES = 8000
 
-Heard = SimpleQueue[tuple["Attempt", Told | None]]
+Messages = SimpleQueue[tuple["Attempt", Data | None]]
 
 
 class Attempt:
-    """A process that does a work.
+    """A subprocess that runs a work item.
 
-    `heard` gets (attempt, told) for each progress, and (attempt, None) when there is an `outcome`:
-    `done`, `failed`, or `died` with the cause; before that it is empty.
+    `messages` receives (attempt, data) for each progress message, and (attempt, None) at the end.
+    Then `outcome` has a key `done`, `failed`, or `died` with the cause; before it is empty.
     """
 
-    def __init__(self, work: Work, threads: int, heard: Heard):
+    def __init__(self, work: WorkItem, threads: int, messages: Messages):
         self.work = work
-        self.outcome: Told = {}
+        self.outcome: Data = {}
         self._errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", work.module],
@@ -37,41 +37,41 @@ class Attempt:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-            start_new_session=True,  # Ctrl-C is for the one who started it, and comes from him.
+            start_new_session=True,  # The parent handles Ctrl-C and stops the process.
         )
         assert self.process.stdin is not None and self.process.stdout is not None  # pipes
         self._stdin = self.process.stdin
         with suppress(BrokenPipeError):
             self._stdin.write(json.dumps(work.settings).encode() + b"\n")
             self._stdin.flush()
-        said = self.process.stdout
-        threading.Thread(target=self._listen, args=(said, heard), daemon=True).start()
+        output = self.process.stdout
+        threading.Thread(target=self._listen, args=(output, messages), daemon=True).start()
 
-    def _listen(self, said: IO[bytes], heard: Heard) -> None:
-        with said as lines:
+    def _listen(self, output: IO[bytes], messages: Messages) -> None:
+        with output as lines:
             for line in lines:
-                told = json.loads(line)
-                if "progress" in told:
-                    heard.put((self, told["progress"]))
+                data = json.loads(line)
+                if "progress" in data:
+                    messages.put((self, data["progress"]))
                 else:
-                    self.outcome = told
+                    self.outcome = data
         self.process.wait()
         with suppress(BrokenPipeError):
             self._stdin.close()
         if not self.outcome:
             self.outcome = {"died": self._cause()}
         if "done" not in self.outcome:
-            self.outcome["log"] = self._last_words()
+            self.outcome["log"] = self._log_tail()
         self._errors.close()
-        heard.put((self, None))
+        messages.put((self, None))
 
-    def ask_to_stop(self) -> None:
-        """The work saves what it has, and ends."""
+    def request_stop(self) -> None:
+        """Asks the process to write a checkpoint and exit."""
         with suppress(BrokenPipeError):
             self._stdin.close()
 
     def wait_for_end(self) -> None:
-        """Waits for as long as a work may take to stop; then there is no more waiting."""
+        """Waits for the grace period of a stop, then kills the process."""
         try:
             self.process.wait(GRACE_SECONDS + 5.0)
         except subprocess.TimeoutExpired:
@@ -79,31 +79,31 @@ class Attempt:
             self.process.wait()
 
     def _cause(self) -> str:
-        """Why a process ended that did not say so itself."""
+        """Why a process ended without reporting an outcome."""
         code = self.process.returncode
         if code == -signal.SIGKILL:
             return "its process was killed, perhaps for lack of memory"
         if code < 0:
             return f"its process ended by signal {-code} ({signal.Signals(-code).name})"
-        words = self._last_words().strip().splitlines()
+        words = self._log_tail().strip().splitlines()
         return f"its process ended with code {code}{': ' + words[-1] if words else ''}"
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - LAST_WORDS_BYTES))
+        self._errors.seek(max(0, self._errors.tell() - LOG_TAIL_BYTES))
         return self._errors.read().decode(errors="replace")
 
 
 def stop_all(attempts: list[Attempt]) -> None:
-    """Ends processes, with what they have saved."""
+    """Stops processes, which write checkpoints first."""
     for attempt in attempts:
-        attempt.ask_to_stop()
+        attempt.request_stop()
     for attempt in attempts:
         attempt.wait_for_end()
 
 
-def event_of(outcome: Told) -> tuple[End, Told]:
-    """(kind, what it tells) of how an attempt ended: an event's kind, or `died`."""
+def event_of(outcome: Data) -> tuple[End, Data]:
+    """(kind, data) of an attempt's outcome; the kind is that of an event, or `died`."""
     log = outcome.get("log", "")
     if "done" in outcome:
         return "done", outcome["done"]

@@ -1,7 +1,7 @@
-"""Works over a Dask cluster: started by its users, on machines that share a file system.
+"""Runs work items on a Dask cluster of machines that share a file system.
 
-The cluster chooses who does what and moves the works of workers that die. Each work is a process
-beside its worker, as on one machine, so that a work that crashes takes no worker with it.
+The cluster assigns work items to workers and reassigns those of workers that die. Each work item
+runs in a subprocess of its worker, so that a crash does not take the worker down.
 """
 
 from __future__ import annotations
@@ -19,63 +19,63 @@ from typing import Any, Literal, cast
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.workers.attempt import event_of
 from fieldlr.jobs.workers.local import TICK_SECONDS, ended
-from fieldlr.jobs.workers.on_worker import do, look
-from fieldlr.jobs.workers.work import End, Event, Told, Work
+from fieldlr.jobs.workers.on_worker import describe_worker, run_work_item
+from fieldlr.jobs.workers.work import Data, End, Event, WorkItem
 from fieldlr.system.version import __version__
 
 CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = 2.0
-WORKERS_SECONDS = 30.0  # for the first worker to come
-GONE_SECONDS = 600.0  # for a scheduler that was there to come back
+WORKERS_SECONDS = 30.0  # timeout for the first worker
+GONE_SECONDS = 600.0  # timeout for a lost scheduler to return
 
-# (work, kind, told); a tick is of no work.
-Heard = tuple[str, End | Literal["tick", "began", "progress"], Told]
+# (name of the work item, kind, data); a tick has no work item.
+Message = tuple[str, End | Literal["tick", "began", "progress"], Data]
 
 
-def carry_out_on(
-    address: str, works: Sequence[Work], folder: Path
+def run_on_cluster(
+    address: str, work_items: Sequence[WorkItem], folder: Path
 ) -> Generator[Event | None, None, None]:
-    """As `local.carry_out`, by the workers of the Dask scheduler at `address`.
+    """As `local.run_local`, on the workers of the Dask scheduler at `address`.
 
-    All of them must see `folder`, where the works write. Where workers have a resource GPU, a work
-    takes one of it. A scheduler that stops is waited for, and told again what is missing.
+    All workers must have access to `folder`, where work items write. If workers have a resource
+    GPU, a work item takes one. A lost scheduler is waited for, and missing work items resubmitted.
     """
-    if not works:
+    if not work_items:
         return
-    crew = _Crew(address, folder)
-    left, deaths = {work.name: work for work in works}, Counter()
+    cluster = _Cluster(address, folder)
+    left, deaths = {work.name: work for work in work_items}, Counter()
     places: dict[str, str] = {}
-    crew.submit(left.values())
+    cluster.submit(left.values())
     try:
         while left:
-            if crew.is_lost:
-                yield from crew.reconnect()
-                crew.submit(left.values())
-            for name, kind, told in crew.heard():
+            if cluster.is_lost:
+                yield from cluster.reconnect()
+                cluster.submit(left.values())
+            for name, kind, data in cluster.messages():
                 if name not in left or kind == "tick":
                     yield None
                 elif kind == "progress":
-                    yield Event(name, "progress", told)
+                    yield Event(name, "progress", data)
                 elif kind == "began":
                     if name in places:
                         yield Event(name, "retried", {"cause": f"{places[name]} is gone"})
-                    places[name] = told["where"]
-                    yield Event(name, "began", told)
+                    places[name] = data["where"]
+                    yield Event(name, "began", data)
                 else:
                     places.pop(name, None)
                     deaths[name] += kind == "died"
-                    event = ended(name, kind, told, deaths[name])
+                    event = ended(name, kind, data, deaths[name])
                     if event.kind == "retried":
-                        crew.submit([left[name]])
+                        cluster.submit([left[name]])
                     else:
                         del left[name]
                     yield event
     finally:
-        crew.close()
+        cluster.close()
 
 
-class _Crew:
-    """The connection to a cluster, and the works that it was given."""
+class _Cluster:
+    """The connection to a cluster and the submitted work items."""
 
     def __init__(self, address: str, folder: Path):
         _check_installed()
@@ -85,22 +85,22 @@ class _Crew:
     def _connect(self, seconds: float, for_workers: float) -> None:
         from distributed import Client
 
-        # What goes wrong is said in sentences; the log says it in pages, and again and again.
+        # Errors are reported below; distributed's log would repeat them at length.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             self.client = Client(self.address, timeout=seconds, set_as_default=False)
         except (OSError, ValueError) as error:
             raise FieldlrError(
-                f"no Dask scheduler answers at {self.address} ({error}). Start one with "
+                f"no Dask scheduler responds at {self.address} ({error}). Start one with "
                 "`dask scheduler`, and workers with `dask worker ADDRESS`."
             ) from None
         self.futures: dict[Any, str] = {}
-        self._heard: SimpleQueue[Told] = SimpleQueue()
+        self._messages: SimpleQueue[Data] = SimpleQueue()
         self._topic = f"fieldlr-{token_hex(6)}"
-        self.client.subscribe_topic(self._topic, lambda event: self._heard.put(event[1]))
+        self.client.subscribe_topic(self._topic, lambda event: self._messages.put(event[1]))
         try:
             self._wait_for_workers(for_workers)
-            self._look_round()
+            self._check_workers()
         except BaseException:
             self.client.close()
             raise
@@ -115,60 +115,60 @@ class _Crew:
                 )
             time.sleep(TICK_SECONDS)
 
-    def _look_round(self) -> None:
-        """Asks every worker what it has, and refuses what cannot work."""
-        answers = self.client.run(look, str(self.folder), on_error="return")
-        told = cast(dict[str, Any], answers)  # The client is not asynchronous.
-        for worker, its in told.items():
-            if isinstance(its, ImportError | AttributeError):
+    def _check_workers(self) -> None:
+        """Checks version, folder access and resources of every worker."""
+        answers = self.client.run(describe_worker, str(self.folder), on_error="return")
+        data = cast(dict[str, Any], answers)  # The client is not asynchronous.
+        for worker, info in data.items():
+            if isinstance(info, ImportError | AttributeError):
                 raise FieldlrError(
-                    f"the Dask worker {worker} cannot import this fieldlr ({its}). Install the "
-                    "same one where the workers run."
+                    f"the Dask worker {worker} cannot import fieldlr ({info}). Install the "
+                    "same version on the workers."
                 )
-        # A worker that went while it was asked is no worker any more.
-        told = {worker: its for worker, its in told.items() if isinstance(its, dict)}
-        for worker, its in told.items():
-            if its["version"] != __version__:
+        # Ignore workers that left in the meantime.
+        data = {worker: info for worker, info in data.items() if isinstance(info, dict)}
+        for worker, info in data.items():
+            if info["version"] != __version__:
                 raise FieldlrError(
-                    f"the Dask worker {worker} has fieldlr {its['version']} and this is "
-                    f"{__version__}. Install the same one where the workers run."
+                    f"the Dask worker {worker} has fieldlr {info['version']} and this is "
+                    f"{__version__}. Install the same version on the workers."
                 )
-            if not its["sees"]:
+            if not info["sees"]:
                 raise FieldlrError(
                     f"the Dask worker {worker} does not see {self.folder}. Choose a folder that "
                     "all machines share, under the same path."
                 )
-        self._resources = {"GPU": 1} if any(its["gpus"] for its in told.values()) else None
+        self._resources = {"GPU": 1} if any(info["gpus"] for info in data.values()) else None
         self._slots = Counter()
-        for its in told.values():
-            self._slots[its["host"]] += its["threads"]
+        for info in data.values():
+            self._slots[info["host"]] += info["threads"]
 
-    def submit(self, works: Iterable[Work]) -> None:
-        """Asks the cluster for works."""
-        for work in works:
+    def submit(self, work_items: Iterable[WorkItem]) -> None:
+        """Submits work items to the cluster."""
+        for work in work_items:
             future = self.client.submit(
-                do,
+                run_work_item,
                 work,
                 self._topic,
                 dict(self._slots),
-                key=f"{work.name}-{token_hex(6)}",  # Another key a try: no old result is taken.
+                key=f"{work.name}-{token_hex(6)}",  # unique, so that no old result is reused
                 resources=self._resources,
                 pure=False,
             )
             self.futures[future] = work.name
 
-    def heard(self) -> Iterator[Heard]:
-        """(work, kind, told) of what has come in, after at most a tick."""
+    def messages(self) -> Iterator[Message]:
+        """New messages; waits for at most a tick."""
         try:
-            told = self._heard.get(timeout=TICK_SECONDS)
-            yield told["name"], told["kind"], told["told"]
+            data = self._messages.get(timeout=TICK_SECONDS)
+            yield data["name"], data["kind"], data["data"]
         except Empty:
             yield "", "tick", {}
         for future in [future for future in self.futures if future.status in ("finished", "error")]:
             name = self.futures.pop(future)
             yield name, *self._end_of(future)
 
-    def _end_of(self, future: Any) -> tuple[End, Told]:
+    def _end_of(self, future: Any) -> tuple[End, Data]:
         from distributed import KilledWorker
 
         if future.status == "finished":
@@ -180,12 +180,12 @@ class _Crew:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the scheduler has gone: its client has then given up all that was asked of it."""
+        """Whether the connection to the scheduler is lost, and with it all submitted work."""
         gone = any(future.status in ("cancelled", "lost") for future in self.futures)
         return gone or self.client.status in ("closed", "closing")
 
     def reconnect(self) -> Iterator[None]:
-        """Waits until there is a scheduler with workers again."""
+        """Waits for a scheduler with workers and connects to it."""
         self.close()
         until = time.monotonic() + GONE_SECONDS
         while True:
@@ -198,8 +198,8 @@ class _Crew:
             yield None
 
     def close(self) -> None:
-        """Gives up what is not done; the workers notice, and stop it with what it has saved."""
-        with suppress(Exception):  # A cluster that is gone cannot be told, and need not be.
+        """Cancels unfinished work items, which workers then stop with a checkpoint."""
+        with suppress(Exception):  # The cluster may be gone.
             self.client.cancel(list(self.futures), force=True)
         self.client.close(timeout=CONNECT_SECONDS)
 
@@ -209,5 +209,5 @@ def _check_installed() -> None:
         import distributed  # noqa: F401
     except ImportError:
         raise FieldlrError(
-            "`dask` needs dask.distributed. Get it: pip install 'fieldlr[cluster]'."
+            "`dask` needs dask.distributed. Install with pip install 'fieldlr[cluster]'."
         ) from None

@@ -1,4 +1,4 @@
-"""What a Dask worker does for a batch: a process beside it for every work that it is given."""
+"""The functions that run on a Dask worker: each work item in a subprocess of the worker."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from fieldlr.jobs.workers.attempt import Attempt, Heard, stop_all
+from fieldlr.jobs.workers.attempt import Attempt, Messages, stop_all
 from fieldlr.jobs.workers.local import TICK_SECONDS, num_cores
-from fieldlr.jobs.workers.work import Told, Work
+from fieldlr.jobs.workers.work import Data, WorkItem
 from fieldlr.system.version import __version__
 
-TELL_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
 
 
-def look(folder: str, dask_worker: Any = None) -> Told:
-    """What this worker is."""
+def describe_worker(folder: str, dask_worker: Any = None) -> Data:
+    """Version, folder access and resources of this worker."""
     return {
         "version": __version__,
         "sees": Path(folder).is_dir(),
@@ -28,30 +28,30 @@ def look(folder: str, dask_worker: Any = None) -> Told:
     }
 
 
-def do(work: Work, topic: str, slots: dict[str, int]) -> Told:
-    """Does a work in a process, tells how it goes, and gives how it ended."""
+def run_work_item(work: WorkItem, topic: str, slots: dict[str, int]) -> Data:
+    """Runs a work item in a subprocess, sends its progress, and returns its outcome."""
     from distributed import get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
 
-    def tell(kind: str, told: Told) -> None:
-        worker.log_event(topic, {"name": work.name, "kind": kind, "told": told})
+    def send(kind: str, data: Data) -> None:
+        worker.log_event(topic, {"name": work.name, "kind": kind, "data": data})
 
-    tell("began", {"where": worker.address})
-    # The cores of a host are for all of its workers' threads, each of which does a work.
+    send("began", {"where": worker.address})
+    # The cores of a host are shared by all threads of its workers, each with one work item.
     slots_here = slots.get(socket.gethostname()) or worker.state.nthreads or 1
     threads = max(1, num_cores() // slots_here)
-    heard: Heard = SimpleQueue()
+    messages: Messages = SimpleQueue()
     last = 0.0
-    attempt = Attempt(work, threads, heard)
+    attempt = Attempt(work, threads, messages)
     while True:
         with suppress(Empty):
-            _, told = heard.get(timeout=TICK_SECONDS)
-            if told is None:
+            _, data = messages.get(timeout=TICK_SECONDS)
+            if data is None:
                 return attempt.outcome
-            if time.monotonic() - last > TELL_SECONDS:
-                tell("progress", told)
+            if time.monotonic() - last > PROGRESS_SECONDS:
+                send("progress", data)
                 last = time.monotonic()
         if not _is_wanted(worker, key):
             stop_all([attempt])
@@ -59,7 +59,7 @@ def do(work: Work, topic: str, slots: dict[str, int]) -> Told:
 
 
 def _is_wanted(worker: Any, key: Any) -> bool:
-    """Whether somebody still waits for a task: not where it was cancelled or its client is gone."""
+    """Whether a task is still wanted: not cancelled, and its client is connected."""
     task = worker.state.tasks.get(key)
     going = worker.status.name in ("running", "paused", "closing_gracefully")
     return going and task is not None and task.state == "executing"

@@ -1,8 +1,8 @@
-"""A work: something done in a process of its own, and what that process says of it.
+"""Work items, which run in subprocesses, and the messages of these processes.
 
-The process is `python -m MODULE`. It reads its settings, one line of JSON, from standard input,
-and tells how it goes, a line of JSON each, on standard output. The end of standard input asks it
-to stop; that is also what it sees when whoever started it dies, so that no process is left over.
+The process is `python -m MODULE`. It reads its settings, one line of JSON, from standard input and
+writes progress messages, one line of JSON each, to standard output. The end of standard input is a
+request to stop; it also comes when the parent dies, so that no orphan is left.
 """
 
 from __future__ import annotations
@@ -19,79 +19,79 @@ from typing import Any, Literal
 
 from fieldlr.errors import FieldlrError
 
-# A work that is asked to stop has this long to save what it has.
+# The grace period for a process to write a checkpoint after a stop request.
 GRACE_SECONDS = 20.0
 STOPPED = 3
 
-Told = dict[str, Any]  # plain values
+Data = dict[str, Any]  # plain values
 Kind = Literal["began", "progress", "retried", "done", "failed"]
-# How an attempt at a work ends.
+# How an attempt at a work item ends.
 End = Literal["done", "failed", "died"]
 
 
 @dataclass(frozen=True)
-class Work:
-    """What to do: a module that calls `serve`, and what it is told. All of it is plain values."""
+class WorkItem:
+    """A module that calls `serve`, and its settings, in plain values."""
 
     name: str
     module: str
-    settings: Told
+    settings: Data
 
 
 @dataclass(frozen=True)
 class Event:
-    """What has become of a work.
+    """An event of a work item.
 
-    `began`: `where` names the worker. `progress`: what the work itself tells. `retried`: an
-    attempt died, `cause` says how, and another begins. `done`: what the work gives. `failed`:
-    `error` is a sentence, `log` what the process said.
+    The data of each kind: `began`: `where`, the worker. `progress`: the work item's own.
+    `retried`, after an attempt died: `cause`. `done`: the result. `failed`: `error`, a message, and
+    `log`, the end of the process's log.
     """
 
     name: str
     kind: Kind
-    told: Told
+    data: Data
 
 
-# What carries out works, and yields what becomes of them; None where nothing has.
-Carry = Callable[[Sequence[Work]], Generator[Event | None, None, None]]
+# Runs work items and yields their events, or None regularly.
+Executor = Callable[[Sequence[WorkItem]], Generator[Event | None, None, None]]
 
 
-def serve(work: Callable[[Told], Generator[Told, None, Told]]) -> None:
-    """The main of a module that does a work: yields how it goes, returns what it gives.
+def serve(work: Callable[[Data], Generator[Data, None, Data]]) -> None:
+    """The main function of a work item's module: `work` yields progress and returns the result.
 
-    To stop is to stop pulling, as everywhere: the generator is closed and saves what it has.
+    On a stop request the generator is closed, and writes a checkpoint.
     """
-    # What libraries print must not be taken for what the work tells.
+    # Keep output printed by libraries apart from messages.
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     settings = json.loads(sys.stdin.buffer.readline())
     stop = threading.Event()
     threading.Thread(target=_await_stop, args=(stop,), daemon=True).start()
 
-    def tell(told: Told) -> None:
+    def send(data: Data) -> None:
         try:
-            out.write(json.dumps(told) + "\n")
+            out.write(json.dumps(data) + "\n")
         except BrokenPipeError:
-            stop.set()  # Nobody listens any more.
+            stop.set()  # The parent is gone.
 
     try:
         reports = work(settings)
-        told = {}
-        while "done" not in told and not stop.is_set():
-            told = _next(reports)
-            tell(told)
+        data = {}
+        while "done" not in data and not stop.is_set():
+            data = _next(reports)
+            send(data)
         reports.close()
     except FieldlrError as error:
-        tell({"failed": str(error)})
+        send({"failed": str(error)})
     except OSError as error:
-        tell({"failed": f"{error.filename or 'the system'}: {error.strerror or error}."})
+        send({"failed": f"{error.filename or 'the system'}: {error.strerror or error}."})
     except Exception as error:
         traceback.print_exc()
-        tell({"failed": f"a bug in fieldlr: {type(error).__name__}: {error}"})
+        send({"failed": f"a bug in fieldlr: {type(error).__name__}: {error}"})
     os._exit(0 if not stop.is_set() else STOPPED)
 
 
-def _next(reports: Generator[Told, None, Told]) -> Told:
+def _next(reports: Generator[Data, None, Data]) -> Data:
     try:
         return {"progress": next(reports)}
     except StopIteration as end:

@@ -1,7 +1,7 @@
-"""Encodings: what a point becomes before it enters an MLP.
+"""Input encodings.
 
-A value of ENCODINGS is at once the config, the command line's choice, the tag in a file and the
-factory: `Frequency(10).build(3)` is an `nn.Module` from (N, 3) in [-1, 1] to (N, out_features).
+An entry of ENCODINGS is the config, the command-line choice, the tag in a file and the factory:
+`Frequency(10).build(3)` is an `nn.Module` from (N, 3) in [-1, 1] to (N, out_features).
 """
 
 from fieldlr.nn.encodings.dense_grid import DenseGrid as DenseGrid

@@ -1,4 +1,4 @@
-"""A pyramid of dense grids: the hash grid's counterpart on a CPU."""
+"""A multi-resolution dense grid, the counterpart of the hash grid for CPUs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fieldlr.nn.encodings.interpolation import CORNERS, GridConfig, GridEncoding
 
 @dataclass(frozen=True)
 class DenseGrid(GridConfig):
-    """Features at the nodes of grids of growing resolution, read trilinearly and put end to end.
+    """Features at the nodes of grids of growing resolution, interpolated and concatenated.
 
     Resolutions (nodes along an edge of the cube) grow geometrically from the coarsest to the
     finest, as in Müller et al. 2022, equation 2; without hashing there are no collisions, and

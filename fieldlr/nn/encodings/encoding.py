@@ -1,4 +1,4 @@
-"""What every encoding declares, and what its module promises."""
+"""The interface of an encoding's config and of its module."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from fieldlr.system.entries import Entry
 
 @dataclass(frozen=True)
 class EncodingConfig(Entry):
-    """What a point becomes before it enters an MLP, as an entry of ENCODINGS."""
+    """The config of an input encoding, as an entry of ENCODINGS."""
 
     def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> Encoding:
         """A module from (N, in_features) in [-1, 1] to (N, out_features)."""
         raise NotImplementedError
 
     def num_parameters(self, in_features: int = 3) -> int:
-        """Parameters that it stores."""
+        """The number of its parameters."""
         raise NotImplementedError
 
     @property
     def learns(self) -> bool:
-        """Whether it stores parameters of its own."""
+        """Whether it has parameters."""
         return self.num_parameters() > 0
 
 
 class Encoding(nn.Module):
-    """(N, in_features) in [-1, 1] to (N, out_features).
+    """Maps (N, in_features) in [-1, 1] to (N, out_features).
 
-    Parameters are tables: rows of features, of which a point reads a few.
+    Parameters, if any, are tables: rows of features, of which each point reads a few.
     """
 
     def __init__(self, out_features: int) -> None:
@@ -42,10 +42,10 @@ class Encoding(nn.Module):
     def rows_read(
         self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
     ) -> dict[str, Bool[Tensor, " rows"]]:
-        """For each table by name, whether points of the boxes low to high (N, 3) read a row."""
+        """Per table name, which rows are read by points within the boxes low to high (N, 3)."""
         return {}
 
     @property
     def levels(self) -> list[tuple[int, int]]:
-        """(nodes along an edge, rows) of each level of a `table` that is read trilinearly."""
+        """(nodes along an edge, rows) of each level of a trilinearly interpolated `table`."""
         return []

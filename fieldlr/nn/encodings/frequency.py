@@ -16,7 +16,7 @@ from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
 class Frequency(EncodingConfig):
     """x, sin(2^i x), cos(2^i x) for i < num_frequencies (Mildenhall et al. 2020, equation 4).
 
-    As in the authors' code, and unlike their equation, without the factor pi.
+    Without the factor pi, as in the authors' code and unlike in their equation.
     """
 
     name = "frequency"
@@ -41,7 +41,7 @@ class Frequency(EncodingConfig):
 
 
 class FrequencyEncoding(Encoding):
-    """(N, F) to (N, F (2 num_frequencies + 1)): the input, then sine and cosine by frequency."""
+    """(N, F) to (N, F (2 num_frequencies + 1)): the input, then sine and cosine per frequency."""
 
     def __init__(self, config: Frequency, in_features: int) -> None:
         super().__init__(in_features * (2 * config.num_frequencies + config.include_input))

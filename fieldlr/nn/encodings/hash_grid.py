@@ -17,15 +17,15 @@ PRIMES = (1, 2_654_435_761, 805_459_861)
 
 @dataclass(frozen=True)
 class HashGrid(GridConfig):
-    """Grids of growing resolution whose nodes share at most 2^log2_table_size rows a level.
+    """Grids of growing resolution with at most 2^log2_table_size table rows per level.
 
-    A level whose nodes all fit stores them one by one, a finer one by their hash (Müller et al.
+    Levels whose nodes all fit store them directly, finer ones by their hash (Müller et al.
     2022, "Instant neural graphics primitives", section 3).
     """
 
     name = "hash-grid"
     number = 2
-    summary = "the same with rows that nodes share by a hash"
+    summary = "the same, with hashed table rows shared by nodes"
 
     num_levels: int = 8
     num_channels: int = 2
@@ -37,7 +37,7 @@ class HashGrid(GridConfig):
         super().__post_init__()
         if not 4 <= self.log2_table_size <= 24:
             raise FieldlrError(
-                "A hash grid's table holds 2^4 to 2^24 rows a level; got "
+                "A hash grid's table holds 2^4 to 2^24 rows per level; got "
                 f"2^{self.log2_table_size}. Use a log2_table_size of 14 to 19."
             )
 
@@ -51,7 +51,7 @@ class HashGrid(GridConfig):
 
 
 class HashGridEncoding(GridEncoding):
-    """One table row per node where they fit, else per hash, level after level."""
+    """One table row per node where the nodes fit, else per hash, level after level."""
 
     offsets: Int[Tensor, "3 8"]
 

@@ -1,4 +1,4 @@
-"""The points themselves."""
+"""The identity encoding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
 
 @dataclass(frozen=True)
 class Identity(EncodingConfig):
-    """Hands the point on as it is."""
+    """Passes the coordinates through unchanged."""
 
     name = "identity"
     number = 0
@@ -27,7 +27,7 @@ class Identity(EncodingConfig):
 
 
 class IdentityEncoding(Encoding):
-    """(N, F) to the same (N, F)."""
+    """Returns its input (N, F)."""
 
     def __init__(self, in_features: int) -> None:
         super().__init__(in_features)

@@ -1,4 +1,4 @@
-"""Tables of features that are read by interpolation: what every grid encoding shares."""
+"""Interpolated feature tables: the common part of the grid encodings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fieldlr.system.entries import Role
 
 # The corners of a cell, x + 2 y + 4 z.
 CORNERS = tuple((i & 1, (i >> 1) & 1, i >> 2) for i in range(8))
-# Points that are read at a time: their corners stay in the second-level cache. A GPU has work for
-# more at once, and every chunk costs it some thirty launches.
+# Points interpolated at a time: their corners stay in the L2 cache. A GPU needs more to be busy,
+# and every chunk costs it some thirty launches.
 CHUNK, GPU_CHUNK = 4096, 1 << 18
 
 
 def geometric(count: int, first: int, last: int) -> tuple[int, ...]:
-    """`count` whole numbers from first to last in equal ratios; a single one is `last`."""
+    """`count` integers from first to last in geometric progression; a single one is `last`."""
     if count == 1:
         return (last,)
     return tuple(round(first * (last / first) ** (i / (count - 1))) for i in range(count))
@@ -30,7 +30,7 @@ def geometric(count: int, first: int, last: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class GridConfig(EncodingConfig):
-    """Tables over grids of growing resolution."""
+    """The config of tables over grids of growing resolution."""
 
     num_levels: int
     num_channels: int
@@ -69,7 +69,7 @@ class GridEncoding(Encoding):
     def __init__(self, config: GridConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config.num_levels * config.num_channels)
         self.config = config
-        # A small start keeps the first colours grey; Müller et al. 2022 use 1e-4, which is slower.
+        # Small initial values give grey first colours; Müller et al.'s 1e-4 trains more slowly.
         rows = sum(config.rows)
         start = 2.0 * torch.rand(rows, config.num_channels, generator=generator) - 1.0
         self.table = nn.Parameter(0.01 * start)
@@ -89,7 +89,7 @@ class GridEncoding(Encoding):
     def rows_of(
         self, level: int, x: Int[Tensor, "*m"], y: Int[Tensor, "*m"], z: Int[Tensor, "*m"]
     ) -> Int[Tensor, "*m"]:
-        """The rows (...), within a level, of its nodes x, y, z (...)."""
+        """The rows (...) within a level of its nodes x, y, z (...)."""
         raise NotImplementedError
 
     def rows_read(
@@ -145,7 +145,7 @@ def weighted_rows(
     indices: list[Int[Tensor, "_ j"]],
     weights: list[Float[Tensor, "_ j"]],
 ) -> Float[Tensor, "b c"]:
-    """sum_j weights[:, j] table[indices[:, j]]: (B, C) of a table (V, C).
+    """sum_j weights[:, j] table[indices[:, j]]: (B, C) from a table (V, C).
 
     The indices (B, J) and weights (B, J) come in chunks along B.
     """
@@ -190,8 +190,8 @@ class _WeightedRows(torch.autograd.Function):
 
 def _add_rows(table: Tensor, indices: Tensor, weights: Tensor, grad: Tensor) -> None:
     """table[indices[b, j]] += weights[b, j] grad[b], in place."""
-    # A one-dimensional index_add_ is a tight loop where rows are not, and two numbers side by
-    # side are one complex number.
+    # A one-dimensional index_add_ is a tight loop, one over rows is not; pairs of channels are
+    # viewed as complex numbers.
     if table.shape[1] % 2 == 0:
         table = torch.view_as_complex(table.view(len(table), -1, 2))
         grad = torch.view_as_complex(grad.view(len(grad), table.shape[1], 2))

@@ -1,4 +1,4 @@
-"""Real spherical harmonics: a direction as sixteen smooth numbers."""
+"""Real spherical harmonics: a direction as sixteen smooth features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NUM_HARMONICS = 16
 
 
 def spherical_harmonics(directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
-    """The harmonics of degree 0 to 3, (N, 16), of unit directions (N, 3).
+    """The harmonics (N, 16) of degree 0 to 3 of unit directions (N, 3).
 
     Orthonormal on the sphere, in the order (degree, order) = (0, 0), (1, -1), (1, 0), ...,
     (3, 3), with the signs of Sloan 2008, "Stupid Spherical Harmonics Tricks", appendix A2.

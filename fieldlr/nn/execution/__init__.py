@@ -1,9 +1,9 @@
-"""How a batch goes through layers and grids: number format, chunks, passes, backend.
+"""Execution of layers and grids: number format, chunking, forward and backward passes, backend.
 
-`engine` is the way in torch, on every device. On a processor with Numba, `grid_kernels` reads grids
-by the loops that `compiled` makes. On an NVIDIA GPU with tiny-cuda-nn, `fused` takes the networks
-that fit it and `grids` the grid encodings; `recording` saves launches. `shortage` does work in
-smaller parts where memory runs out.
+`engine` runs layers in torch on any device. On a CPU with Numba, `grid_kernels` evaluates grids in
+loops compiled by `compiled`. On an NVIDIA GPU with tiny-cuda-nn, `fused` runs the networks that it
+supports and `grids` the grid encodings; `recording` saves launches by CUDA graphs. `shortage`
+splits work into smaller parts where memory runs out.
 """
 
 from fieldlr.nn.execution.engine import CHUNK_ROWS as CHUNK_ROWS

@@ -1,8 +1,8 @@
-"""Loops that Numba compiles for the processor, where it is installed.
+"""CPU loops compiled by Numba, where it is installed.
 
-Grids are read and rays are followed point by point; torch does that in a dozen passes over memory,
-a compiled loop in one. Modules of kernels are imported only where `available()` says so; every
-kernel has a twin in torch, which is what runs without Numba and on a GPU.
+Grid interpolation and ray marching take torch a dozen passes over memory, a compiled loop one.
+Kernel modules are imported only if `available()`; every kernel has an equivalent in torch, used
+without Numba and on a GPU.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-# What may be assumed of sums and products; nothing about infinities, which a fit may meet.
+# Allowed optimisations; none that assumes finite values, because a fit may diverge.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @functools.cache
 def available() -> bool:
-    """Whether Numba is installed and goes with this numpy."""
+    """Whether Numba is installed and compatible with this numpy."""
     if importlib.util.find_spec("numba") is None:
         return False
     try:
@@ -35,18 +35,18 @@ def available() -> bool:
 
 
 def takes(tensor: Shaped[Tensor, " ..."]) -> bool:
-    """Whether kernels can stand in where numbers like these go through."""
+    """Whether kernels support this tensor's device and dtype."""
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and available()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function over numpy arrays and numbers as machine code, made at its first call.
+    """A function of numpy arrays and scalars, compiled at its first call.
 
-    The code is kept on disk; other Python threads run while it does.
+    The code is cached on disk and runs without the GIL.
     """
     import numba
 
-    # Annotations are checked while tests run, by a wrapper that Numba cannot see through.
+    # In tests a wrapper that Numba cannot compile checks annotations.
     plain = inspect.unwrap(function)
     return numba.njit(nogil=True, fastmath=FAST, error_model="numpy", cache=True)(plain)
 

@@ -1,9 +1,9 @@
-"""How a batch goes through the layers of an MLP: number format, chunks, hand-written passes.
+"""Execution of MLP layers: number format, chunking, hand-written backward pass.
 
-Rows go through all layers in chunks whose activations stay in the caches. Where the processor
-multiplies bfloat16 fast, a training pass runs in it, with float32 masters: weights are rounded on
-the way in, gradients come out in float32. The backward pass is written out, so that element-wise
-work is done in place and a scale never costs a pass of its own (see `activations`).
+Rows pass through all layers in chunks whose activations stay in the caches. Where the CPU has fast
+bfloat16 products, training uses them with float32 master weights: weights are cast on entry,
+gradients are accumulated in float32. The backward pass is written by hand, so that element-wise
+work is done in place and scales cost no pass of their own (see `activations`).
 """
 
 from __future__ import annotations
@@ -25,30 +25,29 @@ from fieldlr.nn.execution.layers import (
     with_gradients,
 )
 
-# 4,096 rows of 256 bfloat16 numbers are 2 MiB: a megabyte a core on two cores.
+# 4,096 rows of 256 bfloat16 values are 2 MiB: a megabyte per core on two cores.
 CHUNK_ROWS = 4096
-# Products of bfloat16 are compiled anew for each number of rows, for a millisecond: the last chunk
-# is padded to a multiple of this.
+# bfloat16 products are compiled for each new number of rows, which takes a millisecond: the last
+# chunk is padded to a multiple of this.
 ROW_GRANULE = 512
-# A GPU wants few and large products: this many rows of 256 bfloat16 numbers are 128 MiB.
+# A GPU needs few, large products: this many rows of 256 bfloat16 values are 128 MiB.
 GPU_CHUNK_ROWS = 1 << 18
 
 
 def run_layers(
     layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype | None = None
 ) -> Float[Tensor, "n out"]:
-    """The rows x (N, in) through the layers: (N, out), in x's own format.
+    """The outputs (N, out) of the layers for rows x (N, in), in x's dtype.
 
-    Differentiable in x and in every weight and bias. `dtype` is the format of the products:
-    by default the fast one where gradients are wanted, x's own where they are not, so that what
-    is evaluated is what the stored numbers say.
+    Differentiable in x and in every weight and bias. `dtype` is that of the products: by default
+    the fast one where gradients are enabled, else x's own, so that evaluation is exact.
     """
     if dtype is None:
         fast = torch.is_grad_enabled() and x.dtype == torch.float32
         dtype = fast_format(x.device.type) if fast else x.dtype
     if fused.takes(layers, x, dtype):
         return fused.run(layers, x)
-    # Within a Function neither tells whether a backward pass can follow.
+    # Inside a Function, is_grad_enabled no longer says whether a backward pass can follow.
     return _RunLayers.apply(x, layers, dtype, torch.is_grad_enabled(), *_tensors(layers))
 
 
@@ -58,9 +57,9 @@ def layers_loss(
     loss_of_rows: LossOfRows,
     dtype: torch.dtype | None = None,
 ) -> Float[Tensor, ""]:
-    """A sum of losses over rows x (N, in), forward and backward a chunk at a time.
+    """The sum of losses over rows x (N, in), forward and backward one chunk at a time.
 
-    A chunk never leaves the caches between its two passes.
+    A chunk stays in the caches between its two passes.
     """
     dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
     if fused.takes(layers, x, dtype):
@@ -87,8 +86,8 @@ def layer_passes(
 ]:
     """(rows, y, passes) of each chunk of x (N, in), for layers with one output.
 
-    A pass is, for each layer, what goes in (M, in) and the derivatives of y by weight h + bias
-    (M, out), in the format of the products.
+    `passes` has, for each layer, its inputs h (M, in) and the derivatives of y by weight h + bias
+    (M, out), in the dtype of the products.
     """
     dtype = dtype or (fast_format(x.device.type) if x.dtype == torch.float32 else x.dtype)
     stack = _Stack(layers, dtype, _must_split(x, dtype))
@@ -100,7 +99,7 @@ def layer_passes(
 
 
 class _Stack:
-    """The layers in the format of the products, with the scales of the activations folded in."""
+    """The layers in the dtype of the products, with activation scales folded in."""
 
     def __init__(self, layers: list[Layer], dtype: torch.dtype, split: bool) -> None:
         self.layers, self.dtype, self.split = layers, dtype, split
@@ -117,7 +116,7 @@ class _Stack:
             self.weights[0] = _split_weight(first, dtype)
 
     def forward(self, x: Tensor, keep: list | None) -> Tensor:
-        """Rows (M, in) to (M, out); what the backward pass needs is appended to `keep`."""
+        """Outputs (M, out) of rows (M, in); appends to `keep` what the backward pass needs."""
         source = x.to(self.dtype)
         h = _split_rows(x, self.dtype) if self.split else source
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
@@ -132,7 +131,7 @@ class _Stack:
     def backward(
         self, grad: Tensor, kept: list, x: Tensor, sums: _Sums | _Passes, want_x: bool
     ) -> Tensor | None:
-        """Adds the gradients of one chunk to `sums`; returns dL/dx (M, in) where wanted."""
+        """Adds the gradients of one chunk to `sums`; returns dL/dx (M, in) if `want_x`."""
         source = x.to(self.dtype) if any(layer.skip for layer in self.layers) else None
         grad_x = None
         for index in range(len(self.layers) - 1, -1, -1):
@@ -155,7 +154,7 @@ class _Stack:
 
 
 class _Sums:
-    """Gradients of all weights and biases, summed over chunks in the masters' format."""
+    """Gradients of all weights and biases, summed over chunks in the master weights' dtype."""
 
     def __init__(self, layers: list[Layer]):
         self.layers = layers
@@ -172,11 +171,11 @@ class _Sums:
             weight[:, h.shape[1] :] += transposed @ source
         bias = self.biases[index]
         if bias is not None:
-            # A product with ones: a column sum in bfloat16 would add row by row.
+            # A product with ones: a column sum would accumulate in bfloat16.
             bias += grad.new_ones(len(grad)) @ grad
 
     def finished(self) -> list[Tensor | None]:
-        """Weight, bias, weight, bias, ... with the scales put back."""
+        """Weight, bias, weight, bias, ... with the scales reapplied."""
         result = []
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             scale, slope = _scales(layer)
@@ -188,7 +187,7 @@ class _Sums:
 
 
 class _Passes:
-    """In the place of `_Sums`: keeps what it would have multiplied and summed."""
+    """A substitute for `_Sums` that records the inputs and derivatives of each layer."""
 
     def __init__(self, layers: list[Layer]):
         self.scales = [_scales(layer) for layer in layers]
@@ -239,7 +238,7 @@ class _RunLayers(torch.autograd.Function):
 
 
 def chunks(x: Float[Tensor, "n in"]) -> list[slice]:
-    """Slices of a few rows each that cover the rows of x, as suits the device that it is on."""
+    """Slices that cover the rows of x, each of a size that suits its device."""
     size = CHUNK_ROWS if x.device.type == "cpu" else GPU_CHUNK_ROWS
     return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
 
@@ -262,7 +261,7 @@ def _scales(layer: Layer) -> tuple[float, float]:
 
 
 def _affine(h: Tensor, source: Tensor | None, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """[h, source] weight^T + bias without joining the two inputs."""
+    """[h, source] weight^T + bias without concatenating the two inputs."""
     width = h.shape[1]
     main = weight[:, :width].t()
     u = h @ main if bias is None else torch.addmm(bias, h, main)
@@ -274,12 +273,12 @@ def _must_split(x: Tensor, dtype: torch.dtype) -> bool:
 
 
 def _split_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Coordinates as [high, high, low]: the columns that `_split_weight` multiplies."""
+    """Coordinates as [high, high, low], to be multiplied by `_split_weight`."""
     high = x.to(dtype)
     return torch.cat([high, high, (x - high).to(dtype)], 1)
 
 
 def _split_weight(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """[high, low, high]: with `_split_rows` all of the product but the product of the two lows."""
+    """[high, low, high]: with `_split_rows` the product except low times low."""
     high = weight.to(dtype)
     return torch.cat([high, (weight - high).to(dtype), high], 1)

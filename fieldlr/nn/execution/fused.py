@@ -1,14 +1,14 @@
-"""Networks by tiny-cuda-nn's FullyFusedMLP: all layers in one launch, where the shape fits.
+"""Networks run by tiny-cuda-nn's FullyFusedMLP, all layers in one launch, where supported.
 
-It multiplies in half precision, its hidden layers are 16, 32, 64 or 128 wide, and it has no biases.
-Here a bias is the weight of a one that the input carries and every hidden layer hands on in a unit
-of its own, since max(1, 0) = 1:
+It works in half precision, its hidden layers are 16, 32, 64 or 128 wide, and it has no biases.
+Biases are emulated as weights of a constant 1 in the input that every hidden layer passes on in a
+unit of its own, since max(1, 0) = 1:
 
     [[W, b], [0, 1]] [h, 1] = [W h + b, 1]
 
-So nothing is dropped, and a network of width w takes a fused one of at least w + 1. Factors are
-multiplied out and sine weights are dense anyway: every backbone runs as the same dense network,
-and autograd leads the gradients of its weights back to what is stored.
+So a network of width w takes a fused one of at least w + 1. Factors are multiplied out and sine
+weights are dense anyway: every backbone runs as a dense network, and autograd propagates the
+gradients of its weights to the stored parameters.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from torch.nn import functional
 from fieldlr.nn.execution import tinycudann
 from fieldlr.nn.execution.layers import MAX_SPLIT_FEATURES, Layer, LossOfRows, with_gradients
 
-# Biases are carried by a unit that stays 1, which max(z, 0) hands on.
+# The constant 1 of the biases passes through max(z, 0) unchanged.
 FUSED_ACTIVATION = "ReLU"
 WIDTHS = (16, 32, 64, 128)
-GRANULE = 16  # Inputs and outputs come in multiples of it.
-# Up to here the first matrix fits the shared memory of every card, and the last one is fused.
+GRANULE = 16  # Inputs and outputs are padded to multiples of it.
+# Within these the first matrix fits the shared memory of every GPU, and the last one is fused.
 MAX_INPUTS, MAX_OUTPUTS = 128, 16
-# Gradients travel in half precision: scaled so that no weight's sum over the rows is far above
-# this times an activation, and most rows are far from zero.
+# Gradients are in half precision: scaled so that no weight's sum over the rows is far above this
+# times an activation, and most rows do not underflow.
 GRADIENT_SUM = 1024.0
 
 
 def reason_against(layers: list[Layer]) -> str | None:
-    """Why a stack of layers does not fit, in a few words; None if it does."""
+    """Why a stack of layers is not supported; None if it is."""
     if any(layer.skip for layer in layers):
-        return "a layer sees the input again"
+        return "a layer has a skip connection"
     matrices = _matrices(layers)
     if len(matrices) < 2:
         return "there is no hidden layer"
@@ -49,16 +49,16 @@ def reason_against(layers: list[Layer]) -> str | None:
         return "the last layer has an activation"
     inputs = _num_inputs(layers[0].weight.shape[1])
     if inputs > MAX_INPUTS:
-        return f"{inputs - 1} inputs and a one for the biases are more than {MAX_INPUTS}"
+        return f"{inputs - 1} inputs and a constant for biases exceed {MAX_INPUTS}"
     width = _most_units(matrices)
     if width > WIDTHS[-1]:
-        return f"{width - 1} units and a one for the biases are more than {WIDTHS[-1]}"
+        return f"{width - 1} units and a constant for biases exceed {WIDTHS[-1]}"
     outputs = layers[-1].weight.shape[0]
-    return f"{outputs} outputs are more than {MAX_OUTPUTS}" if outputs > MAX_OUTPUTS else None
+    return f"{outputs} outputs exceed {MAX_OUTPUTS}" if outputs > MAX_OUTPUTS else None
 
 
 def takes(layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype) -> bool:
-    """Whether `run` is the way for rows x that may be multiplied in `dtype`."""
+    """Whether `run` can take rows x whose products may be in `dtype`."""
     low_precision_on_gpu = x.is_cuda and dtype == torch.bfloat16 and len(x) > 0
     return (
         low_precision_on_gpu
@@ -68,7 +68,7 @@ def takes(layers: list[Layer], x: Float[Tensor, "n in"], dtype: torch.dtype) -> 
 
 
 def run(layers: list[Layer], x: Float[Tensor, "n in"]) -> Float[Tensor, "n out"]:
-    """What `engine.run_layers` gives, in half precision."""
+    """`engine.run_layers` in half precision."""
     matrices = _matrices(layers)
     width = next(w for w in WIDTHS if w >= _most_units(matrices))
     module = tinycudann.network(
@@ -80,14 +80,14 @@ def run(layers: list[Layer], x: Float[Tensor, "n in"]) -> Float[Tensor, "n out"]
 def loss(
     layers: list[Layer], x: Float[Tensor, "n in"], loss_of_rows: LossOfRows
 ) -> Float[Tensor, ""]:
-    """What `engine.layers_loss` gives, in half precision and all rows at once."""
+    """`engine.layers_loss` in half precision, with all rows at once."""
     y = run(layers, x)
     total, gradient = loss_of_rows(y.detach(), slice(0, len(x)))
     return with_gradients(total, [y], [gradient])
 
 
 def rows_with_one(x: Float[Tensor, "n in"]) -> Float[Tensor, "n columns"]:
-    """What the fused network sees of rows (N, in): [x, 1, 0, ...], coordinates split before."""
+    """The fused network's input for rows (N, in): [x, 1, 0, ...], with coordinates split."""
     if x.shape[1] <= MAX_SPLIT_FEATURES:
         high, low = _halves(x)
         x = torch.cat([high, high, low], 1)
@@ -96,9 +96,9 @@ def rows_with_one(x: Float[Tensor, "n in"]) -> Float[Tensor, "n columns"]:
 
 
 def parameters(layers: list[Layer], width: int) -> Float[Tensor, " m"]:
-    """The weights and biases as the fused network stores them, one after another.
+    """The weights and biases in the fused network's layout, concatenated.
 
-    Matrices are row by row (out, in): (width, inputs), (width, width) ..., (outputs, width), with
+    Matrices (out, in) are row-major: (width, inputs), (width, width) ..., (outputs, width), with
     inputs and outputs padded to multiples of 16.
     """
     matrices, flat = _matrices(layers), []
@@ -110,25 +110,25 @@ def parameters(layers: list[Layer], width: int) -> Float[Tensor, " m"]:
         last = index == len(matrices) - 1
         columns = _padded(weight.shape[1] + 1) if index == 0 else width
         rows = _padded(weight.shape[0]) if last else width
-        flat.append(_with_bias(weight, group[-1].bias, rows, columns, hand_on=not last).flatten())
+        flat.append(_with_bias(weight, group[-1].bias, rows, columns, pass_on=not last).flatten())
     return torch.cat(flat)
 
 
 def _with_bias(
-    weight: Tensor, bias: Tensor | None, rows: int, columns: int, hand_on: bool
+    weight: Tensor, bias: Tensor | None, rows: int, columns: int, pass_on: bool
 ) -> Tensor:
-    """[[W, b], [0, 1]] (rows, columns), zero elsewhere; without its 1 unless `hand_on`."""
+    """[[W, b], [0, 1]] padded with zeros to (rows, columns); the 1 only with `pass_on`."""
     outputs, inputs = weight.shape
     column = weight.new_zeros(outputs) if bias is None else bias
     matrix = torch.cat([weight, column[:, None]], 1)
-    if hand_on:
+    if pass_on:
         one = functional.pad(weight.new_ones(1, 1), (inputs, 0))
         matrix = torch.cat([matrix, one])
     return functional.pad(matrix, (0, columns - matrix.shape[1], 0, rows - matrix.shape[0]))
 
 
 class _RunFused(torch.autograd.Function):
-    """(module, rows, parameters) to the module's outputs, whatever the scale of the gradients."""
+    """The module's outputs, with gradients rescaled to the range of half precision."""
 
     @staticmethod
     def forward(ctx: Any, module: nn.Module, rows: Tensor, parameters: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class _RunFused(torch.autograd.Function):
 
 
 def _matrices(layers: list[Layer]) -> list[list[Layer]]:
-    """The layers whose matrices multiply to one: a last one, and factors before it."""
+    """Layers grouped by the dense matrix that they form: factors, then the last one."""
     groups, group = [], []
     for layer in layers:
         group.append(layer)
@@ -172,13 +172,13 @@ def _product(group: list[Layer]) -> Tensor:
 
 
 def _halves(numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """(high, low), whose sum the numbers are and which half precision holds; high is followed."""
+    """(high, low), each exact in half precision, that sum to the numbers; gradients go to high."""
     low = (numbers - numbers.to(torch.float16)).detach()
     return numbers - low, low
 
 
 def _num_inputs(features: int) -> int:
-    """Columns before padding: the features, or the parts of coordinates, and the one."""
+    """Columns before padding: the features, split if coordinates, and the constant 1."""
     return 1 + (3 * features if features <= MAX_SPLIT_FEATURES else features)
 
 

@@ -1,4 +1,4 @@
-"""Grid encodings by compiled loops: the function of `GridEncoding`, a pass over the points."""
+"""Compiled loops for grid encodings: the same function as `GridEncoding`, in a single pass."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from fieldlr.nn.execution.compiled import compiled, in_threads
 
-# Points that a thread takes, at least.
+# The least number of points per thread.
 FEWEST_POINTS = 2048
-# Müller et al. 2022, equation 4; 32 bits are enough, for a row's number has at most 24.
+# Müller et al. 2022, equation 4; 32 bits are enough, because a row index has at most 24.
 PRIME_Y, PRIME_Z = np.uint32(2_654_435_761), np.uint32(805_459_861)
 
 
@@ -33,7 +33,7 @@ class _Read(torch.autograd.Function):
         out = points.new_empty(len(points), len(nodes) * table.shape[1])
         arrays = points.numpy(), table.detach().numpy(), nodes, rows, first, out.numpy()
         interpolate, _, _ = _kernels(table.shape[1])
-        # A thread goes through all its points a level at a time: the level's table stays in cache.
+        # A thread takes all its points through one level at a time: its table stays in cache.
         size = max(FEWEST_POINTS, -(-len(points) // torch.get_num_threads()))
         parts = range(0, len(points), size)
         in_threads(lambda part: interpolate(*arrays, part, min(part + size, len(points))), parts)
@@ -51,7 +51,7 @@ class _Read(torch.autograd.Function):
         sums, grad = torch.zeros_like(table), grad.contiguous()
         arrays = points.numpy(), grad.numpy(), nodes, rows, first, sums.numpy()
         _, spread, slopes = _kernels(table.shape[1])
-        # A level is one thread's: no two add to one number, and the sums are the same every time.
+        # One thread per level: no data races, and the sums are deterministic.
         in_threads(lambda level: spread(*arrays, level), range(len(nodes)))
         if not ctx.needs_input_grad[0]:
             return None, sums, None
@@ -65,7 +65,7 @@ class _Read(torch.autograd.Function):
 
 @compiled
 def _place(coordinate, nodes):
-    """(cell, part of the way through it) of a coordinate of the cube, on one axis."""
+    """(cell, fraction within it) of a coordinate in [-1, 1]."""
     inside = min(max(coordinate, np.float32(-1)), np.float32(1)) + np.float32(1)
     scaled = inside * (np.float32(0.5) * np.float32(nodes - 1))
     cell = max(min(np.int32(scaled), np.int32(nodes - 2)), np.int32(0))
@@ -92,9 +92,9 @@ def _corners(x, y, z, nodes, hashed, mask):
 
 @functools.cache
 def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
-    """(interpolate, spread, slopes) for tables of so many channels: the compiler unrolls them."""
-    # They find the corners of a cell in the same lines: one function that returns rows and weights
-    # to all makes the first two passes together a quarter slower.
+    """(interpolate, spread, slopes), specialised so that the loop over channels is unrolled."""
+    # They repeat the lines that find a cell's corners: sharing a function that returns rows and
+    # weights makes the first two together a quarter slower.
 
     @compiled
     def interpolate(points, table, nodes, rows, first, out, start, stop):
@@ -118,7 +118,7 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
 
     @compiled
     def spread(points, grad, nodes, rows, first, sums, level):
-        """Adds the gradients (N, levels x channels) of one level to the rows they came from."""
+        """Accumulates the gradients (N, levels x channels) of one level in its table rows."""
         n, r, base = nodes[level], rows[level], first[level]
         hashed, mask = r != n * n * n, np.uint32(r - 1)
         for i in range(len(points)):
@@ -140,7 +140,7 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
 
     @compiled
     def slopes(points, grad, table, nodes, rows, first, moved, start, stop):
-        """Adds what gradients (N, levels x channels) say of the points from `start` to `stop`."""
+        """Accumulates the gradients of the points from `start` to `stop`."""
         for level in range(len(nodes)):
             n, r, base = nodes[level], rows[level], first[level]
             hashed, mask = r != n * n * n, np.uint32(r - 1)
@@ -153,7 +153,7 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
                 a, b, c, d, e, f, g, h = _corners(x, y, z, n, hashed, mask)
                 for j in range(channels):
                     value = grad[i, level * channels + j] * scale
-                    # The four edges along x; the faces before and behind, from them.
+                    # Differences along the four x edges, then values at the four edge points.
                     ab, cd = (
                         table[base + b, j] - table[base + a, j],
                         table[base + d, j] - table[base + c, j],

@@ -1,8 +1,8 @@
-"""Grid encodings by the fastest way there is: the same table, the same function.
+"""Grid encodings by the fastest available backend: same table, same function.
 
-On a processor that is a compiled loop (`grid_kernels`), on an NVIDIA GPU tiny-cuda-nn. The grids
-of that (Müller et al. 2022) shift every level by half a cell, ours by none: so each level is a call
-of its own, with the shift taken off the points before it.
+On a CPU that is a compiled loop (`grid_kernels`), on an NVIDIA GPU tiny-cuda-nn. The latter shifts
+every level by half a cell (Müller et al. 2022), ours does not; so each level is a call of its own
+on points from which that shift has been subtracted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from fieldlr.nn.execution import compiled, tinycudann
 
-CHANNELS = (1, 2, 4, 8)  # a level may have
-ROW_GRANULE = 8  # Tables come in multiples of it.
+CHANNELS = (1, 2, 4, 8)  # supported per level
+ROW_GRANULE = 8  # Tables are padded to multiples of it.
 
 
 def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
-    """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest way there is here."""
+    """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest available backend."""
     if not takes(encoding, points):
         return encoding(points)
     if compiled.takes(points):
@@ -34,7 +34,7 @@ def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n feat
 
 
 def takes(encoding: Any, points: Float[Tensor, "n 3"]) -> bool:
-    """Whether `read` can stand in for the encoding."""
+    """Whether `read` supports the encoding and the points."""
     is_grid = bool(encoding.levels) and points.dtype == torch.float32
     return is_grid and encoding.table.shape[1] in CHANNELS and len(points) > 0
 

@@ -1,4 +1,4 @@
-"""What the backends share: a layer, the fast number format, coordinates in two parts."""
+"""Common parts of the backends: the layer, the fast dtype, losses with known gradients."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Raw coordinates need more bits than the fast formats have: they travel as a sum of two numbers.
+# Raw coordinates need more bits than the fast dtypes have: they are split into a sum of two.
 MAX_SPLIT_FEATURES = 4
 
 
 @runtime_checkable
 class LayerActivation(Protocol):
-    """An activation h = f(scale z), as the engine uses it: `scale` is folded into the weights.
+    """An activation h = f(scale z) as the engine uses it, with `scale` folded into the weights.
 
-    `forward` turns u = scale z into h, in place where it can; `backward` turns dL/dh into
-    dL/du / slope in its own buffer, and `slope` is folded into the backward weights in its turn.
+    `forward` computes h from u = scale z, in place where it can; `backward` computes dL/du / slope
+    from dL/dh in place, and `slope` is folded into the weights of the backward pass.
     """
 
-    tinycudann: ClassVar[str | None]  # its name there, where `fused` can run it
+    tinycudann: ClassVar[str | None]  # its name in tiny-cuda-nn, if `fused` supports it
     slope: ClassVar[float]
 
     @property
@@ -38,7 +38,7 @@ class LayerActivation(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """h -> activation(weight h + bias); with `skip` the input is [h, x], x being the stack's."""
+    """h -> activation(weight h + bias); with `skip` the input is [h, x], x the stack's input."""
 
     weight: Float[Tensor, "out in"]  # float32 or float64, differentiable
     bias: Float[Tensor, " out"] | None
@@ -46,7 +46,7 @@ class Layer:
     skip: bool = False
 
 
-# The outputs (M, out) of some rows to their summed loss and its first derivative (M, out).
+# Maps the outputs (M, out) of some rows to their summed loss and its gradient (M, out).
 LossOfRows = Callable[
     [Float[Tensor, "m out"], slice], tuple[Float[Tensor, ""], Float[Tensor, "m out"]]
 ]
@@ -54,7 +54,7 @@ LossOfRows = Callable[
 
 @lru_cache
 def fast_format(device_type: str) -> torch.dtype:
-    """The number format in which this kind of device multiplies fastest at enough precision."""
+    """The dtype of fastest products on this type of device that is precise enough to train."""
     if device_type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -66,7 +66,7 @@ def with_gradients(
     tensors: Sequence[Float[Tensor, " ..."] | None],
     gradients: Sequence[Float[Tensor, " ..."] | None],
 ) -> Float[Tensor, ""]:
-    """The loss, differentiable in `tensors` by gradients that are already known."""
+    """The loss, differentiable in `tensors` with precomputed gradients."""
     return _WithGradients.apply(loss, gradients, *tensors)
 
 

@@ -1,4 +1,4 @@
-"""A training pass recorded once on a GPU and replayed: one launch where there were a hundred."""
+"""CUDA graphs: a training pass recorded once and replayed in one launch instead of a hundred."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 
 from fieldlr.nn.execution.layers import with_gradients
 
-WARM_UP = 3  # passes before the recorded one: libraries set themselves up in the first.
-TOLERANCE = 1e-2  # of a norm, between a replay and the pass itself
+WARM_UP = 3  # passes before the recorded one: libraries initialise in the first
+TOLERANCE = 1e-2  # relative error of norms between a replay and a normal pass
 
-# A loss, the parameters, and its gradients by them.
+# A loss, the parameters, and its gradients.
 _Passed = tuple[Tensor, list[Tensor], tuple[Tensor, ...]]
 
 
 class RecordedLoss:
-    """loss(*inputs), differentiable in `parameters`, for a loss whose launches never change.
+    """loss(*inputs), differentiable in `parameters`, for a loss with a fixed sequence of launches.
 
-    The first call on a GPU records the forward and the backward pass as a CUDA graph; later calls
-    with inputs of the same shapes replay it. Where recording fails, or a replay at other inputs
-    differs from the pass itself, as on a processor, the loss is called as it is.
+    The first call on a GPU records the forward and backward pass as a CUDA graph; later calls with
+    inputs of the same shapes replay it. On a CPU, where recording fails, or where a replay with
+    other inputs differs from a normal pass, the loss is called directly.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RecordedLoss:
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self.recorded = self._pass(inputs)
         except RuntimeError:
-            return  # Something in the pass cannot be recorded.
+            return  # The pass cannot be recorded.
         self.graph = graph
         if not self._agrees(graph, inputs):
             self.graph = None
@@ -73,7 +73,7 @@ class RecordedLoss:
         return self.recorded
 
     def _agrees(self, graph: torch.cuda.CUDAGraph, inputs: list[Tensor]) -> bool:
-        """Whether a replay gives the pass's loss and gradients, at inputs not seen before."""
+        """Whether a replay reproduces the loss and gradients at new inputs."""
         others = [inputs[0].roll(1, 0), *(t.clone() for t in inputs[1:])]
         value, _, gradients = self._pass(others)
         replayed, _, found = self._replay(graph, inputs, others)

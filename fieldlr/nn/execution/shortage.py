@@ -1,4 +1,4 @@
-"""Where memory runs out, the same work in smaller parts."""
+"""Retrying work in smaller parts where memory runs out."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from fieldlr.errors import FieldlrError
 
 T = TypeVar("T")
 
-# What torch says on a processor, where it has no error of its own for it. The last is oneDNN, which
-# found no room for the code of a product (and will not try again within this process);
-# "... a primitive descriptor" would be another mistake.
+# Out-of-memory messages of torch on a CPU, where it has no exception type for them. The last is
+# oneDNN's when it cannot allocate a kernel (it does not retry within the process);
+# "... a primitive descriptor" would be another error.
 WORDS = re.compile(
     r"can't allocate memory|not enough memory|std::bad_alloc|could not create a primitive$"
 )
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether an error says that there was not enough memory."""
+    """Whether an exception means out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and WORDS.search(str(error)) is not None
 
 
 def in_parts(work: Callable[[slice], T], total: int, size: int) -> Iterator[T]:
-    """work(part) of all parts of range(total), `size` long at first, one after the other.
+    """Yields work(part) for consecutive parts of range(total), initially of length `size`.
 
-    A part for which memory runs out is halved, and those after it are no longer.
+    If memory runs out, the part and all later ones are halved.
     """
     start = 0
     while start < total:
@@ -43,7 +43,7 @@ def in_parts(work: Callable[[slice], T], total: int, size: int) -> Iterator[T]:
             size = (part.stop - part.start) // 2
             if size == 0:
                 raise FieldlrError(
-                    "there is not enough memory for the smallest part of the work. Close other "
+                    "not enough memory even for the smallest part of the work. Close other "
                     "programs, or use a smaller network."
                 ) from error
         else:

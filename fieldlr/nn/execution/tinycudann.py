@@ -1,7 +1,7 @@
-"""Whether tiny-cuda-nn (Müller 2021) can be used here, and how its modules are called.
+"""Detection of tiny-cuda-nn (Müller 2021), and calls of its modules.
 
-Its parameters are ours: a module of the library gets them as an argument, and their gradients come
-back, so that a field is trained and stored the same way with it and without it.
+Its modules take our parameters as an argument and return their gradients, so a field is trained
+and stored the same way with and without it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from torch.func import functional_call
 
 from fieldlr.system.probing import failure
 
-# Runs a grid and a network, and fails where their results are not torch's (see `nn.trial`).
+# Runs a grid and a network, and fails if results differ from torch's (see `nn.trial`).
 PROBE = "from fieldlr.nn.trial import compare; compare()"
-# A module holds the parameters of the call under way: one thread at a time.
-_TURN = threading.Lock()
+# A module holds the parameters of the current call: one thread at a time.
+_CALL_LOCK = threading.Lock()
 
 
 @lru_cache
 def reason_against() -> str | None:
-    """Why tiny-cuda-nn is not used by this process; None where it is. Asked once a process."""
+    """Why tiny-cuda-nn is not usable in this process; None if it is. Computed once."""
     if not torch.cuda.is_available():
         return "no NVIDIA GPU that torch can use"
     if util.find_spec("tinycudann") is None:
@@ -36,16 +36,16 @@ def reason_against() -> str | None:
 def call(
     module: nn.Module, parameters: Float[Tensor, " m"], rows: Float[Tensor, "n in"]
 ) -> Float[Tensor, "n out"]:
-    """A module of tiny-cuda-nn at rows (N, in), with these numbers for its own: (N, out)."""
+    """The outputs (N, out) of a tiny-cuda-nn module for rows (N, in), with these parameters."""
     if rows.is_cuda and torch.cuda.is_current_stream_capturing():
-        raise RuntimeError("tiny-cuda-nn keeps memory of its own: its launches are not recorded")
-    with _TURN:
+        raise RuntimeError("tiny-cuda-nn allocates memory: its launches cannot be recorded")
+    with _CALL_LOCK:
         return functional_call(module, {"params": parameters}, (rows,))
 
 
 @lru_cache
 def level(nodes: int, rows: int, channels: int) -> nn.Module:
-    """One level of a grid, in float32: `rows` rows, hashed where the nodes are more than that."""
+    """One float32 grid level of `rows` rows, hashed if it has more nodes."""
     import tinycudann
 
     kind = {"type": "Dense"}
@@ -53,14 +53,14 @@ def level(nodes: int, rows: int, channels: int) -> nn.Module:
         kind = {"type": "Hash", "log2_hashmap_size": rows.bit_length() - 1}
     config = {"otype": "Grid", **kind, "n_levels": 1, "n_features_per_level": channels}
     config |= {"base_resolution": nodes, "per_level_scale": 1.0, "interpolation": "Linear"}
-    # To pyright the library is this very file, which has its name.
+    # pyright takes this file, which has the same name, for the library.
     make = tinycudann.Encoding  # pyright: ignore[reportAttributeAccessIssue]
     return make(3, config, dtype=torch.float32)
 
 
 @lru_cache
 def network(inputs: int, outputs: int, width: int, hidden_layers: int) -> nn.Module:
-    """A FullyFusedMLP with relu, in half precision, that leaves gradients at their scale."""
+    """A half-precision FullyFusedMLP with relu and without loss scaling."""
     import tinycudann
 
     config = {"otype": "FullyFusedMLP", "activation": "ReLU", "output_activation": "None"}

@@ -1,7 +1,7 @@
-"""Linear layers by what they store: the backbones.
+"""Backbones: linear layers that differ in how they parameterise W.
 
-A value of LINEARS is at once the config, the command line's choice, the tag in a file and the
-factory: `SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that stands in for `nn.Linear`.
+An entry of LINEARS is the config, the command-line choice, the tag in a file and the factory:
+`SineLowRank(rank=5).build(256, 256)` is an `nn.Module` that replaces `nn.Linear`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LINEARS: Registry[type[LinearConfig]] = Registry("backbone", Full, LowRank, Sine
 
 
 def linear_layers(module: nn.Module) -> Iterator[tuple[str, Linear]]:
-    """(name, layer) of every layer of a backbone inside `module`, in the order of their use."""
+    """(name, layer) of every backbone layer inside `module`, in order of use."""
     for name, layer in module.named_modules():
         if isinstance(layer, Linear):
             yield name, layer
@@ -35,7 +35,7 @@ def linear_layers(module: nn.Module) -> Iterator[tuple[str, Linear]]:
 def replace(
     module: nn.Module, linear: LinearConfig, generator: torch.Generator | None = None
 ) -> nn.Module:
-    """Replaces, in place, every `nn.Linear` inside `module` by a fresh layer of this kind."""
+    """Replaces, in place, every `nn.Linear` inside `module` by an untrained layer of this kind."""
     for name, child in module.named_children():
         if type(child) is nn.Linear:
             size = child.in_features, child.out_features

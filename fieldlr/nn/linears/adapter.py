@@ -1,7 +1,7 @@
-"""A frozen layer and a small change to it: W0 + W, W of any kind of linear.
+"""Adapters: a frozen layer W0 plus a trainable W of any backbone.
 
 With `SineLowRank` this is the paper's fine-tuning, W0 + sin(omega U V^T) / g (Ji et al. 2024,
-section 4.2), with `LowRank` it is LoRA (Hu et al. 2021).
+section 4.2); with `LowRank` it is LoRA (Hu et al. 2021).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from fieldlr.nn.linears.linear import LinearConfig
 
 
 class Adapter(nn.Module):
-    """y = (W0 + W) x + b; W0 and b are frozen, W starts at zero and is all that learns.
+    """y = (W0 + W) x + b; W0 and b are frozen, only W is trained, from zero.
 
-    `merge` makes it as cheap as the layer it adapts; `unmerge` brings the very numbers of W0 back.
+    `merge` makes it as cheap as the layer it adapts; `unmerge` restores W0 exactly.
     """
 
     original: Float[Tensor, "out in"] | None
@@ -33,14 +33,14 @@ class Adapter(nn.Module):
         change = linear.build(base.in_features, base.out_features, bias=False, generator=generator)
         if change.start_at_zero is None:
             raise FieldlrError(
-                f"{linear} stores as much as the {base.out_features} x {base.in_features} layer "
+                f"{linear} is as large as the {base.out_features} x {base.in_features} layer "
                 "that it would adapt, or cannot start at zero. Use a factorised backbone of a "
                 "lower rank."
             )
         self.base = base.requires_grad_(False)
         nn.init.zeros_(change.get_parameter(change.start_at_zero))
         self.change = change.to(base.weight.device, base.weight.dtype)
-        # W0 while merged. A buffer: what is saved while merged must not be taken for the other.
+        # W0 while merged. A buffer, so that a state saved while merged restores as merged.
         self.register_buffer("original", None)
 
     @property
@@ -60,7 +60,7 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def merge(self) -> nn.Linear:
-        """Puts W0 + W into the frozen layer, and gives that layer: it stands alone."""
+        """Writes W0 + W into the frozen layer and returns that layer, usable on its own."""
         if not self.is_merged:
             merged = self.dense_weight()
             self.original = self.base.weight.detach().clone()
@@ -69,7 +69,7 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def unmerge(self) -> None:
-        """Puts W0 back, bit by bit."""
+        """Restores W0 bit-exactly."""
         if self.original is not None:
             self.base.weight.copy_(self.original)
             self.original = None
@@ -78,10 +78,10 @@ class Adapter(nn.Module):
 def adapt(
     module: nn.Module, linear: LinearConfig, generator: torch.Generator | None = None
 ) -> nn.Module:
-    """Freezes `module` and puts an adapter, in place, around every `nn.Linear` inside it.
+    """Freezes `module` and wraps every `nn.Linear` inside it, in place, in an adapter.
 
-    Gives the module, or where that is itself an `nn.Linear`, its adapter. Nothing is changed where
-    the rank is too large for one of the layers (FieldlrError).
+    Returns the module or, if it is itself an `nn.Linear`, its adapter. Raises FieldlrError and
+    changes nothing where the rank is too large for one of the layers.
     """
     places = [
         (parent, name, Adapter(child, linear, generator))
@@ -90,11 +90,11 @@ def adapt(
         for name, child in parent.named_children()
         if type(child) is nn.Linear
     ]
-    whole = Adapter(module, linear, generator) if type(module) is nn.Linear else module
+    adapted = Adapter(module, linear, generator) if type(module) is nn.Linear else module
     learning = {id(p) for m in module.modules() if isinstance(m, Adapter) for p in m.parameters()}
     for parameter in module.parameters():
         if id(parameter) not in learning:
             parameter.requires_grad_(False)
     for parent, name, adapter in places:
         setattr(parent, name, adapter)
-    return whole
+    return adapted

@@ -1,4 +1,4 @@
-"""`full`: W itself."""
+"""The backbone `full`: a dense W."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backbone declares, and what every linear layer promises, whatever it stores."""
+"""The interface of a backbone's config and of its linear layers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fieldlr.system.entries import Entry, Role
 from fieldlr.system.kinds import Whole
 from fieldlr.system.options import option
 
-# A function of each entry of a matrix.
+# An element-wise function of a matrix.
 MatrixFunction = Callable[[Float[Tensor, "out in"]], Float[Tensor, "out in"]]
-# For each factor of a layer, what goes into it and derivatives by what it puts out.
+# For each factor of a layer, its inputs and the derivatives by its outputs.
 Passes = list[tuple[Float[Tensor, "n _"], Float[Tensor, "n _"]]]
 
 
@@ -26,9 +26,9 @@ Passes = list[tuple[Float[Tensor, "n _"], Float[Tensor, "n _"]]]
 class Units:
     """Which axes of a layer's tensors run over its output units and over its input units.
 
-    Hidden units may change places; where the activation is even or odd they may change signs,
-    which then changes the sign of the first tensor on each side. The codec uses both. A layer
-    whose units cannot be moved one by one has none of these.
+    The codec permutes hidden units and, where the activation is even or odd, flips their signs,
+    which flips the sign of the first tensor on each side. A layer whose units cannot be permuted
+    leaves both empty.
     """
 
     outputs: dict[str, int] = field(default_factory=dict)
@@ -37,17 +37,17 @@ class Units:
 
 @dataclass(frozen=True)
 class LinearConfig(Entry):
-    """A backbone: what a layer stores for W, as an entry of LINEARS.
+    """The config of a backbone: how layers parameterise W, as an entry of LINEARS.
 
     A new one is a frozen dataclass of its options, each with a default, and a subclass of
-    `Linear`; everything that the rest of the package knows of it is declared here and there.
+    `Linear`; these two declare all that the rest of the package needs.
     """
 
     is_dense: ClassVar[bool] = False  # stores W itself
-    # Whether small networks end better by second-order steps. Muon is better for dense networks;
-    # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
+    # Whether Gauss-Newton trains small networks better. Dense networks do better with Muon;
+    # for U V^T, which has many equivalent U and V, Gauss-Newton ends in poorer minima.
     uses_gauss_newton: ClassVar[bool] = False
-    has_jacobian: ClassVar[bool] = False  # its layers know the derivatives of an output
+    has_jacobian: ClassVar[bool] = False  # whether its layers implement `jacobian`
 
     def build(
         self,
@@ -57,24 +57,24 @@ class LinearConfig(Entry):
         generator: torch.Generator | None = None,
         std: float | None = None,
     ) -> Linear:
-        """A layer; `std` is the standard deviation of W at the start (default 1/sqrt(3 in))."""
+        """A layer; `std` is the initial standard deviation of W (default 1/sqrt(3 in))."""
         raise NotImplementedError
 
     def num_weights(self, in_features: int, out_features: int) -> int:
-        """Parameters that are stored for W (out, in)."""
+        """The number of parameters of W (out, in)."""
         raise NotImplementedError
 
 
 class Linear(nn.Module):
-    """y = W x + b with W (out, in) held in any parameterisation.
+    """y = W x + b with W (out, in) in any parameterisation.
 
-    The law: `forward(x) == F.linear(x, dense_weight(), bias)`, whatever route `forward` takes.
+    Invariant: `forward(x) == F.linear(x, dense_weight(), bias)`.
     """
 
     bias: Float[nn.Parameter, " out"] | None
     units: ClassVar[Units] = Units()
-    is_dense: ClassVar[bool] = False  # stores its whole matrix
-    start_at_zero: ClassVar[str | None] = None  # the tensor that makes W zero where it is zero
+    is_dense: ClassVar[bool] = False  # stores W itself
+    start_at_zero: ClassVar[str | None] = None  # the tensor to zero so that W is zero
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
@@ -85,11 +85,11 @@ class Linear(nn.Module):
         raise NotImplementedError
 
     def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:
-        """W in float64, with another function in the place of the sine over factors, or of none."""
+        """W in float64 with `function` in place of the sine or identity over its factors."""
         return self.dense_weight().double()
 
     def factors(self) -> tuple[Float[Tensor, "_ _"], ...]:
-        """Matrices whose product, applied right to left, is W: the cheapest way to multiply."""
+        """Matrices whose product is W, applied right to left: the cheapest way to multiply."""
         return (self.dense_weight(),)
 
     def forward(self, x: Float[Tensor, "*n in"]) -> Float[Tensor, "*n out"]:
@@ -99,16 +99,16 @@ class Linear(nn.Module):
         return functional.linear(x, last, self.bias)
 
     def roles(self) -> dict[str, Role]:
-        """How each of its own tensors learns; by default all but the bias as a factor."""
+        """The role in training of each own tensor; by default a factor, except the bias."""
         names = [name for name, _ in self.named_parameters(recurse=False)]
         return {name: Role("dense" if name == "bias" else "factor") for name in names}
 
     def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
-        """Derivatives of one output by what is stored for W, a row a sample: name to (N, numel).
+        """Derivatives of one output by the parameters of W, per sample: name to (N, numel).
 
-        `passes` has, for each of `factors()` in the order in which they are applied, its input
-        (N, in) and the derivatives of the output by what it puts out (N, out). A backbone that
-        `has_jacobian` has it; fine-tuning and Gauss-Newton do without where there is none.
+        `passes` has, for each of `factors()` in order of application, its inputs (N, in) and the
+        derivatives of the output by its outputs (N, out). Needed only with `has_jacobian`;
+        otherwise training and fine-tuning use first-order steps.
         """
         raise NotImplementedError
 
@@ -137,7 +137,7 @@ def uniform_(
 def draw_bias(
     in_features: int, out_features: int, bias: bool, generator: torch.Generator | None
 ) -> Float[nn.Parameter, " {out_features}"] | None:
-    """The usual bias: U(-1/sqrt(in), 1/sqrt(in))."""
+    """A bias from U(-1/sqrt(in), 1/sqrt(in)), as in `nn.Linear`."""
     return uniform_(out_features, in_features**-0.5, generator) if bias else None
 
 
@@ -152,5 +152,5 @@ def rank_option(default: int = 5) -> Any:
 
 
 def stays_dense(rank: int, in_features: int, out_features: int) -> bool:
-    """Whether two factors would store at least as much as W: then the layer is a dense one."""
+    """Whether two factors would be at least as large as W, so that the layer is dense."""
     return rank * (in_features + out_features) >= in_features * out_features

@@ -1,4 +1,4 @@
-"""`low-rank`: W = U V^T."""
+"""The backbone `low-rank`: W = U V^T."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from fieldlr.nn.linears.linear import (
 )
 from fieldlr.system.entries import Role
 
-# Factors of a higher rank learn more slowly: with the full rate, a fit of a shape of rank 20 and
-# 2,000 steps learns nothing in its first half.
-FULL_RATE_RANK = 5
+# Factors of a higher rank need a lower learning rate: with the full one, a shape fit of rank 20
+# and 2,000 steps learns nothing in its first half.
+FULL_LEARNING_RATE_RANK = 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LowRank(LinearConfig):
         generator: torch.Generator | None = None,
         std: float | None = None,
     ) -> Linear:
-        """A layer whose product U V^T starts with the standard deviation of the dense layer."""
+        """A layer whose U V^T starts with the standard deviation of the dense layer."""
         if stays_dense(self.rank, in_features, out_features):
             return FullLinear(in_features, out_features, bias, generator, std)
         return LowRankLinear(in_features, out_features, self.rank, bias, generator, std)
@@ -73,8 +73,8 @@ class LowRankLinear(Linear):
         std: float | None = None,
     ) -> None:
         super().__init__(in_features, out_features)
-        # var(U V^T) = rank var(u) var(v): both factors get the same share, so that one learning
-        # rate suits both, and the product starts at the variance of a dense layer.
+        # var(U V^T) = rank var(u) var(v): both factors get the same variance, so that one learning
+        # rate suits both, and the product starts with the variance of a dense layer.
         bound = (3.0 * (std or default_std(in_features)) / rank**0.5) ** 0.5
         self.U = uniform_((out_features, rank), bound, generator)
         self.V = uniform_((in_features, rank), bound, generator)
@@ -87,11 +87,11 @@ class LowRankLinear(Linear):
         return function(self.U.double() @ self.V.double().T)
 
     def factors(self) -> tuple[Float[Tensor, "_ _"], ...]:
-        # `stays_dense` has made sure that the two products cost less than one with W.
+        # `stays_dense` ensures that the two products cost less than one with W.
         return (self.U, self.V.T)
 
     def roles(self) -> dict[str, Role]:
-        factor = Role("factor", min(1.0, FULL_RATE_RANK / self.U.shape[1]) ** 0.5)
+        factor = Role("factor", min(1.0, FULL_LEARNING_RATE_RANK / self.U.shape[1]) ** 0.5)
         return {**super().roles(), "U": factor, "V": factor}
 
     def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:

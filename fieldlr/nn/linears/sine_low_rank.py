@@ -1,4 +1,4 @@
-"""`sine-low-rank`: W = sin(omega U V^T) / g (Ji et al. 2024, equation 4)."""
+"""The backbone `sine-low-rank`: W = sin(omega U V^T) / g (Ji et al. 2024, equation 4)."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from fieldlr.system.options import option
 
 @dataclass(frozen=True)
 class PhaseSpread:
-    """A choice of omega: the standard deviation of the phase omega U V^T at the start.
+    """omega given by the initial standard deviation of the phase omega U V^T.
 
-    Each layer gets the omega of its own that gives it this spread.
+    Each layer gets its own omega, such that its phase has this spread.
     """
 
     radians: float
 
     def omega(self, in_features: int) -> float:
-        """omega in a layer of this many inputs.
+        """omega of a layer with this many inputs.
 
-        At the start every entry of U V^T has a standard deviation of 1 / (3 sqrt(in)) at every
-        rank, so 3 sqrt(in) is one radian of phase.
+        Initially every entry of U V^T has the standard deviation 1 / (3 sqrt(in)) at any rank, so
+        omega = 3 sqrt(in) gives a spread of one radian.
         """
         return 3.0 * math.sqrt(in_features) * self.radians
 
@@ -52,7 +52,7 @@ class PhaseSpread:
 
 @dataclass(frozen=True)
 class Frequency(Kind):
-    """omega: a number, a spread of the phase (as text, 4rad), or `auto`."""
+    """omega: a number, a spread of the phase such as 4rad, or `auto`."""
 
     @property
     def wants(self) -> str:
@@ -81,8 +81,8 @@ class Frequency(Kind):
 class SineLowRank(LinearConfig):
     """Stores U (out, rank) and V (in, rank); omega and the gain g are fixed, not learned.
 
-    `omega` is a number, the same in every layer, or a `PhaseSpread`; "auto" becomes the spread
-    that suits the rank.
+    `omega` is a number, the same in every layer, or a `PhaseSpread`; "auto" becomes the default
+    spread for the rank.
     """
 
     name = "sine-low-rank"
@@ -102,7 +102,7 @@ class SineLowRank(LinearConfig):
             object.__setattr__(self, "omega", automatic_spread(self.rank))
 
     def omega_for(self, in_features: int) -> float:
-        """omega in a layer of this many inputs."""
+        """omega of a layer with this many inputs."""
         omega = self.omega
         return omega.omega(in_features) if isinstance(omega, PhaseSpread) else float(omega)
 
@@ -114,7 +114,7 @@ class SineLowRank(LinearConfig):
         generator: torch.Generator | None = None,
         std: float | None = None,
     ) -> Linear:
-        """A layer that starts as the authors' does; `std` other than a dense layer's moves g."""
+        """A layer initialised as the authors' is; a `std` other than a dense layer's changes g."""
         if stays_dense(self.rank, in_features, out_features):
             return FullLinear(in_features, out_features, bias, generator, std)
         gain = 1.0 / (math.sqrt(3.0) * (std or default_std(in_features)))
@@ -135,7 +135,7 @@ class SineLowRank(LinearConfig):
         return cls(**{**fields, "omega": omega})
 
     def stored(self) -> list[Stored]:
-        """The rank, and omega or minus the spread of its phase."""
+        """The rank, and omega or minus the spread of the phase."""
         omega = self.omega
         return [self.rank, -omega.radians if isinstance(omega, PhaseSpread) else float(omega)]
 
@@ -144,16 +144,16 @@ class SineLowRank(LinearConfig):
         rank, omega = int(fields[0]), fields[1]
         if rank == 0:
             raise ValueError("its rank is 0")
-        if omega == 0.0:  # Files of the first days name no omega: they have the first rule's.
+        if omega == 0.0:  # Early files store no omega and use the rule of that time.
             return cls(rank, PhaseSpread(1.0 + 7.0 / rank))
         return cls(rank, omega if omega > 0.0 else PhaseSpread(-omega))
 
 
 def automatic_spread(rank: int) -> PhaseSpread:
-    """The rule for omega: from 8 radians for rank 1 down to 3 (measured, paper/reproduction.md).
+    """The default rule for omega: 8 radians for rank 1, falling to 3 (paper/reproduction.md).
 
-    The sine of a phase of rank 1 is nearly of rank 1 until it has gone round more than once; the
-    larger the rank, the sooner sin(omega U V^T) is as good as a random matrix.
+    The sine of a rank-1 phase is nearly of rank 1 until the phase exceeds a full turn; the larger
+    the rank, the sooner sin(omega U V^T) is as good as a random matrix.
     """
     return PhaseSpread(float(f"{3.0 + 5.0 / rank:.4g}"))
 
@@ -189,19 +189,19 @@ class SineLowRankLinear(Linear):
         return function(self.omega * (self.U.double() @ self.V.double().T)) / self.gain
 
     def roles(self) -> dict[str, Role]:
-        """Adam's rates of U and V by which a step of either moves every phase so far at the start.
+        """Roles with learning rates in phase: a step of U or V changes phases by the same amount.
 
-        A step changes each entry by the rate. A phase is omega times the sum of rank products of
-        an entry of U, 1 / sqrt(3 rank) large, and one of V, 1 / sqrt(3 in): with one rate for both
-        V, whose entries are smaller, would move it sqrt(in / rank) times as far as U.
+        A step of Adam changes each entry by the learning rate. A phase is omega times the sum of
+        `rank` products of an entry of U, of size 1 / sqrt(3 rank), and one of V, 1 / sqrt(3 in).
+        With the same rate for both, V would change it sqrt(in / rank) times as much as U.
         """
         rate = math.sqrt(3.0) / self.omega
         wider = math.sqrt(self.in_features / self.U.shape[1])
         return {**super().roles(), "U": Role("phase", rate * wider), "V": Role("phase", rate)}
 
     def jacobian(self, passes: Passes) -> dict[str, Float[Tensor, "n _"]]:
-        # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir: both are sums over a row
-        # or a column of W, so a column of U or V costs one product and no outer one.
+        # dW_ij/dU_ir = slope_ij V_jr and dW_ij/dV_jr = slope_ij U_ir are summed over a row or a
+        # column of W, so each column of U or V costs one product and no outer product.
         ((inputs, deltas),) = passes
         slope = torch.cos(self.U @ (self.omega * self.V.T)) * (self.omega / self.gain)
         by_u = [deltas * (inputs @ (slope * v).T.to(inputs.dtype)) for v in self.V.T]

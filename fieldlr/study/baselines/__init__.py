@@ -1,4 +1,4 @@
-"""Conventional codecs on the same plot: Draco, block grids, lossless bits, pictures."""
+"""Baselines of rate-distortion plots: Draco, block grids, lossless bits, image formats."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fieldlr.study.baselines.block_grid import BlockGrid
 from fieldlr.study.baselines.draco_mesh import DracoMesh
 from fieldlr.study.baselines.lossless import LosslessBits
 from fieldlr.study.baselines.photos import StoredPhotos
-from fieldlr.study.baselines.search import Classic
+from fieldlr.study.baselines.search import Baseline
 from fieldlr.study.baselines.search import Search as Search
 from fieldlr.training.tasks import OccupancyTask, Task
 
-# Each takes the task of its kind of source.
-SHAPE_CLASSICS: tuple[Callable[[Any], Classic], ...] = (DracoMesh, BlockGrid, LosslessBits)
-PHOTO_CLASSICS: tuple[Callable[[Any], Classic], ...] = tuple(
+# Each is constructed from the task of its kind of source.
+SHAPE_BASELINES: tuple[Callable[[Any], Baseline], ...] = (DracoMesh, BlockGrid, LosslessBits)
+PHOTO_BASELINES: tuple[Callable[[Any], Baseline], ...] = tuple(
     partial(StoredPhotos, format_name) for format_name in ("JPEG", "WebP", "AVIF")
 )
 
 
 def searches(task: Task, folder: Path, about: dict[str, Any]) -> tuple[list[Search], list[str]]:
-    """(the classics of a task, each with what is known of it, which cannot be had and why)."""
-    makers = SHAPE_CLASSICS if isinstance(task, OccupancyTask) else PHOTO_CLASSICS
+    """(a search per available baseline of a task, reasons why others are unavailable)."""
+    makers = SHAPE_BASELINES if isinstance(task, OccupancyTask) else PHOTO_BASELINES
     made = [_made(make, task) for make in makers]
     return (
         [Search(one, folder, about) for one in made if not isinstance(one, str)],
@@ -33,8 +33,8 @@ def searches(task: Task, folder: Path, about: dict[str, Any]) -> tuple[list[Sear
     )
 
 
-def _made(make: Callable[[Any], Classic], task: Task) -> Classic | str:
-    """A classic, or in a sentence what it lacks."""
+def _made(make: Callable[[Any], Baseline], task: Task) -> Baseline | str:
+    """A baseline, or the reason why it is unavailable."""
     try:
         return make(task)
     except FieldlrError as error:

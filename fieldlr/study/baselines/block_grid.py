@@ -1,4 +1,4 @@
-"""A solid as the means of its blocks: a small grid, packed by lzma or bz2, read back smoothly."""
+"""A baseline for solids: quantised means of voxel blocks, compressed by lzma or bz2."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fieldlr.study.baselines.search import Tries
 from fieldlr.training.tasks import OccupancyTask
 
 BLOCKS = (40, 32, 26, 22, 18, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)
-LEVELS = (2, 3, 4, 6)  # few of them in small blocks are worth more than many in large ones
-HEAD = struct.Struct("<3HBB")  # the shape; the block; the levels, the packer in the highest bit
+LEVELS = (2, 3, 4, 6)  # small blocks with few levels beat large blocks with many
+HEAD = struct.Struct("<3HBB")  # shape; block; levels, with the compressor in the highest bit
 LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 SLAB_VOXELS = 1 << 24
 
@@ -24,7 +24,7 @@ SLAB_VOXELS = 1 << 24
 @dataclass(frozen=True)
 class BlockSetting:
     block: int  # voxels along the edge of a block
-    levels: int  # different values that a mean is rounded to
+    levels: int  # quantisation levels of a mean
 
     @property
     def label(self) -> str:
@@ -32,17 +32,17 @@ class BlockSetting:
 
 
 class BlockGrid:
-    """Bytes are a head of eight, and the means as octets by the better of lzma and bz2."""
+    """A header of 8 bytes, and the means as bytes, compressed by the better of lzma and bz2."""
 
     name = "block grid"
-    words = "a coarse grid of how full each block of voxels is, packed by lzma or bz2."
+    words = "a coarse grid of the occupancy of voxel blocks, compressed by lzma or bz2."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):
         self.volume = task.volume
 
     def settings(self, known: Tries) -> list[BlockSetting]:
-        """Blocks of which there are at least two along every edge."""
+        """Block sizes with at least two blocks along every edge."""
         blocks = [b for b in BLOCKS if 2 * b <= min(self.volume.shape)]
         return [BlockSetting(block, levels) for block in blocks for levels in LEVELS]
 
@@ -53,25 +53,25 @@ class BlockGrid:
 
 
 def encode(solid: Bool[np.ndarray, "nx ny nz"], setting: BlockSetting) -> bytes:
-    """The file of booleans (nx, ny, nz)."""
+    """The encoded file of a solid (nx, ny, nz)."""
     block, levels = setting.block, setting.levels
-    rounded = np.rint(block_means(solid, block) * (levels - 1)).astype(np.uint8).tobytes()
-    by_lzma = lzma.compress(rounded, lzma.FORMAT_RAW, filters=LZMA_FILTERS)
-    by_bz2 = bz2.compress(rounded)
+    quantised = np.rint(block_means(solid, block) * (levels - 1)).astype(np.uint8).tobytes()
+    by_lzma = lzma.compress(quantised, lzma.FORMAT_RAW, filters=LZMA_FILTERS)
+    by_bz2 = bz2.compress(quantised)
     is_bz2 = len(by_bz2) < len(by_lzma)
     return HEAD.pack(*solid.shape, block, levels | is_bz2 << 7) + (by_bz2 if is_bz2 else by_lzma)
 
 
 def decode(data: bytes) -> Bool[np.ndarray, "nx ny nz"]:
-    """Booleans: where the means, linear between the centres of blocks, are above one half."""
+    """The solid: voxels where the linearly interpolated means exceed one half."""
     *shape, block, levels = HEAD.unpack_from(data)
-    packed = data[HEAD.size :]
+    compressed = data[HEAD.size :]
     if levels >> 7:
-        octets = bz2.decompress(packed)
+        quantised = bz2.decompress(compressed)
     else:
-        octets = lzma.decompress(packed, lzma.FORMAT_RAW, filters=LZMA_FILTERS)
+        quantised = lzma.decompress(compressed, lzma.FORMAT_RAW, filters=LZMA_FILTERS)
     counts = [-(-n // block) for n in shape]
-    means = np.frombuffer(octets, np.uint8).reshape(counts) / np.float32((levels & 127) - 1)
+    means = np.frombuffer(quantised, np.uint8).reshape(counts) / np.float32((levels & 127) - 1)
     along_x, along_y, along_z = (_between(n, block) for n in shape)
     solid = np.empty(shape, bool)
     slab = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
@@ -83,7 +83,7 @@ def decode(data: bytes) -> Bool[np.ndarray, "nx ny nz"]:
 
 
 def block_means(solid: Bool[np.ndarray, "nx ny nz"], block: int) -> Float[np.ndarray, "bx by bz"]:
-    """The share of full voxels in each block; at the end of an edge blocks are smaller."""
+    """The fraction of occupied voxels in each block; the last blocks may be smaller."""
     total, count = solid.astype(np.float32), np.ones((), np.float32)
     for axis, n in enumerate(solid.shape):
         starts = np.arange(0, n, block)
@@ -93,7 +93,7 @@ def block_means(solid: Bool[np.ndarray, "nx ny nz"], block: int) -> Float[np.nda
 
 
 def _between(size: int, block: int) -> np.ndarray:
-    """Weights (size, blocks): linear between the centres of blocks, constant beyond the outer."""
+    """Interpolation weights (size, blocks): linear between block centres, constant beyond."""
     count = -(-size // block)
     place = np.clip((np.arange(size) + 0.5) / block - 0.5, 0.0, count - 1.0)
     lower = np.minimum(place.astype(int), max(count - 2, 0))

@@ -1,4 +1,4 @@
-"""A solid as its surface: marching cubes, decimated, coded by Draco."""
+"""A baseline for solids: marching cubes, decimation and Draco compression."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from fieldlr.surface.marching import march
 from fieldlr.training.tasks import OccupancyTask
 
 FACES = tuple(int(float(f"{250 * 2 ** (i / 2):.2g}")) for i in range(17))  # 250 to 64,000
-# Bits that pay for n faces lie around half of log2(n) and so many more, until the steps are this
-# much finer than voxels.
+# The best bits per coordinate for n faces are about log2(n) / 2 plus this, up to this many below
+# voxel size.
 BITS_BEYOND, BITS_BELOW_VOXELS = 2.6, 1.5
-# The standard deviation, in voxels, of a Gaussian: few triangles are better made from a surface
-# without the stairs of the voxels, where it has no thin walls.
+# Standard deviations, in voxels, of a Gaussian: decimation to few triangles is better without voxel
+# staircases, unless the shape has thin walls.
 SMOOTHINGS = (0.0, 0.7, 1.0)
 SLAB_LAYERS, HALO_LAYERS = 64, 4
-SMALLEST = 1e-6  # a level is never just 0: a vertex then lies inside an edge
-# Draco's slowest level, which gives the smallest files.
+SMALLEST = 1e-6  # of a level's magnitude, so that vertices lie inside edges
+# Draco's slowest level, with the smallest files.
 LEVEL = 10
 
 
@@ -48,25 +48,25 @@ class DracoSetting:
 
 
 class DracoMesh:
-    """Bytes are those of a Draco file, which holds the mesh alone, in units of voxels."""
+    """A Draco file of the mesh, in units of voxels."""
 
     name = "Draco mesh"
-    words = "the surface of the voxels as a mesh of fewer triangles, coded by Draco."
+    words = "the surface of the voxels as a decimated mesh, compressed by Draco."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):
         missing = [n for n in ("DracoPy", "fast_simplification") if find_spec(n) is None]
         if missing:
             raise FieldlrError(
-                f"no Draco meshes among the classics: {' and '.join(missing)} not installed. Get "
-                "what they need: pip install 'fieldlr[study,mesh]'."
+                f"the baseline Draco is unavailable: {' and '.join(missing)} not installed. "
+                "Install with pip install 'fieldlr[study,mesh]'."
             )
         self.volume = task.volume
         self.surfaces: dict[float, TriangleMesh] = {}
-        self.decimated: dict[tuple[int, float], TriangleMesh] = {}  # those of one number of faces
+        self.decimated: dict[tuple[int, float], TriangleMesh] = {}  # of the latest number of faces
 
     def settings(self, known: Tries) -> list[DracoSetting]:
-        """For each number of faces every smoothing at the usual bits, and the best at others."""
+        """Per number of faces: every smoothing at the usual bits, and the best one at others."""
         finest = math.log2(max(self.volume.shape)) + BITS_BELOW_VOXELS
         settings = []
         for faces in FACES:
@@ -83,7 +83,7 @@ class DracoMesh:
 
     def measured(self, setting: DracoSetting) -> tuple[int, float] | None:
         mesh = self._mesh(setting.num_faces, setting.smoothing)
-        if not len(mesh.faces):  # Smoothing takes a thin solid away.
+        if not len(mesh.faces):  # Smoothing may remove a thin solid.
             return None
         data = encode(mesh, setting.bits)
         return len(data), iou(self.volume.dense(), decode(data, self.volume.shape))
@@ -99,15 +99,15 @@ class DracoMesh:
 
 
 def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMesh:
-    """Marching cubes between the centres of voxels, in units of voxels; closed by a layer of 0.
+    """Marching cubes between voxel centres, in units of voxels, closed by an empty layer.
 
-    `smoothing` is the standard deviation, in voxels, of a Gaussian that the solid is blurred by.
+    `smoothing` is the standard deviation, in voxels, of a Gaussian blur of the solid.
     """
     solid, depth = volume.dense(), volume.shape[0]
     nothing = np.full((1, *(n + 2 for n in volume.shape[1:])), -0.5, np.float32)
 
     def slabs() -> Iterator[tuple[int, np.ndarray]]:
-        # Layer 0 of the nodes is the nothing before the first layer of voxels.
+        # Layer 0 of the nodes is the empty layer before the first layer of voxels.
         for start in range(0, depth + 1, SLAB_LAYERS):
             stop = min(start + SLAB_LAYERS + 1, depth + 2)
             levels = _levels(solid, max(start - 1, 0), min(stop - 1, depth), smoothing)
@@ -120,7 +120,7 @@ def voxel_surface(volume: OccupancyVolume, smoothing: float = 0.0) -> TriangleMe
 
 
 def _levels(solid: np.ndarray, start: int, stop: int, smoothing: float) -> np.ndarray:
-    """Layers start to stop of the blurred solid, less one half."""
+    """Layers start to stop of the blurred solid, minus one half."""
     before = min(start, HALO_LAYERS)
     layers = solid[start - before : stop + HALO_LAYERS].astype(np.float32)
     if smoothing > 0.0:
@@ -130,7 +130,7 @@ def _levels(solid: np.ndarray, start: int, stop: int, smoothing: float) -> np.nd
 
 
 def encode(mesh: TriangleMesh, bits: int) -> bytes:
-    """A Draco file of a mesh, each coordinate rounded to `bits` bits of its longest edge."""
+    """A Draco file of a mesh, with `bits` bits per coordinate over its longest edge."""
     import DracoPy
 
     return DracoPy.encode(
@@ -142,10 +142,10 @@ def encode(mesh: TriangleMesh, bits: int) -> bytes:
 
 
 def decode(data: bytes, shape: Shape) -> Bool[np.ndarray, "nx ny nz"]:
-    """Booleans `shape`: the voxels whose centres lie inside the mesh of a Draco file."""
+    """The solid: voxels whose centres are inside the mesh of a Draco file."""
     import DracoPy
 
     mesh = DracoPy.decode(data)
     triangles = TriangleMesh(mesh.points.astype(np.float64), mesh.faces.astype(np.int64))
-    whole = Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
-    return voxelise(triangles, whole, shape)
+    box = Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
+    return voxelise(triangles, box, shape)

@@ -1,4 +1,4 @@
-"""A solid as its very voxels: eight to a byte, packed by a general compressor."""
+"""A lossless baseline for solids: voxels as bits, compressed by lzma or bz2."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class LosslessSetting:
 
 
 class LosslessBits:
-    """Bytes are a head of six and the packed bits."""
+    """A header of 6 bytes and the compressed bits."""
 
     name = "lossless bits"
-    words = "every voxel as it is, eight to a byte, packed by lzma or bz2."
+    words = "all voxels, one bit each, compressed by lzma or bz2."
     measure, is_context = "iou", False
 
     def __init__(self, task: OccupancyTask):
@@ -47,12 +47,12 @@ class LosslessBits:
 
 
 def encode(solid: Bool[np.ndarray, "nx ny nz"], setting: LosslessSetting) -> bytes:
-    """The file of booleans (nx, ny, nz)."""
+    """The encoded file of a solid (nx, ny, nz)."""
     return HEAD.pack(*solid.shape) + PACKERS[setting.packer][0](np.packbits(solid).tobytes())
 
 
 def decode(data: bytes, setting: LosslessSetting) -> Bool[np.ndarray, "nx ny nz"]:
-    """The booleans of a file."""
+    """The solid of a file."""
     shape = HEAD.unpack_from(data)
-    octets = np.frombuffer(PACKERS[setting.packer][1](data[HEAD.size :]), np.uint8)
-    return np.unpackbits(octets, count=int(np.prod(shape))).view(bool).reshape(shape)
+    bits = np.frombuffer(PACKERS[setting.packer][1](data[HEAD.size :]), np.uint8)
+    return np.unpackbits(bits, count=int(np.prod(shape))).view(bool).reshape(shape)

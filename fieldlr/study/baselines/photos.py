@@ -1,7 +1,7 @@
-"""The training views themselves as pictures of few bytes: context, and no rival of a field.
+"""The training views as compressed images: a reference, not comparable with fields.
 
-A field answers from any side, and its PSNR is that of views which it never saw; these are the very
-pictures that were stored, and their PSNR says how well they were stored.
+A field renders novel views, and its PSNR is that of held-out views; here the PSNR is that of the
+stored views themselves.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from fieldlr.metrics.image import psnr_db
 from fieldlr.study.baselines.search import Tries
 from fieldlr.training.tasks import RadianceTask
 
-# What Pillow's `quality` says means something else in each format.
+# Pillow's `quality` has a different meaning in each format.
 QUALITIES = {
     "JPEG": (5, 10, 20, 35, 50, 65, 80, 90),
     "WebP": (1, 10, 25, 45, 65, 80, 90),
     "AVIF": (5, 15, 25, 40, 55, 70, 85),
 }
-PERFECT_DB = 60.0  # what a view counts that is stored without a loss, one of a single colour say
+PERFECT_DB = 60.0  # the PSNR counted for a view stored without loss, such as a uniform one
 
 
 @dataclass(frozen=True)
 class PhotoSetting:
-    quality: int  # 0 to 100, as Pillow means it
+    quality: int  # Pillow's, 0 to 100
 
     @property
     def label(self) -> str:
@@ -37,7 +37,7 @@ class PhotoSetting:
 
 
 class StoredPhotos:
-    """Bytes are those of all training views, at the size that the study trains on."""
+    """Files of all training views, at the size that the study trains on."""
 
     measure, is_context = "psnr_db", True
 
@@ -47,15 +47,15 @@ class StoredPhotos:
         checked = {"JPEG": "jpg"}.get(format_name, format_name.lower())
         if not features.check(checked):
             raise FieldlrError(
-                f"no {format_name} pictures among the classics: this Pillow cannot write them. "
-                "Get one that can: pip install 'pillow>=11.3'."
+                f"the baseline {format_name} is unavailable: this Pillow cannot write it. Install "
+                "one that can with pip install 'pillow>=11.3'."
             )
         self.format_name, self.task = format_name, task
         self.name = f"training views as {format_name}"
         self.words = (
-            f"the {len(task.scene.train)} training views as {format_name} pictures, and the PSNR "
-            "of these very pictures: context, not a rival. A field is judged on views that it "
-            "never saw."
+            f"the {len(task.scene.train)} training views as {format_name} images, and the PSNR of "
+            "these same images: for reference only, because fields are evaluated on held-out "
+            "views."
         )
 
     def settings(self, known: Tries) -> list[PhotoSetting]:
@@ -72,17 +72,17 @@ class StoredPhotos:
 
 
 def encode(photo: Float[Tensor, "h w 3"], format_name: str, setting: PhotoSetting) -> bytes:
-    """A picture file of a photo (H, W, 3) in [0, 1]."""
+    """The image file of a photo (H, W, 3) in [0, 1]."""
     from PIL import Image
 
     data = io.BytesIO()
-    octets = (photo.clamp(0.0, 1.0) * 255.0).round().byte().numpy()
-    Image.fromarray(octets).save(data, format_name, quality=setting.quality)
+    pixels = (photo.clamp(0.0, 1.0) * 255.0).round().byte().numpy()
+    Image.fromarray(pixels).save(data, format_name, quality=setting.quality)
     return data.getvalue()
 
 
 def decode(data: bytes) -> Float[Tensor, "h w 3"]:
-    """The photo (H, W, 3) in [0, 1] of a picture file."""
+    """The photo (H, W, 3) in [0, 1] of an image file."""
     import numpy as np
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""The best that a classic can do at every size: all its settings, each measured once and kept."""
+"""The Pareto front of a baseline over all its settings, each measured once and cached."""
 
 from __future__ import annotations
 
@@ -10,80 +10,80 @@ from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.system.json import read_json, write_json
 
-# The label of a setting: [bytes, quality], or None where it stores nothing.
+# From the label of a setting to [bytes, quality], or None if nothing is left to store.
 Tries = dict[str, list[float] | None]
 
-VERSION = 1  # goes up when a classic would give other figures
+VERSION = 1  # incremented when results of a baseline change
 
 
 @runtime_checkable
 class Setting(Protocol):
-    """One way to store."""
+    """A setting of a baseline."""
 
     @property
     def label(self) -> str: ...
 
 
 @runtime_checkable
-class Classic(Protocol):
-    """A way to store a source that is no network."""
+class Baseline(Protocol):
+    """A conventional codec for a source."""
 
     name: str  # of its curve
-    words: str  # what it is, for people
+    words: str  # a description
     measure: str  # psnr_db or iou
-    is_context: bool  # whether what it measures cannot be compared
+    is_context: bool  # for reference only: its measure is not comparable
 
     def settings(self, known: Tries) -> list[Any]:
-        """What is worth a try, after what is known; more of it than before, as more is known."""
+        """The settings to try, given the results so far, which may add settings."""
         ...
 
     def measured(self, setting: Any) -> tuple[int, float] | None:
-        """(bytes, quality of what they decode to); None where nothing is left to store."""
+        """(bytes, quality after decoding); None if nothing is left to store."""
         ...
 
 
 class Search:
-    """Measures a classic at all its settings; what is measured is in a file, and not done again."""
+    """Measures a baseline at all its settings; results are cached in a file."""
 
-    def __init__(self, classic: Classic, folder: Path, about: dict[str, Any]):
-        self.classic = classic
-        self.path = folder / f"{classic.name.lower().replace(' ', '-')}.json"
+    def __init__(self, baseline: Baseline, folder: Path, about: dict[str, Any]):
+        self.baseline = baseline
+        self.path = folder / f"{baseline.name.lower().replace(' ', '-')}.json"
         self.about = about | {"version": VERSION}
         self.tries: Tries = {}
         if self.path.exists():
             known = read_json(self.path)
             if {name: known.get(name) for name in self.about} != self.about:
                 raise FieldlrError(
-                    f"{self.path} was measured on another source or by another fieldlr. Remove "
-                    "it, or give another `out`."
+                    f"{self.path} is of another source or of another version of fieldlr. Remove "
+                    "it, or choose another `out`."
                 )
             self.tries = known["tries"]
 
     def missing(self) -> list[Setting]:
-        settings = self.classic.settings(self.tries)
+        settings = self.baseline.settings(self.tries)
         return [one for one in settings if one.label not in self.tries]
 
     def reports(self) -> Iterator[str]:
-        """Measures what is missing; the label of each setting as it is done."""
+        """Measures missing settings; yields the label of each when done."""
         while missing := self.missing():
             setting = missing[0]
-            found = self.classic.measured(setting)
+            found = self.baseline.measured(setting)
             self.tries[setting.label] = None if found is None else list(found)
             write_json(self.path, self.about | {"tries": self.tries})
             yield setting.label
 
     def curve(self) -> RDCurve | None:
-        """The best at every size; None where nothing is measured."""
+        """The Pareto front of all settings; None if nothing is measured."""
         found = {label: one for label, one in self.tries.items() if one is not None}
         points = [
             RDPoint(label, int(num_bytes), None, figure, 0)
             for label, (num_bytes, figure) in found.items()
         ]
-        classic = self.classic
-        everything = RDCurve(classic.name, classic.measure, tuple(points))
-        best = tuple(spot.fits[0] for spot in everything.front("bytes")[0])
+        baseline = self.baseline
+        everything = RDCurve(baseline.name, baseline.measure, tuple(points))
+        best = tuple(point.fits[0] for point in everything.front("bytes")[0])
         if not best:
             return None
-        config = {"settings_tried": len(points), "context": classic.is_context}
-        words = f"{classic.words} The best of {len(points)} settings."
-        return RDCurve(classic.name, classic.measure, best, words, config)
+        config = {"settings_tried": len(points), "context": baseline.is_context}
+        words = f"{baseline.words} The best of {len(points)} settings."
+        return RDCurve(baseline.name, baseline.measure, best, words, config)

@@ -1,6 +1,6 @@
-"""Optimisers: Adam, Muon for matrices, Gauss-Newton for very small networks.
+"""Optimisers: Adam, Muon for matrices, and Gauss-Newton for very small networks.
 
-OPTIMIZERS is the table of what a user may choose; a task decides where each part of it suits.
+OPTIMIZERS lists a user's choices; the task decides which optimiser each parameter gets.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from fieldlr.training.optim.muon import Muon
 
 @dataclass(frozen=True)
 class OptimizerChoice:
-    """A way to train, as an entry of OPTIMIZERS."""
+    """A combination of optimisers, as an entry of OPTIMIZERS."""
 
     name: str
     summary: str
     uses_muon: bool = False  # for the square matrices between hidden layers
-    uses_gauss_newton: bool = False  # where a task and a backbone say that it ends better
+    uses_gauss_newton: bool = False  # where the task and the backbone declare it better
 
     def build(self, groups: list[dict[str, Any]]) -> list[torch.optim.Optimizer]:
-        """Optimisers of parameter groups, of which those with `muon` are Muon's."""
+        """Optimisers of parameter groups: Muon for those with `muon`, Adam for the others."""
         by_adam, by_muon = ([g for g in groups if g["muon"] is muon] for muon in (False, True))
         adam = torch.optim.Adam(by_adam, betas=(0.9, 0.99), eps=1e-15, fused=True)
         return [adam, Muon(by_muon)] if by_muon else [adam]

@@ -1,8 +1,8 @@
-"""Damped Gauss-Newton steps (Levenberg, Marquardt) for networks of a few thousand numbers.
+"""Damped Gauss-Newton steps (Levenberg, Marquardt) for networks of a few thousand parameters.
 
-A factorised network stores so little that the whole matrix of second derivatives fits: J^T H J,
-where J holds the derivatives of the outputs by every stored number and H those of the loss by the
-outputs. A step costs as much as twenty of Adam and goes further than a hundred.
+A factorised network is so small that its full curvature matrix fits in memory: J^T H J, with J the
+derivatives of the outputs by every parameter and H the second derivatives of the loss by the
+outputs. A step costs as much as twenty of Adam and achieves more than a hundred.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from fieldlr.errors import FieldlrError
 from fieldlr.nn.execution import LossOfRows, fast_format, layer_passes, layers_loss
 from fieldlr.nn.mlp import Mlp
 
-# Rows of a batch, evenly picked, that J^T H J is averaged over; all of them make the gradient.
-# A step needs no more of them.
+# Evenly spaced rows of the batch that J^T H J is averaged over; more do not improve a step. The
+# gradient uses all rows.
 CURVATURE_ROWS = 8192
 BLOCK = 512  # columns of J that are multiplied at a time
 DAMPING = 0.05  # added to the diagonal of J^T H J scaled to ones
-STEP = 0.6  # of the way to the minimum of the damped model
-TRUST = 0.3  # the most that a step may change the outputs: rms, weighted by H
+STEP = 0.6  # fraction of the way to the minimum of the damped model
+TRUST = 0.3  # the largest change of the outputs in a step: RMS, weighted by H
 MAX_HALVINGS = 8
-SMALLEST_SHARE = 1e-4  # of the mean diagonal: numbers that nothing depends on stay where they are
+MIN_DIAGONAL = 1e-4  # of its mean: parameters without effect do not move
 
-# Outputs (M,) to second derivatives (M,) of their loss.
+# Maps outputs (M,) to the second derivatives (M,) of their loss.
 Curvature = Callable[[Float[Tensor, " m"]], Float[Tensor, " m"]]
 
 
 class QuadraticModel:
-    """The mean loss of rows x (N, in) around the present numbers of a network with one output.
+    """The mean loss of rows x (N, in) to second order, for a network with one output.
 
-    `curvature(y)` is the loss's second derivative at outputs (M,). Numbers are those of
-    `mlp.parameters()`, one after the other (P,).
+    The model is around the current parameters (P,), those of `mlp.parameters()` concatenated.
+    `curvature(y)` is the loss's second derivative at outputs (M,).
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class QuadraticModel:
         gradients = torch.autograd.grad(loss, self.parameters)
         self.gradient = torch.cat([g.flatten() for g in gradients])
         picked = x[:: -(-len(x) // curvature_rows)]
-        self.matrix = _curvature_of_numbers(mlp, picked, curvature)
+        self.matrix = _curvature_matrix(mlp, picked, curvature)
         if not bool((self.gradient.sum() + self.matrix.sum()).isfinite()):
-            self.loss = math.nan  # There is nothing to go by.
+            self.loss = math.nan  # The model is unusable.
         self.penalty: Tensor | None = None
 
     def add_penalty(self, weights: Float[Tensor, " p"]) -> None:
@@ -70,15 +70,15 @@ class QuadraticModel:
         return torch.cat([p.detach().flatten() for p in self.parameters])
 
     def _penalty_now(self) -> float:
-        """The term that `add_penalty` has added."""
+        """The current value of the term added by `add_penalty`."""
         if self.penalty is None:
             return 0.0
         return 0.5 * (self.penalty @ self._parameters().square()).item()
 
-    def descend(self, rate: float, free: Bool[Tensor, " p"] | None = None) -> None:
-        """Takes a damped step, scaled by `rate` in [0, 1], of the numbers `free` (P,) or of all.
+    def descend(self, factor: float, free: Bool[Tensor, " p"] | None = None) -> None:
+        """Takes a damped step, scaled by `factor` in [0, 1], in all or the `free` (P,) parameters.
 
-        Stands still where the loss or one of its derivatives is no number.
+        Takes none if the loss or one of its derivatives is non-finite.
         """
         if not math.isfinite(self.loss):
             return
@@ -88,11 +88,11 @@ class QuadraticModel:
         part = solve(matrix, self.gradient[chosen])
         change = (part @ (matrix @ part)).clamp_min(1e-12).sqrt().item()
         direction = torch.zeros_like(self.gradient).index_copy_(0, chosen.to(part.device), part)
-        self._go(direction, STEP * rate * min(1.0, TRUST / change))
+        self._line_search(direction, STEP * factor * min(1.0, TRUST / change))
 
     @torch.no_grad()
-    def _go(self, direction: Tensor, step: float) -> None:
-        """Goes `step` times minus `direction`, or a part of it that does not raise the loss."""
+    def _line_search(self, direction: Tensor, step: float) -> None:
+        """Steps by -`step` * `direction`, halved until the loss does not increase."""
         start, highest = [p.clone() for p in self.parameters], self.loss + self._penalty_now()
         parts = direction.split([p.numel() for p in self.parameters])
         dtype = fast_format(self.x.device.type) if self.x.dtype == torch.float32 else None
@@ -108,11 +108,11 @@ class QuadraticModel:
 
 
 @torch.no_grad()
-def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Curvature) -> Tensor:
-    """J^T H J (P, P), a mean over rows x (N, in)."""
+def _curvature_matrix(mlp: Mlp, x: Tensor, curvature: Curvature) -> Tensor:
+    """J^T H J (P, P), averaged over rows x (N, in)."""
     count = sum(p.numel() for p in mlp.parameters())
     matrix = torch.zeros(count, count, dtype=x.dtype, device=x.device)
-    # Only what is on or below the diagonal is multiplied out: that halves the work.
+    # Only blocks on or below the diagonal are computed, which halves the work.
     blocks = [slice(a, min(a + BLOCK, count)) for a in range(0, count, BLOCK)]
     for _, y, passes in layer_passes(mlp.layers(), x):
         jacobian = _jacobian(mlp, passes)
@@ -125,9 +125,9 @@ def _curvature_of_numbers(mlp: Mlp, x: Tensor, curvature: Curvature) -> Tensor:
 
 
 def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Derivatives of the outputs by every stored number: (M, P), in the order of `parameters`."""
+    """Derivatives of the outputs by all parameters: (M, P), in the order of `parameters`."""
     columns, rest = {}, iter(passes)
-    # To the stubs, a ModuleList holds Modules of any kind.
+    # The stubs type a ModuleList as holding any Module.
     for index, linear in enumerate(cast("Iterable[Any]", mlp.linears)):
         own = [next(rest) for _ in linear.factors()]
         by_name = linear.jacobian(own) | {"bias": own[-1][1]}
@@ -138,23 +138,24 @@ def _jacobian(mlp: Mlp, passes: list[tuple[Tensor, Tensor]]) -> Tensor:
 def damped(
     matrix: Float[Tensor, "p p"], damping: float
 ) -> tuple[Float[Tensor, " p"], Float[Tensor, "p p"]]:
-    """(scale (P,), L) with L L^T = S matrix S + damping, whose diagonal S has made ones.
+    """(scale (P,), L) with L L^T = S matrix S + damping, where S = diag(scale) normalises.
 
-    The damping is raised until there is such an L; FieldlrError where there never is.
+    The diagonal of S matrix S is 1. The damping is raised until the matrix is positive definite;
+    raises FieldlrError if it never is.
     """
     diagonal = matrix.diagonal()
-    scale = (diagonal + SMALLEST_SHARE * diagonal.mean()).clamp_min(1e-20).rsqrt()
+    scale = (diagonal + MIN_DIAGONAL * diagonal.mean()).clamp_min(1e-20).rsqrt()
     scaled = matrix * scale[:, None] * scale
     while math.isfinite(damping):
         scaled.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(scaled)
         if not failed:
             return scale, factor
-        damping *= 4.0  # Products in bfloat16 are not quite positive where factors are redundant.
-    raise FieldlrError("the derivatives of this field are no numbers. Train it anew.")
+        damping *= 4.0  # bfloat16 products may be indefinite where factors are redundant.
+    raise FieldlrError("the curvature matrix contains NaN or Inf. Retrain the field.")
 
 
 def solve(matrix: Float[Tensor, "p p"], gradient: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
-    """(matrix + damping)^-1 gradient, with the damping in units of each number's own curvature."""
+    """(matrix + damping)^-1 gradient, with damping relative to each parameter's own curvature."""
     scale, factor = damped(matrix, DAMPING)
     return scale * torch.cholesky_solve((scale * gradient)[:, None], factor)[:, 0]

@@ -1,9 +1,9 @@
-"""Muon: steps of equal size in every direction of a matrix.
+"""Muon: optimiser steps of equal size in every direction of a matrix.
 
 Jordan et al. 2024, "Muon: an optimizer for hidden layers". The momentum M = P S Q^T is replaced by
 its orthogonal factor P Q^T, found by a quintic Newton-Schulz iteration, so that directions with a
 small gradient are trained as fast as the others. It is for the matrices between hidden layers;
-ends, biases and tables stay with Adam.
+first and last layers, biases and tables use Adam.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from torch import Tensor
 from fieldlr.nn.execution import fast_format
 
 MOMENTUM = 0.95
-# The quintic of Jordan et al.: five of them bring singular values of 0.003 to 1 near 1.
+# The quintic of Jordan et al.: five iterations bring singular values of 0.003 to 1 near 1.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
-# An orthogonal matrix times this and the root of its longer side has the root mean square of one
-# of Adam's steps, so that learning rates mean the same (Liu et al. 2025, "Muon is scalable").
+# An orthogonal matrix times this and the root of its longer side has the root mean square of an
+# Adam step, so that learning rates are comparable (Liu et al. 2025, "Muon is scalable").
 ADAM_RMS = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Of parameters that are matrices; the learning rate is on Adam's scale."""
+    """For parameters that are matrices, with learning rates on Adam's scale."""
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float = 1e-3):
         super().__init__(groups, {"lr": lr})
 
     @torch.no_grad()
-    # Without the closure that torch's may take: no task evaluates a loss twice in a step.
+    # No closure argument: no task evaluates a loss twice in a step.
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -43,13 +43,13 @@ class Muon(torch.optim.Optimizer):
                 if not state:
                     state["momentum"] = torch.zeros_like(parameter)
                 momentum = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
-                ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov's look ahead
+                ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov momentum
                 size = group["lr"] * ADAM_RMS * max(parameter.shape) ** 0.5
                 parameter.sub_(orthogonal_factor(ahead), alpha=size)
 
 
 def orthogonal_factor(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
-    """P Q^T of matrix (m, n) = P S Q^T, nearly: singular values between 0.7 and 1.2."""
+    """P Q^T of matrix (m, n) = P S Q^T, approximately: singular values between 0.7 and 1.2."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = (x / x.norm().clamp_min(1e-30)).to(fast_format(matrix.device.type))

@@ -1,4 +1,4 @@
-"""Tasks: what it means to fit each kind of source."""
+"""Training tasks: the objective for each kind of source."""
 
 from fieldlr.system.registry import Registry
 from fieldlr.training.tasks.occupancy import OccupancyTask as OccupancyTask
@@ -10,5 +10,5 @@ TASKS: Registry[TaskKind] = Registry("task", OccupancyTask, RadianceTask)
 
 
 def task_for(kind: str) -> TaskKind:
-    """The task of a kind of source: photos, mesh or volume."""
+    """The task for a kind of source: photos, mesh or volume."""
     return next(task for task in TASKS.values() if kind in task.kinds)

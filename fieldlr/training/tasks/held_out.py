@@ -1,4 +1,4 @@
-"""Photos that are not trained on, and how near to them a field comes."""
+"""Held-out photos, and image metrics of a field against them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from fieldlr.metrics.image import (
 from fieldlr.rendering.render import WHITE, render_image
 
 NONE_HELD_OUT = "no view is held out: these are the training views"
-# A quick look at the quality: this many held-out views, of about this many pixels at most.
+# The quick quality estimate: this many held-out views of at most about this many pixels.
 QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
 
 class HeldOut:
-    """The held-out photos of a scene, or all of them where none is held out."""
+    """The held-out photos of a scene, or all of them if none is held out."""
 
     def __init__(self, scene: Scene, background: Vector):
         self.scene, self.background = scene, background
@@ -37,7 +37,7 @@ class HeldOut:
 
     @torch.no_grad()
     def quality(self, field: RadianceField) -> float:
-        """PSNR, in dB, of a few held-out views made small."""
+        """PSNR in dB over a few downscaled held-out views."""
         views = self.views
         figures = []
         for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
@@ -58,9 +58,9 @@ class HeldOut:
 
     @torch.no_grad()
     def evaluate(self, field: RadianceField) -> dict[str, Any]:
-        """The figures of `fieldlr eval` over every held-out view at its full size.
+        """The metrics of `fieldlr eval` over every held-out view at full resolution.
 
-        Pixels that a mask hides do not count, nor do SSIM's windows that hold one.
+        Masked pixels are excluded, and so are SSIM windows that contain one.
         """
         per_view, errors = [], []
         for view in self.views:
@@ -68,13 +68,13 @@ class HeldOut:
             rendered = render_image(field, self.scene.cameras, view, self.background).rgb
             visible = slice(None) if mask is None else mask
             errors.append(mean_squared_error(photo[visible], rendered[visible]))
-            # SSIM's window is 11 pixels wide: smaller views have none.
-            likeness = math.nan
+            # Views smaller than SSIM's window have none.
+            similarity = math.nan
             if min(photo.shape[:2]) >= SSIM_WINDOW:
-                likeness = ssim(photo, rendered, mask)
-            figures = {"psnr_db": decibels(errors[-1]), "ssim": _unless_nan(likeness)}
+                similarity = ssim(photo, rendered, mask)
+            figures = {"psnr_db": decibels(errors[-1]), "ssim": _unless_nan(similarity)}
             per_view.append({"name": self.scene.names[view], **figures})
-        # A view that a mask hides altogether has no PSNR.
+        # A fully masked view has no PSNR.
         errors = [error for error in errors if not math.isnan(error)]
         psnrs = [decibels(error) for error in errors]
         return {
@@ -89,12 +89,12 @@ class HeldOut:
         }
 
     def small_photo(self, view: int, longest_side: int) -> Float[Tensor, "h w 3"]:
-        """A photo before the same background, its sides divided by a whole number."""
+        """A photo over the evaluation's background, downscaled by an integer factor."""
         photo, _ = self.photo(view)
         return shrunk(photo, max(1, max(photo.shape[:2]) // longest_side))
 
     def photo(self, view: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
-        """A photo (H, W, 3) in [0, 1] before the evaluation's background, and its mask."""
+        """A photo (H, W, 3) in [0, 1] over the evaluation's background, and its mask."""
         image = self.scene.images[view].float() / 255.0
         if image.shape[-1] == 4:
             alpha = image[..., 3:]
@@ -107,5 +107,5 @@ def _unless_nan(value: float) -> float | None:
 
 
 def _mean(values: list[float]) -> float:
-    """The mean; not a number where there is nothing."""
+    """The mean; NaN if empty."""
     return sum(values) / len(values) if values else math.nan

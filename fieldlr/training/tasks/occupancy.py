@@ -1,4 +1,4 @@
-"""Fitting a solid: which side of its surface is every voxel on?"""
+"""The task of fitting a solid: classify voxels as inside or outside."""
 
 from __future__ import annotations
 
@@ -32,37 +32,38 @@ from fieldlr.training.tasks.task import (
 )
 
 SHAPE_METRIC_VERSION = 1
-# Voxels a call when every voxel is asked for.
+# Voxels per call in evaluations over all voxels.
 SLAB_VOXELS = 1 << 19
-# Muon's rates suit fits of so many steps; longer ones take smaller steps.
+# Muon's learning rates are for fits of this many steps; longer fits use smaller ones.
 SHORT_FIT_STEPS = 1100
-# Dense networks of larger widths take smaller steps, by the width.
-FULL_RATE_WIDTH = 128
-# By when Gauss-Newton takes over, Adam has slowed down to this; what the one ends at itself.
-RATE_AT_NEWTON = 0.1
-NEWTON_FINAL_RATE = 0.02
+# Dense networks wider than this use learning rates in inverse proportion to the width.
+FULL_LEARNING_RATE_WIDTH = 128
+# The learning rate factor that Adam has reached when Gauss-Newton takes over, and the factor on
+# Gauss-Newton's steps at the end.
+ADAM_FINAL_FACTOR = 0.1
+NEWTON_FINAL_FACTOR = 0.02
 
 
 @dataclass(frozen=True)
 class OccupancySettings:
-    """How a solid is sampled and how fast its field learns (Adam)."""
+    """Sampling of a solid and learning rates of its field (Adam unless stated)."""
 
     points_per_step: int = 16384
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
-    dense_rate: float = 8e-3  # of a network that is dense throughout, up to FULL_RATE_WIDTH
-    matrix_rate: float | None = 6e-3  # of its matrices between hidden layers (Muon; None: Adam),
-    sine_matrix_rate: float = 2e-3  # and where sines multiply what goes into them by omega_0
-    factor_rate: float = 2e-2  # of U and V, at most (`rank_share`), and
-    phase_rate: float = 0.1  # radians a step, where a sine with its omega follows them, and
-    end_rate: float = 5e-2  # of what is dense beside them: ends and biases
-    final_rate: float = 0.02  # what the cosine ends at
-    newton_after: int | None = 200  # steps, Gauss-Newton takes small sine-low-rank networks over,
-    newton_most: int = 4000  # which store so many numbers at most,
-    newton_points: int = 32768  # on so many points each
+    dense_rate: float = 8e-3  # of dense networks, up to FULL_LEARNING_RATE_WIDTH
+    matrix_rate: float | None = 6e-3  # of their matrices between hidden layers (Muon; None: Adam)
+    sine_matrix_rate: float = 2e-3  # the same for sine activations with omega_0
+    factor_rate: float = 2e-2  # of U and V of low-rank layers, at most
+    phase_rate: float = 0.1  # of U and V of sine-low-rank layers: radians of phase per step
+    end_rate: float = 5e-2  # of the dense first and last layers and biases of factorised networks
+    final_rate: float = 0.02  # the factor at the end of the cosine schedule
+    newton_after: int | None = 200  # steps after which Gauss-Newton takes over small networks
+    newton_most: int = 4000  # parameters up to which it does
+    newton_points: int = 32768  # points per Gauss-Newton step
 
 
-# `paper` draws voxels uniformly, 200,000 a step, for 200 passes over the Thai statue's grid.
+# `paper` draws 200,000 uniform voxels per step, for 200 epochs over the Thai statue's grid.
 PRESETS = {
     "quick": Preset(FieldConfig(), OccupancySettings(), seconds=60.0),
     "standard": Preset(FieldConfig(), OccupancySettings(), seconds=240.0),
@@ -77,16 +78,15 @@ PRESETS = {
 
 
 class OccupancyTask:
-    """Binary cross-entropy at voxel centres, with a stated bias.
+    """Binary cross-entropy at voxel centres, with points concentrated near the surface.
 
-    A share `near_fraction` of the points is drawn near the surface and the rest anywhere, all
-    with equal weight. So the loss is the cross-entropy under a density that prefers the
-    neighbourhood of the surface, where IoU is decided; its minimum, the right sign at every
-    voxel, is that of the unbiased loss, but an erring field errs less near the surface.
+    A fraction `near_fraction` of the points is drawn near the surface and the rest uniformly, all
+    with equal weight. So the loss is biased towards the neighbourhood of the surface, where IoU
+    is decided. Its minimum, the right sign at every voxel, is that of the unbiased loss.
     """
 
     name: ClassVar[str] = "occupancy"
-    summary: ClassVar[str] = "a solid: which side of its surface is every voxel on?"
+    summary: ClassVar[str] = "occupancy of a solid from a mesh or volume"
     kinds: ClassVar[tuple[str, ...]] = ("mesh", "volume")
     presets: ClassVar[dict[str, Preset]] = PRESETS
     quality_name = "iou"
@@ -117,7 +117,7 @@ class OccupancyTask:
 
     def parameter_groups(self, field: OccupancyField) -> list[dict[str, Any]]:
         config, settings = field.config, self.settings
-        slower = min(1.0, FULL_RATE_WIDTH / config.width)
+        slower = min(1.0, FULL_LEARNING_RATE_WIDTH / config.width)
         beside = settings.dense_rate * slower if config.linear.is_dense else settings.end_rate
         matrix = settings.matrix_rate if self._uses_muon else None
         if matrix is not None and config.activation.scales_frequencies:
@@ -131,20 +131,20 @@ class OccupancyTask:
         }
         return parameter_groups(field, rates, matrix is not None)
 
-    def rate(self, field: OccupancyField, progress: float, step: int) -> float:
-        rate = warm_cosine(progress, step, self.settings.final_rate)
+    def learning_rate_factor(self, field: OccupancyField, progress: float, step: int) -> float:
+        factor = warm_cosine(progress, step, self.settings.final_rate)
         if field.config.linear.is_dense and self._uses_muon and step:
-            # What is fastest in a short fit is too much for a long one.
-            rate *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
+            # Long fits need a lower learning rate than short ones.
+            factor *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
         after = self.settings.newton_after
         if after is not None and self.uses_gauss_newton(field):
-            rate *= 1.0 - (1.0 - RATE_AT_NEWTON) * min(1.0, step / after)
-        return rate
+            factor *= 1.0 - (1.0 - ADAM_FINAL_FACTOR) * min(1.0, step / after)
+        return factor
 
     def draw(
         self, total: int, generator: torch.Generator, device: torch.device
     ) -> Int[Tensor, " total"]:
-        """Flat indices (total,) of the voxels of one step."""
+        """Flat indices (total,) of random voxels for one step."""
         near = int(total * self.settings.near_fraction)
         chosen = torch.randint(len(self.near), (near,), generator=generator)
         anywhere = torch.randint(self.volume.num_voxels, (total - near,), generator=generator)
@@ -153,7 +153,7 @@ class OccupancyTask:
     def loss(
         self, field: OccupancyField, generator: torch.Generator, progress: float
     ) -> tuple[Float[Tensor, ""], int]:
-        """Mean binary cross-entropy of the logits at `draw`'s voxels."""
+        """Mean binary cross-entropy of the logits at random voxels."""
         points, target = self.batch(field, generator, self.settings.points_per_step)
         if self.recorded is None or self.recorded[0] is not field:
             recorded = RecordedLoss(partial(mean_cross_entropy, field), field.parameters())
@@ -168,7 +168,7 @@ class OccupancyTask:
         return self.volume.centers(voxels), self.volume.occupied(voxels).float()[:, None]
 
     def uses_gauss_newton(self, field: OccupancyField) -> bool:
-        """Whether Gauss-Newton ends the fit of this field."""
+        """Whether Gauss-Newton takes over the training of this field."""
         if not self.optimizer.uses_gauss_newton or self.settings.newton_after is None:
             return False
         if field.config.encoding.learns:
@@ -185,9 +185,9 @@ class OccupancyTask:
         model = self.quadratic_model(field, generator)
         if model is None:
             return None
-        # Long steps at first: their noise leads out of poor minima.
+        # Large steps at first: their noise helps to leave poor minima.
         falling = min(1.0, 2.0 * (1.0 - progress))
-        model.descend(NEWTON_FINAL_RATE + (1.0 - NEWTON_FINAL_RATE) * falling)
+        model.descend(NEWTON_FINAL_FACTOR + (1.0 - NEWTON_FINAL_FACTOR) * falling)
         return model.loss, len(model.x)
 
     def quadratic_model(
@@ -212,7 +212,7 @@ class OccupancyTask:
         return False
 
     def quality(self, field: OccupancyField) -> float:
-        """IoU over a fixed sample of 2^18 voxels."""
+        """IoU over a fixed random sample of 2^18 voxels."""
         generator = torch.Generator().manual_seed(0)
         voxels = torch.randint(self.volume.num_voxels, (1 << 18,), generator=generator)
         both, either = self._count(field, voxels)
@@ -220,7 +220,7 @@ class OccupancyTask:
 
     @torch.no_grad()
     def iou(self, field: OccupancyField) -> float:
-        """IoU of the field and the solid over every voxel of the grid."""
+        """IoU of the field and the solid over all voxels of the grid."""
 
         def count(part: slice) -> tuple[int, int]:
             return self._count(field, torch.arange(part.start, part.stop))
@@ -230,7 +230,7 @@ class OccupancyTask:
         return both / max(either, 1)
 
     def evaluate(self, field: OccupancyField) -> dict[str, Any]:
-        """The IoU of the field over every voxel, and what it was taken over."""
+        """The IoU of the field over all voxels, and the grid."""
         return {
             "iou": self.iou(field),
             "grid": list(self.volume.shape),
@@ -238,7 +238,7 @@ class OccupancyTask:
         }
 
     def evaluate_surface(self, field: OccupancyField, resolution: int) -> dict[str, Any]:
-        """Figures of the extracted mesh: its IoU on the grid, and its distance to the surface.
+        """Metrics of the extracted mesh: IoU on the grid, and distances to the true surface.
 
         Distances are in the user's units; `relative` ones are divided by the longest edge of the
         true surface's box.
@@ -258,7 +258,7 @@ class OccupancyTask:
 
     @torch.no_grad()
     def _count(self, field: OccupancyField, voxels: Tensor) -> tuple[int, int]:
-        """(voxels full in both, voxels full in either)."""
+        """(voxels inside in both, voxels inside in either)."""
         voxels = voxels.to(next(field.parameters()).device)
         inside = field_signs(field, self.volume.centers(voxels))
         truth = self.volume.occupied(voxels)
@@ -268,7 +268,7 @@ class OccupancyTask:
 def mean_cross_entropy(
     field: OccupancyField, points: Float[Tensor, "n 3"], target: Float[Tensor, "n 1"]
 ) -> Float[Tensor, ""]:
-    """The mean over points (N, 3) that are inside or not, as 1 or 0 (N, 1)."""
+    """The mean binary cross-entropy at points (N, 3) with targets 0 or 1 (N, 1)."""
     if field.config.encoding.learns:
         return functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
     encoded = field.encoded(points)
@@ -276,7 +276,7 @@ def mean_cross_entropy(
 
 
 def cross_entropy(target: Float[Tensor, "n 1"]) -> LossOfRows:
-    """The binary cross-entropy of logits with `target` (N, 1)."""
+    """The summed binary cross-entropy of logits with `target` (N, 1), and its gradient."""
 
     def of_rows(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         loss = functional.binary_cross_entropy_with_logits(logits, target[rows], reduction="sum")
@@ -286,6 +286,6 @@ def cross_entropy(target: Float[Tensor, "n 1"]) -> LossOfRows:
 
 
 def curvature(logits: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """Its second derivative, a little of it everywhere: saturated voxels may still change."""
+    """Its second derivative, at least 1e-3 so that saturated voxels may still change."""
     inside = torch.sigmoid(logits)
     return (inside * (1.0 - inside)).clamp_min(1e-3)

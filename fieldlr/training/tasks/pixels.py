@@ -1,4 +1,4 @@
-"""The pixels of the training photos as one long list to draw from."""
+"""The pixels of the training photos, for random batches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fieldlr.geometry.rays import Rays
 
 @dataclass(frozen=True)
 class DrawnPixels:
-    """M pixels, each of the photo (M,) of that number among the training photos."""
+    """M pixels; `photos` (M,) are indices into the training photos."""
 
     photos: Int[Tensor, " m"]
     rays: Rays
     colors: Float[Tensor, "m 3"]  # in [0, 1]
-    alpha: Float[Tensor, "m 1"] | None  # where any photo has it
+    alpha: Float[Tensor, "m 1"] | None  # if any photo has it
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Batch:
 
 
 class TrainingPixels:
-    """Every pixel of the training views that a mask does not hide, as uint8."""
+    """All unmasked pixels of the training views, as uint8."""
 
     def __init__(self, scene: Scene):
         self.cameras = scene.cameras
@@ -52,7 +52,7 @@ class TrainingPixels:
         return len(self.values) if self.visible is None else len(self.visible)
 
     def draw(self, count: int, generator: torch.Generator | None) -> DrawnPixels:
-        """Random pixels, each as likely as the others."""
+        """Uniformly random pixels."""
         chosen = self.choose(count, generator)
         if self.visible is not None:
             chosen = self.visible[chosen]
@@ -66,16 +66,16 @@ class TrainingPixels:
         return DrawnPixels(photos, rays, values[:, :3], alpha)
 
     def choose(self, count: int, generator: torch.Generator | None) -> Int[Tensor, " count"]:
-        """Numbers (count,) of pixels, each as likely as the others."""
+        """Uniformly random indices (count,) of pixels."""
         return torch.randint(len(self), (count,), generator=generator)
 
     @cached_property
     def constant_mse(self) -> float:
         """Mean squared error of a collapsed field: empty, or one colour everywhere.
 
-        With alpha the background b of a ray is random, uniform in [0, 1]. An empty field then
-        errs by alpha (colour - b) and an opaque one, of the best colour, by what is left of the
-        variance; without alpha the best single colour errs by the variance.
+        With alpha the background b of a ray is uniformly random in [0, 1]. The error of an empty
+        field is then alpha (colour - b), and that of an opaque one of the best colour the residual
+        variance; without alpha the error of the best single colour is the variance.
         """
         step = max(1, len(self) // 100_000)
         chosen = slice(None, None, step) if self.visible is None else self.visible[::step]
@@ -96,7 +96,7 @@ class TrainingPixels:
 
     @staticmethod
     def _visible(scene: Scene) -> Tensor | None:
-        """Numbers of the pixels that count, or None where all do."""
+        """Indices of the unmasked pixels, or None if there are no masks."""
         if not scene.masks or all(scene.masks[view] is None for view in scene.train):
             return None
         flags = []

@@ -98,16 +98,16 @@ class RadianceTask:
             "factor": self.settings.factor_rate,
             "dense": self.settings.dense_rate,
         }
-        if field.config.alone:
+        if field.config.is_pure_mlp:
             rates["factor"] *= self.settings.alone
             rates["dense"] *= self.settings.alone
             rates["phase"] = self.settings.phase_rate
         matrix = self.settings.matrix_rate if self.optimizer.uses_muon else None
         muon = matrix is not None
         rates["matrix"] = rates["dense"] if matrix is None else matrix
-        return parameter_groups(field, rates, muon, scaled=field.config.alone)
+        return parameter_groups(field, rates, muon, scaled=field.config.is_pure_mlp)
 
-    def rate(self, field: RadianceField, progress: float, step: int) -> float:
+    def learning_rate_factor(self, field: RadianceField, progress: float, step: int) -> float:
         if self.settings.decay_steps:
             return 0.1 ** (step / self.settings.decay_steps)
         return warm_cosine(progress, step, self.settings.final_rate)
@@ -127,7 +127,7 @@ class RadianceTask:
             ((self._shown(s, batch) - batch.target) ** 2).mean() + self._near_cost(s) for s in seen
         )
         if self.corrections is not None:
-            first = first + self.corrections.cost()
+            first = first + self.corrections.penalty()
         return sum(others, first), num_samples
 
     def _near_cost(self, seen: Composite) -> Float[Tensor, ""]:
@@ -140,7 +140,7 @@ class RadianceTask:
         space = self.scene.space
         if space.kind != "contracted":
             return seen.rgb.new_zeros(())
-        closeness = (1.0 - seen.samples.middles / (CLEAR * space.near)).clamp_min(0.0)
+        closeness = (1.0 - seen.samples.midpoints / (CLEAR * space.near)).clamp_min(0.0)
         return NEAR_COST / seen.samples.num_rays * (seen.weights * closeness**2).sum()
 
     def _shown(self, seen: Composite, batch: Batch) -> Float[Tensor, "n 3"]:
@@ -148,7 +148,7 @@ class RadianceTask:
         if self.corrections is None:
             return seen.rgb
         behind = (1.0 - seen.opacity)[:, None] * batch.background
-        return self.corrections.photographed(batch.photos, seen.rgb - behind) + behind
+        return self.corrections.apply_exposure(batch.photos, seen.rgb - behind) + behind
 
     def _see(
         self, field: RadianceField, batch: Batch, generator: torch.Generator, progress: float
@@ -157,7 +157,7 @@ class RadianceTask:
         steps, rays, background = int(field.training_state[0]), batch.rays, batch.background
         if self.corrections is not None:
             rays = self.corrections.rays(batch.photos, rays)
-        if len(field.networks) > 1 or field.config.alone:
+        if len(field.networks) > 1 or field.config.is_pure_mlp:
             noise = self.settings.density_noise
             return render_rays(field, rays, background, generator, noise)
         sampler = grid_sampler(field, COARSER if steps < COARSE_STEPS else 1.0)

@@ -1,4 +1,4 @@
-"""A solid and a field on its grid: the surface that is true, and the signs of the field."""
+"""The ground-truth surface of a solid, and the signs of a field on its grid."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.nn.execution import fast_format
 from fieldlr.surface import extract
 
-# A logit this near to the threshold in the fast number format is computed again in float32.
-UNSURE_LOGIT = 1.0
+# Logits this close to the threshold in the fast dtype are recomputed in float32.
+UNCERTAIN_LOGIT = 1.0
 
 
 def surface_of(volume: OccupancyVolume) -> TriangleMesh:
-    """The surface that a solid came with, else that of marching cubes over its voxel centres."""
+    """The mesh that a solid came from, else marching cubes over its voxel centres."""
     return volume.mesh or _boolean_surface(volume)
 
 
@@ -26,7 +26,7 @@ def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
     counts = torch.tensor(volume.shape)
 
     def level(points: Tensor) -> Tensor:
-        # The box of the centres, one voxel larger all around: what lies outside is empty.
+        # The box of voxel centres, padded by one empty voxel on all sides.
         index = (around.to_unit(points) + 1.0).mul_(0.5) * (counts + 1) - 1.0
         nearest = index.round().long()
         known = ((nearest >= 0) & (nearest < counts)).all(-1)
@@ -42,11 +42,11 @@ def _boolean_surface(volume: OccupancyVolume) -> TriangleMesh:
 
 
 def field_signs(field: OccupancyField, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
-    """Whether each of the points (M, 3) is inside, as float32 arithmetic has it."""
+    """Whether each of the points (N, 3) is inside, by float32 arithmetic."""
     encoded = field.encoded(points)
     fast = fast_format(points.device.type)
     logits = field.mlp(encoded, fast)[:, 0]
     if fast != torch.float32:
-        unsure = (logits.abs() < UNSURE_LOGIT).nonzero()[:, 0]
-        logits[unsure] = field.mlp(encoded[unsure])[:, 0]
+        uncertain = (logits.abs() < UNCERTAIN_LOGIT).nonzero()[:, 0]
+        logits[uncertain] = field.mlp(encoded[uncertain])[:, 0]
     return logits > 0.0

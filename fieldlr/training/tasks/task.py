@@ -1,4 +1,4 @@
-"""What the trainer asks of a task: a source together with what it means to fit it."""
+"""The interface of a training task, learning-rate schedules and parameter groups."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.optim.gauss_newton import QuadraticModel
 from fieldlr.training.tasks.corrections import PhotoCorrections
 
-F = TypeVar("F", bound=Field)  # what a task fits
+F = TypeVar("F", bound=Field)  # the field that a task fits
 Stepped = TypeVar("Stepped", bound=Field, contravariant=True)
 
 WARM_UP_STEPS = 50
-# A step on fewer points than this, because memory ran out, would learn nothing.
+# The smallest useful batch when it is halved because memory ran out.
 FEWEST_POINTS = 256
-# The names that every task has a preset for, and what each means, for people.
+# The presets that every task has, and their descriptions.
 PRESETS = {
-    "quick": "a good first look",
+    "quick": "a first result",
     "standard": "four times as long, and a larger network for photos",
-    "paper": "the networks and the steps of the paper: hours to days without a GPU",
+    "paper": "the paper's networks and number of steps: hours to days without a GPU",
 }
 
 
 @runtime_checkable
 class Learning(Protocol):
-    """A module that says how its own tensors learn."""
+    """A module that declares the training roles of its tensors."""
 
     def roles(self) -> dict[str, Role]: ...
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What a task does unless a user says otherwise: the field's shape, its training, its end."""
+    """A task's default config of the field, training settings and limits."""
 
     config: FieldConfig
     settings: Any
@@ -51,52 +51,52 @@ class Preset:
 
 @runtime_checkable
 class SecondOrder(Protocol[Stepped]):
-    """Steps by second derivatives, of tasks that have them."""
+    """Second-order steps, for tasks that support them."""
 
     def uses_gauss_newton(self, field: Stepped) -> bool:
-        """Whether a fit of this field ends with `gauss_newton_step`."""
+        """Whether `gauss_newton_step` takes over the training of this field."""
         ...
 
     def gauss_newton_step(
         self, field: Stepped, generator: torch.Generator, progress: float, step: int
     ) -> tuple[float, int] | None:
-        """A step as (loss before it, points); None where Adam is better."""
+        """Takes a step and returns (loss before it, points); None if Adam should take it."""
         ...
 
     def quadratic_model(
         self, field: Stepped, generator: torch.Generator, curvature_rows: int
     ) -> QuadraticModel | None:
-        """The loss of a batch to second order; None where it cannot be had."""
+        """The loss of a batch to second order; None if unavailable."""
         ...
 
 
 @runtime_checkable
 class Training(Protocol[F]):
-    """What the loop needs of a task."""
+    """The part of a task that the training loop needs."""
 
-    quality_name: str  # the key of `evaluate` that `quality` estimates
+    quality_name: str  # the key in `evaluate` that `quality` estimates
     optimizer: OptimizerChoice
 
     @property
     def corrections(self) -> PhotoCorrections | None:
-        """What the task learns of its photos beside the field, which `make_field` begins anew."""
+        """Per-photo corrections trained with the field; `make_field` resets them."""
         ...
 
     @property
     def second_order(self) -> SecondOrder[F] | None:
-        """Steps by second derivatives; None where there are none."""
+        """Second-order steps; None if not supported."""
         ...
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> F:
-        """A fresh field."""
+        """An untrained field."""
         ...
 
     def parameter_groups(self, field: F) -> list[dict[str, Any]]:
-        """Groups for the optimisers, each with its `lr`; those with `muon` are Muon's."""
+        """Parameter groups with their `lr`, and `muon` for those that Muon trains."""
         ...
 
-    def rate(self, field: F, progress: float, step: int) -> float:
-        """What every learning rate is multiplied by; progress is in [0, 1]."""
+    def learning_rate_factor(self, field: F, progress: float, step: int) -> float:
+        """The factor on every learning rate; progress is in [0, 1]."""
         ...
 
     def loss(
@@ -106,11 +106,11 @@ class Training(Protocol[F]):
         ...
 
     def halve_batch(self) -> bool:
-        """Halves what a step takes; False where that would be next to nothing."""
+        """Halves the batch; False at the minimum."""
         ...
 
     def collapsed(self, field: F, losses: list[float]) -> bool:
-        """Whether an attempt with these losses is stuck in a constant and should start anew."""
+        """Whether an attempt with these losses has collapsed to a constant and must restart."""
         ...
 
     def quality(self, field: F) -> float:
@@ -120,13 +120,13 @@ class Training(Protocol[F]):
 
 @runtime_checkable
 class Task(Training[F], Protocol[F]):
-    """A source, and what it means to fit it."""
+    """A source and the objective of fitting it."""
 
     name: ClassVar[str]
     settings: Any
 
     def evaluate(self, field: F) -> dict[str, Any]:
-        """Every figure of the full evaluation, as plain values."""
+        """All metrics of the full evaluation, as plain values."""
         ...
 
 
@@ -136,7 +136,7 @@ class TaskKind(Protocol):
 
     name: str
     summary: str
-    kinds: tuple[str, ...]  # of the sources that it fits
+    kinds: tuple[str, ...]  # of sources that it fits
     presets: dict[str, Preset]
 
     def __call__(
@@ -145,17 +145,17 @@ class TaskKind(Protocol):
 
 
 def cosine(first: float, last: float, progress: float) -> float:
-    """From `first` to `last` along half a cosine; progress is in [0, 1]."""
+    """Cosine schedule from `first` to `last`; progress is in [0, 1]."""
     return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def warm_cosine(progress: float, step: int, final_rate: float) -> float:
-    """A learning rate's course: a short warm-up, then half a cosine from 1 to `final_rate`."""
+    """Learning-rate schedule: a short warm-up, then a cosine from 1 to `final_rate`."""
     return cosine(1.0, final_rate, min(progress, 1.0)) * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
 def tensor_roles(field: Field) -> dict[str, Role]:
-    """How every parameter of a field learns, as the modules that own them say."""
+    """The training role of every parameter of a field, as declared by its modules."""
     return {
         f"{prefix}.{name}": role
         for prefix, module in field.named_modules()
@@ -167,10 +167,10 @@ def tensor_roles(field: Field) -> dict[str, Role]:
 def parameter_groups(
     field: Field, rates: dict[str, float], muon: bool, scaled: bool = True
 ) -> list[dict[str, Any]]:
-    """Groups of parameters, each with its `lr`, and whether it is for Muon.
+    """Parameter groups, each with its `lr`, and `muon` if Muon trains it.
 
-    `rates` has a learning rate for each kind of `Role`. Without one for `phase`, what is inside a
-    sine learns as a factor does; without `scaled`, all factors have the rate itself.
+    `rates` has a learning rate for each kind of `Role`; without one for `phase`, parameters inside
+    a sine use that of `factor`. Without `scaled`, the scales of roles are ignored.
     """
     groups: dict[tuple[str, float], list[Parameter]] = {}
     roles = tensor_roles(field)

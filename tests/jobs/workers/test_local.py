@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from fieldlr.jobs.processes import start_time
-from fieldlr.jobs.workers import Work, carry_out
+from fieldlr.jobs.workers import WorkItem, run_local
 from fieldlr.jobs.workers.local import RETRIES
 
 # A module that can be a work: it counts, and does what its settings ask for on the way.
@@ -57,7 +57,7 @@ def make(tmp_path, monkeypatch):
 
     def made(name, count=3, **settings):
         place = str(tmp_path / f"{name}.txt")
-        return Work(name, "counting", {"count": count, "place": place, **settings})
+        return WorkItem(name, "counting", {"count": count, "place": place, **settings})
 
     made.folder = tmp_path
     return made
@@ -75,43 +75,43 @@ def test_every_end_that_a_work_can_have(make):
         make("bug", bug=True),
         make("full", full=True),
     ]
-    events = list(carry_out(works, workers=2))
+    events = list(run_local(works, workers=2))
     assert kinds(events, "good") == ["began", *["progress"] * 3, "done"]
     told = " ".join(kinds(events, "dies"))
     assert told == "began progress progress retried began progress progress progress done"
     ends = {event.name: event for event in events if event and event.kind in ("done", "failed")}
-    assert ends["good"].told["counted"] == 3
-    assert "killed" in next(e for e in events if e and e.kind == "retried").told["cause"]
-    assert ends["mistake"].told == {"error": "this cannot be.", "log": ends["mistake"].told["log"]}
-    assert ends["bug"].told["error"].startswith("a bug in fieldlr: KeyError")
-    assert "Traceback" in ends["bug"].told["log"]
-    assert "No space left" in ends["full"].told["error"]
+    assert ends["good"].data["counted"] == 3
+    assert "killed" in next(e for e in events if e and e.kind == "retried").data["cause"]
+    assert ends["mistake"].data == {"error": "this cannot be.", "log": ends["mistake"].data["log"]}
+    assert ends["bug"].data["error"].startswith("a bug in fieldlr: KeyError")
+    assert "Traceback" in ends["bug"].data["log"]
+    assert "No space left" in ends["full"].data["error"]
     tries = Counter(event.name for event in events if event and event.kind == "began")
     assert tries == {"good": 1, "dies": 2, "mistake": 1, "bug": 1, "full": 1}
 
 
 @pytest.mark.slow
 def test_what_always_dies_is_given_up(make):
-    events = list(carry_out([make("dies", always_dies=True)]))
+    events = list(run_local([make("dies", always_dies=True)]))
     assert kinds(events, "dies").count("began") == RETRIES + 1
     assert events[-1].kind == "failed"
-    assert "3 times its process was killed" in events[-1].told["error"]
+    assert "3 times its process was killed" in events[-1].data["error"]
 
 
 def test_to_stop_is_to_stop_pulling(make):
-    with closing(carry_out([make("long", count=1000, sleep=0.05)])) as events:
+    with closing(run_local([make("long", count=1000, sleep=0.05)])) as events:
         progress = next(event for event in events if event and event.kind == "progress")
     assert int((make.folder / "long.txt").read_text()) < 1000
-    assert start_time(progress.told["pid"]) is None
+    assert start_time(progress.data["pid"]) is None
 
 
 STARTER = """
 import json, sys, time
-from fieldlr.jobs.workers import Work, carry_out
+from fieldlr.jobs.workers import WorkItem, run_local
 
-for event in carry_out([Work("long", "counting", json.loads(sys.argv[1]))]):
+for event in run_local([WorkItem("long", "counting", json.loads(sys.argv[1]))]):
     if event and event.kind == "progress":
-        print(event.told["pid"], flush=True)
+        print(event.data["pid"], flush=True)
         time.sleep(60)
 """
 

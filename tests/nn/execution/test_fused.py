@@ -38,11 +38,11 @@ def test_every_backbone_fits_up_to_127_units(linear, width):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"width": 128}, "128 units and a one for the biases are more than 128"),
+        ({"width": 128}, "128 units and a constant for biases exceed 128"),
         ({"activation": Gaussian()}, "the activation is not relu"),
         ({"activation": Sine()}, "the activation is not relu"),
-        ({"skips": (1,)}, "a layer sees the input again"),
-        ({"encoding": HashGrid(64, 2)}, "128 inputs and a one for the biases are more than 128"),
+        ({"skips": (1,)}, "a layer has a skip connection"),
+        ({"encoding": HashGrid(64, 2)}, "128 inputs and a constant for biases exceed 128"),
     ],
 )
 def test_a_shape_that_does_not_fit_says_why(changes, reason):
@@ -54,7 +54,7 @@ def test_a_single_matrix_and_wide_outputs_do_not_fit(generator):
         "there is no hidden layer"
     )
     assert fused.reason_against(trial.relu_layers([8, 16, 17], generator, "cpu")) == (
-        "17 outputs are more than 16"
+        "17 outputs exceed 16"
     )
 
 
@@ -69,7 +69,7 @@ def test_the_networks_of_the_presets():
     assert fits == {
         "quick": [None, None],
         "standard": [None, None],
-        "paper": ["a layer sees the input again"],
+        "paper": ["a layer has a skip connection"],
     }
     shape = OccupancyField(field_config(FitOptions(), "mesh"), SPACE)
     assert fused.reason_against(shape.layers()) == "the activation is not relu"
@@ -126,7 +126,7 @@ def agree(field, points, tolerance):
             run_layers(field.layers(), encoded, torch.float32),
         )
     ]
-    trial.same("the network", *results, tolerance)
+    trial.check_equal("the network", *results, tolerance)
 
 
 @pytest.mark.parametrize("linear", BACKBONES.values(), ids=BACKBONES)
@@ -163,7 +163,7 @@ def test_gradients_of_any_size_survive_half_precision(scale, half_emulation, gen
         torch.autograd.grad((y * scale).square().sum() / scale, tensors)
         for y in (fused.run(layers, x), run_layers(layers, x, torch.float32))
     ]
-    trial.same("a gradient", *results, trial.NETWORK_TOLERANCE)
+    trial.check_equal("a gradient", *results, trial.NETWORK_TOLERANCE)
 
 
 def test_a_fused_loss_is_the_loss(emulation, generator):
@@ -183,7 +183,7 @@ def test_a_fused_loss_is_the_loss(emulation, generator):
             layers_loss(layers, x, cross_entropy, torch.float32),
         )
     ]
-    trial.same("the loss", *results, 1e-5)
+    trial.check_equal("the loss", *results, 1e-5)
 
 
 def test_nothing_is_kept_where_no_gradient_is_wanted(emulation, generator):

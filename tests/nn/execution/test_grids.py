@@ -28,7 +28,7 @@ def test_levels_in_their_layout_are_the_encoding(config, emulation, generator):
     encoding, points = config.build(3, generator), cube(generator)
     assert grids.takes(encoding, points)
     found = results(lambda p: grids.read(encoding, p), encoding, points)
-    trial.same("the grid", found, results(encoding, encoding, points), trial.GRID_TOLERANCE)
+    trial.check_equal("the grid", found, results(encoding, encoding, points), trial.GRID_TOLERANCE)
 
 
 @pytest.mark.gpu
@@ -36,7 +36,7 @@ def test_levels_in_their_layout_are_the_encoding(config, emulation, generator):
 def test_the_library_is_the_encoding(config, library, cuda, generator):
     encoding, points = config.build(3, generator).to(cuda), cube(generator).to(cuda)
     found = results(lambda p: encode(encoding, p), encoding, points)
-    trial.same("the grid", found, results(encoding, encoding, points), trial.GRID_TOLERANCE)
+    trial.check_equal("the grid", found, results(encoding, encoding, points), trial.GRID_TOLERANCE)
 
 
 def test_on_a_processor_an_encoding_is_called_as_it_is(generator):

@@ -36,8 +36,8 @@ def test_at_first_photos_are_as_they_are(both, generator):
     colors = torch.rand(50, 3, generator=generator)
     assert torch.allclose(both.rays(photos, rays).directions, rays.directions, atol=1e-6)
     assert torch.equal(both.rays(photos, rays).origins, rays.origins)
-    assert torch.equal(both.photographed(photos, colors), colors)
-    assert both.cost() == 0.0
+    assert torch.equal(both.apply_exposure(photos, colors), colors)
+    assert both.penalty() == 0.0
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def test_what_all_photos_share_changes_nothing(both, generator):
     for parameter in (both.gains, both.turns, both.shifts):
         parameter += torch.tensor([0.3, -0.1, 0.2])
     assert torch.allclose(both.rays(photos, rays).directions, rays.directions, atol=1e-6)
-    assert torch.allclose(both.photographed(photos, torch.ones(50, 3)), torch.ones(50, 3))
+    assert torch.allclose(both.apply_exposure(photos, torch.ones(50, 3)), torch.ones(50, 3))
 
 
 @torch.no_grad()
@@ -116,5 +116,5 @@ def test_cameras_learn_through_the_points(generator):
 
 
 def test_a_mesh_has_nothing_to_correct():
-    with pytest.raises(FieldlrError, match="about photos"):
+    with pytest.raises(FieldlrError, match="applies to photos"):
         make_task(open_source(MESH, grid=32), FitOptions.of(correct="exposure"))

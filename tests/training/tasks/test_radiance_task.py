@@ -91,7 +91,7 @@ def train(task, config, steps: int, seed: int = 0):
     losses = []
     for step in range(steps):
         for group, rate in zip(adam.param_groups, rates, strict=True):
-            group["lr"] = rate * task.rate(field, step / steps, step)
+            group["lr"] = rate * task.learning_rate_factor(field, step / steps, step)
         loss, _ = task.loss(field, generator, step / steps)
         adam.zero_grad()
         loss.backward()

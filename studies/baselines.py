@@ -1,10 +1,10 @@
-"""What a source costs without any network: the curves of the classics alone.
+"""Rate-distortion curves of the baselines (Draco, JPEG, ...) of a source, without any network.
 
-    python studies/classics.py SOURCE --out paper/results/classics-NAME [--tries FOLDER]
+    python studies/baselines.py SOURCE --out paper/results/classics-NAME [--tries FOLDER]
         [--grid N] [--downscale N]
 
-writes NAME-draco-mesh.json and so on, as `fieldlr study --classic` does. Every setting tried is
-kept in FOLDER, and the same command goes on after a stop.
+Writes NAME-draco-mesh.json and so on, as `fieldlr study --classic` does. Results of all settings
+are cached in FOLDER; rerun the same command to resume.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
     for search in found:
         for label in search.reports():
             num_bytes, figure = search.tries[label]
-            print(f"{search.classic.name}  {label}  {num_bytes:,} bytes  {figure:.4f}", flush=True)
+            print(f"{search.baseline.name}  {label}  {num_bytes:,} bytes  {figure:.4f}", flush=True)
         curve = search.curve()
         if curve is not None:
             write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))

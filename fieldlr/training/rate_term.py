@@ -1,7 +1,7 @@
-"""What a field's numbers cost in a file, as a term to train with.
+"""The rate term: the coded size of a field's parameters as a differentiable penalty.
 
-Numbers are coded by laws that fit each tensor. By Laplace's law of mean distance b, a number w
-takes |w| / b nats more than a 0, so that a tensor takes less when what hardly matters is smaller.
+Under a Laplace distribution of mean distance b, a parameter w takes |w| / b nats more than a 0, so
+a tensor gets smaller in the file when unimportant parameters shrink.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from torch.nn import Parameter
 from fieldlr.fields.field import Field
 from fieldlr.training.tasks import Task
 
-# A field is disturbed by this part of its steps, where its loss is a model still.
-DISTURBANCE = 0.5
+# The perturbation of parameters, in quantisation steps, at which the loss is still quadratic.
+PERTURBATION = 0.5
 
 
 class RateTerm:
-    """`multiplier` times the nats that parameters take: the sum of weight w^2 / 2.
+    """`multiplier` times the size of the parameters in nats: the sum of weight w^2 / 2.
 
-    |w| is taken as w^2 / (2 |w|), with its slope, and with no infinite one within half a step of 0.
+    |w| is replaced by w^2 / (2 |w|) + const, which has the same slope, with |w| at least half a
+    quantisation step.
     """
 
     def __init__(self, parameters: Sequence[Parameter], steps: Sequence[float], multiplier: float):
@@ -31,7 +32,7 @@ class RateTerm:
 
     @torch.no_grad()
     def penalty_weights(self) -> list[Float[Tensor, " ..."]]:
-        """A weight for every entry of every tensor."""
+        """The weight of every parameter."""
         weights = []
         for parameter, step in zip(self.parameters, self.steps, strict=True):
             size = parameter.abs().clamp_min(0.5 * step)
@@ -39,7 +40,7 @@ class RateTerm:
         return weights
 
     def __call__(self) -> Float[Tensor, ""]:
-        """What is added to a loss."""
+        """The value of the penalty."""
         pairs = zip(self.penalty_weights(), self.parameters, strict=True)
         first, *others = (0.5 * (weight * own.square()).sum() for weight, own in pairs)
         return sum(others, first)
@@ -47,29 +48,29 @@ class RateTerm:
 
 @torch.no_grad()
 def rate_multiplier(task: Task, field: Field, steps: Sequence[float], seed: int) -> float:
-    """By how much a loss falls where the numbers of a field take a nat more each, for each of them.
+    """The decrease of the loss per nat of size, the Lagrange multiplier of the rate.
 
-    Rounding to steps raises it by D in all, which is in proportion to their squares, so that a
-    nat more of every number, e times finer steps, saves 2 D. D is measured, on one batch.
+    Quantisation raises the loss by D, proportional to the squared steps; one nat more for every
+    parameter, which is e times finer steps, saves 2 D. D is measured on one batch.
     """
     generator = torch.Generator().manual_seed(seed)
     kept = {name: value.clone() for name, value in field.state_dict().items()}
     parameters = list(field.parameters())
     moves = [
-        (torch.rand(p.shape, generator=generator).to(p) - 0.5) * (DISTURBANCE * step) * (p != 0)
+        (torch.rand(p.shape, generator=generator).to(p) - 0.5) * (PERTURBATION * step) * (p != 0)
         for p, step in zip(parameters, steps, strict=True)
     ]
     batch = generator.get_state()
 
     def loss(sign: float) -> float:
-        field.load_state_dict(kept)  # A loss may change what is no parameter.
+        field.load_state_dict(kept)  # Computing a loss may change buffers.
         for parameter, move in zip(parameters, moves, strict=True):
             parameter.add_(sign * move)
         generator.set_state(batch)
         with torch.enable_grad():
             return task.loss(field, generator, 1.0)[0].item()
 
-    bend = loss(1.0) + loss(-1.0) - 2.0 * loss(0.0)
+    curvature = loss(1.0) + loss(-1.0) - 2.0 * loss(0.0)
     field.load_state_dict(kept)
     count = max(1, sum(int((p != 0).sum()) for p in parameters))
-    return max(bend, 0.0) / DISTURBANCE**2 / count
+    return max(curvature, 0.0) / PERTURBATION**2 / count

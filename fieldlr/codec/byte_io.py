@@ -1,4 +1,4 @@
-"""Writing and reading the bytes of a header, one small number after the other."""
+"""Writing and reading of a header's numbers as bytes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from decimal import Decimal
 
 from fieldlr.errors import FieldlrError
 
-# Nine groups of seven bits: more than any number of the format needs.
+# Nine groups of seven bits: more than any integer of the format needs.
 MOST_VARINT_BYTES = 9
 MOST_EXPONENT = 400
 CODES = {"byte": "B", "short": "<h", "single": "<f", "double": "<d"}
 
 
 class Writer:
-    """Bytes in the making."""
+    """Appends encoded numbers to `data`."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -25,18 +25,18 @@ class Writer:
         self.data.append(value)
 
     def varint(self, value: int) -> None:
-        """A whole number >= 0, seven bits a byte, the lowest first; the top bit: more follow."""
+        """An integer >= 0, seven bits per byte, lowest first; the top bit says that more follow."""
         while value > 0x7F:
             self.data.append(value & 0x7F | 0x80)
             value >>= 7
         self.data.append(value)
 
     def signed(self, value: int) -> None:
-        """A whole number: 0, -1, 1, -2, ... are the varints 0, 1, 2, 3, ..."""
+        """An integer: 0, -1, 1, -2, ... are the varints 0, 1, 2, 3, ..."""
         self.varint(2 * value if value >= 0 else -2 * value - 1)
 
     def decimal(self, value: float) -> None:
-        """A finite float64 as its shortest decimal: digits, and a power of ten if not 0."""
+        """A finite float64 as its shortest decimal: digits and, unless they are 0, an exponent."""
         sign, digits, exponent = Decimal(repr(float(value))).normalize().as_tuple()
         whole = int("".join(map(str, digits)))
         self.signed(-whole if sign else whole)
@@ -44,20 +44,20 @@ class Writer:
             self.signed(int(exponent))
 
     def numbers(self, values: Sequence[float], code: str) -> None:
-        """Numbers of one of the CODES."""
+        """Numbers in one of the CODES."""
         for value in values:
             self.data += struct.pack(CODES[code], value)
 
 
 class Reader:
-    """Bytes being read; FieldlrError where they end too early or say something impossible."""
+    """Reads encoded numbers; raises FieldlrError for truncated or invalid bytes."""
 
     def __init__(self, data: bytes):
         self.data, self.position = data, 0
 
     def take(self, count: int) -> bytes:
         if count > len(self.data) - self.position:
-            raise broken("it ends in the middle of its header")
+            raise corrupt("unexpected end of data")
         self.position += count
         return self.data[self.position - count : self.position]
 
@@ -74,7 +74,7 @@ class Reader:
             value |= (byte & 0x7F) << 7 * index
             if byte < 0x80:
                 return value
-        raise broken("a number in it has no end")
+        raise corrupt("unterminated integer")
 
     def signed(self) -> int:
         value = self.varint()
@@ -85,14 +85,14 @@ class Reader:
         exponent = self.signed() if whole else 0
         value = float(f"{whole}e{exponent}") if abs(exponent) <= MOST_EXPONENT else math.inf
         if not math.isfinite(value):
-            raise broken("a number in it is too large")
+            raise corrupt("a number is too large")
         return value
 
     def finite(self, count: int, code: str) -> tuple[float, ...]:
-        """As `numbers`, none of them infinite or not a number."""
+        """As `numbers`; raises FieldlrError if one is NaN or infinite."""
         values = self.numbers(count, code)
         if not all(map(math.isfinite, values)):
-            raise broken("a number in it is not finite")
+            raise corrupt("a number is NaN or infinite")
         return values
 
     def numbers(self, count: int, code: str) -> tuple[float, ...]:
@@ -101,6 +101,6 @@ class Reader:
         return tuple(struct.unpack_from(CODES[code], data, i * size)[0] for i in range(count))
 
 
-def broken(why: str) -> FieldlrError:
-    """The error of a file that cannot be what it says it is."""
-    return FieldlrError(f"this .flr file is broken: {why}. Copy it again, or make it anew.")
+def corrupt(why: str) -> FieldlrError:
+    """The error to raise for an invalid file."""
+    return FieldlrError(f"this .flr file is corrupt: {why}. Copy or create it again.")

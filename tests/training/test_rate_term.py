@@ -5,15 +5,15 @@ import copy
 import pytest
 import torch
 
-from fieldlr.codec.choice import steps_for
-from fieldlr.codec.numbers import num_bits
-from fieldlr.codec.steps import STEPS
+from fieldlr.codec.bit_allocation import quantisation_steps
+from fieldlr.codec.parameters import num_bits
+from fieldlr.codec.quantisation import STEPS
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.linears import SineLowRank
 from fieldlr.training.loop import FitConfig, fit
-from fieldlr.training.rate import RateTerm, rate_multiplier
+from fieldlr.training.rate_term import RateTerm, rate_multiplier
 from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import OccupancyTask
 
@@ -40,7 +40,7 @@ def test_its_slope_is_that_of_laplace(generator):
 
 def test_the_price_is_what_rounding_costs(fitted):
     task, field = fitted
-    steps = steps_for(field, 6.0)
+    steps = quantisation_steps(field, 6.0)
     sizes = [float(STEPS[step]) for step in steps.values()]
     price = rate_multiplier(task, field, sizes, seed=0)
     assert price > 0.0
@@ -59,7 +59,7 @@ def test_the_field_that_is_priced_stays_as_it_was(fitted):
 def test_numbers_that_are_pulled_take_fewer_bits(fitted):
     _, field = fitted
     field = copy.deepcopy(field)
-    steps = steps_for(field, 5.0)
+    steps = quantisation_steps(field, 5.0)
     before = num_bits(field, steps)
     term = RateTerm(list(field.parameters()), [float(STEPS[s]) for s in steps.values()], 1.0)
     for _ in range(5):
