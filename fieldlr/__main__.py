@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+# Threads that wait by spinning take the cores from whatever else runs, and a step then takes up
+# to thirty times as long. It must be said before torch is loaded; the user's own word stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import tyro
 
@@ -14,6 +19,7 @@ from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
+from fieldlr.system.process import prepare_process
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 
@@ -33,6 +39,7 @@ def parse(argv: Sequence[str]) -> Verb:
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
     words = sys.argv[1:] if argv is None else argv
+    prepare_process()
     try:
         verb = parse(words)
         result, code = _carried_out(verb)

@@ -18,7 +18,8 @@ from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 from fieldlr.metrics.bd import bd_table
-from fieldlr.metrics.curve import Rate, RDCurve, RDPoint, Spot, read_curve, write_curve
+from fieldlr.metrics.curve import Rate, RDCurve, RDPoint, Spot
+from fieldlr.metrics.curve_file import read_curve, write_curve
 from fieldlr.pictures.curve_page import figures_in_words
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.runs import Run, open_folder

@@ -25,6 +25,7 @@ from fieldlr.jobs.workers.work import GRACE_SECONDS, Told, serve
 from fieldlr.runs import open_run
 from fieldlr.runs.fits import fitting
 from fieldlr.system.files import lock, make_folder, sweep
+from fieldlr.system.process import prepare_process
 
 FIT_SHARE = 0.8  # of an item's progress, where a field is wanted
 POLL_SECONDS = 0.2
@@ -38,6 +39,7 @@ Made = TypeVar("Made")
 
 def work(settings: Told) -> Generator[Told, None, Told]:
     """Does an item: yields its step and how far it is, returns what the report says of it."""
+    prepare_process()
     item = Item(**settings["item"])
     folder = Path(settings["folder"])
     make_folder(folder)

@@ -55,7 +55,7 @@ def read_triangles(
             f"A mesh needs triangles; {path.name} holds {what}. Export the surface itself, not "
             "its points."
         )
-    return _cleaned(path, vertices, faces, colors)
+    return cleaned(path, vertices, faces, colors)
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -106,7 +106,7 @@ def _colors(surfaces: list[Any]) -> np.ndarray | None:
     return np.concatenate([np.asarray(body.visual.vertex_colors)[:, :3] for body in surfaces])
 
 
-def _cleaned(
+def cleaned(
     path: Path, vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray | None
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """The mesh with equal vertices merged and useless faces dropped."""

@@ -14,15 +14,8 @@ from torch import Tensor
 
 from fieldlr.data.framing import forward_axes
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.rendering.paths import (
-    UP,
-    Size,
-    counted,
-    focal_for,
-    ideal_cameras,
-    look_at,
-    spiral,
-)
+from fieldlr.geometry.placement import Size, ideal_cameras, look_at
+from fieldlr.rendering.paths import UP, counted, focal_for, spiral
 from fieldlr.rendering.standpoints import layout, standpoints, wrapped
 
 SMOOTH_DEGREES = 20.0  # over which heights and distances of neighbouring cameras are averaged

@@ -12,8 +12,9 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.placement import ideal_cameras
 from fieldlr.rendering.flights import alike, natural_path, orbit_of
-from fieldlr.rendering.paths import focal_for, ideal_cameras, orbit, read_camera_path, spiral
+from fieldlr.rendering.paths import focal_for, orbit, read_camera_path, spiral
 from fieldlr.rendering.standpoints import home_camera, layout
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun

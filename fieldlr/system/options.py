@@ -33,6 +33,13 @@ class Option:
     default: Any
     shown_default: str  # in words; empty where the default itself says it
 
+    @property
+    def shown(self) -> str:
+        """The default in words."""
+        if self.shown_default:
+            return self.shown_default
+        return "none" if self.default is None else self.kind.show(self.default)
+
     def read(self, value: Any) -> Any:
         """The checked value; FieldlrError that names the option."""
         return self._checked(self.kind.read, value)
@@ -45,8 +52,9 @@ class Option:
         try:
             return how(given)
         except (ValueError, TypeError, OverflowError):
+            hint = self.kind.hint(given)
             raise FieldlrError(
-                f"`{self.name}` is {self.kind.wants}; got {str(given)[:60]}."
+                f"`{self.name}` is {self.kind.wants}; got {str(given)[:60]}.{hint and ' ' + hint}"
             ) from None
 
 

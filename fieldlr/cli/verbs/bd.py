@@ -12,7 +12,7 @@ import tyro
 from fieldlr.cli.verbs.flags import Flag
 from fieldlr.cli.verbs.verb import Verb
 
-Curve = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="CURVE.json")]]
+Curve = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="CURVE")]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Bd(Verb):
 
     def run(self) -> dict[str, Any]:
         from fieldlr.metrics.bd import bd_figure
-        from fieldlr.metrics.curve import read_curve
+        from fieldlr.metrics.curve_file import read_curve
 
         anchor, test = read_curve(self.anchor), read_curve(self.test)
         figure = bd_figure(anchor, test, self.rate, self.method, self.force)

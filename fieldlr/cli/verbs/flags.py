@@ -48,7 +48,6 @@ def _help(own: Option, cls: type[Options]) -> str:
 def _type(own: Option) -> Any:
     if isinstance(own.kind, Switch):
         return bool if own.default else Annotated[bool, Flag]
-    shown = own.shown_default or ("none" if own.default is None else own.kind.show(own.default))
     spec = PrimitiveConstructorSpec(
         nargs=1,
         metavar=own.kind.metavar,
@@ -56,7 +55,7 @@ def _type(own: Option) -> Any:
         is_instance=lambda _: True,
         str_from_instance=lambda value: ["" if value is None else own.kind.show(value)],
     )
-    return Annotated[Any, spec, tyro.conf.arg(help_behavior_hint=f"({shown})")]
+    return Annotated[Any, spec, tyro.conf.arg(help_behavior_hint=f"(default: {own.shown})")]
 
 
 def with_flags(message: str, verb: type) -> str:

@@ -16,6 +16,8 @@ from typing import IO
 from fieldlr.jobs.workers.work import GRACE_SECONDS, End, Told, Work
 
 LAST_WORDS_BYTES = 8000
+# As in `__main__`: threads that wait by spinning take the cores from other processes.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 Heard = SimpleQueue[tuple["Attempt", Told | None]]
 
@@ -36,7 +38,7 @@ class Attempt:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            env=WAITING | os.environ | {"OMP_NUM_THREADS": str(threads)},
             start_new_session=True,  # Ctrl-C is for the one who started it, and comes from him.
         )
         assert self.process.stdin is not None and self.process.stdout is not None  # pipes
