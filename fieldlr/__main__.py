@@ -15,22 +15,27 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import tyro
 
 from fieldlr.cli.verbs import VERBS as VERBS
-from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
+from fieldlr.cli.verbs.flags import CONSTRUCTORS, check_words, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
 from fieldlr.system.process import prepare_process
+from fieldlr.system.version import __version__
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 
 
 def parse(argv: Sequence[str]) -> Verb:
-    """The verb that the words ask for; ends the process with 2 where they are invalid."""
+    """The verb that the words ask for; FieldlrError or an end with 2 where they are invalid."""
+    check_words(argv, VERBS)
     return tyro.extras.subcommand_cli_from_dict(
         VERBS,
         args=list(argv),
         prog="fieldlr",
-        description="Neural fields from photos and meshes, with low-rank backbones.",
+        description=(
+            "Neural fields from photos and meshes, with low-rank backbones. fieldlr --version "
+            "gives the version; docs/command-line.md has shell completion."
+        ),
         config=(tyro.conf.OmitArgPrefixes,),
         registry=CONSTRUCTORS,
     )
@@ -38,13 +43,18 @@ def parse(argv: Sequence[str]) -> Verb:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"fieldlr {__version__}")
+        return
     prepare_process()
     try:
         verb = parse(words)
         result, code = _carried_out(verb)
     except FieldlrError as error:
-        print(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", file=sys.stderr)
+        known = VERBS.get(words[0])
+        said = str(error) if known is None else with_flags(str(error), known)
+        print(f"fieldlr: {said}", file=sys.stderr)
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
         print("fieldlr: stopped. Rerun a fit with --resume to resume it.", file=sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from fieldlr.data import glb, voxels
 from fieldlr.data.scene import FARTHEST
@@ -107,7 +108,10 @@ def _colors(surfaces: list[Any]) -> np.ndarray | None:
 
 
 def cleaned(
-    path: Path, vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray | None
+    path: Path,
+    vertices: Float[np.ndarray, "v 3"],
+    faces: Int[np.ndarray, "f 3"],
+    colors: UInt8[np.ndarray, "v 3"] | None,
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """The mesh with equal vertices merged and useless faces dropped."""
     notes = []

@@ -27,6 +27,14 @@ class Asked:
         return values.reshape(self.shape + values.shape[1:]).to(self.device)
 
 
+def gradients_of(given: ArrayLike) -> Any:
+    """A context in which gradients are recorded only where tensors are asked about.
+
+    An array's answer goes on as an array: with a graph behind it numpy would refuse it.
+    """
+    return torch.set_grad_enabled(torch.is_grad_enabled() and isinstance(given, Tensor))
+
+
 def vectors(name: str, given: ArrayLike) -> Num[Tensor, "*batch 3"]:
     """Points or directions (..., 3) as a tensor; FieldlrError says the shape of anything else."""
     values: Any = given

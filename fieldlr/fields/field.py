@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
-from fieldlr.fields.asked import Asked, vectors
+from fieldlr.fields.asked import Asked, gradients_of, vectors
 from fieldlr.fields.config import FieldConfig
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.frames import Similarity
@@ -74,12 +74,14 @@ class Field(nn.Module):
         source. Gives a tensor (...) on the device of the points. Of a shape it is the probability
         of being inside, with the surface at 0.5. Of photos it is the density that `threshold` of
         a mesh is about, per unit of the cube that the network sees; `query` gives it per unit of
-        length, with the colour. Beyond the field's box it is 0. Gradients reach the points and the
-        parameters. FieldlrError where the shape is another one.
+        length, with the colour. Beyond the field's box it is 0. Where the points are a tensor,
+        gradients reach them and the parameters. FieldlrError where the shape is another one.
         """
-        asked = self._asked(points)
-        parts = (self.value_of(self.level(part)) for part in asked.internal.split(POINTS_AT_ONCE))
-        return asked.answer(self._bounded(torch.cat(list(parts)), asked.internal))
+        with gradients_of(points):
+            asked = self._asked(points)
+            parts = asked.internal.split(POINTS_AT_ONCE)
+            values = torch.cat([self.value_of(self.level(part)) for part in parts])
+            return asked.answer(self._bounded(values, asked.internal))
 
     @torch.no_grad()
     def inside(self, points: ArrayLike) -> Bool[Tensor, "*batch"]:

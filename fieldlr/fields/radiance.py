@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
-from fieldlr.fields.asked import vectors
+from fieldlr.fields.asked import gradients_of, vectors
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import POINTS_AT_ONCE, Field
 from fieldlr.fields.networks import NETWORKS, RadianceNetwork
@@ -129,11 +129,13 @@ class RadianceField(Field):
         rotation = torch.tensor(self.frame.rotation, dtype=torch.float64)
         turned = towards.expand(shape).reshape(-1, 3).to(rotation) @ rotation
         along = nn.functional.normalize(turned, dim=-1).to(asked.internal)
-        parts = zip(asked.internal.split(POINTS_AT_ONCE), along.split(POINTS_AT_ONCE), strict=True)
-        rgb, density = map(torch.cat, zip(*(self.radiance(*part) for part in parts), strict=True))
-        density = density * self.space.stretch(asked.internal, along) / self.frame.scale
-        density = density * self._kept(self.space.warp(asked.internal))
-        return asked.answer(self._bounded(density, asked.internal)), asked.answer(rgb)
+        pairs = zip(asked.internal.split(POINTS_AT_ONCE), along.split(POINTS_AT_ONCE), strict=True)
+        with gradients_of(points):
+            parts = zip(*(self.radiance(*pair) for pair in pairs), strict=True)
+            rgb, density = map(torch.cat, parts)
+            density = density * self.space.stretch(asked.internal, along) / self.frame.scale
+            density = density * self._kept(self.space.warp(asked.internal))
+            return asked.answer(self._bounded(density, asked.internal)), asked.answer(rgb)
 
     def value_of(self, level: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The density of a level, per unit of the cube."""

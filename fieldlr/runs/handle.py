@@ -22,7 +22,7 @@ from fieldlr.training.tasks import Task
 if TYPE_CHECKING:
     from fieldlr.runs.views import View
 
-RESOLUTION = 256  # of the mesh that a shape is drawn by
+RESOLUTION = 160  # of the mesh that a shape is drawn by
 
 
 class Handle:

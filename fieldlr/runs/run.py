@@ -70,7 +70,7 @@ class Run(Handle):
         known = [str(self.folder), self.kind]
         with suppress(FieldlrError, KeyError, TypeError):  # There may be no results yet.
             known.append(self.config["field"]["linear"]["kind"])
-            known.append(f"quality {self.results['fit']['quality']:.4g}")
+            known.append(f"{self._measure} {self.results['fit']['quality']:.4g}")
         return f"Run({', '.join(known)})"
 
     def save(self, folder: Path | str) -> Run:
