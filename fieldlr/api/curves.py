@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numpy.typing import ArrayLike
-
 from fieldlr.errors import FieldlrError
-from fieldlr.geometry.placement import numbers
+from fieldlr.geometry.arrays import ArrayLike, numbers
 from fieldlr.metrics.bd import MIN_POINTS, BdFigure, Method, bd_figure
 from fieldlr.metrics.curve import RDCurve, shared_rate
 from fieldlr.metrics.curve_file import QUALITY_COLUMNS, RATE_COLUMNS, curve_of, plain_name

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Shaped
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fieldlr.data import Source, voxels
@@ -22,6 +21,7 @@ from fieldlr.data.options import ReadingOptions
 from fieldlr.data.scene import Capture, Mask, Photo, Pixels, Split, require_views
 from fieldlr.data.volume import MAX_VOXELS, make_volume
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.cameras import Cameras
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Num, Shaped
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.arrays import ArrayLike
 
 
 @dataclass(frozen=True)

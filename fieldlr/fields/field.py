@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.asked import Asked, gradients_of, vectors
 from fieldlr.fields.config import FieldConfig
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space

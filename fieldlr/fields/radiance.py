@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
@@ -16,6 +15,7 @@ from fieldlr.fields.asked import gradients_of, vectors
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import POINTS_AT_ONCE, Field
 from fieldlr.fields.networks import NETWORKS, RadianceNetwork
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int, Num
-from numpy.typing import ArrayLike
 from torch import Tensor
 
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.rays import Rays
 

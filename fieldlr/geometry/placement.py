@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
-from numpy.typing import ArrayLike
+from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.arrays import ArrayLike, numbers
 from fieldlr.geometry.cameras import CameraModel, Cameras
 
 Size = tuple[int, int]
@@ -126,18 +126,6 @@ def orbiting_cameras(
     rise = np.full(count, math.sin(tilt))
     around = np.stack([math.cos(tilt) * np.cos(turn), math.cos(tilt) * np.sin(turn), rise], 1)
     return looking_cameras(middle + radius * around, middle[0], size, field_of_view)
-
-
-def numbers(name: str, given: ArrayLike) -> Shaped[np.ndarray, " ..."]:
-    """Finite numbers in float64; FieldlrError names what is none."""
-    try:
-        array = given.detach().cpu() if isinstance(given, Tensor) else given
-        array = np.asarray(array, np.float64)
-    except (ValueError, TypeError):
-        raise FieldlrError(f"`{name}` is an array of numbers; got {_shown(given)}.") from None
-    if not np.isfinite(array).all():
-        raise FieldlrError(f"`{name}` has NaN or infinite values. Give finite numbers.")
-    return array
 
 
 def _poses(given: ArrayLike, convention: Convention) -> np.ndarray:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rays import Rays

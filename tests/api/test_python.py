@@ -124,9 +124,9 @@ def test_a_field_takes_the_users_coordinates_in_any_shape(shape):
 
 
 def test_gradients_of_a_field_point_inwards(shape):
-    outside = torch.tensor(CENTER + [0.9 * RADIUS, 0, 0], requires_grad=True)
-    shape.field(outside).backward()
-    assert outside.grad[0] < 0.0 and outside.grad[0].abs() > 5 * outside.grad[1:].abs().max()
+    surface = torch.tensor(CENTER + [RADIUS, 0, 0], requires_grad=True)
+    shape.field(surface).backward()
+    assert surface.grad[0] < 0.0 and surface.grad[0].abs() > 2 * surface.grad[1:].abs().max()
 
 
 @pytest.mark.parametrize("points", [[1.0, 2.0], np.zeros((3, 5)), 7.0, np.zeros((3, 0))])
@@ -216,6 +216,7 @@ def test_a_process_is_left_as_it_was(tmp_path):
         "assert state() == before, (state(), before)\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # Others may use these cores.
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment
     )
