@@ -124,7 +124,7 @@ def test_a_field_takes_the_users_coordinates_in_any_shape(shape):
 
 
 def test_gradients_of_a_field_point_inwards(shape):
-    surface = torch.tensor(CENTER + [RADIUS, 0, 0], requires_grad=True)
+    surface = torch.tensor(CENTER + np.array([RADIUS, 0, 0]), requires_grad=True)
     shape.field(surface).backward()
     assert surface.grad[0] < 0.0 and surface.grad[0].abs() > 2 * surface.grad[1:].abs().max()
 
@@ -155,7 +155,9 @@ def test_a_run_without_a_folder_is_complete(shape, tmp_path):
     packed.save(tmp_path / "ball.flr")
     assert fieldlr.load(tmp_path / "ball.flr").inside(CENTER)
     assert not fieldlr.open_run(tmp_path / "ball.flr").field.inside(CENTER + 3 * RADIUS)
-    view = shape.render(fieldlr.Cameras.looking_at(CENTER + [8, 0, 2], CENTER, size=(40, 30)))
+    view = shape.render(
+        fieldlr.Cameras.looking_at(CENTER + np.array([8, 0, 2]), CENTER, size=(40, 30))
+    )
     assert view.rgb.shape == (30, 40, 3) and view._repr_png_().startswith(b"\x89PNG")
     assert (view.rgb[15, 20] < 250).any() and (view.rgb[0, 0] == 255).all()
     saved = shape.save(tmp_path / "run")
