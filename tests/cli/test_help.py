@@ -1,4 +1,4 @@
-"""What the command line says before it does anything: help, version, and words that do not exist."""
+"""What the command line says before it does anything: help, version, mistyped words."""
 
 import subprocess
 import sys
