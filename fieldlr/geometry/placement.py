@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from fieldlr.geometry.arrays import ArrayLike, numbers
 from fieldlr.geometry.cameras import CameraModel, Cameras
 
 Size = tuple[int, int]
-Convention = Literal["opengl", "opencv"]
 MOST_CAMERAS = 1 << 20
 UNIT_TOLERANCE = 0.02  # of the axes of a pose, which tools round
 
@@ -50,8 +49,8 @@ def posed_cameras(
     size: ArrayLike,
     center: ArrayLike | None = None,
     distortion: ArrayLike | None = None,
-    convention: Convention = "opengl",
-    model: CameraModel = "perspective",
+    convention: str = "opengl",
+    model: str = "perspective",
 ) -> Cameras:
     """What `Cameras.of` documents."""
     _require_choice("convention", convention, ("opengl", "opencv"))
@@ -74,7 +73,7 @@ def posed_cameras(
         torch.from_numpy(np.concatenate([lengths, middle], 1)).float(),
         torch.from_numpy(sizes).long(),
         torch.from_numpy(lens).float(),
-        model,
+        cast(CameraModel, model),
     )
 
 
@@ -128,7 +127,7 @@ def orbiting_cameras(
     return looking_cameras(middle + radius * around, middle[0], size, field_of_view)
 
 
-def _poses(given: ArrayLike, convention: Convention) -> np.ndarray:
+def _poses(given: ArrayLike, convention: str) -> np.ndarray:
     """Camera-to-world matrices (N, 3, 4) in OpenGL's axes."""
     poses = numbers("camera_to_world", given)
     poses = poses[None] if poses.ndim == 2 else poses

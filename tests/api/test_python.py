@@ -59,7 +59,7 @@ def shape():
 @pytest.fixture(scope="module")
 def scene():
     images, views = photographed()
-    return fieldlr.fit(fieldlr.photos(images, views, test=[0, 5]), steps=60, progress=False)
+    return fieldlr.fit(fieldlr.photos(images, views, test=[0, 5]), steps=90, progress=False)
 
 
 def test_the_names_are_few_and_all_there():
@@ -227,12 +227,12 @@ def test_a_process_is_left_as_it_was(tmp_path):
 
 def test_photos_from_arrays(scene):
     assert scene.held_out == (0, 5) and len(scene.cameras) == 10
-    assert scene.evaluate()["psnr_db"] > 15.0
+    assert scene.evaluate()["psnr_db"] > 16.0
     given = cameras().camera_to_world
     torch.testing.assert_close(scene.cameras.camera_to_world, given, atol=1e-3, rtol=0)
     view = scene.render(cameras()[3])
     assert view.rgb.shape == (16, 24, 3)
-    assert abs(view.depth[8, 12] - 6.0) < 0.7  # 8 to the middle, less the radius
+    assert abs(view.depth[8, 12] - 6.0) < 1.0  # 8 to the middle, less the radius
 
 
 def test_query_and_a_renderer_of_functions_give_the_fields_own_view(scene):
