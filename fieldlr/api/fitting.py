@@ -57,7 +57,7 @@ def fit(
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    run = dataclasses.replace(fitting.run, task=fitting.task)
+    run = dataclasses.replace(fitting.run, task=fitting.task, temporary=out is None)
     if out is None:
         weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
     line.say(_last_line(fitting, results))

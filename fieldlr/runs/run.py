@@ -65,9 +65,10 @@ class Run(Handle):
     folder: Path
     config: dict[str, Any]
     task: Task | None = dataclasses.field(default=None, repr=False, compare=False)
+    temporary: bool = False  # the folder goes with the object
 
     def __repr__(self) -> str:
-        known = [str(self.folder), self.kind]
+        known = [self.kind] if self.temporary else [str(self.folder), self.kind]
         with suppress(FieldlrError, KeyError, TypeError):  # There may be no results yet.
             known.append(self.config["field"]["linear"]["kind"])
             known.append(f"{self._measure} {self.results['fit']['quality']:.4g}")
