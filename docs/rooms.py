@@ -40,6 +40,7 @@ ROOMS = (
     "batch",
     "app",
     "cli",
+    "api",
     "cli/verbs",
 )
 FIRST, LAST = "<!-- rooms: written by docs/rooms.py -->\n", "<!-- end of rooms -->\n"

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+# Threads that wait by spinning take the cores from whatever else runs, and a step then takes up
+# to thirty times as long. It must be said before torch is loaded; the user's own word stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import tyro
 
 from fieldlr.cli.verbs import VERBS as VERBS
-from fieldlr.cli.verbs.flags import CONSTRUCTORS, with_flags
+from fieldlr.cli.verbs.flags import CONSTRUCTORS, check_words, with_flags
 from fieldlr.cli.verbs.verb import Stopped, Verb
 from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
 from fieldlr.system.lines import discard, put
+from fieldlr.system.process import prepare_process
+from fieldlr.system.version import __version__
 
 DONE, MISTAKE, STOPPED = 0, 2, 3
 
 
 def parse(argv: Sequence[str]) -> Verb:
-    """The verb that the words ask for; ends the process with 2 where they are invalid."""
+    """The verb that the words ask for; FieldlrError or an end with 2 where they are invalid."""
     try:
         return _parsed(argv)
     except BrokenPipeError:  # Nobody reads the help to its end.
@@ -29,12 +36,16 @@ def parse(argv: Sequence[str]) -> Verb:
 
 
 def _parsed(argv: Sequence[str]) -> Verb:
+    check_words(argv, VERBS)
     try:
         return tyro.extras.subcommand_cli_from_dict(
             VERBS,
             args=list(argv),
             prog="fieldlr",
-            description="Neural fields from photos and meshes, with low-rank backbones.",
+            description=(
+                "Neural fields from photos and meshes, with low-rank backbones. fieldlr --version "
+                "gives the version; docs/command-line.md has shell completion."
+            ),
             config=(tyro.conf.OmitArgPrefixes,),
             registry=CONSTRUCTORS,
         )
@@ -44,12 +55,18 @@ def _parsed(argv: Sequence[str]) -> Verb:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"fieldlr {__version__}")
+        return
+    prepare_process()
     try:
         verb = parse(words)
         result, code = _carried_out(verb)
     except FieldlrError as error:
-        put(f"fieldlr: {with_flags(str(error), VERBS[words[0]])}", sys.stderr)
+        known = VERBS.get(words[0])
+        message = str(error) if known is None else with_flags(str(error), known)
+        put(f"fieldlr: {message}", sys.stderr)
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
         put("fieldlr: stopped. Rerun a fit with --resume to resume it.", sys.stderr)

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from fieldlr.data import open_source
-from fieldlr.metrics.curve import write_curve
+from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.baselines import searches
 from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions

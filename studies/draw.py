@@ -12,7 +12,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from fieldlr.metrics.curve import RDCurve, read_curve
+from fieldlr.metrics.curve import RDCurve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.study.drawing import plot_of
 

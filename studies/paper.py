@@ -17,7 +17,8 @@ from pathlib import Path
 
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.bd import bd_figure
-from fieldlr.metrics.curve import RDCurve, read_curve
+from fieldlr.metrics.curve import RDCurve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.pictures.curves import Plot, Series, draw_svg
 from fieldlr.study.drawing import AXES, RATES, series_of
 

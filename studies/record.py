@@ -15,7 +15,8 @@ from pathlib import Path
 
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.bd import bd_figure
-from fieldlr.metrics.curve import RDCurve, read_curve, write_curve
+from fieldlr.metrics.curve import RDCurve
+from fieldlr.metrics.curve_file import read_curve, write_curve
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.study.drawing import plot_of
 from fieldlr.study.study import Study

@@ -46,6 +46,7 @@ HOMES = {
     "tinycudann": {"nn/execution"},
     "numba": {"nn/execution"},
     "pycolmap": {"data"},
+    "IPython": {"api"},
 }
 EVERYWHERE = {"torch", "numpy", "scipy", "jaxtyping"}
 # Types of which a public signature says the shape: `Float[Tensor, "n 3"]`.
@@ -55,7 +56,7 @@ NAMES_THAT_SAY_NOTHING = {"utils", "common", "core", "base", "misc", "helpers"}
 MODULES_NEVER_IMPORTED = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
 MOST_LINES = 300
 # What the rooms may add up to: a house that one sees at a glance.
-MOST_ROOMS, MOST_FLOORS, MOST_ARROWS = 27, 12, 160
+MOST_ROOMS, MOST_FLOORS, MOST_ARROWS = 28, 12, 172
 
 
 def script(name: str):
@@ -332,8 +333,23 @@ def imported(module):
     return set(done.stdout.split()) - {"fieldlr", "torch", "numpy", "jaxtyping", "wadler_lindig"}
 
 
-def test_importing_fieldlr_costs_torch_and_numpy_alone():
-    assert imported("fieldlr") == set()
+def test_importing_fieldlr_loads_nothing_and_changes_nothing():
+    script = (
+        "import os, sys, warnings, signal\n"
+        "before = dict(os.environ), set(sys.modules), signal.getsignal(signal.SIGINT)\n"
+        "import fieldlr\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before[1]}\n"
+        "assert not new - set(sys.stdlib_module_names) - {'fieldlr'}, new\n"
+        "assert (dict(os.environ), signal.getsignal(signal.SIGINT)) == (before[0], before[2])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("room", ["api.fitting", "runs", "data.in_memory", "nn"])
+def test_what_python_uses_costs_torch_and_numpy_alone(room):
+    slow = {"scipy", "trimesh", "gradio", "matplotlib", "plotly", "igl", "open3d", "dask", "PIL"}
+    assert not imported(f"fieldlr.{room}") & slow
 
 
 def test_the_command_line_starts_without_what_few_verbs_need():

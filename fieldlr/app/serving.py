@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.system.files import lock
 from fieldlr.system.process import prepare_process
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -41,6 +42,18 @@ def serve(folder: Path, host: str, port: int, auth: str | None, say: Callable[[s
     check_address(host, auth)
     check_installed()
     workspace = Workspace(folder)
+    with lock(workspace.folder / ".server.lock") as held:
+        if not held:
+            raise FieldlrError(
+                f"another fieldlr app has the workspace {workspace.folder} open. Use its page, or "
+                "give this one another --workspace."
+            )
+        _serve(workspace, host, port, auth, say)
+
+
+def _serve(
+    workspace: Workspace, host: str, port: int, auth: str | None, say: Callable[[str], None]
+) -> None:
     prepare_process()
     _check_port(host, port)
     # Before Gradio is loaded: where uploads go, and that nothing is told to anybody.

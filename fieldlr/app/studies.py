@@ -18,7 +18,8 @@ from fieldlr.app.workspace import BroughtSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 from fieldlr.metrics.bd import bd_table
-from fieldlr.metrics.curve import Rate, RatePoint, RDCurve, RDPoint, read_curve, write_curve
+from fieldlr.metrics.curve import Rate, RatePoint, RDCurve, RDPoint
+from fieldlr.metrics.curve_file import read_curve, write_curve
 from fieldlr.pictures.curve_page import figures_in_words
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.runs import Run, open_folder
@@ -129,7 +130,7 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
         if curve.is_exact:
             continue
         marks, aside = (
-            [_mark(curve, spot, job_id) for spot in spots] for spots in curve.front(rate)
+            [_mark(curve, point, job_id) for point in points] for points in curve.front(rate)
         )
         named = {"name": curve.name, "about": curve.description, "dashed": curve.is_context}
         series.append(named | {"marks": marks, "aside": aside})
@@ -138,10 +139,10 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
     return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
 
 
-def _mark(curve: RDCurve, spot: RatePoint, job_id: str) -> dict[str, Any]:
-    files = [point.file for point in spot.fits if point.file]
+def _mark(curve: RDCurve, point: RatePoint, job_id: str) -> dict[str, Any]:
+    files = [point.file for point in point.fits if point.file]
     places = [f"{job_id}/{file}" if job_id else file for file in files]
-    return dataclasses.asdict(mark_of(curve, spot)) | {"fits": places}
+    return dataclasses.asdict(mark_of(curve, point)) | {"fits": places}
 
 
 def bd_rows(curves: Sequence[RDCurve], rate: Rate) -> list[list[str]]:

@@ -138,11 +138,13 @@ def original(run: Run) -> TriangleMesh:
     """The surface that a shape's run was made from."""
     if run.kind == "photos":
         raise FieldlrError("photos come without a surface to compare with.")
-    if not run.source.exists():
-        raise FieldlrError(f"the original, {run.source.name}, is no longer where it was.")
-    volume = open_source(run.source, **run.reading).content
+    source = run.source
+    if source is None or not source.exists():
+        name = "which was made of arrays" if source is None else source.name
+        raise FieldlrError(f"the original, {name}, is no longer where it was.")
+    volume = open_source(source, **run.reading).content
     if not isinstance(volume, OccupancyVolume):
-        raise FieldlrError(f"the original, {run.source.name}, is no shape any more.")
+        raise FieldlrError(f"the original, {source.name}, is no shape any more.")
     return transform(surface_of(volume), volume.frame)
 
 

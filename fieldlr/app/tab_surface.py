@@ -90,7 +90,8 @@ def build(page: Page) -> Choices:
         if with_errors:
             words += f" Blue is no error, red {100 * surfaces.WORST_SHARE:g} % of its length."
         truth = gr.Model3D(visible=False)
-        if shown.run.kind != "photos" and shown.run.source.exists():
+        source = shown.run.source
+        if shown.run.kind != "photos" and source is not None and source.exists():
             light = folder / "original-view.glb"
             if not light.exists():
                 write_mesh(surfaces.lighter(surfaces.original(shown.run)), light)

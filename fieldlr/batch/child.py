@@ -25,6 +25,7 @@ from fieldlr.jobs.workers.work import GRACE_SECONDS, Data, serve
 from fieldlr.runs import open_run
 from fieldlr.runs.fits import fitting
 from fieldlr.system.files import lock, make_folder, sweep
+from fieldlr.system.process import prepare_process
 
 FIT_SHARE = 0.8  # of an item's progress, if it has a fit
 POLL_SECONDS = 0.2
@@ -38,6 +39,7 @@ Made = TypeVar("Made")
 
 def work(settings: Data) -> Generator[Data, None, Data]:
     """Runs an item: yields step and progress, returns its result for the report."""
+    prepare_process()
     item = Item(**settings["item"])
     folder = Path(settings["folder"])
     make_folder(folder)

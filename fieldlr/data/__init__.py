@@ -60,8 +60,11 @@ class Source:
     """What a path holds."""
 
     kind: Kind
-    format: str  # the key in READERS
+    format: str  # the key in READERS, or "arrays"
     content: Scene | OccupancyVolume
+
+    def __repr__(self) -> str:
+        return f"Source of a {self.kind}, {self.content}".replace("a photos", "photos")
 
 
 def is_source(path: Path) -> bool:

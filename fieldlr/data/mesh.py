@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from fieldlr.data import obj_text, plain_gltf, voxels
 from fieldlr.data.scene import FARTHEST
@@ -55,7 +56,7 @@ def read_triangles(
             f"A mesh needs triangles; {path.name} holds {what}. Export the surface itself, not "
             "its points."
         )
-    return _cleaned(path, vertices, faces, colors)
+    return cleaned(path, vertices, faces, colors)
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -106,8 +107,11 @@ def _colors(surfaces: list[Any]) -> np.ndarray | None:
     return np.concatenate([np.asarray(body.visual.vertex_colors)[:, :3] for body in surfaces])
 
 
-def _cleaned(
-    path: Path, vertices: np.ndarray, faces: np.ndarray, colors: np.ndarray | None
+def cleaned(
+    path: Path,
+    vertices: Float[np.ndarray, "v 3"],
+    faces: Int[np.ndarray, "f 3"],
+    colors: UInt8[np.ndarray, "v 3"] | None,
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """The mesh with equal vertices merged and useless faces dropped."""
     notes = []

@@ -16,7 +16,8 @@ def absolute(data: bytes) -> bytes:
     """
     if _FACE.search(data) is None:
         return data
-    lines, seen = data.split(b"\n"), dict.fromkeys(KINDS, 0)
+    lines = data.split(b"\n")
+    seen: dict[bytes, int] = dict.fromkeys(KINDS, 0)
     for number, line in enumerate(lines):
         words = line.split()
         if not words:

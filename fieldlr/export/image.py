@@ -47,6 +47,17 @@ def write_image(image: Pixels, path: Path | str) -> None:
         Image.fromarray(to_bytes(image)).save(temporary, format="PNG")
 
 
+def png_bytes(image: Pixels) -> bytes:
+    """An image (H, W), (H, W, 3) or (H, W, 4), bytes or floats in [0, 1], as those of a PNG."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(to_bytes(image)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
 def jpeg_bytes(image: Pixels, quality: int = 90) -> bytes:
     """An image (H, W, 3), bytes or floats in [0, 1], as the bytes of a JPEG."""
     from io import BytesIO

@@ -68,3 +68,7 @@ class OccupancyField(Field):
                 "Leave `threshold` out for 0.5."
             )
         return math.log(probability / (1.0 - probability))
+
+    def value_of(self, level: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """The probability of a logit."""
+        return torch.sigmoid(level)

@@ -11,9 +11,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fieldlr.errors import FieldlrError
+from fieldlr.fields.asked import gradients_of, vectors
 from fieldlr.fields.config import FieldConfig
-from fieldlr.fields.field import Field
+from fieldlr.fields.field import POINTS_AT_ONCE, Field
 from fieldlr.fields.networks import NETWORKS, RadianceNetwork
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 
@@ -40,9 +42,10 @@ def _add_missing_light(field: nn.Module, tensors: dict[str, Any], prefix: str, *
 
 
 class RadianceField(Field):
-    """Maps (points, directions) to (rgb, density), by one network or a coarse and a fine one.
+    """A density and a colour everywhere, by one network or by a coarse and a fine one.
 
-    Densities are per unit of the cube of `space` (`Space.lengths`).
+    `query` takes and gives a user's coordinates and units. `density`, `radiance` and `level` are
+    in the field's own frame, with densities per unit of the cube of `space` (`Space.lengths`).
     """
 
     name = "radiance"
@@ -82,7 +85,7 @@ class RadianceField(Field):
         """Densities (M,) and features (M, F) for `color` at points (M, 3)."""
         return self.networks[-1].density(self.space.warp(points))
 
-    def forward(
+    def radiance(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
         """Colours (M, 3) in [0, 1] and densities (M,) at points in unit viewing directions."""
@@ -93,9 +96,50 @@ class RadianceField(Field):
         unit = self.space.warp(points)
         density = self.networks[-1].density(unit)[0]
         level = torch.log(density.clamp_min(1e-12) / SURFACE_DENSITY)
-        # Cells that rays do not reach are untrained and their density is arbitrary.
-        kept = self.cell_occupied.view(-1)[cell_indices(unit, GRID_CELLS)]
-        return torch.where(kept, level, level.clamp_max(EMPTY_LEVEL))
+        return torch.where(self._kept(unit), level, level.clamp_max(EMPTY_LEVEL))
+
+    def _kept(self, unit: Tensor) -> Tensor:
+        """Which points of the cube rendering does not skip.
+
+        Nothing trains what rays no longer see, and there it may become anything.
+        """
+        return self.cell_occupied.view(-1)[cell_indices(unit, GRID_CELLS)]
+
+    def query(
+        self, points: ArrayLike, directions: ArrayLike
+    ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch 3"]]:
+        """(density (...), colour (..., 3)) of points (..., 3) seen along directions (..., 3).
+
+        Points are in the coordinates of the photos' cameras, and directions in their axes, from
+        the eye to the point, of any length. Both broadcast: one direction serves many points. The
+        density is per unit of that length: over a short piece of a ray of length d, a share
+        1 - exp(-density d) of the light is stopped. Colours are in [0, 1]. Where rendering skips
+        the field, and outside of its box, the density is 0. `fieldlr.render(field.query, ...)`
+        renders what this gives.
+        """
+        given, towards = vectors("points", points), vectors("directions", directions)
+        try:
+            shape = torch.broadcast_shapes(given.shape, towards.shape)
+        except RuntimeError:
+            raise FieldlrError(
+                "`points` and `directions` have one shape, or shapes that broadcast; got "
+                f"{tuple(given.shape)} and {tuple(towards.shape)}."
+            ) from None
+        asked = self._asked(given.expand(shape))
+        rotation = torch.tensor(self.frame.rotation, dtype=torch.float64)
+        turned = towards.expand(shape).reshape(-1, 3).to(rotation) @ rotation
+        along = nn.functional.normalize(turned, dim=-1).to(asked.internal)
+        pairs = zip(asked.internal.split(POINTS_AT_ONCE), along.split(POINTS_AT_ONCE), strict=True)
+        with gradients_of(points):
+            parts = zip(*(self.radiance(*pair) for pair in pairs), strict=True)
+            rgb, density = map(torch.cat, parts)
+            density = density * self.space.stretch(asked.internal, along) / self.frame.scale
+            density = density * self._kept(self.space.warp(asked.internal))
+            return asked.answer(self._bounded(density, asked.internal)), asked.answer(rgb)
+
+    def value_of(self, level: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """The density of a level, per unit of the cube."""
+        return SURFACE_DENSITY * torch.exp(level)
 
     def level_of(self, threshold: float | None) -> float:
         """The isovalue for a density threshold, by default SURFACE_DENSITY."""

@@ -7,15 +7,16 @@ Lenses follow OpenCV, whose image y axis points down: its normalised coordinates
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from fieldlr.geometry.arrays import ArrayLike
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.rays import Rays
 
@@ -26,7 +27,13 @@ NEWTON_STEPS, NEWTON_TOLERANCE = 12, 1e-9
 
 @dataclass(frozen=True)
 class Cameras:
-    """N posed cameras of one lens model.
+    """N posed cameras of one lens model; `cameras[i]` and a loop give cameras one by one.
+
+    The frame of a camera is OpenGL's: +X right, +Y up, looking along -Z; `camera_to_world` is
+    [R | t], whose columns are these axes and the camera's place in the world. The world is
+    right-handed, in the caller's units. Pixel (column x, row y) has its centre at (x + 0.5,
+    y + 0.5), and (0, 0) is the top left corner of the image. `of`, `looking_at` and `orbit` make
+    cameras from plain arrays; `rays` and `project` lead from pixels to the world and back.
 
     `perspective` multiplies (x, y) by 1 + k1 r^2 + k2 r^4 + k3 r^6 + k4 r^8 and adds the
     tangential terms of p1, p2; `fisheye` images the angle theta to the axis at the radius
@@ -39,8 +46,47 @@ class Cameras:
     distortion: Float[Tensor, "n 6"]  # k1 k2 k3 k4 p1 p2, zeros for an ideal lens
     model: CameraModel = "perspective"
 
+    @staticmethod
+    def of(camera_to_world: ArrayLike, focal: ArrayLike, size: ArrayLike, **lens: Any) -> Cameras:
+        """Cameras from arrays, each for all cameras or with a row for each of them.
+
+        camera_to_world: (3, 4), (4, 4), (n, 3, 4) or (n, 4, 4). focal: pixels, one number or
+        (fx, fy). size: (width, height). Of the lens, by keyword: `center`, the principal point
+        (cx, cy), by default the middle; `distortion` (k1, k2, k3, k4, p1, p2); `model`
+        "perspective" or "fisheye"; `convention` "opencv" where +Y of the camera points down and
+        it looks along +Z (COLMAP too), instead of "opengl".
+        """
+        from fieldlr.geometry.placement import posed_cameras
+
+        return posed_cameras(camera_to_world, focal, size, **lens)
+
+    @staticmethod
+    def looking_at(positions: ArrayLike, target: ArrayLike, **view: Any) -> Cameras:
+        """Cameras at positions (3,) or (n, 3) that look at a target (3,) or (n, 3).
+
+        By keyword: `size` (width, height), 400 x 400; `field_of_view`, vertical, 40 degrees; `up`,
+        +Z.
+        """
+        from fieldlr.geometry.placement import looking_cameras
+
+        return looking_cameras(positions, target, **view)
+
+    @staticmethod
+    def orbit(center: ArrayLike, radius: float, count: int = 60, **view: Any) -> Cameras:
+        """`count` cameras on a circle around the vertical through `center`, which they look at.
+
+        They begin towards +X, `elevation` (20) degrees above the horizon. By keyword also `size`
+        and `field_of_view`, as for `looking_at`.
+        """
+        from fieldlr.geometry.placement import orbiting_cameras
+
+        return orbiting_cameras(center, radius, count, **view)
+
     def __len__(self) -> int:
         return len(self.camera_to_world)
+
+    def __iter__(self) -> Iterator[Cameras]:
+        return (self[index : index + 1] for index in range(len(self)))
 
     def __repr__(self) -> str:
         sizes = {f"{width} x {height}" for width, height in self.sizes.tolist()}

@@ -92,6 +92,18 @@ class Space:
             return (t_ends - t_starts) * (2.0 / self.aabb.longest_edge)
         return (self.warp(rays.at(t_ends)) - self.warp(rays.at(t_starts))).norm(dim=-1)
 
+    def stretch(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Units of the cube per world unit (N,), along unit directions (N, 3) at points (N, 3).
+
+        What `lengths` gives for a very short interval, divided by its length.
+        """
+        if self.kind == "box":
+            return torch.full_like(points[:, 0], 2.0 / self.aabb.longest_edge)
+        along = torch.func.jvp(self.warp, (points,), (directions,))[1]
+        return along.norm(dim=-1)
+
 
 # A space for fields that are built to be counted, not to be fitted.
 UNIT_BOX = Space("box", Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))

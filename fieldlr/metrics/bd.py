@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fieldlr.errors import FieldlrError
-from fieldlr.metrics.curve import Rate, RDCurve, on_front
+from fieldlr.metrics.curve import Rate, RDCurve, on_front, shared_rate
 
 Method = Literal["akima", "pchip", "cubic"]
 MIN_POINTS = {"akima": 2, "pchip": 2, "cubic": 4}
@@ -31,7 +31,7 @@ INTERVAL_PERCENT = (2.5, 97.5)
 Line = tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BdFigure:
     """The BD figures of a test curve against an anchor."""
 
@@ -42,11 +42,18 @@ class BdFigure:
     method: str
     dropped: tuple[str, ...]  # points not on the Pareto front
 
+    def __repr__(self) -> str:
+        words = f"BD-rate {self.bd_rate_percent:+.2f} %"
+        if self.interval is not None:
+            words += " ({:+.2f} to {:+.2f} %)".format(*self.interval)
+        words += f", BD-quality {self.bd_quality_db:+.3f} dB, overlap {100 * self.overlap:.0f} %"
+        return f"{words}, {self.method}"
+
 
 class Comparison:
     """A curve in a comparison: its Pareto front, and fronts of bootstrap resamples of seeds."""
 
-    def __init__(self, curve: RDCurve, rate: Rate, method: Method, stream: int) -> None:
+    def __init__(self, curve: RDCurve, rate: str, method: Method, stream: int) -> None:
         self.curve, self.method, self.stream = curve, method, stream
         kept, left = curve.front(rate)
         self.dropped = [curve.named(point.label) for point in left]
@@ -102,15 +109,16 @@ class Comparison:
 def bd_figure(
     anchor: RDCurve,
     test: RDCurve,
-    rate: Rate = "bytes",
+    rate: str | None = None,
     method: Method = "akima",
     force: bool = False,
 ) -> BdFigure:
     """BD-rate and BD-quality of `test` against `anchor`; seeds of a point are averaged first.
 
-    Raises FieldlrError if the curves overlap by less than 75 %, unless `force`, or are not
-    comparable.
+    `rate` is one of RATES, by default the first that both curves have, bytes before others.
+    FieldlrError where the curves overlap by less than 75 %, unless `force`, or cannot be compared.
     """
+    rate = shared_rate((anchor, test), rate)
     comparisons = Comparison(anchor, rate, method, 0), Comparison(test, rate, method, 1)
     return _compared(*comparisons, method, force)
 

@@ -1,23 +1,33 @@
-"""Rate-distortion curves, and their JSON files."""
+"""Rate-distortion curves: what each stored byte or parameter buys."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from fieldlr.errors import FieldlrError
-from fieldlr.system.files import replacing
-from fieldlr.system.version import __version__
+from fieldlr.system.registry import nearest
 
+# What a study measures; curves of other origin may have rates in other units (`RATES`).
 Rate = Literal["bytes", "params"]
-MEASURES = ("psnr_db", "iou")
+# Rates by name, in words.
+RATES = {
+    "bytes": "bytes",
+    "params": "stored parameters",
+    "bpp": "bits per pixel",
+    "kbps": "kilobits per second",
+    "rate": "rate, in the unit of its file",
+}
+# Figures by name: in dB, or shares of 1 that are perfect at 1.
+DECIBELS = ("psnr_db", "psnr_y_db")
+SHARES = ("iou", "ms_ssim", "ssim")
+MEASURES = (*DECIBELS, *SHARES)
+MOST_RATE = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -25,14 +35,18 @@ class RDPoint:
     """The rate and quality of one fit. Fits of one `point` differ only in the seed."""
 
     point: str
-    num_bytes: int
-    num_parameters: int | None  # None if not a network
+    num_bytes: float | None
+    num_parameters: float | None  # None for what is no network
     figure: float  # PSNR in dB, or IoU
     seed: int
-    file: str = ""  # the decoded file, relative to the folder of the curve's file
+    file: str = ""  # what was decoded for it, seen from the folder of the curve's file
+    other_rates: dict[str, float] = field(default_factory=dict)  # by their name in RATES
 
-    def rate(self, rate: Rate) -> int | None:
-        return self.num_bytes if rate == "bytes" else self.num_parameters
+    @property
+    def rates(self) -> dict[str, float]:
+        """What it costs, by the names in RATES."""
+        own = {"bytes": self.num_bytes, "params": self.num_parameters} | self.other_rates
+        return {name: value for name, value in own.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class RDCurve:
     """Fits of one method at several rates, smallest first."""
 
     name: str
-    measure: str  # of `figure`: psnr_db or iou
+    measure: str  # what `figure` is: one of MEASURES
     points: tuple[RDPoint, ...]
     description: str = ""
     config: dict[str, Any] = field(default_factory=dict)
@@ -61,21 +75,21 @@ class RDCurve:
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
             raise FieldlrError(
-                f"a curve's measure is psnr_db or iou; {self.name} has {self.measure}."
+                f"a curve measures {' or '.join(MEASURES)}; {self.name} has {self.measure}."
             )
         for point in self.points:
-            rates = (point.num_bytes, 1 if point.num_parameters is None else point.num_parameters)
-            sound = all(0 < rate < 1 << 63 for rate in rates)
+            rates = point.rates
+            sound = rates and all(0 < rate < MOST_RATE for rate in rates.values())
             in_range = math.isfinite(point.figure) and (
-                self.measure == "psnr_db" or 0.0 <= point.figure <= 1.0
+                self.measure in DECIBELS or 0.0 <= point.figure <= 1.0
             )
             if not (sound and in_range):
+                costs = ", ".join(f"{rate:g} {name}" for name, rate in rates.items()) or "no rate"
                 raise FieldlrError(
-                    f"{self.name}: {point.point} has {point.num_bytes} bytes, "
-                    f"{point.num_parameters} parameters and {self.measure} {point.figure}. Rates "
-                    "must be positive and qualities finite. Measure it again."
+                    f"{self.name}: {point.point} has {costs} and {self.measure} {point.figure}. A "
+                    "rate is above 0 and a quality a number. Measure it again."
                 )
-        ordered = sorted(self.points, key=lambda p: (p.num_bytes, p.num_parameters or 0, p.seed))
+        ordered = sorted(self.points, key=lambda p: (*p.rates.values(), p.seed))
         object.__setattr__(self, "points", tuple(ordered))
 
     @property
@@ -100,23 +114,32 @@ class RDCurve:
         perfect = all(point.figure == 1.0 for point in self.points)
         return self.measure == "iou" and bool(self.points) and perfect
 
-    def has(self, rate: Rate) -> bool:
-        """Whether all its points have this rate."""
-        return all(point.rate(rate) is not None for point in self.points)
+    @property
+    def rates(self) -> tuple[str, ...]:
+        """The names of the rates that all its points have."""
+        return tuple(name for name in RATES if all(name in p.rates for p in self.points))
 
-    def log_rate(self, point: RDPoint, rate: Rate) -> float:
-        """log10 of a point's rate; raises FieldlrError if it has no such rate."""
-        own = point.rate(rate)
-        if own is None:
+    def has(self, rate: str) -> bool:
+        """Whether all its points have such a rate."""
+        return all(rate in point.rates for point in self.points)
+
+    def log_rate(self, point: RDPoint, rate: str) -> float:
+        """log10 of what a point costs; FieldlrError where it has no such rate."""
+        if rate in point.rates:
+            return math.log10(point.rates[rate])
+        if rate == "params":
             raise FieldlrError(
                 f"{self.name} is not a network and has no parameters. Compare by bytes: `rate` "
                 "bytes."
             )
-        return math.log10(own)
+        raise FieldlrError(
+            f"{self.name} has no rate in {RATES.get(rate, rate)}; it has {_listed(self.rates)}. "
+            "Choose another `rate`."
+        )
 
     def quality(self, point: RDPoint) -> float:
-        """The quality in dB: PSNR, or -10 log10(1 - IoU), which does not saturate at 1."""
-        if self.measure == "psnr_db":
+        """dB: the PSNR, or -10 log10(1 - v) of a share v, which does not saturate at 1."""
+        if self.measure in DECIBELS:
             return point.figure
         return -10.0 * math.log10(max(1.0 - point.figure, 1e-9))
 
@@ -130,8 +153,8 @@ class RDCurve:
         for label in labels:
             yield label, [point for point in self.points if point.point == label]
 
-    def front(self, rate: Rate) -> tuple[list[RatePoint], list[RatePoint]]:
-        """(the Pareto front, the other points), smallest rate first, averaged over seeds.
+    def front(self, rate: str) -> tuple[list[RatePoint], list[RatePoint]]:
+        """(its Pareto front, what is not on it), cheapest first, seeds averaged.
 
         A point is not on the front if another has at most its rate and at least its quality.
         """
@@ -140,7 +163,7 @@ class RDCurve:
         kept = on_front(rates, qualities).tolist()
         return [points[i] for i in kept], [s for i, s in enumerate(points) if i not in kept]
 
-    def _rate_points(self, rate: Rate) -> Iterator[RatePoint]:
+    def _rate_points(self, rate: str) -> Iterator[RatePoint]:
         for label, fits in self.groups():
             mean_log = sum(self.log_rate(p, rate) for p in fits) / len(fits)
             quality = sum(self.quality(p) for p in fits) / len(fits)
@@ -157,57 +180,24 @@ def on_front(
     return order[sorted_qualities > best_before]
 
 
-def write_curve(curve: RDCurve, path: Path) -> None:
-    """Writes a result JSON in the format of CompressAI's tools: lists of equal length."""
-    columns = {
-        "point": [p.point for p in curve.points],
-        "bytes": [p.num_bytes for p in curve.points],
-        "params": [p.num_parameters for p in curve.points],
-        curve.measure: [p.figure for p in curve.points],
-        "seed": [p.seed for p in curve.points],
-    }
-    if any(p.file for p in curve.points):
-        columns["file"] = [p.file for p in curve.points]
-    content = {
-        "name": curve.name,
-        "description": curve.description,
-        "results": columns,
-        "config": curve.config,
-        "version": __version__,
-    }
-    with replacing(path) as place:
-        place.write_text(json.dumps(content, indent=1))
+def shared_rate(curves: Sequence[RDCurve], rate: str | None = None) -> str:
+    """The rate that curves are compared by: the one that is asked for, else the first they share.
+
+    Bytes come first. FieldlrError where one of them has no such rate, or they share none.
+    """
+    if rate is not None:
+        if rate not in RATES:
+            raise FieldlrError(f"there is no `rate` {rate}. {nearest(rate, RATES)}")
+        for curve in curves:
+            for point in curve.points:
+                curve.log_rate(point, rate)
+        return rate
+    for name in RATES:
+        if all(curve.has(name) for curve in curves):
+            return name
+    have = "; ".join(f"{curve.name} has {_listed(curve.rates)}" for curve in curves)
+    raise FieldlrError(f"the curves share no rate: {have}. Give both in one unit.")
 
 
-def read_curve(path: Path) -> RDCurve:
-    """Reads a file of `write_curve`; raises FieldlrError for anything else."""
-    try:
-        content = json.loads(Path(path).read_text())
-        columns = content["results"]
-        (measure,) = [name for name in MEASURES if name in columns]
-        names = ("point", "bytes", "params", measure, "seed")
-        files = columns.get("file", [""] * len(columns["point"]))
-        rows = list(zip(*(columns[name] for name in names), files, strict=True))
-        points = [
-            RDPoint(
-                str(label),
-                int(size),
-                None if numbers is None else int(numbers),
-                float(figure),
-                int(seed),
-                str(file),
-            )
-            for label, size, numbers, figure, seed, file in rows
-        ]
-        about = str(content.get("description", "")), dict(content.get("config") or {})
-        return RDCurve(str(content["name"]), measure, tuple(points), *about)
-    except OSError as error:
-        raise FieldlrError(
-            f"{path} cannot be read: {error.strerror}. Pass a curve's .json."
-        ) from None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise FieldlrError(
-            f"{path} is not a valid curve ({type(error).__name__}: {error}). A curve is JSON with "
-            "`name` and `results`: lists of equal length named point, bytes, params, seed, and "
-            "psnr_db or iou."
-        ) from None
+def _listed(rates: Sequence[str]) -> str:
+    return ", ".join(rates) or "none that all its points have"

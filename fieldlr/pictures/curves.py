@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.errors import FieldlrError
-from fieldlr.system.files import replacing
+from fieldlr.pictures.drawing import GREY, GRID, Drawing
 
 # Colour-blind safe colours (Okabe and Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 MARKERS = "osD^vPX"
-GRID, GREY = "#e4e1da", "#666666"
 CAPTION_WIDTH = 118  # characters per line of the caption
 
 
@@ -66,9 +65,10 @@ class Plot:
     notes: Sequence[str] = ()  # sentences below the drawing
 
 
-def check_plotting() -> None:
-    """Raises FieldlrError if the plotting packages are missing, before any work is done."""
-    missing = [name for name in ("matplotlib", "plotly") if find_spec(name) is None]
+def check_plotting(*needed: str) -> None:
+    """FieldlrError where what draws is not installed, before any work is done for a drawing."""
+    needed = needed or ("matplotlib", "plotly")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise FieldlrError(
             f"plots need {' and '.join(missing)}. Install with pip install 'fieldlr[study]'."
@@ -83,15 +83,16 @@ def styles(series: Sequence[Series]) -> list[tuple[str, str]]:
 
 
 def draw_svg(plot: Plot, path: Path) -> None:
-    """Writes the plot as an SVG, or in the format of the suffix (.png)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """The curves as an SVG, or as what the suffix says (.png)."""
+    draw_curves(plot).save(path)
 
+
+def draw_curves(plot: Plot) -> Drawing:
+    """The curves as a drawing."""
     caption = "\n".join(line for note in plot.notes for line in textwrap.wrap(note, CAPTION_WIDTH))
     height = 5.6 + 0.145 * (caption.count("\n") + 1 if caption else 0)
-    figure = Figure(figsize=(8.6, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    drawing = Drawing(f"{plot.title}: {', '.join(one.name for one in plot.series)}", (8.6, height))
+    axes = drawing.figure.add_subplot()
     for one, (color, marker) in zip(plot.series, styles(plot.series), strict=True):
         if not one.detail:
             _draw_series(axes, one, color, marker)
@@ -103,9 +104,8 @@ def draw_svg(plot: Plot, path: Path) -> None:
         )  # fmt: skip
     _decorate(axes, plot)
     if caption:
-        figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=GREY)
-    with replacing(path) as place:
-        figure.savefig(place, format=Path(path).suffix[1:], dpi=150)
+        drawing.figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=GREY)
+    return drawing
 
 
 def _draw_series(axes: Any, one: Series, color: str, marker: str) -> None:

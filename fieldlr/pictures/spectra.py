@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from fieldlr.pictures.curves import COLORS, GRID
+from fieldlr.pictures.curves import COLORS
+from fieldlr.pictures.drawing import GRID
 from fieldlr.system.files import replacing
 
 FLOOR = 1e-8  # smallest singular value shown, relative to the largest

@@ -14,15 +14,8 @@ from torch import Tensor
 
 from fieldlr.data.framing import forward_axes
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.rendering.paths import (
-    UP,
-    Size,
-    check_frames,
-    focal_for,
-    ideal_cameras,
-    look_at,
-    spiral,
-)
+from fieldlr.geometry.placement import Size, ideal_cameras, look_at
+from fieldlr.rendering.paths import UP, check_frames, focal_for, spiral
 from fieldlr.rendering.standpoints import layout, standpoints, wrapped
 
 SMOOTH_DEGREES = 20.0  # the azimuths over which elevations and distances are averaged

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.framing import meeting_point
@@ -21,22 +20,10 @@ from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
+from fieldlr.geometry.placement import Size, ideal_cameras, look_at
 
-Size = tuple[int, int]
 UP = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
 SMALLEST_ANGLE, MOST_SIDE = 0.01, 1 << 14  # degrees of field of view; pixels
-
-
-def look_at(
-    positions: Float[Tensor, "n 3"],
-    targets: Float[Tensor, "n 3"],
-    up: Float[Tensor, " 3"] | Float[Tensor, "n 3"],
-) -> Float[Tensor, "n 3 4"]:
-    """Poses (N, 3, 4) of cameras at positions (N, 3) looking at targets (N, 3), with `up` up."""
-    backward = torch.nn.functional.normalize(positions - targets, dim=-1)
-    right = torch.linalg.cross(up.expand_as(backward), backward)
-    right = torch.nn.functional.normalize(right, dim=-1)
-    return torch.stack([right, torch.linalg.cross(backward, right), backward, positions], -1)
 
 
 def orbit(
@@ -117,18 +104,6 @@ def read_camera_path(
     if normalised is not None:
         stated = normalised.inverse().apply_poses(stated)
     return ideal_cameras(frame.inverse().apply_poses(stated), torch.tensor(focals), (width, height))
-
-
-def ideal_cameras(
-    poses: Float[Tensor, "n 3 4"], focal: float | Float[Tensor, " n"], size: Size
-) -> Cameras:
-    """Square-pixel cameras of one size, undistorted, with a centred principal point."""
-    count = len(poses)
-    intrinsics = torch.empty(count, 4, dtype=torch.float32)
-    intrinsics[:, :2] = focal if not isinstance(focal, Tensor) else focal[:, None].float()
-    intrinsics[:, 2:] = torch.tensor(size) / 2
-    sizes = torch.tensor(size, dtype=torch.int64).repeat(count, 1)
-    return Cameras(poses.float(), intrinsics, sizes, torch.zeros(count, 6))
 
 
 def focal_for(cameras: Cameras, size: Size) -> float:

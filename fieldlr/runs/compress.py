@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr import codec
-from fieldlr.errors import FieldlrError
 from fieldlr.fields import Field
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.pipeline import SourceGone, reopen, take_corrections
+from fieldlr.runs.shown import flr_path
 from fieldlr.system.json import write_whole
-from fieldlr.system.process import prepare_process
 from fieldlr.training.finetune import Finetuning
 from fieldlr.training.loop import FitConfig, FitReport
 from fieldlr.training.tasks import Task
@@ -22,23 +21,21 @@ from fieldlr.training.tasks import Task
 class Compression:
     """A field on its way to a file: pull `reports` to fine-tune it, then `finish`.
 
-    Nothing is written before `finish`. Without `finetune` the field is rounded as it is, and the
-    source is wanted for measuring alone. A `task` that is open already saves reading it.
+    Nothing is written before `finish`, and nothing at all without `out`: then `data` has it.
+    Without `finetune` the field is rounded as it is, and the source is wanted for measuring alone.
+    A `task` that is open already saves reading it.
     """
 
     def __init__(
         self,
         run: Run | FlrRun,
-        out: Path | str,
+        out: Path | str | None,
         bits: float | None = None,
         source: Path | None = None,
         finetune: FitConfig | None = None,
         task: Task | None = None,
     ):
-        prepare_process()
-        self.out = Path(out)
-        if self.out.suffix.lower() != ".flr":
-            raise FieldlrError(f"a compressed field is written as .flr; got {self.out.name}.")
+        self.out = None if out is None else flr_path(out)
         codec.check_bits(bits)
         self.bits, self.about, self.field = bits, run.about(), run.load_field()
         self.task: Task | None = None
@@ -62,15 +59,17 @@ class Compression:
     def finish(self) -> dict[str, Any]:
         """Writes the file; what it costs and, where there is a source, what it is worth."""
         field, steps = (self.field, None) if self.tuning is None else self.tuning.finish()
-        data = codec.encode(field, self.bits, self.about, steps)
-        write_whole(self.out, data)
+        self.data = data = codec.encode(field, self.bits, self.about, steps)
+        self.decoded = codec.decode(data)
+        if self.out is not None:
+            write_whole(self.out, data)
         numbers = self.field.num_parameters
-        result: dict[str, Any] = {"out": str(self.out), "num_bytes": len(data)}
+        result: dict[str, Any] = {"out": self.out and str(self.out), "num_bytes": len(data)}
         result["num_parameters"] = numbers
         result["bits_per_number"] = 8 * len(data) / numbers
         if self.task is None:
             return result | {"quality_before": None, "quality_after": None, "note": self.note}
-        for name, field in (("before", self.field), ("after", codec.decode(data))):
+        for name, field in (("before", self.field), ("after", self.decoded)):
             result[f"quality_{name}"] = self.task.evaluate(field)[self.task.quality_name]
         return result
 

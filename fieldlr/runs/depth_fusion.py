@@ -64,7 +64,7 @@ class Fused:
         colors = total[:, :3] / total[:, 3:].clamp_min(1e-9)
         unseen = (total[:, 3] < 1e-6).nonzero()[:, 0]
         if len(unseen):
-            colors[unseen] = self.field(points[unseen], -normals[unseen])[0]
+            colors[unseen] = self.field.radiance(points[unseen], -normals[unseen])[0]
         return colors
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldlr.jobs.workers.work import Data, WorkItem, serve
 from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
 
 
@@ -39,6 +40,7 @@ def fitting(
 
 def work(settings: Data) -> Generator[Data, None, Data]:
     """A fit by what `fit_work` says; gives its results."""
+    prepare_process()
     options = FitOptions.from_plain(settings["options"])
     source, out = Path(settings["source"]), Path(settings["out"])
     _, results = yield from fitting(source, out, options)

@@ -13,9 +13,12 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.runs.handle import Handle
+from fieldlr.runs.shown import flr_path
+from fieldlr.system.json import write_whole
 
 
-class FlrRun:
+class FlrRun(Handle):
     """A .flr file in the place of a run: all that can be asked of the field and of its source."""
 
     source: Path | None = None
@@ -25,12 +28,12 @@ class FlrRun:
         self.folder = path
         try:
             with open(path, "rb") as file:
-                self.field, self._about = codec.unpack(file.read(codec.MOST_BYTES + 1))
+                self._field, self._about = codec.unpack(file.read(codec.MOST_BYTES + 1))
         except (OSError, FieldlrError) as error:
             raise FieldlrError(f"{path}: {error}") from None
 
     def __repr__(self) -> str:
-        backbone, size = self.field.config.linear.name, self.field.num_parameters
+        backbone, size = self._field.config.linear.name, self._field.num_parameters
         return f"FlrRun({self.folder}, {self.kind}, {backbone}, {size:,} parameters)"
 
     @property
@@ -59,7 +62,12 @@ class FlrRun:
         """A file keeps no results."""
 
     def load_field(self) -> Field:
-        return self.field
+        return self._field
+
+    def save(self, path: Path | str) -> FlrRun:
+        """Copies the file; gives the run that it is."""
+        write_whole(flr_path(path), self.folder.read_bytes())
+        return FlrRun(Path(path))
 
     def fresh_field(self) -> Field:
         raise FieldlrError(

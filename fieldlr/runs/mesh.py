@@ -154,7 +154,7 @@ def _straight_colors(field: RadianceField) -> Painter:
         points: Float[Tensor, "m 3"], normals: Float[Tensor, "m 3"]
     ) -> UInt8[np.ndarray, "m 3"]:
         parts = zip(points.split(COLOR_CHUNK), normals.split(COLOR_CHUNK), strict=True)
-        colors = torch.cat([field(some, -facing)[0] for some, facing in parts])
+        colors = torch.cat([field.radiance(some, -facing)[0] for some, facing in parts])
         return (colors * 255.0).round().byte().numpy()
 
     return paint

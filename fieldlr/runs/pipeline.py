@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from fieldlr.data import Scene, Source, open_source
+from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -19,9 +19,9 @@ from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.runs import Run, check_new, create_run, open_folder, open_run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.history import history
+from fieldlr.runs.run import seen_from
 from fieldlr.system import memory
 from fieldlr.system.json import write_json
-from fieldlr.system.process import prepare_process
 from fieldlr.system.version import __version__
 from fieldlr.training.loop import FitConfig, FitReport, fit
 from fieldlr.training.options import FitOptions
@@ -43,14 +43,13 @@ class Reconstruction:
 
     def __init__(
         self,
-        source: Path | str,
+        source: Path | str | Source,
         out: Path | str,
         options: FitOptions | None = None,
         *,
         resume: bool = False,
     ):
         began = perf_counter()
-        prepare_process()
         options, out = options or FitOptions(), Path(out)
         device = choose_device(options.machine.device)
         known = open_folder(out) if resume and (out / "config.json").exists() else None
@@ -60,7 +59,7 @@ class Reconstruction:
         else:
             options = _remembered(known, options)
         memory_gib = options.machine.memory
-        self.source = open_source(source, **options.reading.flat(), memory=memory_gib)
+        self.source = _opened(source, options.reading, memory_gib)
         check_memory(self.source, memory_gib)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
@@ -74,7 +73,7 @@ class Reconstruction:
             self.run.save_cameras(scene.cameras, scene.test)
         self.setup_seconds = perf_counter() - began
 
-    def reports(self) -> Iterator[FitReport]:
+    def reports(self) -> Generator[FitReport, None, None]:
         """Trains; yields a few reports a second and saves a checkpoint now and then."""
         least, most = CHECKPOINT_SECONDS
         due = perf_counter() + least
@@ -117,13 +116,15 @@ class Reconstruction:
         self.run.drop_checkpoint_before()
         return results | {"config": self.run.config}
 
-    def _description(self, source: Path | str, out: Path, options: FitOptions) -> dict[str, Any]:
+    def _description(
+        self, source: Path | str | Source, out: Path, options: FitOptions
+    ) -> dict[str, Any]:
         """The run's config.json: plain values, the source as a path relative to the run."""
         field, content = self.state.field, self.source.content
         return {
             "fieldlr": __version__,
             "kind": self.source.kind,
-            "source": os.path.relpath(Path(source).resolve(), out.resolve()),
+            "source": None if isinstance(source, Source) else seen_from(source, out),
             "source_format": self.source.format,
             "content_hash": content.content_hash,
             "options": options.plain_fit(),
@@ -147,8 +148,21 @@ class Reconstruction:
         write_json(self.run.folder / "config.json", self.run.config)
 
 
+def _opened(source: Path | str | Source, reading: ReadingOptions, memory: float | None) -> Source:
+    """The source of a path, or one that is open already."""
+    if not isinstance(source, Source):
+        return open_source(source, **reading.flat(), memory=memory)
+    for name, value in reading.flat().items():
+        if value is not None:
+            raise FieldlrError(
+                f"`{name}` is for sources that are read from a path; this one is made of arrays. "
+                "Say it where the source is made, or reduce the arrays."
+            )
+    return source
+
+
 def reconstruct(
-    source: Path | str,
+    source: Path | str | Source,
     out: Path | str,
     options: FitOptions | None = None,
     resume: bool = False,
@@ -163,7 +177,6 @@ def reconstruct(
 
 def load(path: Path | str) -> Field:
     """The trained field in a run folder or a .flr file."""
-    prepare_process()
     return open_run(path).load_field()
 
 
@@ -178,7 +191,6 @@ def evaluate(
     A shape's mesh is judged at `resolution` samples along the longest edge. A `task` that is open
     already saves reading the source once more.
     """
-    prepare_process()
     task = task or reopen(run, source)
     field = run.load_field()
     figures = task.evaluate(field)

@@ -12,9 +12,10 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.placement import ideal_cameras
 from fieldlr.rendering.flights import natural_path, orbit_of, similar_views
 from fieldlr.rendering.nerfstudio_frames import normalised_frame, transforms_beside
-from fieldlr.rendering.paths import focal_for, ideal_cameras, orbit, read_camera_path, spiral
+from fieldlr.rendering.paths import focal_for, orbit, read_camera_path, spiral
 from fieldlr.rendering.standpoints import home_camera, layout
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun

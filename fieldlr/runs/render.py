@@ -15,7 +15,6 @@ from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.planning import plan_views
 from fieldlr.runs.views import View, views
 from fieldlr.system.files import make_folder
-from fieldlr.system.process import prepare_process
 
 VIDEO_FRAMES = 60
 
@@ -43,7 +42,6 @@ def render_run(
     path_transforms: Path | None = None,
 ) -> Rendering:
     """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
-    prepare_process()
     suffix = out.suffix.lower()
     if suffix not in (".png", ".mp4", ""):
         raise FieldlrError(f"views are written as .png, .mp4 or into a folder; got {out.name}.")

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +38,11 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.handle import Handle
 from fieldlr.runs.tensors import Tensors, read_tensors, write_tensors
-from fieldlr.system.files import is_empty, link, make_folder, replacing, sweep
+from fieldlr.system.files import is_empty, link, make_folder, new_folder, replacing, sweep
 from fieldlr.system.json import read_json, write_json
+from fieldlr.training.tasks import Task
 from fieldlr.training.tasks.corrections import PhotoCorrections
 
 FORMAT = 1
@@ -55,18 +59,33 @@ NEEDED = (
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Handle):
     """A run folder that exists."""
 
     folder: Path
     config: dict[str, Any]
+    task: Task | None = dataclasses.field(default=None, repr=False, compare=False)
+    temporary: bool = False  # the folder goes with the object
 
     def __repr__(self) -> str:
-        known = [str(self.folder), self.kind]
+        known = [self.kind] if self.temporary else [str(self.folder), self.kind]
         with suppress(FieldlrError, KeyError, TypeError):  # There may be no results yet.
             known.append(self.config["field"]["linear"]["kind"])
-            known.append(f"quality {self.results['fit']['quality']:.4g}")
+            known.append(f"{self._measure} {self.results['fit']['quality']:.4g}")
         return f"Run({', '.join(known)})"
+
+    def save(self, folder: Path | str) -> Run:
+        """Copies the run into a folder of its own, new or empty; gives the run that lies there.
+
+        The folder opens without the source: `fieldlr.open_run`, and every command that takes RUN.
+        """
+        with new_folder(folder) as draft:
+            for file in self.folder.iterdir():
+                if file.is_file():
+                    shutil.copyfile(file, draft / file.name)
+            source = None if self.source is None else seen_from(self.source, Path(folder))
+            write_json(draft / "config.json", self.config | {"source": source})
+        return dataclasses.replace(open_folder(folder), task=self.task)
 
     @property
     def kind(self) -> Kind:
@@ -74,9 +93,10 @@ class Run:
         return self.config["kind"]
 
     @property
-    def source(self) -> Path:
-        """Where the data was, seen from where the run is now."""
-        return (self.folder / self.config["source"]).resolve()
+    def source(self) -> Path | None:
+        """Where the data was, seen from where the run is now; None where it was never a file."""
+        source = self.config["source"]
+        return None if source is None else (self.folder / source).resolve()
 
     @property
     def content_hash(self) -> str:
@@ -195,6 +215,11 @@ class Run:
         """(cameras in the internal frame, indices of the held-out views)."""
         tensors, plain = read_tensors(self.folder / "cameras.safetensors")
         return Cameras(**tensors, model=plain["model"]), tuple(plain["test"])
+
+
+def seen_from(source: Path | str, folder: Path | str) -> str:
+    """The path of a source relative to the folder of a run."""
+    return os.path.relpath(Path(source).resolve(), Path(folder).resolve())
 
 
 def check_new(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,12 +13,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fieldlr.errors import FieldlrError
+from fieldlr.export.image import png_bytes, write_image
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Aabb, Vector
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.placement import ideal_cameras
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
-from fieldlr.rendering.paths import UP, focal_for, ideal_cameras
+from fieldlr.rendering.paths import UP, focal_for
 from fieldlr.rendering.render import BLACK, render_image
 from fieldlr.rendering.standpoints import STEEPEST, pivot, turned_pose, turning_limits
 from fieldlr.runs import Run
@@ -33,13 +37,23 @@ SHAPE_AZIMUTH = 300.0  # where a shape's view begins that is turned by hand
 Picture = Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class View:
     """One picture of a field."""
 
     rgb: Picture = dataclasses.field(repr=False)
-    # Along the ray, user's units; 0 where nothing is seen.
+    # Along the ray, user's units; 0 where nothing is seen. None for a shape.
     depth: Float[np.ndarray, "h w"] | None = dataclasses.field(repr=False)
+
+    def save(self, path: Path | str) -> None:
+        """Writes the picture as .png."""
+        write_image(self.rgb, path)
+
+    def __repr__(self) -> str:
+        return f"View of {self.rgb.shape[1]} x {self.rgb.shape[0]} pixels"
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self.rgb)
 
 
 @dataclass(frozen=True)
@@ -126,10 +140,20 @@ def views(
         return
     mesh = make_mesh(field, MeshOptions(resolution=resolution)).mesh
     mesh = transform(mesh, field.frame.inverse())
-    for index in range(len(cameras)):
-        pose = cameras.camera_to_world[index].double().numpy()
-        width, height = cameras.sizes[index].tolist()
-        yield View(shade(mesh, pose, float(cameras.intrinsics[index, 0]), width, height), None)
+    for camera in cameras:
+        yield shape_view(mesh, camera)
+
+
+def shape_view(mesh: TriangleMesh, camera: Cameras) -> View:
+    """The picture of a mesh from one ideal camera."""
+    (width, height), (fx, fy, cx, cy) = camera.sizes[0].tolist(), camera.intrinsics[0].tolist()
+    ideal = abs(fx - fy) < 1e-3 * fx and abs(cx - 0.5 * width) + abs(cy - 0.5 * height) < 1.0
+    if not ideal or camera.model != "perspective" or bool(camera.distortion.any()):
+        raise FieldlrError(
+            "a shape is drawn by an ideal camera: without distortion, with one focal length and "
+            "the principal point in the middle. Give `Cameras.looking_at`, or leave the lens out."
+        )
+    return View(shade(mesh, camera.camera_to_world[0].double().numpy(), fx, width, height), None)
 
 
 def _radiance_views(field: RadianceField, cameras: Cameras, background: Vector) -> Iterator[View]:

@@ -12,7 +12,8 @@ from fieldlr.data import open_source
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs.workers import Executor
 from fieldlr.metrics.bd import bd_table
-from fieldlr.metrics.curve import RDCurve, write_curve
+from fieldlr.metrics.curve import RDCurve
+from fieldlr.metrics.curve_file import write_curve
 from fieldlr.pictures.curve_page import write_page
 from fieldlr.pictures.curves import check_plotting, draw_svg
 from fieldlr.runs import Run, open_folder

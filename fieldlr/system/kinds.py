@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,13 @@ class Kind:
     def show(self, value: Any) -> str:
         """The text that `parse` turns into the value."""
         return str(value)
+
+    def hint(self, value: Any) -> str:
+        """A sentence that leads from a wrong value to the one that was meant, where that is known.
+
+        It may be empty.
+        """
+        return ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,10 @@ class Choice(Kind):
         if not isinstance(value, str) or value not in self.names:
             raise ValueError
         return value
+
+    def hint(self, value: Any) -> str:
+        near = get_close_matches(str(value).lower().replace("_", "-"), self.names, 1)
+        return f"Did you mean {near[0]}?" if near else ""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import TextIO
 
 def put(text: str, file: TextIO | None = None, end: str = "\n") -> None:
     """Prints to standard output, or to `file`, at once."""
-    file = file or sys.stdout
+    target = sys.stdout if file is None else file
     try:
-        print(text, end=end, file=file, flush=True)
+        print(text, end=end, file=target, flush=True)
     except BrokenPipeError:
-        discard(file)
+        discard(target)
 
 
 def discard(file: TextIO) -> None:

@@ -32,6 +32,13 @@ class Option:
     default: Any
     shown_default: str  # a description; empty to show the default itself
 
+    @property
+    def shown(self) -> str:
+        """The default in words."""
+        if self.shown_default:
+            return self.shown_default
+        return "none" if self.default is None else self.kind.show(self.default)
+
     def read(self, value: Any) -> Any:
         """The validated value; raises a FieldlrError that names the option."""
         return self._checked(self.kind.read, value)
@@ -44,8 +51,9 @@ class Option:
         try:
             return how(given)
         except (ValueError, TypeError, OverflowError):
+            hint = self.kind.hint(given)
             raise FieldlrError(
-                f"`{self.name}` is {self.kind.wants}; got {str(given)[:60]}."
+                f"`{self.name}` is {self.kind.wants}; got {str(given)[:60]}.{hint and ' ' + hint}"
             ) from None
 
 

@@ -16,8 +16,12 @@ class StopRequest:
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """The first signal requests a stop; a second one interrupts immediately."""
+def stop_requests(*signals: signal.Signals) -> Iterator[StopRequest]:
+    """The first signal asks to stop; a second one interrupts at once.
+
+    `signals` are SIGINT and SIGTERM unless said. Afterwards they do what they did before.
+    """
+    signals = signals or (signal.SIGINT, signal.SIGTERM)
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # Only the main thread may handle signals.
@@ -28,7 +32,7 @@ def stop_requests() -> Iterator[StopRequest]:
             raise KeyboardInterrupt
         request.requested = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in signals}
     try:
         yield request
     finally:

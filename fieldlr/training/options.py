@@ -34,17 +34,19 @@ class NetworkOptions(Options):
         Choice(LINEARS), "How layers parameterise weight matrices", shown_default="full"
     )
     linear: Chosen = extension(LINEARS)
-    width: int | None = option(Whole(1), "Units per hidden layer", shown_default="by the preset")
+    width: int | None = option(
+        Whole(1), "Neurons of a hidden layer", shown_default="shapes 256, photos 64"
+    )
     depth: int | None = option(
-        Whole(0), "Hidden layers of width x width", shown_default="by the preset"
+        Whole(0), "Layers of width x width", shown_default="shapes 2, photos 1"
     )
     activation: str | None = option(
-        Choice(ACTIVATIONS), "Activation between layers", shown_default="by the preset"
+        Choice(ACTIVATIONS), "Between layers", shown_default="shapes gaussian, photos relu"
     )
     encoding: str | None = option(
         Choice(ENCODINGS),
-        "Input encoding of points",
-        shown_default="by the preset",
+        "What a point becomes before the first layer",
+        shown_default="shapes identity, photos hash-grid",
     )
 
 
@@ -66,12 +68,14 @@ class ScheduleOptions(Options):
         shown_default=NOTHING,
     )
     seconds: float | None = option(
-        Number(unit="S"), "Time limit of the training", shown_default="by the preset"
+        Number(unit="S"),
+        "Ends a fit after this much training",
+        shown_default="shapes 60, photos 300; other presets other",
     )
     steps: int | None = option(
         Whole(1),
-        "Step limit of the training; with it alone results are reproducible",
-        shown_default="by the preset",
+        "Ends a fit after so many steps; the result then does not depend on the clock",
+        shown_default="no limit",
     )
     seed: int | None = option(Whole(0, MOST_SEED), "Random seed", shown_default="0")
 

@@ -14,9 +14,11 @@ import httpx
 from gradio_client import Client, handle_file
 
 from fieldlr.app.server import Gate
-from fieldlr.app.serving import LOOPBACK, check_address
+from fieldlr.app.serving import LOOPBACK, check_address, serve
+from fieldlr.app.workspace import Workspace
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
+from fieldlr.system.files import lock
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +184,11 @@ def test_an_open_address_needs_a_password():
         check_address("127.0.0.1", "nocolon")
     check_address("0.0.0.0", "ada:secret")
     check_address("127.0.0.1", None)
+
+
+def test_two_servers_do_not_share_a_workspace(tmp_path):
+    folder = Workspace(tmp_path / "own").folder
+    with lock(folder / ".server.lock") as held:
+        assert held
+        with pytest.raises(FieldlrError, match="another fieldlr app"):
+            serve(folder, "127.0.0.1", 0, None, lambda text: None)

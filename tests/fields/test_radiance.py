@@ -53,7 +53,7 @@ def test_colours_densities_and_gradients(name, generator):
     field = RadianceField(CONFIGS[name], SPACE, generator=generator)
     points = torch.rand(50, 3, generator=generator)
     directions = torch.nn.functional.normalize(torch.randn(50, 3, generator=generator), dim=-1)
-    rgb, density = field(points, directions)
+    rgb, density = field.radiance(points, directions)
     assert rgb.shape == (50, 3) and density.shape == (50,)
     assert (rgb >= 0).all() and (rgb <= 1).all() and (density > 0).all()
     (rgb.sum() + density.sum()).backward()
@@ -66,7 +66,7 @@ def test_density_does_not_depend_on_the_direction(generator):
     points = torch.rand(20, 3, generator=generator)
     along, against = torch.eye(3)[0].expand(20, 3), -torch.eye(3)[0].expand(20, 3)
     with torch.no_grad():
-        (one, a), (other, b) = field(points, along), field(points, against)
+        (one, a), (other, b) = field.radiance(points, along), field.radiance(points, against)
     assert torch.equal(a, b) and not torch.equal(one, other)
 
 
@@ -77,8 +77,8 @@ def test_at_the_start_colours_tell_places_apart_and_hardly_directions(linear, ge
     points = torch.rand(500, 3, generator=generator)
     directions = torch.nn.functional.normalize(torch.randn(500, 3, generator=generator), dim=-1)
     with torch.no_grad():
-        of_places = field(points, directions[:1].expand(500, 3))[0]
-        of_directions = field(points[:1].expand(500, 3), directions)[0]
+        of_places = field.radiance(points, directions[:1].expand(500, 3))[0]
+        of_directions = field.radiance(points[:1].expand(500, 3), directions)[0]
     assert of_places.std(0).mean() > 3.0 * of_directions.std(0).mean()
 
 

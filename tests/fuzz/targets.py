@@ -20,7 +20,7 @@ from fieldlr.batch.manifest import read_manifest
 from fieldlr.data import open_source
 from fieldlr.geometry.frames import Similarity
 from fieldlr.metrics.bd import bd_figure
-from fieldlr.metrics.curve import read_curve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.runs import open_run
 from fieldlr.runs.check import check

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from fieldlr.errors import FieldlrError
-from fieldlr.metrics.curve import RDCurve, RDPoint, read_curve, write_curve
+from fieldlr.metrics.curve import RDCurve, RDPoint
+from fieldlr.metrics.curve_file import read_curve, write_curve
 
 POINTS = tuple(
     RDPoint(f"k={k}", 4 * (1024 * k + 1793), 1024 * k + 1793, 0.9 + 0.01 * k + 0.001 * seed, seed)

@@ -8,8 +8,9 @@ import torch
 from fieldlr.data import colmap, llff, transforms
 from fieldlr.data.framing import levelling
 from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.placement import ideal_cameras, look_at
 from fieldlr.rendering.flights import natural_path, orbit_of, similar_views, swing, walk
-from fieldlr.rendering.paths import UP, ideal_cameras, look_at
+from fieldlr.rendering.paths import UP
 from fieldlr.rendering.standpoints import (
     home_camera,
     layout,

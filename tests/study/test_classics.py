@@ -12,7 +12,7 @@ from fieldlr.data.examples import example
 from fieldlr.data.volume import make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.bd import bd_figure
-from fieldlr.metrics.curve import read_curve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines import Search, block_grid, draco_mesh, lossless, photos
 from fieldlr.study.baselines.block_grid import BlockGrid, BlockSetting, block_means

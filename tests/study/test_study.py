@@ -11,7 +11,7 @@ from fieldlr import codec
 from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.metrics.curve import read_curve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep, narrow_width, plan
 from fieldlr.training.options import FitOptions

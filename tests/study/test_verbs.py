@@ -8,7 +8,8 @@ import pytest
 from fieldlr.__main__ import main, parse
 from fieldlr.cli.verbs import VERBS
 from fieldlr.errors import FieldlrError
-from fieldlr.metrics.curve import RDCurve, RDPoint, write_curve
+from fieldlr.metrics.curve import RDCurve, RDPoint
+from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.sweep import Sweep
 from fieldlr.training.loop import FitConfig
 from fieldlr.training.options import FitOptions

@@ -22,7 +22,11 @@ class Batch(Verb):
     Example: fieldlr batch tonight.yaml --out tonight
     """
 
-    manifest: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="MANIFEST")]]
+    manifest: tyro.conf.Positional[
+        Annotated[
+            Path, tyro.conf.arg(metavar="MANIFEST", help="A .yaml with items: docs/batch.md.")
+        ]
+    ]
     out: Out
     """The folder of the batch: report.html, and a folder for each item."""
     spread: Spread

@@ -5,37 +5,64 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from fieldlr.cli.verbs.flags import Flag
 from fieldlr.cli.verbs.verb import Verb
+from fieldlr.metrics.bd import MIN_POINTS, Method
+from fieldlr.metrics.curve import RATES
+from fieldlr.system.kinds import Choice
+from fieldlr.system.options import Options, option
 
-Curve = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="CURVE.json")]]
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Options):
+    """What curves are compared by."""
+
+    rate: str | None = option(
+        Choice(RATES), "What a point costs", shown_default="bytes, or what both files have"
+    )
+    method: Method = option(Choice(MIN_POINTS), "How points are joined", "akima")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bd(Verb):
-    """BD-rate and BD-quality of a curve against another, as `study` writes them.
+    """BD-rate and BD-quality of a curve against another.
+
+    A curve is a .json that `study` or CompressAI wrote, or a .csv whose first line names a rate
+    (bytes, kilobytes, params, bpp, kbps ...) and a quality (psnr_db, psnr-rgb, iou, ms-ssim ...).
 
     Example: fieldlr bd vase-study/low-rank.json vase-study/sine-low-rank.json --rate params
     """
 
-    anchor: Curve
-    test: Curve
-    rate: Literal["bytes", "params"] = "bytes"
-    method: Literal["akima", "pchip", "cubic"] = "akima"
+    anchor: tyro.conf.Positional[
+        Annotated[Path, tyro.conf.arg(metavar="ANCHOR", help="The curve that is compared with.")]
+    ]
+    test: tyro.conf.Positional[
+        Annotated[
+            Path,
+            tyro.conf.arg(
+                metavar="TEST",
+                help="The curve that is compared: a BD-rate below 0 says it is smaller.",
+            ),
+        ]
+    ]
+    how: Comparison = Comparison()
     force: Flag[bool] = False
     """Compute it under 75 % overlap too."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.metrics.bd import bd_figure
-        from fieldlr.metrics.curve import read_curve
+        from fieldlr.metrics.curve import shared_rate
+        from fieldlr.metrics.curve_file import read_curve
 
         anchor, test = read_curve(self.anchor), read_curve(self.test)
-        figure = bd_figure(anchor, test, self.rate, self.method, self.force)
-        return {"anchor": anchor.name, "test": test.name, **dataclasses.asdict(figure)}
+        rate = shared_rate((anchor, test), self.how.rate)
+        figure = bd_figure(anchor, test, rate, self.how.method, self.force)
+        said = {"anchor": anchor.name, "test": test.name, "rate": rate, "measure": test.measure}
+        return {**said, **dataclasses.asdict(figure)}
 
     def text(self, result: dict[str, Any]) -> str:
         shown = dict(result)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fieldlr.cli.verbs.verb import Source, Verb
+from fieldlr.cli.verbs.verb import File, Source, Verb
 from fieldlr.data.options import ReadingOptions
 
 
@@ -20,7 +19,7 @@ class Check(Verb):
     """
 
     source: Source
-    html: Path | None = None
+    html: File = None
     """Draws the cameras, or the shape, in a file for the browser."""
     reading: ReadingOptions
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fieldlr.cli.verbs.flags import with_flags
-from fieldlr.cli.verbs.verb import Out, RunFolder, Stopped, Verb
+from fieldlr.cli.verbs.verb import Moved, Out, RunFolder, Stopped, Verb
 from fieldlr.runs.options import FileOptions
 
 
@@ -20,8 +19,8 @@ class Compress(Verb):
 
     target: RunFolder
     out: Out
-    """x.flr"""
-    source: Path | None = None
+    """The file to write: x.flr."""
+    source: Moved = None
     """Where the source is now, if it has moved: it is needed to fine-tune and to measure."""
     file: FileOptions
 
@@ -43,7 +42,7 @@ class Compress(Verb):
                 if stop.requested:
                     raise Stopped("stopped; no file is written.", {"out": None})
         self.say("encoding and evaluating")
-        result = compression.finish()
+        result = compression.finish() | {"measure": quality_name or None}
         if result.get("note"):
-            result["note"] = with_flags(result["note"], type(self))
+            result["note"] = with_flags(str(result["note"]), type(self))
         return result

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fieldlr.cli.verbs.verb import RunFolder, Verb
+from fieldlr.cli.verbs.verb import Moved, RunFolder, Verb
 from fieldlr.runs.options import EvaluationOptions
 
 
@@ -18,7 +17,7 @@ class Eval(Verb):
     """
 
     target: RunFolder
-    source: Path | None = None
+    source: Moved = None
     """Where the source is now, if it has moved."""
     evaluation: EvaluationOptions
 

@@ -49,7 +49,15 @@ class Fit(Verb):
             results = fit.finish()
             if previews is not None:
                 previews.last()
-            return results
+            return results | {"measure": fit.task.quality_name}
+
+    def text(self, result: dict[str, Any]) -> str:
+        """The figures, the quality under the name of what it measures."""
+        shown = {
+            ("quality, " + result["measure"] if k == "quality" else k): v for k, v in result.items()
+        }
+        del shown["measure"]
+        return super().text(shown)
 
     def _stop(self, fit: Any) -> dict[str, Any]:
         fit.checkpoint()

@@ -7,6 +7,8 @@ own, so that a wrong value gets the sentence that it gets everywhere.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -18,8 +20,10 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
+from fieldlr.errors import FieldlrError
 from fieldlr.system.kinds import Switch
 from fieldlr.system.options import Option, Options, offered
+from fieldlr.system.registry import nearest
 
 Flag = tyro.conf.FlagCreatePairsOff  # A switch that is off has no --no-... beside it.
 CONSTRUCTORS = ConstructorRegistry()
@@ -48,7 +52,6 @@ def _help(own: Option, cls: type[Options]) -> str:
 def _type(own: Option) -> Any:
     if isinstance(own.kind, Switch):
         return bool if own.default else Annotated[bool, Flag]
-    shown = own.shown_default or ("none" if own.default is None else own.kind.show(own.default))
     spec = PrimitiveConstructorSpec(
         nargs=1,
         metavar=own.kind.metavar,
@@ -56,18 +59,43 @@ def _type(own: Option) -> Any:
         is_instance=lambda _: True,
         str_from_instance=lambda value: ["" if value is None else own.kind.show(value)],
     )
-    return Annotated[Any, spec, tyro.conf.arg(help_behavior_hint=f"({shown})")]
+    return Annotated[Any, spec, tyro.conf.arg(help_behavior_hint=f"(default: {own.shown})")]
+
+
+def arguments_of(verb: type) -> dict[str, str]:
+    """How each argument of a verb is called on the command line: --flag, or the METAVAR."""
+    hints = get_type_hints(verb, include_extras=True)
+    said = {}
+    for name, hint in hints.items():
+        marks = getattr(hint, "__metadata__", ())
+        if isinstance(hint, type) and issubclass(hint, Options):
+            said |= {own: f"--{own.replace('_', '-')}" for own in offered(hint)}
+        elif tyro.conf.Positional in marks:
+            said[name] = next((m.metavar for m in marks if hasattr(m, "metavar")), name.upper())
+        else:
+            said[name] = f"--{name.replace('_', '-')}"
+    return said
+
+
+def check_words(words: Sequence[str], verbs: Mapping[str, type]) -> None:
+    """FieldlrError for a verb or a flag that does not exist: it names the nearest."""
+    if not words or words[0].startswith("-"):
+        return
+    if words[0] not in verbs:
+        raise FieldlrError(f"there is no command {words[0]!r}. {nearest(words[0], verbs)}")
+    known = [flag for flag in arguments_of(verbs[words[0]]).values() if flag.startswith("--")]
+    known += [*(f"--no-{flag[2:]}" for flag in known), "--help"]
+    for word in words[1:]:
+        flag = word.partition("=")[0].replace("_", "-")
+        if flag == "--":
+            return
+        if flag.startswith("--") and flag not in known:
+            near = get_close_matches(flag, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"See fieldlr {words[0]} --help."
+            raise FieldlrError(f"fieldlr {words[0]} has no flag {flag}. {hint}")
 
 
 def with_flags(message: str, verb: type) -> str:
     """A message of the library in which the arguments that a verb has are its flags."""
-    hints = get_type_hints(verb, include_extras=True)
-    parts = [hint for hint in hints.values() if isinstance(hint, type)]
-    names = {name: f"--{name}" for name in hints}
-    names |= {n: f"--{n}" for part in parts if issubclass(part, Options) for n in offered(part)}
-    said = {name: text.replace("_", "-") for name, text in names.items()}
-    for name, hint in hints.items():
-        marks = getattr(hint, "__metadata__", ())
-        if tyro.conf.Positional in marks:
-            said[name] = next((m.metavar for m in marks if hasattr(m, "metavar")), name.upper())
+    said = arguments_of(verb)
     return re.sub(r"`(\w+)`", lambda match: said.get(match[1], match[0]), message)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from fieldlr.cli.verbs.flags import Flag
 from fieldlr.cli.verbs.verb import Out, RunFolder, Verb
@@ -23,7 +25,12 @@ class Render(Verb):
     target: RunFolder
     out: Out
     """x.png, x.mp4, or a folder."""
-    path: str | None = None
+    path: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="orbit|spiral|test|FILE.json", help_behavior_hint="(default: near the cameras)"
+        ),
+    ] = None
     """orbit, spiral, test (the held-out cameras), or a nerfstudio camera_path.json. By default
     near the cameras: an orbit where they go around, else to and fro along them."""
     path_transforms: Path | None = None

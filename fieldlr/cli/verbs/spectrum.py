@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fieldlr.cli.verbs.flags import Flag
-from fieldlr.cli.verbs.verb import RunFolder, Verb
+from fieldlr.cli.verbs.verb import File, RunFolder, Verb
+from fieldlr.study.spectrum import FUNCTIONS
+from fieldlr.system.kinds import Choice
+from fieldlr.system.options import Options, option
 
 PICTURES = (".svg", ".png", ".pdf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look(Options):
+    """How layers are looked at."""
+
+    function: str | None = option(
+        Choice(FUNCTIONS),
+        "Looks at factorised layers with another function in the place of the sine",
+        shown_default="their own",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +33,11 @@ class Spectrum(Verb):
     """
 
     target: RunFolder
-    out: Path | None = None
+    out: File = None
     """A picture of them: .svg, .png or .pdf."""
     fresh: Flag[bool] = False
     """Of the same network before its training."""
-    function: Literal["sine", "relu", "sigmoid", "tanh", "identity"] | None = None
-    """Looks at factorised layers with another function in the place of the sine."""
+    look: Look = Look()
 
     def run(self) -> dict[str, Any]:
         from fieldlr.errors import FieldlrError
@@ -40,7 +52,7 @@ class Spectrum(Verb):
             check_plotting()
         run = open_run(self.target)
         spectra = layer_spectra(
-            run.fresh_field() if self.fresh else run.load_field(), self.function
+            run.fresh_field() if self.fresh else run.load_field(), self.look.function
         )
         if self.out is not None:
             from fieldlr.pictures.spectra import draw_spectra

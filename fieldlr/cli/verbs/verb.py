@@ -13,8 +13,25 @@ from fieldlr.cli.verbs.flags import Flag
 from fieldlr.system.lines import put
 
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
-Source = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
-RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+Source = tyro.conf.Positional[
+    Annotated[
+        Path,
+        tyro.conf.arg(
+            metavar="SOURCE", help="A folder or file of photos with poses, a mesh, or a volume."
+        ),
+    ]
+]
+RunFolder = tyro.conf.Positional[
+    Annotated[
+        Path,
+        tyro.conf.arg(metavar="RUN", help="A run folder that `fit` made, or a .flr file."),
+    ]
+]
+File = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
+Moved = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="SOURCE", help_behavior_hint="(default: where the run found it)"),
+]
 
 
 class Stopped(Exception):

@@ -16,6 +16,8 @@ from typing import IO
 from fieldlr.jobs.workers.work import GRACE_SECONDS, Data, End, WorkItem
 
 LOG_TAIL_BYTES = 8000
+# As in `__main__`: threads that spin while waiting take cores from other processes.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 Messages = SimpleQueue[tuple["Attempt", Data | None]]
 
@@ -36,7 +38,7 @@ class Attempt:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            env=WAITING | os.environ | {"OMP_NUM_THREADS": str(threads)},
             start_new_session=True,  # The parent handles Ctrl-C and stops the process.
         )
         assert self.process.stdin is not None and self.process.stdout is not None  # pipes
