@@ -157,7 +157,7 @@ def test_more_bytes_of_a_picture_are_a_better_picture(scene_task, format_name):
         pytest.skip(str(error))
     low, high = (classic.measured(PhotoSetting(quality)) for quality in (10, 80))
     assert low[0] < high[0] and low[1] < high[1]
-    assert classic.is_context and "not a rival" in classic.words
+    assert classic.is_context and "for reference only" in classic.words
 
 
 def test_a_picture_is_read_from_its_bytes():
