@@ -68,7 +68,8 @@ const unsigned = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...unsigned(n >>> 7)]
 const signed = (n) => (n >= -64 && n < 64 ? [n & 127] : [(n & 127) | 128, ...signed(n >> 7)]);
 const list = (items) => [...unsigned(items.length), ...items.flat(Infinity)];
 const text = (name) => list([...name].map((c) => c.charCodeAt(0)));
-const section = (id, items) => [id, ...list(list(items))];
+const sized = (code) => list(code.flat(Infinity));
+const section = (id, items) => [id, ...sized(list(items))];
 const simd = (op) => [0xfd, ...unsigned(op)];
 const bytesOf = (array) => [...new Uint8Array(array.buffer)];
 
@@ -159,9 +160,9 @@ function assembled(relaxed) {
       step(Y, integer(4 * row)),
       step(GROUPS, integer(-1)),
     ]);
-    return list([list([[3, I32], [10, V128]]), body, 0x0b]);
+    return sized([list([[3, I32], [10, V128]]), body, 0x0b]);
   };
-  const activations = names.map((name) => list([list([[3, V128]]), ACTIVATION_CODE[name], 0x0b]));
+  const activations = names.map((name) => sized([list([[3, V128]]), ACTIVATION_CODE[name], 0x0b]));
   return Uint8Array.from([
     [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     section(1, [[0x60, list([V128]), list([V128])], [0x60, list(Array(6).fill(I32)), list([])]]),
