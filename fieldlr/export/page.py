@@ -20,7 +20,7 @@ from fieldlr.system.json import write_whole
 VIEWER = Path(__file__).parent / "static" / "viewer.js"
 # Everything is in the page: a browser that honours this cannot be made to ask for more.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data:"
 )
 STILL_STYLE = (

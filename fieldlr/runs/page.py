@@ -26,6 +26,8 @@ def make_page(
     prepare_process()
     if out.suffix.lower() not in (".html", ".htm"):
         raise FieldlrError(f"a page is written as .html; got {out.name}.")
+    if not targets:
+        raise FieldlrError("a page shows at least one run; got none. Name a run or a .flr file.")
     runs = [open_run(target) for target in targets]
     fields = [_page_field(run, still) for run in runs]
     write = write_still_page if still else write_page

@@ -31,7 +31,7 @@ void main() {
     color = ink;
     return;
   }
-  if (!gl_FrontFacing) {
+  if (!gl_FrontFacing && section.xyz != vec3(0)) {
     // Behind the section the inside is seen: it is drawn as the cut.
     float stripe = step(.5, fract((gl_FragCoord.x + gl_FragCoord.y) / 12.));
     color = vec4(cut * (.88 + .12 * stripe), 1);
@@ -41,6 +41,7 @@ void main() {
   vec3 n = normalize(normal);
   if (dot(n, flatNormal) < .7) n = flatNormal;
   vec3 view = normalize(eye - at);
+  if (dot(flatNormal, view) < 0.) n = -n;
   float light = .06 + .22 * (.5 + .5 * n.z) + .7 * max(dot(n, key), 0.) + .16 * max(dot(n, view), 0.);
   color = vec4(pow(vec3(.68, .664, .629) * light, vec3(1. / 2.2)), 1);
 }`;
