@@ -20,11 +20,13 @@ export class Camera {
     this.yaw = YAW;
     this.pitch = PITCH;
     this.zoom = 1;
+    this.turned = 0;
     this.target = [...this.center];
   }
 
   turn(yaw, pitch) {
     this.yaw += yaw;
+    this.turned += yaw;
     this.pitch = Math.max(-STEEPEST, Math.min(STEEPEST, this.pitch + pitch));
   }
 

@@ -77,6 +77,9 @@ function showEntry({ data, picture, name }, script) {
     canvas.after(image);
   };
   find("details").hidden = canvas.hidden = false;
+  find("#level").value = 0;
+  find("#axis").value = "";
+  for (const button of ["#wireframe", "#measure"]) find(button).setAttribute("aria-pressed", false);
   const bytes = bytesOf(data);
   let field, drawing;
   try {
@@ -106,13 +109,14 @@ function view(field, bytes, drawing, say, script) {
   const ruler = [];
   let [queued, last, isOver] = [false, performance.now(), false];
   let isSpinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let side = 1; // of the section: the cut faces the viewer when it is made
 
   const options = () => {
     const axis = "xyz".indexOf(find("#axis").value || "-");
     const section = [0, 0, 0, 1];
     if (axis >= 0) {
-      section[axis] = 1;
-      section[3] = box.low[axis] + find("#depth").value * (box.high[axis] - box.low[axis]);
+      section[axis] = side;
+      section[3] = side * (box.low[axis] + find("#depth").value * (box.high[axis] - box.low[axis]));
     }
     find("#depth").disabled = axis < 0;
     return { section, wireframe: isPressed("#wireframe") };
@@ -122,6 +126,7 @@ function view(field, bytes, drawing, say, script) {
     queued = false;
     if (isOver) return;
     if (isSpinning) camera.turn((SPIN * Math.min(now - last, 100)) / 1000, 0);
+    if (camera.turned > 2 * Math.PI) isSpinning = false;
     last = now;
     const ratio = Math.min(devicePixelRatio, 2);
     const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio].map(Math.round);
@@ -179,6 +184,7 @@ function view(field, bytes, drawing, say, script) {
     find("progress").hidden = false;
     find("progress").value = 0;
     document.documentElement.dataset.mesh = "";
+    ruler.length = 0;
     mesher.show(Number(find("#level").value), Number(find("#samples").value));
   };
 
@@ -188,7 +194,10 @@ function view(field, bytes, drawing, say, script) {
   };
   on("#samples", "change", extract);
   on("#level", "change", extract);
-  on("#axis", "change", redraw);
+  on("#axis", "change", ({ target }) => {
+    side = camera.back["xyz".indexOf(target.value)] < 0 ? -1 : 1;
+    redraw();
+  });
   on("#depth", "input", redraw);
   on("#wireframe", "click", (event) => press(event.target, redraw));
   on("#measure", "click", (event) =>
