@@ -10,6 +10,7 @@ from fieldlr.cli.verbs.doctor import Doctor
 from fieldlr.cli.verbs.eval import Eval
 from fieldlr.cli.verbs.fit import Fit
 from fieldlr.cli.verbs.mesh import Mesh
+from fieldlr.cli.verbs.page import Page
 from fieldlr.cli.verbs.poses import Poses
 from fieldlr.cli.verbs.render import Render
 from fieldlr.cli.verbs.spectrum import Spectrum
@@ -24,6 +25,7 @@ VERBS = {
     "mesh": Mesh,
     "spectrum": Spectrum,
     "compress": Compress,
+    "page": Page,
     "study": Study,
     "bd": Bd,
     "batch": Batch,

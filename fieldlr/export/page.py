@@ -1,0 +1,98 @@
+"""Fields as one HTML page that opens offline: a decoder and a viewer, or pictures alone.
+
+The script is web/src, bundled by web/build.mjs into static/viewer.js. Inside a page it is deflated,
+and the browser inflates it; nothing is ever requested.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldlr.export.image import Pixels, jpeg_bytes
+from fieldlr.system.json import write_whole
+
+VIEWER = Path(__file__).parent / "static" / "viewer.js"
+# Everything is in the page: a browser that honours this cannot be made to ask for more.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
+    "style-src 'unsafe-inline'; img-src data:"
+)
+STILL_STYLE = (
+    ":root{color-scheme:light dark}body{margin:0 auto;padding:16px;max-width:960px;"
+    "font:15px/1.5 system-ui,sans-serif}img{width:100%;border-radius:8px}figure{margin:16px 0}"
+)
+START = """(async()=>{try{
+const bytes=Uint8Array.from(atob("%SCRIPT%"),c=>c.charCodeAt(0));
+const stream=new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+const text=await new Response(stream).text(),script=document.createElement("script");
+script.src=URL.createObjectURL(new Blob([text],{type:"text/javascript"}));
+document.body.append(script)}catch{document.body.textContent=
+"This browser is too old to show the field: it needs one of 2023 or newer."}})()"""
+
+
+@dataclass(frozen=True)
+class PageField:
+    """A field on a page: its name, the bytes of its .flr file and, where there is one, a picture."""
+
+    name: str
+    data: bytes
+    picture: Pixels | None = None
+
+
+def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
+    """Writes a page that decodes and shows fields; its bytes.
+
+    A field that the viewer cannot draw is shown by its picture.
+    """
+    entries = [
+        {"name": field.name, "data": base64.b64encode(field.data).decode()}
+        | ({} if field.picture is None else {"picture": _image_address(field.picture)})
+        for field in fields
+    ]
+    data = json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
+    body = (
+        "<noscript>This page shows a neural field and needs JavaScript.</noscript>"
+        f'<script type="application/json" id="fields">{data}</script>'
+        f"<script>{START.replace('%SCRIPT%', _deflated(VIEWER.read_bytes()))}</script>"
+    )
+    return _write(path, title, f"<body>{body}", POLICY)
+
+
+def write_still_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
+    """Writes a page without scripts that shows the pictures of fields; its bytes."""
+    figures = "".join(
+        f'<figure><img src="{_image_address(field.picture)}" alt="{html.escape(field.name)}">'
+        f"<figcaption>{html.escape(field.name)}: {len(field.data):,} bytes as .flr</figcaption>"
+        "</figure>"
+        for field in fields
+        if field.picture is not None
+    )
+    body = f"<style>{STILL_STYLE}</style><body><h1>{html.escape(title)}</h1>{figures}"
+    return _write(path, title, body, "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+
+def _write(path: Path | str, title: str, body: str, policy: str) -> int:
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title>{body}</html>\n'
+    ).encode()
+    write_whole(Path(path), page)
+    return len(page)
+
+
+def _deflated(data: bytes) -> str:
+    """Raw deflate, in base64."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return base64.b64encode(stream.compress(data) + stream.flush()).decode()
+
+
+def _image_address(picture: Pixels) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(picture, 85)).decode()}"

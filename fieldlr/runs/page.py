@@ -1,0 +1,55 @@
+"""Runs and .flr files as one page that shows them offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldlr import codec
+from fieldlr.errors import FieldlrError
+from fieldlr.export.page import PageField, write_page, write_still_page
+from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.planning import plan_views
+from fieldlr.runs.run import Run, open_run
+from fieldlr.runs.views import Picture, Turn, turned, views
+from fieldlr.system.process import prepare_process
+
+STILL_SIDE = 720
+STILL_RESOLUTION = 192
+
+
+def make_page(
+    targets: Sequence[Path], out: Path, title: str | None = None, still: bool = False
+) -> dict[str, Any]:
+    """Writes a page of run folders and .flr files, with the viewer or, if `still`, as pictures."""
+    prepare_process()
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise FieldlrError(f"a page is written as .html; got {out.name}.")
+    if not targets:
+        raise FieldlrError("a page shows at least one run; got none. Name a run or a .flr file.")
+    runs = [open_run(target) for target in targets]
+    fields = [_page_field(run, still) for run in runs]
+    write = write_still_page if still else write_page
+    num_bytes = write(out, title or ", ".join(field.name for field in fields), fields)
+    return {"out": str(out), "num_bytes": num_bytes, "fields": [field.name for field in fields]}
+
+
+def _page_field(run: Run | FlrRun, still: bool) -> PageField:
+    """The bytes of a run; a picture where the page does not draw it itself."""
+    if isinstance(run, FlrRun):
+        name, data = run.folder.stem, run.folder.read_bytes()
+    else:
+        name, data = run.folder.resolve().name, codec.encode(run.load_field(), about=run.about())
+    return PageField(name, data, _picture(run) if still or run.kind == "photos" else None)
+
+
+def _picture(run: Run | FlrRun) -> Picture:
+    field = run.load_field()
+    if run.kind == "photos":
+        cameras = plan_views(run, field, None, 1).cameras
+        scale = min(1.0, STILL_SIDE / int(cameras.sizes.max()))
+        cameras = cameras.resized((cameras.sizes * scale).round().long().clamp_min(1))
+    else:
+        cameras = turned(run, field, Turn(), (STILL_SIDE, STILL_SIDE))
+    return next(views(run, field, cameras, STILL_RESOLUTION)).rgb

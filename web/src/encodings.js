@@ -1,0 +1,173 @@
+// Encodings: what points of the cube [-1, 1]^3 become before they enter a network.
+//
+// `write(points, first, count, rows, stride)` encodes `count` points of an array of x, y, z from
+// index `first` into rows of features: feature f of point p is rows[f * stride + p].
+
+import { Registry } from "./registry.js";
+
+const PRIMES = [1, 2654435761, 805459861];
+
+const identity = (inputs) => ({
+  features: inputs,
+  write(points, first, count, rows, stride) {
+    for (let k = 0; k < inputs; k++) {
+      for (let p = 0; p < count; p++) rows[k * stride + p] = points[(first + p) * inputs + k];
+    }
+  },
+});
+
+/** x, then sin(2^i x), cos(2^i x). */
+export const frequency = ({ num_frequencies, include_input }, inputs) => ({
+  features: inputs * (2 * num_frequencies + include_input),
+  write(points, first, count, rows, stride) {
+    for (let p = 0; p < count; p++) {
+      for (let k = 0; k < inputs; k++) {
+        const x = points[(first + p) * inputs + k];
+        let row = k;
+        if (include_input) {
+          rows[row * stride + p] = x;
+          row += inputs;
+        }
+        for (let i = 0, phase = x; i < num_frequencies; i++, phase *= 2, row += 2 * inputs) {
+          rows[row * stride + p] = Math.sin(phase);
+          rows[(row + inputs) * stride + p] = Math.cos(phase);
+        }
+      }
+    }
+  },
+});
+
+/** Nodes along an edge of the cube, level by level. */
+export const resolutions = ({ num_levels: count, coarsest, finest }) =>
+  Array.from({ length: count }, (_, i) =>
+    count === 1 ? finest : Math.round(coarsest * (finest / coarsest) ** (i / (count - 1))),
+  );
+
+const gridComplaint = ({ num_levels, num_channels, coarsest, finest }) =>
+  (num_levels < 1 || num_channels < 1 || coarsest < 2 || finest < coarsest) &&
+  "the sizes of its grid are invalid";
+
+const GRID_OPTIONS = ["num_levels", "num_channels", "coarsest", "finest"].map((n) => [n, "whole"]);
+
+const mostRows = ({ log2_table_size }) => (log2_table_size ? 2 ** log2_table_size : Infinity);
+
+const gridParameters = (options) =>
+  resolutions(options).reduce((sum, n) => sum + Math.min(n ** 3, mostRows(options)), 0) *
+  options.num_channels;
+
+/** Features at the nodes of grids, read trilinearly; nodes share rows by a hash where few fit. */
+function grid(options) {
+  const channels = options.num_channels;
+  const levels = [];
+  let first = 0;
+  for (const nodes of resolutions(options)) {
+    const rows = Math.min(nodes ** 3, mostRows(options));
+    levels.push({ nodes, first, mask: rows < nodes ** 3 ? rows - 1 : 0 });
+    first += rows;
+  }
+  const rowOf = ({ nodes, first: start, mask }, x, y, z) =>
+    start +
+    (mask
+      ? (x ^ Math.imul(y, PRIMES[1]) ^ Math.imul(z, PRIMES[2])) & mask
+      : x + nodes * (y + nodes * z));
+  return {
+    features: levels.length * channels,
+    shape: [first, channels],
+    write(points, start, count, rows, stride, table) {
+      const at = [0, 0, 0];
+      const part = [0, 0, 0];
+      for (let p = 0; p < count; p++) {
+        levels.forEach((level, index) => {
+          for (let k = 0; k < 3; k++) {
+            const unit = Math.min(Math.max(points[(start + p) * 3 + k], -1), 1) + 1;
+            const position = Math.fround(unit) * 0.5 * (level.nodes - 1);
+            at[k] = Math.min(Math.floor(position), level.nodes - 2);
+            part[k] = position - at[k];
+          }
+          for (let c = 0; c < channels; c++) rows[(index * channels + c) * stride + p] = 0;
+          for (let corner = 0; corner < 8; corner++) {
+            const x = corner & 1;
+            const y = (corner >> 1) & 1;
+            const z = corner >> 2;
+            const weight =
+              (x ? part[0] : 1 - part[0]) *
+              (y ? part[1] : 1 - part[1]) *
+              (z ? part[2] : 1 - part[2]);
+            const row = rowOf(level, at[0] + x, at[1] + y, at[2] + z) * channels;
+            for (let c = 0; c < channels; c++) {
+              rows[(index * channels + c) * stride + p] += weight * table[row + c];
+            }
+          }
+        });
+      }
+    },
+  };
+}
+
+export const ENCODINGS = new Registry(
+  "encoding",
+  {
+    name: "identity",
+    number: 0,
+    options: [],
+    numParameters: () => 0,
+    build: (options, inputs = 3) => identity(inputs),
+  },
+  {
+    name: "frequency",
+    number: 1,
+    options: [["num_frequencies", "whole"], ["include_input", "switch"]],
+    complaint: ({ num_frequencies, include_input }) =>
+      !num_frequencies && !include_input && "its encoding has no features",
+    numParameters: () => 0,
+    build: (options, inputs = 3) => frequency(options, inputs),
+  },
+  {
+    name: "hash-grid",
+    number: 2,
+    options: [...GRID_OPTIONS, ["log2_table_size", "whole"]],
+    complaint: (options) =>
+      gridComplaint(options) ||
+      ((options.log2_table_size < 4 || options.log2_table_size > 24) &&
+        "the table of its hash grid has an invalid size"),
+    numParameters: gridParameters,
+    build: grid,
+  },
+  {
+    name: "dense-grid",
+    number: 3,
+    options: GRID_OPTIONS,
+    complaint: gridComplaint,
+    numParameters: gridParameters,
+    build: grid,
+  },
+);
+
+export const NUM_HARMONICS = 16;
+
+/** Real spherical harmonics of degree 0 to 3 of unit directions, written as encodings are. */
+export function writeHarmonics(directions, first, count, rows, stride) {
+  for (let p = 0; p < count; p++) {
+    const [x, y, z] = directions.subarray(3 * (first + p), 3 * (first + p) + 3);
+    const [xx, yy, zz] = [x * x, y * y, z * z];
+    const values = [
+      0.28209479177387814,
+      -0.4886025119029199 * y,
+      0.4886025119029199 * z,
+      -0.4886025119029199 * x,
+      1.0925484305920792 * x * y,
+      -1.0925484305920792 * y * z,
+      0.31539156525252005 * (3 * zz - 1),
+      -1.0925484305920792 * x * z,
+      0.5462742152960396 * (xx - yy),
+      -0.5900435899266435 * y * (3 * xx - yy),
+      2.890611442640554 * x * y * z,
+      -0.4570457994644658 * y * (5 * zz - 1),
+      0.3731763325901154 * z * (5 * zz - 3),
+      -0.4570457994644658 * x * (5 * zz - 1),
+      1.445305721320277 * z * (xx - yy),
+      -0.5900435899266435 * x * (xx - 3 * yy),
+    ];
+    for (let k = 0; k < NUM_HARMONICS; k++) rows[k * stride + p] = values[k];
+  }
+}
