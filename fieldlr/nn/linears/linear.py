@@ -43,6 +43,7 @@ class LinearConfig(Entry):
     `Linear`; everything that the rest of the package knows of it is declared here and there.
     """
 
+    label: ClassVar[str] = ""  # what the app calls it; empty: its name
     is_dense: ClassVar[bool] = False  # stores W itself
     # Whether small networks end better by second-order steps. Muon is better for dense networks;
     # U V^T is the same for many U and V, and Gauss-Newton ends in poorer minima of it.
