@@ -38,7 +38,7 @@ document.body.append(script)}catch{document.body.textContent=
 
 @dataclass(frozen=True)
 class PageField:
-    """A field on a page: its name, the bytes of its .flr file and, where there is one, a picture."""
+    """A field on a page: its name, its .flr file and, where there is one, a picture."""
 
     name: str
     data: bytes

@@ -69,7 +69,7 @@ class Turn:
     camera: int | None = None
 
 
-def turned(run: Run, field: Field, turn: Turn, size: tuple[int, int]) -> Cameras:
+def turned(run: Run | FlrRun, field: Field, turn: Turn, size: tuple[int, int]) -> Cameras:
     """The one camera, in the field's frame, of a view that was turned by hand.
 
     It stays near the cameras of photos (`turning_limits`), and `zoom` is that of a lens.

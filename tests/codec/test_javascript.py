@@ -8,9 +8,9 @@ import random
 import numpy as np
 import pytest
 import torch
+from fieldlr.codec.steps import nearest_step
 
 from fieldlr import codec
-from fieldlr.codec.steps import nearest_step
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.networks import NETWORKS
 from fieldlr.fields.radiance import RadianceField
@@ -139,7 +139,9 @@ def test_damaged_files_end_in_a_sentence_where_they_do_here(tmp_path):
     draw = random.Random(0)
     corpus = [b"", b"FLR", b"FLR\2" + bytes(60)]
     corpus += [draw.randbytes(draw.randrange(200)) for _ in range(NUM_DAMAGED // 4)]
-    corpus += [sealed(b"FLR\1" + draw.randbytes(draw.randrange(12, 200))) for _ in range(NUM_DAMAGED)]
+    corpus += [
+        sealed(b"FLR\1" + draw.randbytes(draw.randrange(12, 200))) for _ in range(NUM_DAMAGED)
+    ]
     # A network of width 4096 and depth 60 in a file of some 60 bytes.
     corpus.append(sealed(b"FLR\1\1\0\0" + b"\x80\x20\x3c\1\1\1\0" + bytes(44)))
     for data in FILES.values():
