@@ -186,7 +186,7 @@ def test_photos_with_y_up_are_turned_about_y():
 def test_real_captures(data_dir, name, reader, kind, nearness):
     """Paths keep within a share of the mean distance to the subject from the cameras."""
     capture = reader.find(data_dir / "scenes" / name)
-    cameras = capture.cameras
+    cameras = capture.cameras.in_single_precision()
     if not capture.upright:
         cameras = cameras.transformed(levelling(cameras).inverse())
     assert layout(cameras) == kind
