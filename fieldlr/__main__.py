@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -55,7 +56,7 @@ def _parsed(argv: Sequence[str]) -> Verb:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [_at_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     if words == ["--version"]:
         print(f"fieldlr {__version__}")
         return
@@ -76,6 +77,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif not verb.quiet:
         put(verb.text(result))
     sys.exit(code)
+
+
+def _at_home(word: str) -> str:
+    """A word whose path begins at home: the shell leaves the ~ in --out=~/x as it is."""
+    return re.sub(r"^(--[\w-]+=)?(~.*)", lambda m: (m[1] or "") + os.path.expanduser(m[2]), word)
 
 
 def _carried_out(verb: Verb) -> tuple[dict[str, Any], int]:

@@ -81,7 +81,9 @@ def reading_flags(source: StoredSource, options: FitOptions) -> list[str]:
     if source.kind == "photos":
         downscale = options.reading.downscale or source.facts.get("downscale")
         return ["--downscale", str(downscale)] if downscale else []
-    return ["--grid", str(options.reading.grid or GRID)] if source.kind == "mesh" else []
+    # The reader of point clouds chooses a grid by how far the points lie apart.
+    grid = options.reading.grid or (None if "points" in source.facts else GRID)
+    return ["--grid", str(grid)] if source.kind == "mesh" and grid else []
 
 
 def task_kind(kind: str) -> str:

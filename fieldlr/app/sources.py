@@ -11,7 +11,7 @@ from typing import Any
 from fieldlr.app.labels import time_text
 from fieldlr.app.uploads import photos_in, store_uploads
 from fieldlr.app.workspace import StoredSource, Workspace, example_paths
-from fieldlr.data import is_source, open_source
+from fieldlr.data import cloud, is_source, mesh, open_source
 from fieldlr.data.images import is_photo, picture_size
 from fieldlr.data.video import is_video
 from fieldlr.errors import FieldlrError
@@ -118,7 +118,7 @@ def _inspected(workspace: Workspace, source_id: str, name: str, path: Path) -> S
     if path.is_dir() and not is_source(path):
         facts: dict[str, Any] = {"photos": len(photos_in(path))}
         return workspace.add(source_id, name, path, "unposed", facts)
-    grid = GRID if path.is_file() and path.suffix.lower() not in (".npz", ".npy") else None
+    grid = GRID if mesh.can_read(path) and not cloud.can_read(path) else None
     downscale = downscale_for(path)
     source = open_source(path, downscale, grid)
     facts = check(source)

@@ -20,7 +20,8 @@ from fieldlr.app.workspace import StoredSource, example_paths
 from fieldlr.errors import FieldlrError
 
 HINT = """Add **photos with camera poses** (`transforms.json`, LLFF, COLMAP), **photos alone**, \
-a **video**, a **mesh** or a **volume**, as files or as one .zip. All files stay on this machine."""
+a **video**, a **mesh**, a **point cloud** or a **volume**, as files or as one .zip. All files \
+stay on this machine."""
 NOTHING_SELECTED = "No source selected. Add files, or choose an example."
 
 

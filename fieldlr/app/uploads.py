@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from fieldlr.data import is_source
+from fieldlr.data.cloud import SUFFIXES as CLOUD_SUFFIXES
 from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.mesh import SUFFIXES as MESH_SUFFIXES
 from fieldlr.data.video import VIDEO_SUFFIXES, is_video
@@ -25,7 +26,7 @@ MAX_DEPTH = 32
 # Other methods decompress whole blocks, whatever size is requested.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-SHAPE_SUFFIXES = (*MESH_SUFFIXES, ".npz", ".npy")
+SHAPE_SUFFIXES = (*dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES)), ".npz", ".npy")
 POSE_SUFFIXES = (".json", ".txt", ".bin")
 ACCEPTED_SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *SHAPE_SUFFIXES, *POSE_SUFFIXES)
 IGNORED_NAMES = ("__MACOSX", ".DS_Store", "Thumbs.db")
@@ -99,7 +100,8 @@ def find_source(folder: Path) -> Path:
         raise FieldlrError(f"one video at a time; got {len(videos)}. Upload one.")
     raise FieldlrError(
         "no supported file found. Upload photos with poses (transforms.json, LLFF, COLMAP), "
-        "photos alone, a video, a mesh (.obj .ply .stl .off .glb) or a volume (.npz, .npy)."
+        "photos alone, a video, a mesh (.obj .ply .stl .off .glb), a point cloud (.ply .xyz .pts "
+        ".pcd) or a volume (.npz, .npy)."
     )
 
 

@@ -145,7 +145,7 @@ def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
 def _inapplicable(reader: Reader, values: dict[str, Any]) -> set[str]:
     """Keys of the defaults that do not apply to an item."""
     foreign = foreign_options(values.get("backbone", "full"))
-    return foreign | {name for name in leaves(ReadingOptions) if name != reader.takes}
+    return foreign | {name for name in leaves(ReadingOptions) if name not in reader.takes}
 
 
 def _stem(source: Path) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from fieldlr.data import colmap, llff, mesh, transforms, volume
+from fieldlr.data import cloud as clouds
+from fieldlr.data import colmap, llff, mesh, transforms, volume_file
 from fieldlr.data.images import is_photo
 from fieldlr.data.options import ReadingOptions
 from fieldlr.data.scene import Scene as Scene
+from fieldlr.data.unread import refuse
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
 from fieldlr.errors import FieldlrError
 from fieldlr.system.registry import Registry
@@ -27,7 +29,7 @@ class Reader:
     summary: str
     can_read: Callable[[Path], bool]
     read: Callable[..., Scene | OccupancyVolume]
-    takes: str | None = None  # the reading option that means something to it
+    takes: tuple[str, ...] = ()  # the reading options that mean something to it
 
 
 # In the order in which they are asked: a folder with a transforms.json is read by that.
@@ -39,19 +41,27 @@ READERS: Registry[Reader] = Registry(
         "photos with poses, as instant-ngp, nerfstudio and Blender write them",
         transforms.can_read,
         transforms.read,
-        "downscale",
+        ("downscale", "images"),
     ),
-    Reader("LLFF", "photos", "poses_bounds.npy", llff.can_read, llff.read, "downscale"),
+    Reader("LLFF", "photos", "poses_bounds.npy", llff.can_read, llff.read, ("downscale", "images")),
     Reader(
         "COLMAP",
         "photos",
         "a sparse model and its photos",
         colmap.can_read,
         colmap.read,
-        "downscale",
+        ("downscale", "images"),
     ),
-    Reader("mesh", "mesh", "a surface of triangles", mesh.can_read, mesh.read, "grid"),
-    Reader("volume", "volume", "booleans on a grid", volume.can_read, volume.read),
+    Reader(
+        "point cloud",
+        "mesh",
+        "points on a surface, with or without normals",
+        clouds.can_read,
+        clouds.read,
+        ("grid", "cloud"),
+    ),
+    Reader("mesh", "mesh", "a surface of triangles", mesh.can_read, mesh.read, ("grid",)),
+    Reader("volume", "volume", "booleans on a grid", volume_file.can_read, volume_file.read),
 )
 
 
@@ -81,15 +91,19 @@ def open_source(
     path: Path | str,
     downscale: int | None = None,
     grid: int | None = None,
+    images: str | None = None,
+    cloud: str | None = None,
     memory: float | None = None,
 ) -> Source:
     """Reads a folder or file by the first reader that says yes.
 
     `downscale` divides the size of photos; `grid` is the number of voxels along the longest edge
-    of a mesh. FieldlrError where one is given for another kind of source, and where a fit would
-    take more than `memory` GiB, by default all the memory there is.
+    of a mesh or a point cloud; `images` is where photos are; `cloud` is how points become a solid.
+    FieldlrError where one is given for another kind of source, and where a fit would take more
+    than `memory` GiB, by default all the memory there is.
     """
-    path, reading = Path(path), ReadingOptions(downscale=downscale, grid=grid)
+    path = Path(path)
+    reading = ReadingOptions(downscale=downscale, grid=grid, images=images, cloud=cloud)
     most_bytes = None if memory is None else int(memory * 2**30)
     try:
         return _opened(path, reading, most_bytes)
@@ -119,19 +133,20 @@ def _opened(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Sour
             f"photos need the poses of their cameras; {path} holds pictures alone. "
             f"fieldlr poses {path} --out DIR makes a folder with both."
         )
+    refuse(path)
     raise FieldlrError(
         f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
-        "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb) or a volume "
-        "(.npz, .npy)."
+        "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb), a point cloud "
+        "(.ply .xyz .pts .pcd) or a volume (.npz, .npy)."
     )
 
 
-def asked_of(reader: Reader, reading: ReadingOptions) -> dict[str, int]:
+def asked_of(reader: Reader, reading: ReadingOptions) -> dict[str, Any]:
     """What a reader is told; FieldlrError where an option means nothing to it."""
     asked = {name: value for name, value in reading.flat().items() if value is not None}
     for name in asked:
-        if name != reader.takes:
-            whose = {one.kind for one in READERS.values() if one.takes == name}
+        if name not in reader.takes:
+            whose = {one.kind for one in READERS.values() if name in one.takes}
             raise FieldlrError(
                 f"`{name}` is for {', '.join(sorted(whose))}; got a source of kind {reader.kind}. "
                 "Leave it out."

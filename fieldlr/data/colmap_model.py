@@ -19,6 +19,8 @@ from torch import Tensor
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.cameras import CameraModel
 
+UNDISTORT = "Run COLMAP's image_undistorter"
+
 
 @dataclass(frozen=True)
 class Lens:
@@ -27,6 +29,8 @@ class Lens:
     name: str
     parameters: str
     model: CameraModel | None = "perspective"  # None: known, so it can be skipped over, not read
+    unknown: str = ""  # parameters of terms that we do not have; where they are 0, it is read
+    way_out: str = UNDISTORT
 
     @property
     def count(self) -> int:
@@ -40,11 +44,34 @@ LENSES: dict[int, Lens] = {
     3: Lens("RADIAL", "f cx cy k1 k2"),
     4: Lens("OPENCV", "fx fy cx cy k1 k2 p1 p2"),
     5: Lens("OPENCV_FISHEYE", "fx fy cx cy k1 k2 k3 k4", "fisheye"),
-    6: Lens("FULL_OPENCV", "fx fy cx cy k1 k2 p1 p2 k3 k4 k5 k6", None),
-    7: Lens("FOV", "fx fy cx cy omega", None),
+    # d1 to d3 stand in a denominator; COLMAP calls them k4 to k6.
+    6: Lens("FULL_OPENCV", "fx fy cx cy k1 k2 p1 p2 k3 d1 d2 d3", unknown="d1 d2 d3"),
+    7: Lens("FOV", "fx fy cx cy omega", unknown="omega"),
     8: Lens("SIMPLE_RADIAL_FISHEYE", "f cx cy k1", "fisheye"),
     9: Lens("RADIAL_FISHEYE", "f cx cy k1 k2", "fisheye"),
-    10: Lens("THIN_PRISM_FISHEYE", "fx fy cx cy k1 k2 p1 p2 k3 k4 sx1 sy1", None),
+    10: Lens(
+        "THIN_PRISM_FISHEYE",
+        "fx fy cx cy k1 k2 q1 q2 k3 k4 sx1 sy1",
+        "fisheye",
+        "q1 q2 sx1 sy1",
+    ),
+    11: Lens(
+        "RAD_TAN_THIN_PRISM_FISHEYE",
+        "fx fy cx cy k1 k2 k3 k4 k5 k6 q1 q2 s1 s2 s3 s4",
+        "fisheye",
+        "k5 k6 q1 q2 s1 s2 s3 s4",
+    ),
+    12: Lens("SIMPLE_DIVISION", "f cx cy division", unknown="division"),
+    13: Lens("DIVISION", "fx fy cx cy division", unknown="division"),
+    14: Lens("SIMPLE_FISHEYE", "f cx cy", "fisheye"),
+    15: Lens("FISHEYE", "fx fy cx cy", "fisheye"),
+    16: Lens("EUCM", "fx fy cx cy alpha beta", unknown="alpha"),
+    17: Lens(
+        "EQUIRECTANGULAR",
+        "w h",
+        None,
+        way_out="Render perspective views of the panoramas (COLMAP's panorama_sfm.py does)",
+    ),
 }
 LENSES_BY_NAME = {lens.name: lens for lens in LENSES.values()}
 
@@ -76,7 +103,8 @@ def read_cameras(model: Path) -> dict[int, StoredCamera]:
         identity, lens_number, width, height = data.take("iiQQ")
         if lens_number not in LENSES:
             raise FieldlrError(
-                f"{file}: camera {identity} has the unknown model number {lens_number}."
+                f"{file}: camera {identity} has the unknown model number {lens_number}. "
+                f"{UNDISTORT}."
             )
         lens = LENSES[lens_number]
         cameras[identity] = StoredCamera(lens, (width, height), data.take(f"{lens.count}d"))
@@ -216,7 +244,10 @@ def _numbers(
 def _text_camera(line: str, file: Path) -> tuple[int, StoredCamera]:
     words = line.split()
     if len(words) < 4 or words[1] not in LENSES_BY_NAME:
-        raise FieldlrError(f"{file}: no known camera model in the line {line[:60]!r}.")
+        raise FieldlrError(
+            f"{file}: no known camera model in the line {line[:60]!r}. {UNDISTORT}, or export the "
+            "model again."
+        )
     lens = LENSES_BY_NAME[words[1]]
     identity, width, height = _numbers([words[0], *words[2:4]], 3, file, line, _whole)
     parameters = _numbers(words[4:], lens.count, file, line)

@@ -42,6 +42,27 @@ def require_modest(data: bytes) -> None:
             )
 
 
+def with_scene(data: bytes) -> bytes:
+    """The file with a scene, which may be left out: all nodes that are not below another.
+
+    Where there are no nodes either, every mesh gets one.
+    """
+    magic, version, _, length, kind = HEAD.unpack_from(data)
+    header: dict[str, Any] = json.loads(data[HEAD.size : HEAD.size + length])
+    if header.get("scenes"):
+        return data
+    meshes: list[Any] = header.get("meshes", [])
+    nodes: list[dict[str, Any]] = header.get("nodes") or [{"mesh": i} for i in range(len(meshes))]
+    below = {child for node in nodes for child in node.get("children", [])}
+    roots = [i for i in range(len(nodes)) if i not in below]
+    header |= {"nodes": nodes, "scenes": [{"nodes": roots}], "scene": 0}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[HEAD.size + length :]
+    total = HEAD.size + len(text) + len(rest)
+    return HEAD.pack(magic, version, total, len(text), kind) + text + rest
+
+
 def _size(part: dict[str, Any], counts: list[int]) -> int:
     """Numbers that one part of a mesh takes."""
     used = [part["attributes"]["POSITION"], *([part["indices"]] if "indices" in part else [])]

@@ -15,6 +15,7 @@ from fieldlr.data.arrays import mapped
 from fieldlr.data.framing import framed
 from fieldlr.data.images import fit_to_sizes, is_photo, picture_size, read_pictures
 from fieldlr.data.masks import with_masks
+from fieldlr.data.photo_names import images_folder
 from fieldlr.data.scene import (
     FARTHEST,
     MOST_PIXELS,
@@ -44,18 +45,23 @@ def can_read(path: Path) -> bool:
     return path.name == "poses_bounds.npy" or (path / "poses_bounds.npy").is_file()
 
 
-def read(path: Path, downscale: int = 1, most_bytes: int | None = None) -> Scene:
-    capture = find(path)
+def read(
+    path: Path,
+    downscale: int = 1,
+    images: str | None = None,
+    most_bytes: int | None = None,
+) -> Scene:
+    capture = find(path, images)
     return framed(capture, read_pictures(capture, downscale, most_bytes))
 
 
-def find(path: Path) -> Capture:
-    """The views of a poses_bounds.npy, sorted as their photos are named."""
+def find(path: Path, images: str | None = None) -> Capture:
+    """The views of a poses_bounds.npy, sorted as their photos are named, in the folder `images`."""
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     file = folder / "poses_bounds.npy"
     rows = _rows(file)
-    files, warnings = _photo_files(folder)
+    files, warnings = _photo_files(folder, images)
     if len(files) != len(rows):
         raise FieldlrError(
             f"{file}: {len(rows)} poses, but {files[0].parent} holds {len(files)} photos. LLFF "
@@ -63,8 +69,9 @@ def find(path: Path) -> Capture:
             "that have no pose."
         )
     require_views(len(files), len(rows), str(file), [])
-    photos = [Photo(image.relative_to(folder).as_posix(), image) for image in files]
-    photos, notes = with_masks(photos, folder)
+    place = files[0].parent
+    photos = [Photo(f"{place.name}/{image.name}", image) for image in files]
+    photos, notes = with_masks(photos, place, (folder,))
     sizes = [picture_size(image) for image in files]
     cameras, _ = fit_to_sizes(_cameras(rows, file), sizes, [photo.name for photo in photos])
     return Capture(
@@ -117,15 +124,24 @@ def _cameras(rows: np.ndarray, file: Path) -> Cameras:
     )
 
 
-def _photo_files(folder: Path) -> tuple[list[Path], list[str]]:
-    """The photos of the largest comfortable size, and a word about the choice if there was one."""
+def _photo_files(folder: Path, images: str | None) -> tuple[list[Path], list[str]]:
+    """The photos of the folder `images`, else of the largest comfortable size; what was chosen."""
+    if images is not None:
+        place = images_folder(folder, images)
+        files = sorted(file for file in place.iterdir() if is_photo(file))
+        if not files:
+            raise FieldlrError(f"`images` is the folder that holds the photos; {place} has none.")
+        return files, []
     found = {}
     for place in sorted(folder.glob("images*")):
         files = sorted(f for f in place.glob("*") if is_photo(f))
         if files:
             found[place.name] = (max(picture_size(files[0])), files)
     if not found:
-        raise FieldlrError(f"{folder}: no photos. LLFF keeps them in images, images_4 or images_8.")
+        raise FieldlrError(
+            f"{folder}: no photos. LLFF keeps them in images, images_4 or images_8; name another "
+            "folder: `images`."
+        )
     fits = {name: entry for name, entry in found.items() if entry[0] <= COMFORTABLE_PIXELS}
     choose, pool = (max, fits) if fits else (min, found)
     name = choose(pool, key=lambda key: pool[key][0])

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from fieldlr.data.scene import Capture, Mask, Photo
 from fieldlr.errors import FieldlrError
 
-FOLDER = "masks"
+FOLDERS = ("masks", "mask", "image_masks")
+# The mask of a.jpg is called a.jpg.png by COLMAP, a.png by most, a_mask.png by Metashape, and
+# a.jpg.mask.png or a.mask.png by RealityScan.
+ENDINGS = ("", "_mask", ".mask")
 MEANINGS = (
     ("use", "black pixels are ignored (as in nerfstudio's mask_path and COLMAP's masks)"),
     ("ignore", "non-black pixels are ignored (instant-ngp's dynamic_mask)"),
 )
 
 
-def with_masks(photos: list[Photo], base: Path) -> tuple[list[Photo], list[str]]:
-    """The photos with the masks in the folder `masks` of a capture, and what is missing there.
+def with_masks(
+    photos: list[Photo], folder: Path, bases: Sequence[Path]
+) -> tuple[list[Photo], list[str]]:
+    """The photos of a folder with their masks, which lie in a folder of one of FOLDERS.
 
-    The mask of images/a.jpg is masks/a.jpg.png, as COLMAP reads it, or masks/a.png or masks/a.jpg;
-    black pixels are ignored.
+    That stands in one of `bases`; black pixels are ignored. The notes say what is missing there.
     """
-    folder = base / FOLDER
-    if not folder.is_dir():
+    places = [place for base in dict.fromkeys(bases) for place in _mask_folders(base)]
+    if not places:
         return photos, []
-    found = [replace(photo, mask=_mask_of(photo, folder)) for photo in photos]
+    place = places[0]
+    files = {_key(file.relative_to(place)): file for file in sorted(place.rglob("*"))}
+    own = [_own_name(photo, folder) for photo in photos]
+    found = [
+        photo if photo.mask else replace(photo, mask=_mask_of(name, files), mask_marks="use")
+        for photo, name in zip(photos, own, strict=True)
+    ]
     bare = [photo.name for photo in found if photo.mask is None]
     if len(bare) == len(found):
         return found, [
-            f"The folder {FOLDER} holds no mask of any photo. The mask of {bare[0]} would be "
-            f"{FOLDER}/{_own_name(photos[0])}.png."
+            f"The folder {place.name} holds no mask of any photo. The mask of {bare[0]} would be "
+            f"{place.name}/{own[0]}.png."
         ]
     listed = ", ".join(bare[:3]) + (" and others" if len(bare) > 3 else "")
     return found, [f"{len(bare)} photos have no mask and count in full: {listed}."] * bool(bare)
+
+
+def _mask_folders(base: Path) -> list[Path]:
+    if not base.is_dir():
+        return []
+    named = {place.name.casefold(): place for place in base.iterdir() if place.is_dir()}
+    return [named[name] for name in FOLDERS if name in named]
 
 
 def require_visible(capture: Capture, masks: list[Mask | None], shares: list[float]) -> None:
@@ -79,12 +97,25 @@ def mask_notes(photos: list[Photo], shares: list[float]) -> list[str]:
     return notes
 
 
-def _own_name(photo: Photo) -> str:
+def _own_name(photo: Photo, folder: Path) -> str:
     """The name of a photo within its folder of photos."""
-    return "/".join(PurePosixPath(photo.name).parts[1:]) or photo.name
+    relative = photo.path.relative_to(folder) if photo.path.is_relative_to(folder) else None
+    return (relative or Path(photo.path.name)).as_posix()
 
 
-def _mask_of(photo: Photo, folder: Path) -> Path | None:
-    own = folder / _own_name(photo)
-    places = (own.with_name(f"{own.name}.png"), own.with_suffix(".png"), own)
-    return next((place for place in places if place.is_file()), None)
+def _mask_of(own: str, files: dict[str, Path]) -> Path | None:
+    """The mask of a photo, in the folder that the photo is in, or flat."""
+    path = PurePosixPath(own)
+    for name in dict.fromkeys((path, PurePosixPath(path.name))):
+        stems = (name, name.with_suffix(""))
+        for stem in stems:
+            for ending in ENDINGS:
+                for suffix in (".png", name.suffix, ".jpg", ".tif", ".bmp"):
+                    mask = files.get(_key(PurePosixPath(f"{stem}{ending}{suffix}")))
+                    if mask is not None and mask.is_file():
+                        return mask
+    return None
+
+
+def _key(path: PurePath) -> str:
+    return path.as_posix().casefold()

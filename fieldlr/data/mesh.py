@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from fieldlr.data import obj_text, plain_gltf, voxels
+from fieldlr.data import glb, obj_text, plain_gltf, ply_file, stl_file, voxels
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
@@ -23,9 +23,9 @@ from fieldlr.system import memory
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
 _GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+_OFF_WORD = re.compile(rb"\w*off\b", re.IGNORECASE)
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
-_OBJ_NAMES = re.compile(rb"^(?:mtllib|usemtl|o|g|s)\b[^\n]*\n?", re.MULTILINE)
 _MERGE_STEPS = 2**20  # vertices nearer than this part of the longest edge are one
 
 
@@ -72,16 +72,32 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         ) from error
 
 
-def _parsed(data: bytes, suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+Parsed = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # vertices, faces, colours
+
+
+def _parsed(data: bytes, suffix: str) -> Parsed:
+    if suffix == ".stl":
+        corners = stl_file.parse(data).reshape(-1, 3)
+        return corners, np.arange(len(corners)).reshape(-1, 3), None
+    if suffix == ".ply":
+        ply = ply_file.parse(data)
+        points = ply.columns(("x", "y", "z"))
+        assert points is not None  # The parser has seen them.
+        return points, ply.faces, ply.colors
+    return _parsed_scene(data, suffix)
+
+
+def _parsed_scene(data: bytes, suffix: str) -> Parsed:
     import trimesh
 
     if suffix == ".glb":
-        data = plain_gltf.plain(data)
+        data = glb.with_scene(plain_gltf.plain(data))
+    if suffix == ".obj":
+        data = obj_text.absolute(obj_text.plain(data))
+    if suffix == ".off":
+        data = _OFF_WORD.sub(lambda word: word[0].upper(), data, count=1)
     # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
     how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
-    if suffix == ".obj":
-        # Every name would begin a body of its own; there may be a hundred thousand.
-        data = obj_text.absolute(_OBJ_NAMES.sub(b"", data))
     scene = trimesh.load_scene(io.BytesIO(data), **how)
     bodies: list[Any] = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
     surfaces = [body for body in bodies if isinstance(body, trimesh.Trimesh)]

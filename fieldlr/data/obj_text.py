@@ -4,8 +4,29 @@ from __future__ import annotations
 
 import re
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LINE_ENDS = re.compile(rb"\r\n?")
+_CONTINUED = re.compile(rb"\\[ \t]*\n")
+_COMMENTS = re.compile(rb"#[^\n]*")
+_SPACES = re.compile(rb"[ \t\f\v]+")
+_EDGES = re.compile(rb"^ | $", re.MULTILINE)
+# Every name would begin a body of its own; there may be a hundred thousand.
+_NAMES = re.compile(rb"^(?:mtllib|usemtl|o|g|s)\b[^\n]*\n?", re.MULTILINE)
+_CAPITALS = re.compile(rb"^(?:V|VT|VN|F)(?= )", re.MULTILINE)
+_OUTLINES = re.compile(rb"^fo(?= )", re.MULTILINE)  # what version 2 called a face
 _FACE = re.compile(rb"^[ \t]*f[ \t][^\r\n]*-", re.MULTILINE)
 KINDS = (b"v", b"vt", b"vn")  # what the numbers of a corner, between slashes, count
+
+
+def plain(data: bytes) -> bytes:
+    """The same lines without comments, names of groups and materials, tabs and indentation."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16").encode()
+    data = _LINE_ENDS.sub(b"\n", data.removeprefix(_BYTE_ORDER_MARK))
+    data = _COMMENTS.sub(b"", _CONTINUED.sub(b" ", data))
+    data = _EDGES.sub(b"", _SPACES.sub(b" ", data))
+    data = _OUTLINES.sub(b"f", _CAPITALS.sub(lambda word: word[0].lower(), data))
+    return _NAMES.sub(b"", data)
 
 
 def absolute(data: bytes) -> bytes:

@@ -146,7 +146,7 @@ def path_inside(folder: Path, name: str, where: str) -> Path:
     if leaves or not relative.parts or "\0" in name:
         raise FieldlrError(
             f"{where}: paths of photos must be relative and stay inside their folder; got "
-            f"{name[:80]!r}. Move the photos there and shorten the path."
+            f"{name[:80]!r}. Put the photos there, or name the folder that holds them: `images`."
         )
     encoded = [part.encode("utf-8", "surrogatepass") for part in relative.parts]
     if max(map(len, encoded)) > MOST_NAME_BYTES or sum(map(len, encoded)) > MOST_PATH_BYTES:
@@ -154,16 +154,25 @@ def path_inside(folder: Path, name: str, where: str) -> Path:
     return folder / relative
 
 
-def require_views(num_found: int, num_listed: int, where: str, examples: list[str]) -> list[str]:
-    """A warning about listed views without photos, or an error where too few are left."""
+def require_views(
+    num_found: int, num_listed: int, where: str, examples: list[str], hint: str = ""
+) -> list[str]:
+    """A warning about listed views without photos, or an error where too few are left.
+
+    `hint` says where photos were looked for and what is there.
+    """
     missing = num_listed - num_found
     listed = ", ".join(examples[:3]) + (" and others" if len(examples) > 3 else "")
     if num_found < FEWEST_VIEWS:
         lost = f" {missing} photos are missing ({listed})." if missing else ""
         raise FieldlrError(
             f"{where}: a reconstruction needs at least {FEWEST_VIEWS} views with their photos; "
-            f"got {num_found} of {num_listed}.{lost} Add photos beside the pose file."
+            f"got {num_found} of {num_listed}.{lost}{hint} Put photos there by the names that the "
+            "poses have, or name their folder: `images`."
         )
     if not missing:
         return []
-    return [f"{missing} of the {num_listed} listed views have no photo and are left out: {listed}."]
+    return [
+        f"{missing} of the {num_listed} listed views have no photo and are left out: {listed}."
+        f"{hint}"
+    ]

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from fieldlr.data.framing import framed
 from fieldlr.data.images import picture_size, read_pictures
+from fieldlr.data.masks import with_masks
+from fieldlr.data.photo_names import find_photos, images_folder, literal
 from fieldlr.data.repeats import unrepeated
 from fieldlr.data.scene import (
     Capture,
@@ -31,7 +33,7 @@ from fieldlr.geometry.boxes import vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 
-PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".webp")
+PHOTO_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".webp")
 
 
 def can_read(path: Path) -> bool:
@@ -40,13 +42,21 @@ def can_read(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def read(path: Path, downscale: int = 1, most_bytes: int | None = None) -> Scene:
-    capture = find(path)
+def read(
+    path: Path,
+    downscale: int = 1,
+    images: str | None = None,
+    most_bytes: int | None = None,
+) -> Scene:
+    capture = find(path, images)
     return framed(capture, read_pictures(capture, downscale, most_bytes))
 
 
-def find(path: Path) -> Capture:
-    """The views of one transforms.json, or of Blender's files for train and test."""
+def find(path: Path, images: str | None = None) -> Capture:
+    """The views of one transforms.json, or of Blender's files for train and test.
+
+    Photos lie under the folder `images`, by default that of the file.
+    """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     blender = path.name == "transforms_train.json" or (
@@ -54,26 +64,35 @@ def find(path: Path) -> Capture:
     )
     if not blender:
         file = path / "transforms.json" if path.is_dir() else path
-        return _capture(folder, [file], upright=False)
-    places = [folder / f"transforms_{part}.json" for part in ("test", "val")]
-    held_out = sorted((f for f in places if f.is_file()), key=lambda f: not _has_photos(folder, f))
-    return _capture(folder, [folder / "transforms_train.json", *held_out[:1]], upright=True)
+        return _capture(folder, [file], images, upright=False)
+    held_out = [folder / f"transforms_{part}.json" for part in ("test", "val")]
+    files = [folder / "transforms_train.json", *[file for file in held_out if file.is_file()]]
+    return _capture(folder, files, images, upright=True)
 
 
-def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
-    views, absent, metas, warnings = [], [], [], []
-    for part, file in enumerate(files):
-        meta = _load(file)
-        metas.append(meta)
-        for index, frame in enumerate(meta["frames"]):
-            where = f"{file.name}: frame {index}"
-            photo = _photo(folder, frame, where)
-            if photo is None:
-                absent.append(str(frame["file_path"]))
-            else:
-                views.append(_view(meta, frame, photo, where, warnings) | {"part": part})
+def _capture(folder: Path, files: list[Path], images: str | None, upright: bool) -> Capture:
+    root = folder if images is None else images_folder(folder, images)
+    files, metas, warnings = _loaded(files, root)
+    frames = [
+        (part, frame, f"{file.name}: frame {index}")
+        for part, (file, meta) in enumerate(zip(files, metas, strict=True))
+        for index, frame in enumerate(meta["frames"])
+    ]
+    names = [str(frame["file_path"]) for _, frame, _ in frames]
+    found = find_photos(root, names, files[0].name, PHOTO_SUFFIXES)
+    views, warnings = [], warnings + found.warnings
+    for (part, frame, where), path in zip(frames, found.paths, strict=True):
+        if path is not None:
+            photo = _photo(folder, root, path, frame, where)
+            views.append(_view(metas[part], frame, photo, where, warnings) | {"part": part})
+    absent = [name for name, path in zip(names, found.paths, strict=True) if path is None]
+    folders = {view["photo"].path.parent for view in views}
+    place = root if len(folders) != 1 else folders.pop()
+    photos, notes = with_masks([view["photo"] for view in views], place, (root, folder))
+    views = [view | {"photo": photo} for view, photo in zip(views, photos, strict=True)]
+    warnings += notes
     num_listed = len(views) + len(absent)
-    warnings += require_views(len(views), num_listed, str(files[0]), absent)
+    warnings += require_views(len(views), num_listed, str(files[0]), absent, found.hint)
     if not upright:
         views.sort(key=lambda view: view["photo"].name)
     kept, notes = unrepeated([v["photo"] for v in views], [v["pose"] for v in views])
@@ -104,18 +123,35 @@ def _capture(folder: Path, files: list[Path], upright: bool) -> Capture:
     )
 
 
-def _has_photos(folder: Path, file: Path) -> bool:
-    frames = enumerate(_load(file)["frames"])
-    return any(_photo(folder, frame, f"{file.name}: frame {index}") for index, frame in frames)
+def _loaded(files: list[Path], root: Path) -> tuple[list[Path], list[dict[str, Any]], list[str]]:
+    """(files, what they hold, notes): the first, and one of the others with frames.
+
+    One with photos under `root` goes before one without.
+    """
+    metas, notes, others = [_load(files[0], may_be_empty=False)], [], []
+    for file in files[1:]:
+        meta = _load(file, may_be_empty=True)
+        if meta["frames"]:
+            others.append((file, meta))
+        else:
+            notes.append(f"{file.name} lists no frames and is left out.")
+    others.sort(key=lambda pair: not _has_photos(root, *pair))
+    chosen = others[:1]
+    return [files[0], *[f for f, _ in chosen]], [*metas, *[m for _, m in chosen]], notes
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _has_photos(root: Path, file: Path, meta: dict[str, Any]) -> bool:
+    names = (str(frame["file_path"]) for frame in meta["frames"])
+    return any(literal(root, name, file.name, PHOTO_SUFFIXES) is not None for name in names)
+
+
+def _load(file: Path, may_be_empty: bool) -> dict[str, Any]:
     try:
         meta = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise FieldlrError(f"{file}: not readable as JSON ({error}).") from error
     frames = meta.get("frames") if isinstance(meta, dict) else None
-    if not isinstance(frames, list) or not frames:
+    if not isinstance(frames, list) or not (frames or may_be_empty):
         raise FieldlrError(
             f'{file}: a transforms file needs "frames", a list with one entry for each photo; '
             "there is none."
@@ -126,13 +162,8 @@ def _load(file: Path) -> dict[str, Any]:
     return meta
 
 
-def _photo(folder: Path, frame: dict[str, Any], where: str) -> Photo | None:
-    """The files of one frame, or None where the photo does not exist."""
-    stated = path_inside(folder, frame["file_path"], where)
-    candidates = [stated, *(stated.with_name(stated.name + end) for end in PHOTO_SUFFIXES)]
-    path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if path is None:
-        return None
+def _photo(folder: Path, root: Path, path: Path, frame: dict[str, Any], where: str) -> Photo:
+    """A photo under `root` and what lies beside it."""
     mask, marks = path.with_name(f"dynamic_mask_{path.stem}.png"), "ignore"
     if isinstance(frame.get("mask_path"), str):
         mask, marks = path_inside(folder, frame["mask_path"], where), "use"
@@ -142,7 +173,7 @@ def _photo(folder: Path, frame: dict[str, Any], where: str) -> Photo | None:
             )
     alpha = path.with_name(f"{path.stem}.alpha{path.suffix}")
     return Photo(
-        path.relative_to(folder).as_posix(),
+        path.relative_to(root).as_posix(),
         path,
         mask if mask.is_file() else None,
         marks,
@@ -198,10 +229,15 @@ def _split(
     }
     if all(listed is None for listed in lists.values()):
         return Split.every_eighth(len(views)), []
-    if not all(isinstance(listed, list) for listed in lists.values()):
+    given = [part for part in lists if lists[part] is not None]
+    if given in (["train"], ["val"], ["test"], ["val", "test"]) or not all(
+        isinstance(lists[part], list) for part in given
+    ):
         raise FieldlrError(
-            f"{files[0]}: train_filenames, val_filenames and test_filenames are all three needed."
+            f"{files[0]}: train_filenames is a list of photos, and so is val_filenames or "
+            "test_filenames beside it."
         )
+    lists |= {part: [] for part in lists if lists[part] is None}
     held_out = "test" if lists["test"] else "val"
     stems = {part: {_stem(name) for name in map(str, lists[part])} for part in lists}
     names = [_stem(view["photo"].name) for view in views]

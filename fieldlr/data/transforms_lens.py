@@ -25,6 +25,8 @@ LENSES: dict[str, CameraModel] = {
     "SIMPLE_RADIAL_FISHEYE": "fisheye",
     "RADIAL_FISHEYE": "fisheye",
     "OPENCV_FISHEYE": "fisheye",
+    "SIMPLE_FISHEYE": "fisheye",
+    "FISHEYE": "fisheye",
 }
 DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
 # What a file may declare of its lens that is not read, by the beginning of the key.
@@ -159,9 +161,9 @@ def _model(meta: Stated, frame: Stated, where: str) -> CameraModel:
     name = frame.get("camera_model", meta.get("camera_model"))
     if name is None:
         return "fisheye" if frame.get("is_fisheye", meta.get("is_fisheye")) else "perspective"
-    if not isinstance(name, str) or name not in LENSES:
+    if not isinstance(name, str) or name.upper() not in LENSES:
         raise FieldlrError(
             f"{where}: camera_model {str(name)[:40]} is not read. Undistort the photos to one of "
             f"{', '.join(LENSES)}."
         )
-    return LENSES[name]
+    return LENSES[name.upper()]

@@ -1,34 +1,25 @@
-"""Occupancy volumes: booleans on a grid, eight to a byte, and how they are read from .npz and .npy.
-
-A volume file is an .npz with `packed` (uint8, `numpy.packbits` of the C-order grid), `shape` (three
-integers) and, if it has a place in the world, `aabb` (2, 3); or a boolean .npy. Sizes are checked
-in the headers, before anything is allocated; nothing is ever unpickled.
-"""
+"""Occupancy volumes: booleans on a grid, eight to a byte."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from numpy.lib import format as npy_format
 from torch import Tensor
 
-from fieldlr.data.arrays import mapped
 from fieldlr.data.grids import mixed
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Aabb, Vector, far_offset, vector
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
-from fieldlr.system import memory
 
 Shape = tuple[int, int, int]
 Grid = Bool[np.ndarray, "nx ny nz"]
@@ -37,15 +28,6 @@ MAX_VOXELS = 2**31
 _BITS_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
 _SLAB_VOXELS = 2**23
 SMALLEST_VOXEL = 1e-18
-# What numpy.savez and numpy.savez_compressed write; others expand a thousandfold in one step.
-COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-# name: (its numbers in words, their types).
-MEMBERS = {
-    "shape": ("whole", ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")),
-    "packed": ("uint8", ("u1",)),
-    "aabb": ("real", ("f2", "f4", "f8")),
-}
 # Voxels about the surface that a task lists, and in how many layers they are counted beforehand.
 NEAR_VOXELS, COUNTED_LAYERS = 3, 16
 
@@ -65,6 +47,7 @@ class OccupancyVolume:
     warnings: tuple[str, ...]
     content_hash: str
     frame: Similarity = Similarity()  # to the user's: a shift, where that is far from the origin
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what a reader found, for `check`
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.shape))
@@ -164,45 +147,38 @@ def make_volume(
     aabb: Aabb | None = None,
     mesh: TriangleMesh | None = None,
     warnings: tuple[str, ...] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> OccupancyVolume:
     """A volume of booleans (nx, ny, nz); without a box, one voxel is one unit of the world."""
-    return _from_packed(name, np.packbits(grid), grid.shape, aabb, mesh, warnings)
+    return from_packed(name, np.packbits(grid), grid.shape, aabb, mesh, warnings, facts)
 
 
-def can_read(path: Path) -> bool:
-    return path.suffix.lower() in (".npz", ".npy") and path.is_file()
-
-
-def read(path: Path, most_bytes: int | None = None) -> OccupancyVolume:
-    """The volume in an .npz with `packed` and `shape`, or in a boolean .npy."""
-    read_file = _read_npz if path.suffix.lower() == ".npz" else _read_npy
-    try:
-        packed, shape, box = read_file(path, most_bytes)
-    except (FieldlrError, MemoryError):
-        raise
-    except Exception as error:  # what unpacks and parses a damaged file can end in any error
-        raise FieldlrError(
-            f"{path.name} is not a readable volume ({str(error)[:200]}). Save one with "
-            "numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
-        ) from error
-    return _from_packed(path.stem, packed, shape, _checked_aabb(path, box))
-
-
-def _from_packed(name, packed, shape, aabb, mesh=None, warnings=()) -> OccupancyVolume:
+def from_packed(
+    name: str,
+    packed: UInt8[np.ndarray, " bytes"],
+    shape: Sequence[int],
+    aabb: Aabb | None = None,
+    mesh: TriangleMesh | None = None,
+    warnings: tuple[str, ...] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> OccupancyVolume:
+    """As `make_volume`, of the bits of a grid."""
     nx, ny, nz = map(int, shape)
-    shape = nx, ny, nz
-    spare_bits = 8 * len(packed) - math.prod(shape)
+    counts = nx, ny, nz
+    spare_bits = 8 * len(packed) - math.prod(counts)
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
-    aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, shape)))
-    digest = hashlib.sha256(repr((shape, aabb)).encode())
+    aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, counts)))
+    digest = hashlib.sha256(repr((counts, aabb)).encode())
     digest.update(packed)
     offset = far_offset(aabb)
     aabb = Aabb(*(vector(np.subtract(c, offset).tolist()) for c in (aabb.minimum, aabb.maximum)))
     if mesh is not None and any(offset):
         mesh = replace(mesh, vertices=mesh.vertices - offset)
-    _require_distinct_voxels(name, aabb, shape)
-    frame, notes = Similarity(translation=offset), tuple(warnings)
-    volume = OccupancyVolume(name, packed, shape, aabb, mesh, notes, digest.hexdigest(), frame)
+    _require_distinct_voxels(name, aabb, counts)
+    frame, told = Similarity(translation=offset), facts or {}
+    volume = OccupancyVolume(
+        name, packed, counts, aabb, mesh, warnings, digest.hexdigest(), frame, told
+    )
     if volume.fraction in (0.0, 1.0):
         kind = "empty" if volume.fraction == 0.0 else "full"
         raise FieldlrError(
@@ -222,72 +198,3 @@ def _require_distinct_voxels(name: str, aabb: Aabb, shape: Shape) -> None:
             "float32 cannot tell them apart. Move it near the origin, and scale it to ordinary "
             "numbers."
         )
-
-
-Stored = tuple[np.ndarray, Shape, np.ndarray | None]  # packed, shape, aabb
-
-
-def _read_npz(path: Path, most_bytes: int | None) -> Stored:
-    with zipfile.ZipFile(path) as archive:
-        members = set(archive.namelist())
-        if not {"packed.npy", "shape.npy"} <= members:
-            given = ", ".join(sorted(name.removesuffix(".npy") for name in members)) or "nothing"
-            raise FieldlrError(
-                f"A volume .npz holds `packed` and `shape`; {path.name} holds {given[:200]}. Save "
-                "it with numpy.savez(file, packed=numpy.packbits(grid), shape=grid.shape)."
-            )
-        shape = _member(archive, "shape", 3).tolist()
-        shape = _checked_shape(path, shape, most_bytes)
-        num_bytes = (math.prod(shape) + 7) // 8
-        packed = _member(archive, "packed", num_bytes)
-        box = _member(archive, "aabb", 6) if "aabb.npy" in members else None
-    return packed, shape, box
-
-
-def _member(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray:
-    """The array `name`, flat, once its header promises `count` numbers of its kind."""
-    words, types = MEMBERS[name]
-    if archive.getinfo(f"{name}.npy").compress_type not in COMPRESSIONS:
-        raise ValueError(f"`{name}` is compressed in a way that numpy does not write")
-    with archive.open(f"{name}.npy") as stream:
-        shape, _, dtype = HEADERS[npy_format.read_magic(stream)](stream)
-    if dtype.str[1:] not in types or math.prod(shape) != count:
-        given = "objects" if dtype.hasobject else f"{math.prod(shape):,} numbers of type {dtype}"
-        raise ValueError(f"`{name}` must be {count:,} numbers ({words}), it has {given}")
-    with archive.open(f"{name}.npy") as stream:
-        return npy_format.read_array(stream, allow_pickle=False).reshape(-1)
-
-
-def _read_npy(path: Path, most_bytes: int | None) -> Stored:
-    grid = mapped(path)
-    if grid.dtype != bool or grid.ndim != 3:
-        raise FieldlrError(
-            f"A volume .npy is a boolean array with three axes; {path.name} has shape {grid.shape} "
-            f"and type {grid.dtype}. Save it with numpy.save(file, grid > threshold)."
-        )
-    shape = _checked_shape(path, grid.shape, most_bytes)
-    return np.packbits(grid), shape, None
-
-
-def _checked_shape(path: Path, shape: Sequence[int], most_bytes: int | None) -> Shape:
-    if min(shape) < 1 or math.prod(int(n) for n in shape) > MAX_VOXELS:
-        raise FieldlrError(
-            f"A volume has 1 to {MAX_VOXELS:,} voxels; {path.name} has "
-            f"{' x '.join(map(str, shape))}. Crop it to its content or make it coarser."
-        )
-    num_bytes = memory.BASE_BYTES + 2 * math.prod(int(n) for n in shape)
-    memory.require(num_bytes, most_bytes, "Make the volume coarser.")
-    nx, ny, nz = shape
-    return nx, ny, nz
-
-
-def _checked_aabb(path: Path, box: np.ndarray | None) -> Aabb | None:
-    if box is None:
-        return None
-    low, high = box.reshape(2, 3).astype(float).tolist()
-    if not np.isfinite(box).all() or any(b <= a for a, b in zip(low, high, strict=True)):
-        raise FieldlrError(
-            f"A box has a minimum below its maximum; `aabb` of {path.name} is {low} to {high}. "
-            "Write it as [[x0, y0, z0], [x1, y1, z1]], or leave it out."
-        )
-    return Aabb(vector(low), vector(high))

@@ -12,6 +12,7 @@ import torch
 
 from fieldlr.data import Scene, Source, open_source
 from fieldlr.data.options import ReadingOptions
+from fieldlr.data.photo_names import folder_from
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -51,6 +52,8 @@ class Reconstruction:
     ):
         began = perf_counter()
         options, out = options or FitOptions(), Path(out)
+        if options.reading.images is not None:
+            options = options.replaced(images=folder_from(Path(source), options.reading.images))
         device = choose_device(options.machine.device)
         known = open_folder(out) if resume and (out / "config.json").exists() else None
         if known is None:
@@ -213,8 +216,8 @@ def reopen(run: Run | FlrRun, source: Path | None = None) -> Task:
         )
     if not Path(source).exists() and source == run.source:
         raise SourceGone(
-            f"the source of {run.folder} was {source}, which is gone. Say where it is now: "
-            "`source`."
+            f"the source of {run.folder} is not at {source}, which is where it would be seen from "
+            "the run: one of them was moved. Say where it is now: `source`."
         )
     data = open_source(source, **run.reading)
     _check_content(run, data)

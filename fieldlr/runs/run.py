@@ -245,7 +245,7 @@ def create_run(folder: Path, config: dict[str, Any]) -> Run:
 
 def open_run(folder: Path | str) -> Run | FlrRun:
     """The run in a folder or a .flr file; FieldlrError where this version can read none there."""
-    if Path(folder).is_file() and Path(folder).suffix.lower() == ".flr":
+    if Path(folder).is_file() and Path(folder).suffix.lower() in (".flr", ""):
         return FlrRun(Path(folder))
     return open_folder(folder)
 
@@ -254,9 +254,11 @@ def open_folder(folder: Path | str) -> Run:
     """The run in a folder alone."""
     path = Path(folder) / "config.json"
     if not path.is_file():
+        file = Path(f"{folder}.flr")
+        way_out = f"There is {file}." if file.is_file() else "Check the path."
         raise FieldlrError(
             f"a run is a .flr file or a folder that holds a config.json; {folder} is neither. "
-            "Check the path."
+            f"{way_out}"
         )
     config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != FORMAT:

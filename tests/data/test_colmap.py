@@ -86,6 +86,7 @@ def test_the_same_cameras_come_back(tmp_path, text):
 def test_every_lens(tmp_path, lens, text):
     names = LENSES[lens].parameters.split()
     values = {"f": 30, "fx": 30, "fy": 30, "cx": 16, "cy": 12}
+    values |= dict.fromkeys(LENSES[lens].unknown.split(), 0.0)
     parameters = [values.get(name, 0.01 * i) for i, name in enumerate(names)]
     cameras = colmap.read(write(tmp_path, lens, parameters, text)).cameras
     assert cameras.intrinsics[0].tolist() == [30.0, 30.0, 16.0, 12.0]
@@ -96,9 +97,20 @@ def test_every_lens(tmp_path, lens, text):
 
 
 def test_other_lenses_are_refused_by_name(tmp_path):
-    for lens in (6, 7, 10):
-        with pytest.raises(FieldlrError, match=LENSES[lens].name):
+    for lens in (6, 7, 10, 11, 12, 13, 16):
+        with pytest.raises(FieldlrError, match=f"{LENSES[lens].name} with .* image_undistorter"):
             colmap.read(write(tmp_path, lens, [30.0] * LENSES[lens].count))
+    with pytest.raises(FieldlrError, match=r"EQUIRECTANGULAR is not read. Render perspective"):
+        colmap.read(write(tmp_path, 17, SIZE))
+    with pytest.raises(FieldlrError, match=r"model number 18. .*undistorter"):
+        colmap.read(write(tmp_path, 18, SIZE))
+
+
+def test_our_lenses_are_pycolmaps():
+    pycolmap = pytest.importorskip("pycolmap")
+    members = pycolmap.CameraModelId.__members__.values()
+    known = {int(one): one.name for one in members if int(one) >= 0}
+    assert {number: LENSES[number].name for number in known} == known
 
 
 def test_the_largest_sub_model_is_read(tmp_path):
@@ -203,5 +215,5 @@ def test_a_model_folder_beside_its_photos_is_read_too(tmp_path):
     assert colmap.can_read(tmp_path / "sparse" / "0")
     assert len(colmap.read(tmp_path / "sparse" / "0").images) == 9
     shutil.rmtree(tmp_path / "images")
-    with pytest.raises(FieldlrError, match="no folder images"):
+    with pytest.raises(FieldlrError, match="none of the usual places"):
         colmap.read(tmp_path)

@@ -348,7 +348,7 @@ REFUSED = {
         ),
         "stay inside",
     ),
-    "COLMAP with a megabyte of images": (colmap_of_many, "at least 3 views"),
+    "COLMAP with a megabyte of images": (colmap_of_many, "none of the usual places"),
     "LLFF of objects": (llff(lambda rows: rows.astype(object)), "NumPy array|objects"),
     "LLFF of text": (llff(lambda rows: rows.astype(str)), "real numbers"),
     "LLFF of infinite depth": (llff(lambda rows: np.where(rows == 9.0, INFINITY, rows)), "depth"),

@@ -205,7 +205,7 @@ def test_explicit_lists(tmp_path):
     }
     scene = transforms.read(write(tmp_path, lists))
     assert (scene.train, scene.test) == ((0, 1, 2, 3, 4), (7, 8))
-    with pytest.raises(FieldlrError, match="all three"):
+    with pytest.raises(FieldlrError, match="or test_filenames beside it"):
         transforms.read(write(tmp_path, {"train_filenames": ["images/00.png"]}))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fieldlr.data.volume import can_read, make_volume, read
+from fieldlr.data.volume import make_volume
+from fieldlr.data.volume_file import can_read, read
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Aabb
 

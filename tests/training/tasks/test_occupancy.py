@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fieldlr.data.volume import make_volume, read
+from fieldlr.data.volume import make_volume
+from fieldlr.data.volume_file import read
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.nn.encodings import DenseGrid
