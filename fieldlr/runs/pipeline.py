@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -73,7 +73,7 @@ class Reconstruction:
             self.run.save_cameras(scene.cameras, scene.test)
         self.setup_seconds = perf_counter() - began
 
-    def reports(self) -> Iterator[FitReport]:
+    def reports(self) -> Generator[FitReport, None, None]:
         """Trains; yields a few reports a second and saves a checkpoint now and then."""
         least, most = CHECKPOINT_SECONDS
         due = perf_counter() + least

@@ -49,7 +49,7 @@ def test_a_command_of_the_readme_parses(command):
 def test_python_of_the_readme_runs(block, tmp_path, monkeypatch):
     (tmp_path / "meshes").symlink_to(REPOSITORY / "meshes")
     monkeypatch.chdir(tmp_path)
-    exec(compile(block.replace("seconds=60.0", "steps=5, grid=64"), "README.md", "exec"), {})
+    exec(compile(block.replace("seconds=60.0", "steps=120, grid=48, width=64"), "README.md", "exec"), {})
 
 
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, flags=re.MULTILINE))
