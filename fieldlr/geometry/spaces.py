@@ -101,8 +101,7 @@ class Space:
         """
         if self.kind == "box":
             return torch.full_like(points[:, 0], 2.0 / self.aabb.longest_edge)
-        along = torch.func.jvp(self.warp, (points,), (directions,))[1]
-        return along.norm(dim=-1)
+        return torch.func.jvp(self.warp, (points,), (directions,))[1].norm(dim=-1)
 
 
 # A space for fields that are built to be counted, not to be fitted.

@@ -42,7 +42,8 @@ class Compress(Verb):
                 if stop.requested:
                     raise Stopped("stopped; no file is written.", {"out": None})
         self.say("encoding and evaluating")
-        result = compression.finish() | {"measure": quality_name or None}
+        result: dict[str, Any] = compression.finish()
+        result["measure"] = quality_name or None
         if result.get("note"):
             result["note"] = with_flags(str(result["note"]), type(self))
         return result
