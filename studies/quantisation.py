@@ -28,7 +28,7 @@ from fieldlr.training.tasks.occupancy import field_signs
 LLOYD_ROUNDS, LEVEL_BYTES, HEAD_BYTES = 40, 2, 60
 
 
-class IouOf:
+class IouEvaluator:
     """Computes the IoU of a field with other parameters, on a sample of voxels."""
 
     def __init__(self, field: OccupancyField, volume, voxels: int):
@@ -110,15 +110,15 @@ def main() -> None:
     prepare_process()
     run = open_run(words.run)
     field = run.load_field()
-    iou_of = IouOf(field, reopen(run).volume, words.voxels)
-    original = iou_of.iou(iou_of.kept)
+    evaluator = IouEvaluator(field, reopen(run).volume, words.voxels)
+    original = evaluator.iou(evaluator.kept)
     print(
         f"{words.run.name}: {field.num_parameters:,} parameters, IoU {original:.4f} before",
         flush=True,
     )
     for bits in map(float, words.bits.split(",")):
         for name, num_bytes, parameters, plain in quantisers(field, bits):
-            loss = 100.0 * (original - iou_of.iou(parameters))
+            loss = 100.0 * (original - evaluator.iou(parameters))
             tail = "" if plain is None else f"  {plain:7.0f} bytes unordered"
             print(
                 f"{bits:4g} bits  {name:32} {num_bytes:7.0f} bytes  IoU {-loss:+7.3f} %{tail}",
