@@ -1,4 +1,4 @@
-"""The page of fields in a real browser, without a network: what it shows, and that it is up to date."""
+"""The page of fields in a real browser, without a network."""
 
 import io
 import re

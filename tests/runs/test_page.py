@@ -20,7 +20,11 @@ def test_a_page_carries_the_files_themselves_and_pictures_of_photos(tmp_path):
     scene, page = tmp_path / "scene.flr", tmp_path / "page.html"
     scene.write_bytes(codec.encode(fields.radiance(width=8, depth=1), 4.0, fields.PHOTOS))
     result = make_page([ROOK, scene], page)
-    assert result == {"out": str(page), "num_bytes": page.stat().st_size, "fields": ["rook", "scene"]}
+    assert result == {
+        "out": str(page),
+        "num_bytes": page.stat().st_size,
+        "fields": ["rook", "scene"],
+    }
     rook, photos = entries(page)
     assert "picture" not in rook and photos["picture"].startswith("data:image/jpeg;base64,")
     assert "<title>rook, scene</title>" in page.read_text()
