@@ -10,9 +10,8 @@ from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.export.page import PageField, write_page, write_still_page
 from fieldlr.runs.flr_file import FlrRun
-from fieldlr.runs.planning import plan_views
+from fieldlr.runs.previews import picture
 from fieldlr.runs.run import Run, open_run
-from fieldlr.runs.views import Picture, Turn, turned, views
 from fieldlr.system.process import prepare_process
 
 STILL_SIDE = 720
@@ -41,15 +40,6 @@ def _page_field(run: Run | FlrRun, still: bool) -> PageField:
         name, data = run.folder.stem, run.folder.read_bytes()
     else:
         name, data = run.folder.resolve().name, codec.encode(run.load_field(), about=run.about())
-    return PageField(name, data, _picture(run) if still or run.kind == "photos" else None)
-
-
-def _picture(run: Run | FlrRun) -> Picture:
-    field = run.load_field()
-    if run.kind == "photos":
-        cameras = plan_views(run, field, None, 1).cameras
-        scale = min(1.0, STILL_SIDE / int(cameras.sizes.max()))
-        cameras = cameras.resized((cameras.sizes * scale).round().long().clamp_min(1))
-    else:
-        cameras = turned(run, field, Turn(), (STILL_SIDE, STILL_SIDE))
-    return next(views(run, field, cameras, STILL_RESOLUTION)).rgb
+    drawn = still or run.kind == "photos"
+    shown = picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE) if drawn else None
+    return PageField(name, data, shown)

@@ -15,6 +15,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.export import write_image
 from fieldlr.fields.field import Field
 from fieldlr.runs import Run
+from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.runs.planning import home_of, plan_views
 from fieldlr.runs.views import Picture, Turn, turned, views
@@ -67,12 +68,14 @@ def draw_preview(run: Run, field: Field, resolution: int = FINAL_RESOLUTION) -> 
         field.train(trains)
 
 
-def picture(run: Run, field: Field, resolution: int) -> Picture:
+def picture(
+    run: Run | FlrRun, field: Field, resolution: int, longest_side: int = LONGEST_SIDE
+) -> Picture:
     """What stands for a run: the view of a training camera, or its solid from the side."""
     if run.kind == "photos":
         cameras = plan_views(run, field, None, 1).cameras
-        scale = min(1.0, LONGEST_SIDE / int(cameras.sizes.max()))
+        scale = min(1.0, longest_side / int(cameras.sizes.max()))
         cameras = cameras.resized((cameras.sizes * scale).round().long().clamp_min(1))
     else:
-        cameras = turned(run, field, Turn(), (LONGEST_SIDE, LONGEST_SIDE))
+        cameras = turned(run, field, Turn(), (longest_side, longest_side))
     return next(views(run, field, cameras, resolution)).rgb

@@ -1,0 +1,232 @@
+"""The page of fields in a real browser, without a network."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fieldlr import codec
+from fieldlr.export.page import VIEWER, PageField, write_page, write_still_page
+from fieldlr.pictures.shading import shade
+from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.views import Turn, turned
+from fieldlr.surface import extract
+from tests import node
+from tests.codec import fields
+
+CHROMIUM = Path("/usr/bin/chromium")
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+ROOK = GOLDEN / "rook.flr"
+MOST_BYTES = 40_000
+PATIENCE = 180_000  # milliseconds
+SAMPLES = 64
+SIDE = 480
+# Pixels: the panel at the left, and what the outline of a focused canvas takes.
+PANEL, EDGE = 300, 5
+
+
+def test_the_bundle_is_a_fresh_build(tmp_path):
+    if not (node.WEB / "node_modules" / "esbuild").is_dir():
+        pytest.skip("needs esbuild: run npm install in web/")
+    node.run("build.mjs", tmp_path)
+    built = (tmp_path / VIEWER.name).read_text()
+    assert VIEWER.read_text() == built, "run npm run build in web/"
+
+
+def test_a_page_is_small_and_asks_for_nothing(tmp_path):
+    path = tmp_path / "a.html"
+    size = write_page(path, "A <b> & more", [PageField("</script>", ROOK.read_bytes())])
+    text = path.read_text()
+    assert size == path.stat().st_size <= MOST_BYTES
+    assert "<title>A &lt;b&gt; &amp; more</title>" in text
+    assert text.count("</script>") == 2
+    assert not re.search(r"https?://", text)
+    assert not re.search(r"https?://", VIEWER.read_text().replace("http://www.w3.org/", ""))
+
+
+def test_a_still_page_has_no_script(tmp_path):
+    picture = np.zeros((4, 6, 3), np.uint8)
+    field = PageField('a "b"', ROOK.read_bytes(), picture)
+    size = write_still_page(tmp_path / "a.html", "Still", [field])
+    text = (tmp_path / "a.html").read_text()
+    assert size == len(text.encode())
+    assert "<script" not in text and 'alt="a &quot;b&quot;"' in text and "1,616 bytes" in text
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as known:
+        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Opens a page of fields from a file; nothing may be requested and no error logged."""
+    complaints, contexts = [], []
+
+    def opened(entries, width=900, height=700, before="", **how):
+        path = tmp_path / "page.html"
+        write_page(path, "A page", entries)
+        options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce"}
+        context = browser.new_context(**options, **how)
+        contexts.append(context)
+        context.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.add_init_script(before)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+        page.on("request", lambda r: is_own(r.url, path) or complaints.append(r.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("aside")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def is_own(url: str, path: Path) -> bool:
+    return url == path.as_uri() or url.startswith(("blob:", "data:"))
+
+
+def until_drawn(page) -> None:
+    page.wait_for_function("document.documentElement.dataset.mesh === 'done'")
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+
+
+def canvas_pixels(page) -> np.ndarray:
+    """What is seen where the canvas is, (H, W, 3)."""
+    data = page.locator("canvas").screenshot()
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def facts(page) -> dict[str, str]:
+    words = page.inner_text("dl").split("\n")
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def rook_page(open_page, **how):
+    page = open_page([PageField("rook", ROOK.read_bytes())], **how)
+    page.locator("details").evaluate("details => details.open = true")
+    page.select_option("#samples", str(SAMPLES))
+    until_drawn(page)
+    return page
+
+
+@pytest.mark.browser
+def test_a_phone_shows_what_the_renderer_of_the_library_shows(open_page):
+    # On a narrow page the canvas is the upper 60 %: a square here, as the reference.
+    page = rook_page(open_page, width=SIDE, height=SIDE * 10 // 6, color_scheme="light")
+    seen = canvas_pixels(page)
+    assert seen.shape == (SIDE, SIDE, 3)
+    run = FlrRun(ROOK)
+    camera = turned(run, run.field, Turn(), (SIDE, SIDE))
+    mesh = extract(run.field.level, run.field.aabb, SAMPLES).mesh
+    pose = camera.camera_to_world[0].double().numpy()
+    known = shade(mesh, pose, float(camera.intrinsics[0, 0]), SIDE, SIDE).astype(int)
+    shown, expected = (np.abs(p - p[0, 0]).max(-1) > 12 for p in (seen, known))
+    both = shown & expected
+    assert both.sum() / (shown | expected).sum() > 0.96
+    assert np.abs(seen[both] - known[both]).mean() < 10
+    assert facts(page)["Triangles"] == f"{len(mesh.faces):,}"
+
+
+@pytest.mark.browser
+def test_a_page_is_turned_cut_and_measured(open_page):
+    page = rook_page(open_page)
+    whole, sizes = canvas_pixels(page), facts(page)
+    assert sizes["File size"] == "1,616 bytes" and sizes["Box"] == "1.233 × 1.233 × 1.89"
+
+    def change(act) -> float:
+        """How much of the picture another state changes; then the view is as before."""
+        act()
+        page.wait_for_timeout(300)
+        changed = np.abs(canvas_pixels(page) - whole).max(-1) > 8
+        return float(changed[EDGE:-EDGE, PANEL:-EDGE].mean())
+
+    assert change(lambda: page.click("#wireframe")) > 0.02
+    assert change(lambda: page.click("#wireframe")) == 0
+    assert change(lambda: page.select_option("#axis", "y")) > 0.02
+    assert change(lambda: page.select_option("#axis", "")) == 0
+    page.focus("canvas")
+    assert change(lambda: page.keyboard.press("ArrowLeft")) > 0.02
+    assert change(lambda: page.keyboard.press("0")) == 0
+    page.mouse.move(500, 400)
+    page.mouse.wheel(0, 300)
+    assert change(lambda: None) > 0.02
+    page.mouse.down()
+    page.mouse.move(600, 420)
+    page.mouse.up()
+    assert change(lambda: None) > 0.02
+    assert change(lambda: page.click("#reset")) == 0
+    # The foot of the rook, from the axis to its rim below, in the picture.
+    page.click("#measure")
+    page.mouse.click(450, 600)
+    page.mouse.click(430, 330)
+    page.wait_for_timeout(300)
+    length = float(page.text_content("#ruler").split()[0])
+    assert 0.7 < length < 1.3
+    page.fill("#level", "-1")
+    until_drawn(page)
+    assert float(facts(page)["Volume"].split()[0]) > float(sizes["Volume"].split()[0])
+
+
+@pytest.mark.browser
+def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_page):
+    picture = np.full((30, 40, 3), (255, 0, 0), np.uint8)
+    photos = codec.encode(fields.radiance(), 6.0, fields.PHOTOS)
+    damaged = bytearray(ROOK.read_bytes())
+    damaged[50] ^= 1
+    page = open_page(
+        [
+            PageField("rook", ROOK.read_bytes()),
+            PageField("scene", photos, picture),
+            PageField("damaged", bytes(damaged)),
+        ],
+        width=390,
+        height=800,
+    )
+    page.click("nav button:nth-child(2)")
+    page.wait_for_selector("#picture")
+    assert "made from photos" in page.inner_text("#status")
+    page.click("nav button:nth-child(3)")
+    assert "checksum" in page.inner_text("#status")
+    page.click("nav button:nth-child(1)")
+    page.locator("details").evaluate("details => details.open = true")
+    page.select_option("#samples", str(SAMPLES))
+    until_drawn(page)
+    assert page.locator("#picture").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "before, says",
+    [
+        ("HTMLCanvasElement.prototype.getContext = () => null", "WebGL 2"),
+        ("Worker = undefined; WebAssembly.validate = () => false", ""),
+    ],
+)
+def test_a_page_says_what_a_browser_lacks_and_does_without_the_rest(open_page, before, says):
+    page = open_page([PageField("tiny", (GOLDEN / "tiny.flr").read_bytes())], before=before)
+    if says:
+        assert says in page.inner_text("#status")
+    else:
+        page.fill("#level", "-0.3")
+        until_drawn(page)
+        assert int(facts(page)["Triangles"].replace(",", "")) > 1000
+
+
+def test_the_script_of_a_page_is_in_the_wheel():
+    setup = (node.WEB.parent / "setup.py").read_text()
+    assert '"fieldlr.export": ["static/*"]' in setup
