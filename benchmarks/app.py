@@ -16,10 +16,11 @@ from pathlib import Path
 import httpx
 
 from benchmarks.measure import Report, machine, summary
-from fieldlr.app import checks, forms, takeaway
+from fieldlr.app import exports, forms, sources
 from fieldlr.app.live import History
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
+from fieldlr.runs.options import MeshOptions
 from fieldlr.training.options import FitOptions
 
 PORT = 7893
@@ -71,7 +72,7 @@ class Clients:
 
 def slowdown(workspace: Workspace) -> list[float]:
     """The slowdown by polling in percent, per round, alternating with and without polling."""
-    source = checks.bring_example(workspace, "rook")
+    source = sources.add_example(workspace, "rook")
     job_id = forms.train(workspace, source, FitOptions.of(seconds=600.0))
     run = workspace.run_folder(workspace.store.get(job_id))
     wait_for(lambda: len(History(run / "history.jsonl").read()) > 10)
@@ -91,7 +92,7 @@ def first_results(workspace: Workspace) -> tuple[float, float, float]:
     The first click is on an example; the preset is `quick`.
     """
     began = time.perf_counter()
-    source = checks.bring_example(workspace, "vase")
+    source = sources.add_example(workspace, "vase")
     job_id = forms.train(workspace, source, FitOptions())
     run = workspace.run_folder(workspace.store.get(job_id))
     wait_for(lambda: (run / "history.jsonl").exists())
@@ -99,7 +100,7 @@ def first_results(workspace: Workspace) -> tuple[float, float, float]:
     wait_for(lambda: (run / "preview.png").exists())
     picture = time.perf_counter()
     wait_for(lambda: workspace.store.state(workspace.store.get(job_id)) == "done")
-    takeaway.take_mesh(Viewer(workspace), job_id, ".glb", 256, 0.5, False)
+    exports.export_mesh(Viewer(workspace), job_id, ".glb", MeshOptions())
     return picture - stepping, picture - began, time.perf_counter() - began
 
 

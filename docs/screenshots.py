@@ -27,7 +27,7 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=OUT / f"{name}.png")
 
 
-def begin(page: Page, example: str, seconds: int, backbone: str = "full") -> None:
+def begin(page: Page, example: str, seconds: int, model: str = "Best quality") -> None:
     tab(page, "Start")
     page.click(f".fl-card:has-text('{example}')")
     page.wait_for_selector(f"#found:has-text('{example}')")
@@ -35,27 +35,27 @@ def begin(page: Page, example: str, seconds: int, backbone: str = "full") -> Non
     if example == "windmill":
         shoot(page, "start")
     tab(page, "Train")
-    page.click(f"#backbone label:has-text('{backbone} ·')")
+    page.click(f"#backbone label:has-text('{model}')")
     page.click("text=More settings")
-    page.fill("label:has-text('Seconds of training') input", str(seconds))
+    page.fill("label:has-text('Training time in seconds') input", str(seconds))
     page.keyboard.press("Tab")
     page.click("text=More settings")
     page.wait_for_timeout(1500)
-    page.click("#train")
-    page.wait_for_selector(f"#live .fl-head:has-text('{example}, {backbone}')")
+    page.click("#train:not([disabled])")
+    page.wait_for_selector(f"#live .fl-head:has-text('{example}, {model}')")
 
 
 def study(page: Page) -> None:
     tab(page, "Compare")
     page.click("text=Start a study")
-    page.fill("input[aria-label='number input for Seconds of training, each fit']", "12")
+    page.fill("input[aria-label='number input for Seconds of training, for each']", "12")
     page.keyboard.press("Tab")
     page.wait_for_timeout(1000)
-    page.click("#start-study")
+    page.click("#start-study:not([disabled])")
     page.click("text=Start a study")
     page.wait_for_selector("#study-live .fl-head[data-state='done']")
     page.locator("#curves circle").nth(3).press("Enter")  # Another dot may lie on it.
-    page.wait_for_selector("text=Download its .flr")
+    page.wait_for_selector("text=Download .flr")
     shoot(page, "compare")
 
 
@@ -81,11 +81,11 @@ def main() -> None:
         tab(page, "View")
         page.wait_for_selector("#view canvas[data-sharp='true']")
         shoot(page, "view")
-        tab(page, "Take away")
-        page.click("#take-mesh")
-        page.wait_for_selector("a[href*='windmill-full.glb']")
-        shoot(page, "take")
-        begin(page, "vase", 20, "sine-low-rank")
+        tab(page, "Export")
+        page.click("#export-mesh:not([disabled])")
+        page.wait_for_selector("a[href*='windmill-best-quality.glb']")
+        shoot(page, "export")
+        begin(page, "vase", 20, "Small and sharp")
         page.wait_for_selector("#live .fl-head[data-state='done']")
         tab(page, "Library")
         shoot(page, "library")

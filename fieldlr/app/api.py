@@ -1,4 +1,4 @@
-"""What a program may ask of the app by its address: the same as the page, by name."""
+"""Named endpoints, by which a program does what the page does."""
 
 from __future__ import annotations
 
@@ -8,58 +8,60 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from fieldlr.app import checks, forms, takeaway
+from fieldlr.app import exports, forms, sources
 from fieldlr.app.live import Live
-from fieldlr.app.page import told
+from fieldlr.app.page import show_errors
 from fieldlr.app.surfaces import threshold_of
 from fieldlr.app.views import Viewer
-from fieldlr.app.workspace import BroughtSource, Workspace
+from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.options import MeshOptions
 from fieldlr.training.options import FitOptions
 
 
-def offer(workspace: Workspace, viewer: Viewer) -> None:
+def add_endpoints(workspace: Workspace, viewer: Viewer) -> None:
     """Adds the named endpoints to the page under construction."""
     live = Live(workspace)
 
-    @told
+    @show_errors
     def check(files: list[dict]) -> dict[str, Any]:
-        """What uploaded files hold: a source's id, kind, facts and warnings."""
-        return _plain(checks.bring(workspace, [_uploaded(workspace, file) for file in files]))
+        """Adds uploaded files as a source: its id, kind, facts and warnings."""
+        return _plain(sources.add(workspace, [_uploaded(workspace, file) for file in files]))
 
-    @told
+    @show_errors
     def example(name: str) -> dict[str, Any]:
-        """A bundled scene or mesh as a source."""
-        return _plain(checks.bring_example(workspace, name))
+        """Adds a bundled example as a source."""
+        return _plain(sources.add_example(workspace, name))
 
-    @told
+    @show_errors
     def train(source: str, backbone: str, rank: int, seconds: float) -> str:
-        """Queues a training of so many seconds; the run's id."""
+        """Queues a training of a source; the id of the run."""
         options = FitOptions.of(rank=int(rank), seconds=seconds).with_backbone(backbone)
         return forms.train(workspace, workspace.source(source), options)
 
-    @told
+    @show_errors
     def job(run: str) -> dict[str, Any]:
-        """How a run stands."""
+        """The status of a run."""
         return live.job(run)
 
-    @told
+    @show_errors
     def stop(run: str) -> None:
-        """Stops a run and keeps what is trained."""
+        """Stops a run and saves what is trained."""
         workspace.store.stop(run)
 
-    @told
+    @show_errors
     def resume(run: str) -> None:
-        """Goes on with a run that was stopped or has failed."""
+        """Continues a run that was stopped or failed."""
         forms.resume(workspace, run)
 
-    @told
-    def mesh(run: str, suffix: str, resolution: int, level: float) -> gr.FileData:
-        """A run's mesh as a file."""
-        threshold = threshold_of(viewer.shown(run).field, level)
+    @show_errors
+    def mesh(run: str, suffix: str, resolution: int, level: float | None = None) -> gr.FileData:
+        """A run's mesh as a file; without a level, photos are fused and shapes cut at 0.5."""
+        threshold = None
+        if level is not None:
+            threshold = threshold_of(viewer.loaded(run).field, level)
         options = MeshOptions.of(resolution=int(resolution), threshold=threshold)
-        path = takeaway.take_mesh(viewer, run, suffix, options)
+        path = exports.export_mesh(viewer, run, suffix, options)
         return gr.FileData(path=str(path))
 
     for endpoint in (check, example, train, job, stop, resume, mesh):
@@ -67,12 +69,12 @@ def offer(workspace: Workspace, viewer: Viewer) -> None:
 
 
 def _uploaded(workspace: Workspace, file: dict) -> Path:
-    """The path of a file that was sent; FieldlrError where it is any other file of this machine."""
+    """The path of an uploaded file; FieldlrError for any other file of this machine."""
     path = Path(str(file.get("path", ""))).resolve()
     if not path.is_relative_to(workspace.folder / "uploads"):
-        raise FieldlrError(f"{path.name} was not sent here. Upload it first.")
+        raise FieldlrError(f"{path.name} was not uploaded here. Upload it first.")
     return path
 
 
-def _plain(source: BroughtSource) -> dict[str, Any]:
+def _plain(source: StoredSource) -> dict[str, Any]:
     return {"id": source.id, "name": source.name, "kind": source.kind, "facts": source.facts}

@@ -1,146 +1,161 @@
-"""From what is chosen on the page to the words of a command, and to what the choice will cost."""
+"""The settings of a training: checked, described, and turned into a `fieldlr fit` command."""
 
 from __future__ import annotations
 
-import re
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
-from fieldlr.app.checks import GRID
-from fieldlr.app.workspace import BroughtSource, Workspace
+from fieldlr.app.labels import backbone_label, short_label, size_text
+from fieldlr.app.sources import GRID
+from fieldlr.app.timing import evaluation_samples
+from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
-from fieldlr.system.duration import duration
 from fieldlr.system.options import Option, leaves
 from fieldlr.training.options import FitOptions, NetworkOptions, ScheduleOptions
-from fieldlr.training.presets import count_parameters, fit_config
+from fieldlr.training.presets import count_parameters, field_config
 
 MAX_RANK = 64
-BYTES_PER_PARAMETER = 4  # float32, as a run keeps it
-# What the page calls the options; others are called by their help.
-LABELS = {
-    "backbone": "Backbone",
-    "rank": "Rank",
-    "preset": "Preset",
-    "seconds": "Seconds of training",
-    "steps": "Steps of training",
-    "omega": "Omega, the sine's frequency",
-    "width": "Width, neurons of a layer",
-    "depth": "Depth, layers of width x width",
-    "activation": "Activation",
-    "encoding": "Encoding",
-    "optimizer": "Optimiser",
-    "seed": "Seed of every random number",
-    "grid": "Grid: voxels along a mesh's longest edge",
-    "downscale": "Downscale: divides the size of photos",
-}
+BRIEF = {"seconds": "{} s", "steps": "{} steps", "downscale": "1/{} size"}
+# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 3 to 5
+# in a hash grid, of which rows that no sample reads are not stored.
+NETWORK_BITS, TABLE_BITS = 9.0, 4.0
+NO_SOURCE = "Choose a source first, on the Start tab."
+NO_POSES = "These photos have no camera poses yet. Press “Find poses” on the Start tab first."
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """The predicted size of a .flr file, in bytes."""
+
+    network: float
+    encoding: float
+
+    @property
+    def total(self) -> float:
+        return self.network + self.encoding
+
+    @property
+    def text(self) -> str:
+        """For a card: what the choice of the network changes is named where it is little."""
+        whole = f"about {size_text(self.total)}"
+        if self.encoding > self.network:
+            return f"{whole}: {size_text(self.network)} network, {size_text(self.encoding)} grid"
+        return whole
 
 
 def more_settings() -> dict[str, Option]:
-    """The options of a fit that have no place of their own on the page, by name."""
+    """The options under "More settings", by name."""
     known = leaves(ScheduleOptions) | leaves(NetworkOptions) | leaves(ReadingOptions)
     return {n: own for n, own in known.items() if n not in ("backbone", "rank", "preset")}
 
 
-def label(own: Option) -> str:
-    """What the page calls an option."""
-    return LABELS.get(own.name, own.help)
-
-
-def with_labels(message: str) -> str:
-    """A message of the library in which options have the names that the page gives them."""
-    return re.sub(r"`(\w+)`", lambda m: LABELS.get(m[1], m[1]).partition(":")[0], message)
-
-
-def fit_words(source: BroughtSource, options: FitOptions, out: str = "{job}/run") -> list[str]:
-    """The words of `fieldlr fit` that do what is chosen."""
+def fit_command(source: StoredSource, options: FitOptions, out: str = "{job}/run") -> list[str]:
+    """The arguments of `fieldlr fit` for these settings."""
     _check(source, options)
-    words = ["fit", str(source.path), "--out", out, "--preview", *reading_words(source, options)]
-    return words + option_words(options)
+    arguments = [
+        "fit",
+        str(source.path),
+        "--out",
+        out,
+        "--preview",
+        *reading_flags(source, options),
+    ]
+    return arguments + option_flags(options)
 
 
-def option_words(options: FitOptions) -> list[str]:
-    """The flags of options that are not as they would be anyway."""
-    words = []
+def option_flags(options: FitOptions) -> list[str]:
+    """Flags and values of the options that are set."""
+    arguments = []
     for name, own in (leaves(NetworkOptions) | leaves(ScheduleOptions)).items():
         value = options.flat()[name]
         if value is not None:
-            words += [f"--{name.replace('_', '-')}", own.kind.show(value)]
-    return words
+            arguments += [f"--{name.replace('_', '-')}", own.kind.show(value)]
+    return arguments
 
 
-def reading_words(source: BroughtSource, options: FitOptions) -> list[str]:
-    """How the source is to be read."""
+def reading_flags(source: StoredSource, options: FitOptions) -> list[str]:
+    """Flags that say how the source is read."""
     if source.kind == "photos":
         downscale = options.reading.downscale or source.facts.get("downscale")
         return ["--downscale", str(downscale)] if downscale else []
     return ["--grid", str(options.reading.grid or GRID)] if source.kind == "mesh" else []
 
 
+def task_kind(kind: str) -> str:
+    """A kind of source that is trained in the same way and has presets of its own."""
+    return "photos" if kind in ("photos", "unposed") else "mesh"
+
+
 def num_parameters(kind: str, options: FitOptions) -> int:
-    """Parameters that a field of these options stores."""
-    return count_parameters(options, "photos" if kind == "photos" else "mesh")
+    """The number of parameters of the field; FieldlrError where the settings are invalid."""
+    return count_parameters(options, task_kind(kind))
 
 
-def costs(kind: str, options: FitOptions) -> dict[str, int]:
-    """Bytes of each backbone's parameters, as float32."""
-    each = {name: options.with_backbone(name) for name in LINEARS}
-    return {name: BYTES_PER_PARAMETER * num_parameters(kind, own) for name, own in each.items()}
+def file_size(kind: str, options: FitOptions) -> FileSize:
+    """The predicted size of the .flr file."""
+    encoding = field_config(options, task_kind(kind)).encoding.num_parameters()
+    network = num_parameters(kind, options) - encoding
+    return FileSize(NETWORK_BITS * network / 8.0, TABLE_BITS * encoding / 8.0)
 
 
-def grid_dominates(kind: str, options: FitOptions) -> bool:
-    """Whether the backbones hardly differ in size, because an encoding stores most of it."""
-    sizes = costs(kind, options).values()
-    return min(sizes) > 0.9 * max(sizes)
+def file_sizes(kind: str, options: FitOptions) -> dict[str, FileSize]:
+    """The predicted size for each backbone, by name."""
+    return {name: file_size(kind, options.with_backbone(name)) for name in LINEARS}
 
 
-def estimate(kind: str, options: FitOptions) -> str:
-    """How long it will take, in words."""
-    end = fit_config(options, "photos" if kind == "photos" else "mesh")
-    return f"{end.steps:,} steps" if end.seconds is None else duration(end.seconds)
+def description(options: FitOptions) -> str:
+    """The settings in short: those that tell two runs of a backbone apart."""
+    chosen = options.flat()
+    own = []
+    for name, option in more_settings().items():
+        if chosen[name] is not None:
+            value = option.kind.show(chosen[name])
+            own.append(BRIEF.get(name, f"{short_label(name).lower()} {{}}").format(value))
+    return ", ".join([options.schedule.preset or "quick", *own])
 
 
-def size_of(num_bytes: int) -> str:
-    """Bytes in words: 11.3 KB, 1 KB being 1,000 bytes."""
-    if num_bytes < 1_000_000:
-        return f"{num_bytes / 1000:.1f} KB"
-    return f"{num_bytes / 1_000_000:.1f} MB"
+def run_title(source: StoredSource, options: FitOptions) -> str:
+    """The name of a new run: the source, the model type and its detail."""
+    rank = options.network.linear.get("rank")
+    title = f"{source.name}, {backbone_label(options.network.backbone or 'full')}"
+    return title + (f", detail {rank}" if rank else "")
 
 
-def train(workspace: Workspace, source: BroughtSource, options: FitOptions) -> str:
+def train(workspace: Workspace, source: StoredSource, options: FitOptions) -> str:
     """Queues a training; the job's id."""
-    words, network = fit_words(source, options), options.network
-    backbone = network.backbone or "full"
+    arguments = fit_command(source, options)
     about = {
         "purpose": "fit",
         "source": source.id,
         "source_name": source.name,
         "kind": source.kind,
-        "backbone": backbone,
+        "backbone": options.network.backbone or "full",
+        "settings": description(options),
         "num_parameters": num_parameters(source.kind, options),
+        "evaluation_samples": evaluation_samples(source, options),
     }
-    rank = network.linear.get("rank")
-    title = f"{source.name}, {backbone}" + (f" {rank}" if rank else "")
-    return workspace.store.submit(words, title, about).id
+    return workspace.store.submit(arguments, run_title(source, options), about).id
 
 
-def shown_command(words: list[str] | tuple[str, ...], job_folder: Path) -> str:
-    """The command line that does the same, into a folder of the user's own."""
-    import shlex
-
-    own = [str(word).replace(f"{job_folder}/run", "my-run") for word in words]
+def equivalent_command(arguments: list[str] | tuple[str, ...], job_folder: Path) -> str:
+    """The command line that does the same, writing to the folder my-run."""
+    own = [str(word).replace(f"{job_folder}/run", "my-run") for word in arguments]
     return shlex.join(["fieldlr", *(word for word in own if word != "--preview")])
 
 
-def _check(source: BroughtSource, options: FitOptions) -> None:
+def _check(source: StoredSource, options: FitOptions) -> None:
     if source.kind == "unposed":
-        raise FieldlrError("these photos have no poses yet. Find poses first, on the Start tab.")
-    # A network that cannot be is refused here, not by a process later.
-    num_parameters(source.kind, options)
+        raise FieldlrError(NO_POSES)
+    num_parameters(source.kind, options)  # Invalid networks are refused before they are queued.
+    if options.schedule.correct not in (None, "nothing") and source.kind != "photos":
+        raise FieldlrError(f"`correct` is for photos; {source.name} is a {source.kind}.")
 
 
 def resume(workspace: Workspace, job_id: str) -> None:
-    """Queues a training once more: it goes on from its last checkpoint, if it has one."""
+    """Queues a training again; it continues from its last checkpoint where there is one."""
     job = workspace.store.get(job_id)
     begun = (workspace.run_folder(job) / "config.json").exists()
     again = [*job.words, "--resume"] if begun and "--resume" not in job.words else None

@@ -1,9 +1,8 @@
-"""The page: what is chosen above, six tabs below."""
+"""The page: the selected source and run above, the tabs below."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
@@ -11,42 +10,52 @@ from gradio.themes import Base, Soft
 
 from fieldlr.app import (
     tab_compare,
+    tab_export,
     tab_library,
     tab_start,
     tab_surface,
-    tab_take,
     tab_train,
     tab_view,
 )
-from fieldlr.app.api import offer
-from fieldlr.app.page import PRIVATE, Page, moving, renamed, runs_now, sources_now, told
-from fieldlr.app.poses import gather_posed
+from fieldlr.app.api import add_endpoints
+from fieldlr.app.page import (
+    QUIET,
+    Page,
+    js_component,
+    run_dropdown,
+    show_errors,
+    source_choices,
+    source_dropdown,
+    with_new_choices,
+)
+from fieldlr.app.poses import collect_posed
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 TITLE = """<div class='fl-title'><h1>fieldlr</h1>
-<p>Photos or a mesh in, a small neural field out: 1 bring something, 2 train, 3 look and take it \
-home.</p></div>"""
+<p>Turn photos or a mesh into a compact 3-D model: 1 add, 2 train, 3 view and export.</p></div>"""
+# Gradio announces the end of an event to screen readers by keys that it does not translate.
+MISSING_TRANSLATIONS = {"common.complete": "Done", "common.error": "Error"}
 HEAD = "<script src='/fieldlr/static/fieldlr.js'></script>"
-# The system's own letters: the page asks no other host for any.
-LETTERS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
+# System fonts: the page loads nothing from other hosts.
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
 MONOSPACE = ["ui-monospace", "Menlo", "Consolas", "monospace"]
-UPLOADS_KEPT = (3600, 86400)  # seconds: looked through hourly, kept a day
+UPLOAD_CLEANUP = (3600, 86400)  # seconds: checked hourly, kept for a day
 MAX_FILE_BYTES = 8 << 30
-EVENTS_AT_ONCE = 8
+CONCURRENT_EVENTS = 8
 
 
 def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
     with gr.Blocks(
-        title="fieldlr", analytics_enabled=False, delete_cache=UPLOADS_KEPT, fill_width=True
+        title="fieldlr", analytics_enabled=False, delete_cache=UPLOAD_CLEANUP, fill_width=True
     ) as blocks:
-        offer(workspace, viewer)  # first: these names are theirs
+        add_endpoints(workspace, viewer)  # first, so that they get their names
         gr.HTML(TITLE)
         with gr.Row():
-            source = gr.Dropdown(label="Source", choices=[], elem_id="source")
-            run = gr.Dropdown(label="Run", choices=[], elem_id="run")
-        queue = moving("queue", elem_id="queue")
+            source = gr.Dropdown(label="Source", choices=[], elem_id="source", min_width=300)
+            run = gr.Dropdown(label="Run", choices=[], elem_id="run", min_width=300)
+        queue = js_component("queue", elem_id="queue")
         tabs = gr.Tabs()
         page = Page(workspace, viewer, source, run, tabs, queue)
         with tabs:
@@ -57,47 +66,50 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
             with gr.Tab("View", id="view"):
                 tab_view.build(page)
             with gr.Tab("Surface", id="surface"):
-                choices = tab_surface.build(page)
+                shared = tab_surface.build(page)
             with gr.Tab("Compare", id="compare"):
                 tab_compare.build(page)
-            with gr.Tab("Take away", id="take"):
-                tab_take.build(page, choices)
+            with gr.Tab("Export", id="export"):
+                tab_export.build(page, shared)
             with gr.Tab("Library", id="library-tab"):
                 tab_library.build(page)
-        quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 
-        def arrived(request: gr.Request):
-            workspace.sweep()
-            gather_posed(workspace, gr.Warning)
+        def opened(request: gr.Request):
+            workspace.remove_old_files()
+            collect_posed(workspace, gr.Warning)
             wanted = request.query_params.get("run")
-            return sources_now(workspace), runs_now(workspace, wanted)
+            return source_dropdown(workspace), run_dropdown(workspace, wanted)
 
         def changed(source_id, run_id):
-            """A job has ended or begun: perhaps in another window, perhaps with a new source."""
-            gather_posed(workspace, gr.Warning)
-            sources, runs = sources_now(workspace), runs_now(workspace)
-            return renamed(sources, source_id), renamed(runs, run_id)
+            """Updates the dropdowns when a job has started or ended, here or in another window."""
+            posed = collect_posed(workspace, gr.Warning)
+            runs = with_new_choices(run_dropdown(workspace), run_id)
+            if source_id is None:  # Nothing is selected in place of an upload that failed.
+                return gr.Dropdown(choices=source_choices(workspace)), runs
+            if posed and workspace.source(source_id).kind == "unposed":
+                return source_dropdown(workspace, posed[-1].id), runs  # the user waits for it
+            return with_new_choices(source_dropdown(workspace), source_id), runs
 
         def ended(event: gr.EventData):
-            """Stops a job from the line above the tabs; what has ended already is put away."""
+            """Stops a job from the line above the tabs; a job that has ended is removed."""
             store = workspace.store
             if store.state(store.get(event.value)) in ("queued", "running"):
                 store.stop(event.value)
             else:
                 store.delete(event.value)
 
-        queue.select(told(ended), None, None, **quiet)
-        blocks.load(told(arrived), None, [source, run], **quiet)
-        queue.submit(told(changed), [source, run], [source, run], **quiet)
+        queue.select(show_errors(ended), None, None, **QUIET)
+        blocks.load(show_errors(opened), None, [source, run], **QUIET)
+        queue.submit(show_errors(changed), [source, run], [source, run], **QUIET)
         for handler, outputs in page.loads:
-            blocks.load(handler, None, outputs, **quiet)
+            blocks.load(handler, None, outputs, **QUIET)
     return blocks
 
 
 def mount(app: FastAPI, workspace: Workspace, viewer: Viewer) -> FastAPI:
     """The page at / of an application that has the other routes."""
     blocks = build(workspace, viewer)
-    blocks.queue(default_concurrency_limit=EVENTS_AT_ONCE)
+    blocks.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return gr.mount_gradio_app(
         app,
         blocks,
@@ -110,19 +122,48 @@ def mount(app: FastAPI, workspace: Workspace, viewer: Viewer) -> FastAPI:
         theme=_theme(),
         css_paths=[STATIC / "fieldlr.css"],
         head=HEAD,
+        i18n=gr.I18n(en=MISSING_TRANSLATIONS),
     )
 
 
 def _theme() -> Base:
-    """Quiet: titles are words, not badges."""
+    """Plain titles, visible borders, and text with a contrast of at least 4.5:1."""
     plain = {"background_fill": "none", "padding": "0", "text_color": "*body_text_color"}
-    theme = Soft(primary_hue="blue", font=LETTERS, font_mono=MONOSPACE)
+    theme = Soft(primary_hue="blue", font=FONTS, font_mono=MONOSPACE)
     titles = {f"block_title_{name}": value for name, value in plain.items()}
     return theme.set(
         **titles,
         block_label_background_fill="*background_fill_secondary",
         block_label_text_color="*body_text_color",
         block_shadow="none",
+        block_border_width="1px",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        border_color_primary="*neutral_300",
+        border_color_primary_dark="*neutral_600",
+        input_border_width="1px",
+        input_border_color="*neutral_500",
+        input_border_color_dark="*neutral_500",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
+        checkbox_label_text_color_selected="white",
         button_border_width="1px",
-        button_secondary_border_color="*border_color_primary",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        button_primary_text_color="white",
+        checkbox_label_background_fill_selected="*primary_600",
+        button_secondary_border_color="*neutral_500",
+        button_secondary_border_color_dark="*neutral_500",
+        button_cancel_background_fill="#b91c1c",
+        button_cancel_background_fill_hover="#991b1b",
+        button_cancel_text_color="white",
+        color_accent="*primary_600",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
     )

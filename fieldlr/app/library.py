@@ -1,30 +1,32 @@
-"""The library: what runs there are, and what may be done with them."""
+"""The library: the list of runs; renaming and undoing a deletion."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fieldlr.app.forms import BYTES_PER_PARAMETER, size_of
+from fieldlr.app.labels import clock_time, quality_text, size_text
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs import Job
 
-LONGEST_NAME = 80
+MAX_NAME = 80
 
 
 def runs(workspace: Workspace) -> list[dict[str, Any]]:
-    """The trainings as the page lists them, the newest first."""
+    """The runs as the page lists them, the newest first."""
     listed = []
     for job in workspace.trainings():
         preview = workspace.run_folder(job) / "preview.png"
         result = workspace.store.result(job) or {}
-        numbers = job.about.get("num_parameters", 0)
         listed.append(
             {
                 "id": job.id,
                 "title": job.title,
                 "state": workspace.store.state(job),
-                "quality": _quality(job.about.get("kind", ""), result.get("quality")),
-                "size": size_of(BYTES_PER_PARAMETER * numbers),
+                "settings": job.about.get("settings", ""),
+                "created": clock_time(job.created),
+                "quality": quality_text(job.about.get("kind", ""), result.get("quality")),
+                "size": _file_size(workspace, job),
                 "preview": preview.stat().st_mtime_ns if preview.exists() else None,
             }
         )
@@ -33,21 +35,25 @@ def runs(workspace: Workspace) -> list[dict[str, Any]]:
 
 def rename(workspace: Workspace, job_id: str, title: str) -> None:
     title = " ".join(title.split())
-    if not 0 < len(title) <= LONGEST_NAME:
-        raise FieldlrError(f"a name has 1 to {LONGEST_NAME} characters; got {len(title)}.")
+    if not 0 < len(title) <= MAX_NAME:
+        raise FieldlrError(f"a name must have 1 to {MAX_NAME} characters; got {len(title)}.")
     workspace.store.rename(job_id, title)
 
 
 def undo(workspace: Workspace) -> str:
-    """Brings back what was deleted last; its id."""
+    """Restores the run that was deleted last; its id."""
     job_id = workspace.store.last_deleted()
     if job_id is None:
-        raise FieldlrError("nothing was deleted.")
+        raise FieldlrError("there is no deleted run to restore.")
     workspace.store.undelete(job_id)
     return job_id
 
 
-def _quality(kind: str, quality: float | None) -> str:
-    if quality is None:
-        return ""
-    return f"PSNR {quality:.2f} dB" if kind == "photos" else f"IoU {quality:.4f}"
+def _file_size(workspace: Workspace, job: Job) -> str:
+    """The size of the run's smallest .flr file where one was made, else of its weights."""
+    folder = workspace.run_folder(job)
+    files = sorted(path.stat().st_size for path in folder.glob("*.flr"))
+    if files:
+        return f"{size_text(files[0])} as .flr"
+    weights = folder / "field.safetensors"
+    return f"{size_text(weights.stat().st_size)} of weights" if weights.exists() else ""

@@ -1,4 +1,4 @@
-"""What the page asks for every second: how the jobs stand, as plain values from the disk."""
+"""The status of jobs as plain values read from disk; the page polls it every second."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fieldlr.app.labels import app_message, end_message, quality_text
+from fieldlr.app.timing import Phase, phase_of
 from fieldlr.app.workspace import Workspace
-from fieldlr.jobs import Job
+from fieldlr.jobs import Job, JobStore
 from fieldlr.system.json import without_nan
 from fieldlr.training.tasks import OccupancyTask, RadianceTask
 
-# However many pages ask, the disk is read this often.
+# The disk is read at most this often, however many pages poll.
 FRESH_SECONDS = 0.5
-MOST_POINTS = 160
+MAX_POINTS = 160
 QUALITY_NAMES = {"photos": RadianceTask.quality_name}
 
 
 class Live:
-    """The state of a workspace's jobs, read seldom and told often."""
+    """The status of a workspace's jobs, cached for FRESH_SECONDS."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -31,11 +33,11 @@ class Live:
         self._lock = threading.Lock()
 
     def jobs(self) -> list[dict[str, Any]]:
-        """A line a job, the newest first."""
+        """A summary of each job, the newest first."""
         return self._fresh("", self._jobs)
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """All that the page shows of one job. FieldlrError where there is none."""
+        """Everything the page shows of a job; FieldlrError where it does not exist."""
         self.workspace.store.path(job_id)
         return self._fresh(job_id, lambda: self._job(job_id))
 
@@ -57,8 +59,8 @@ class Live:
                 "title": job.title,
                 "purpose": job.about.get("purpose", ""),
                 "state": (state := store.state(job)),
-                "reason": store.reason(job),
-                "said": store.last_line(job) if state == "running" else "",
+                "reason": end_message(store, job),
+                "said": _last_line(store, job) if state == "running" else "",
             }
             for job in reversed(store.jobs())
         ]
@@ -73,8 +75,8 @@ class Live:
             "purpose": job.about.get("purpose", ""),
             "state": state,
             "stopping": state == "running" and store.stop_requested(job),
-            "reason": store.reason(job),
-            "said": store.last_line(job).removeprefix("fieldlr: "),
+            "reason": end_message(store, job),
+            "said": _last_line(store, job),
             "ahead": self._ahead(job) if state == "queued" else 0,
         }
         if plain["purpose"] == "fit":
@@ -82,7 +84,7 @@ class Live:
         return without_nan(plain)
 
     def _ahead(self, job: Job) -> int:
-        """How many jobs of its lane come first."""
+        """The number of jobs before it in its queue."""
         store = self.workspace.store
         waiting = ("queued", "running")
         others = (j for j in store.jobs() if j.lane == job.lane and j.id < job.id)
@@ -91,21 +93,29 @@ class Live:
     def _fit(self, job: Job, state: str) -> dict[str, Any]:
         folder = self.workspace.run_folder(job)
         reports = self._histories.setdefault(job.id, History(folder / "history.jsonl")).read()
-        run = self.workspace.store.result(job) or {}
+        result = self.workspace.store.result(job) or {}
         kind = job.about.get("kind", "")
         last = reports[-1] if reports else {}
-        progress = last.get("progress", 0.0)
-        seconds = last.get("seconds", 0.0)
-        left = seconds * (1.0 / progress - 1.0) if progress > 0 else None
+        phase = Phase("done", 1.0)
+        if state == "running":
+            # After a resume the history holds steps of an earlier attempt, whose start is unknown.
+            begun = _modified(folder / "config.json") if job.attempt == 0 else None
+            samples = job.about.get("evaluation_samples", 0)
+            phase = phase_of(last, folder / "history.jsonl", samples, begun)
+        elif state != "done":
+            phase = Phase(state, last.get("progress", 0.0))
         return {
             "kind": kind,
             "quality_name": QUALITY_NAMES.get(kind, OccupancyTask.quality_name),
-            "progress": 1.0 if state == "done" else progress,
-            "seconds_left": left if state == "running" else None,
+            "settings": job.about.get("settings", ""),
+            "phase": phase.name,
+            "progress": phase.progress,
+            "seconds_left": phase.seconds_left,
             "step": last.get("step", 0),
-            "loss": thinned([(r["seconds"], r["loss"]) for r in reports]),
-            "quality": thinned([(r["seconds"], r["quality"]) for r in reports]),
-            "final_quality": run.get("quality"),
+            "loss": downsampled([(r["seconds"], r["loss"]) for r in reports]),
+            "quality": downsampled([(r["seconds"], r["quality"]) for r in reports]),
+            "final_quality": result.get("quality"),
+            "quality_text": quality_text(kind, result.get("quality")),
             "preview": _version(folder / "preview.png"),
             "photo": (folder / "photo.png").exists(),
             "trained": (folder / "field.safetensors").exists(),
@@ -113,14 +123,14 @@ class Live:
 
 
 class History:
-    """The reports of a fit so far. What was read once is not read again: fits take hours."""
+    """The reports of a training so far, read incrementally: trainings take hours."""
 
     def __init__(self, path: Path):
         self.path, self.size = path, 0
         self.reports: list[dict[str, Any]] = []
 
     def read(self) -> list[dict[str, Any]]:
-        """All reports; a line that is just being written is left for the next time."""
+        """All reports; an incomplete last line is left for the next call."""
         with suppress(OSError, ValueError), open(self.path, "rb") as file:
             file.seek(self.size)
             whole, newline, _ = file.read().rpartition(b"\n")
@@ -129,18 +139,29 @@ class History:
         return self.reports
 
 
-def thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, float]]:
-    """At most MOST_POINTS of them, each the mean of its neighbours, so that noise shows less."""
+def downsampled(points: list[tuple[float, float | None]]) -> list[tuple[float, float]]:
+    """At most MAX_POINTS points, each the mean of a group of neighbours."""
     known = [(x, y) for x, y in points if y is not None]
-    group = -(-len(known) // MOST_POINTS)
+    group = -(-len(known) // MAX_POINTS)
     if group <= 1:
         return known
     groups = (known[i : i + group] for i in range(0, len(known), group))
     return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
 
 
+def _last_line(store: JobStore, job: Job) -> str:
+    """The last line that a job has printed, in the app's words."""
+    return app_message(store.last_line(job).removeprefix("fieldlr: "))
+
+
+def _modified(path: Path) -> float | None:
+    """When a file was written, in seconds since 1970; None where there is none."""
+    version = _version(path)
+    return None if version is None else version / 1e9
+
+
 def _version(path: Path) -> int | None:
-    """Changes with the file; None where there is none."""
+    """A number that changes with the file; None where there is none."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -1,4 +1,4 @@
-"""What all tabs share: the workspace, the chosen source and run, and how mistakes are told."""
+"""What all tabs share: the workspace, the selected source and run, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 
 import gradio as gr
 
-from fieldlr.app.forms import with_labels
+from fieldlr.app.labels import app_message, clock_time
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs import Job
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 
 
 @dataclass
@@ -27,78 +29,107 @@ class Page:
     source: gr.Dropdown
     run: gr.Dropdown
     tabs: gr.Tabs
-    queue: gr.HTML  # its `submit` tells that a job has changed its state
-    live: gr.HTML = field(init=False)  # of the Train tab; its `submit` tells that the run has
+    queue: gr.HTML  # fires `submit` when a job changes its state
+    live: gr.HTML = field(init=False)  # on the Train tab; fires `submit` when the run changes
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 
     def on_load(self, handler: Callable, outputs: list) -> None:
-        """Calls a handler when somebody opens the page."""
+        """Calls a handler when the page is opened."""
         self.loads.append((handler, outputs))
 
+    def has_field(self, job_id: str | None) -> bool:
+        """Whether a run has a trained field, if only a first checkpoint."""
+        if not job_id:
+            return False
+        folder = self.workspace.run_folder(self.workspace.store.get(job_id))
+        return (folder / "field.safetensors").exists()
 
-def told(handler: Callable) -> Callable:
-    """The handler, whose FieldlrError the page shows as a sentence."""
+
+def show_errors(handler: Callable) -> Callable:
+    """The handler, with a FieldlrError shown as an error message on the page."""
 
     @functools.wraps(handler)
-    def telling(*words, **more):
+    def wrapper(*args, **kwargs):
         try:
-            return handler(*words, **more)
+            return handler(*args, **kwargs)
         except FieldlrError as error:
-            raise gr.Error(with_labels(str(error)), duration=20, print_exception=False) from None
+            message = sentence(str(error))
+            raise gr.Error(message, duration=20, print_exception=False) from None
 
-    return telling
+    return wrapper
 
 
-def follow(parts: list, answer: Callable, outputs: Any) -> None:
-    """What `answer` makes of the parts goes to `outputs` whenever one of them changes.
+def sentence(message: str) -> str:
+    """A message of the library in the app's words, beginning with a capital."""
+    text = app_message(message)
+    return text[:1].upper() + text[1:]
 
-    It is one event for all parts, the last change last: of several under way an earlier one might
-    answer after a later one.
+
+def update_on_change(parts: list, answer: Callable, outputs: Any) -> None:
+    """Calls `answer` with the values of all parts whenever one changes, and fills `outputs`.
+
+    It is one event for all parts that keeps the last change: with an event each, an earlier answer
+    might arrive after a later one.
     """
     changes = [part.change for part in parts]
-    how: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", **PRIVATE}
-    gr.on(changes, told(answer), parts, outputs, **how)
+    gr.on(changes, show_errors(answer), parts, outputs, trigger_mode="always_last", **QUIET)
 
 
 def source_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    return [(f"{source.name} ({source.kind})", source.id) for source in workspace.sources()]
-
-
-def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Trainings, the newest first, with what has become of those that are not done."""
+    """Sources, the newest first; those of the same name with the time at which they were added."""
+    sources = workspace.sources()
+    names = [source.name for source in sources]
     choices = []
-    for job in workspace.trainings():
-        state = workspace.store.state(job)
-        choices.append((job.title if state == "done" else f"{job.title} ({state})", job.id))
+    for source in sources:
+        kind = "no poses yet" if source.kind == "unposed" else source.kind
+        twice = names.count(source.name) > 1
+        added = f", added {clock_time(source.added)}" if twice else ""
+        choices.append((f"{source.name} ({kind}{added})", source.id))
     return choices
 
 
-def sources_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
-    """The dropdown of sources as it is now."""
-    return _now(source_choices(workspace), chosen)
+def run_label(job: Job) -> str:
+    """A run's name with what tells it from others of that name: its settings and its time."""
+    settings = job.about.get("settings", "")
+    return " · ".join(filter(None, [job.title, clock_time(job.created), settings]))
 
 
-def runs_now(workspace: Workspace, chosen: str | None = None) -> gr.Dropdown:
-    """The dropdown of runs as it is now."""
-    return _now(run_choices(workspace), chosen)
+def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    """Trainings, the newest first, with the state of those that are not done."""
+    choices = []
+    for job in workspace.trainings():
+        state = workspace.store.state(job)
+        label = run_label(job)
+        choices.append((label if state == "done" else f"{label} ({state})", job.id))
+    return choices
 
 
-def renamed(dropdown: gr.Dropdown, now: str | None) -> gr.Dropdown:
-    """A dropdown's new words, its choice as it is: somebody may have made another meanwhile."""
+def source_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dropdown:
+    """The dropdown of sources with the current choices."""
+    return _dropdown(source_choices(workspace), selected)
+
+
+def run_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dropdown:
+    """The dropdown of runs with the current choices."""
+    return _dropdown(run_choices(workspace), selected)
+
+
+def with_new_choices(dropdown: gr.Dropdown, selected: str | None) -> gr.Dropdown:
+    """A dropdown's new choices without a new value: the user may have selected another."""
     choices: list[Any] = [*dropdown.choices]
     known = [value for _, value in choices]
-    return gr.Dropdown(choices=choices) if now in known else dropdown
+    return gr.Dropdown(choices=choices) if selected in known else dropdown
 
 
-def _now(choices: list[tuple[str, str]], chosen: str | None) -> gr.Dropdown:
-    """A choice where it is to be had, else the first."""
+def _dropdown(choices: list[tuple[str, str]], selected: str | None) -> gr.Dropdown:
+    """Selects a value where it is among the choices, else the first."""
     known = [value for _, value in choices]
-    chosen = chosen if chosen in known else next(iter(known), None)
-    return gr.Dropdown(choices=choices, value=chosen)
+    selected = selected if selected in known else next(iter(known), None)
+    return gr.Dropdown(choices=choices, value=selected)
 
 
-def moving(kind: str, value: str = "", **where: Any) -> gr.HTML:
-    """A part of the page that fieldlr.js brings to life."""
+def js_component(kind: str, value: str = "", **where: Any) -> gr.HTML:
+    """An element that fieldlr.js fills and updates."""
     return gr.HTML(
         value,
         html_template="<div class='fl-root'></div>",
@@ -107,6 +138,6 @@ def moving(kind: str, value: str = "", **where: Any) -> gr.HTML:
     )
 
 
-def packed(**plain: Any) -> str:
-    """Plain values for a moving part."""
+def to_json(**plain: Any) -> str:
+    """The value of a `js_component`."""
     return json.dumps(plain)

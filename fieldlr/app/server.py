@@ -1,4 +1,4 @@
-"""The web server: Gradio's page, the few routes that it lacks, and who may come in."""
+"""The web server: Gradio's page, additional routes, and access control."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fieldlr.app.layout import STATIC, mount
 from fieldlr.app.live import Live
-from fieldlr.app.studies import drawn, study_curves
+from fieldlr.app.studies import chart_data, curves_of_study
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
@@ -26,7 +26,7 @@ from fieldlr.metrics.curve import Rate
 from fieldlr.runs.views import Turn
 
 PICTURES = ("preview.png", "photo.png")
-# A page that was opened on an earlier server has to be opened again: Gradio's state is gone.
+# A page of an earlier server process reloads itself: Gradio's session state is gone.
 BOOT = secrets.token_hex(8)
 HEADERS = [
     (b"fieldlr-boot", BOOT.encode()),
@@ -37,12 +37,12 @@ HEADERS = [
 ]
 
 
-class Gate:
-    """Asks every request for a name and a password where there are any; and for our own address.
+class AccessGate:
+    """Checks the password where one is set, the host name, and the origin of every request.
 
-    On the loopback address a browser may be led here by a page of another site, whose name was made
-    to point to this machine or which sends us its forms: what was asked for by another name, or by
-    another site, is refused.
+    On the loopback address a page of another site could reach the app through the user's browser,
+    by DNS rebinding or by a cross-site request: requests for another host name or from another
+    origin are refused.
     """
 
     def __init__(self, app: ASGIApp, auth: str | None, own_names: tuple[str, ...] | None):
@@ -57,28 +57,30 @@ class Gate:
         host = headers.get(b"host", b"").decode("latin-1")
         name = host.rsplit(":", 1)[0].strip("[]")
         if self.own_names is not None and name not in self.own_names:
-            await Response("fieldlr answers to localhost alone.", 421)(scope, receive, send)
-        elif _is_from_elsewhere(headers, host) or _leads_elsewhere(scope["path"]):
-            await Response("fieldlr takes no orders from other sites.", 403)(scope, receive, send)
+            await Response("unknown host name: open the app as localhost.", 421)(
+                scope, receive, send
+            )
+        elif _is_cross_site(headers, host) or _is_proxy_request(scope["path"]):
+            await Response("cross-site request refused.", 403)(scope, receive, send)
         elif self.wanted and not secrets.compare_digest(
             headers.get(b"authorization", b""), self.wanted
         ):
             ask = {"WWW-Authenticate": 'Basic realm="fieldlr", charset="UTF-8"'}
-            await Response("fieldlr wants a name and a password.", 401, ask)(scope, receive, send)
+            await Response("authentication required.", 401, ask)(scope, receive, send)
         else:
             await self.app(scope, receive, _with_headers(send))
 
 
-def _is_from_elsewhere(headers: dict[bytes, bytes], host: str) -> bool:
-    """Whether another site's page asks, other than by a link that somebody follows."""
+def _is_cross_site(headers: dict[bytes, bytes], host: str) -> bool:
+    """Whether a request comes from another site, other than by following a link."""
     origin = headers.get(b"origin", b"").decode("latin-1")
-    crossing = headers.get(b"sec-fetch-site") == b"cross-site"
+    cross_site = headers.get(b"sec-fetch-site") == b"cross-site"
     followed = headers.get(b"sec-fetch-mode") == b"navigate"
-    return (origin != "" and origin.partition("://")[2] != host) or (crossing and not followed)
+    return (origin != "" and origin.partition("://")[2] != host) or (cross_site and not followed)
 
 
-def _leads_elsewhere(path: str) -> bool:
-    """Whether a path asks Gradio to fetch something from another host."""
+def _is_proxy_request(path: str) -> bool:
+    """Whether a path makes Gradio fetch a URL of another host."""
     return path.startswith(("/gradio_api/file=http", "/gradio_api/proxy="))
 
 
@@ -92,36 +94,36 @@ def _with_headers(send: Send) -> Send:
 
 
 def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
-    """What the page asks for beside Gradio: states, pictures, views."""
+    """The routes beside Gradio's: job status, images, views."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     live = Live(workspace)
     app.mount("/fieldlr/static", StaticFiles(directory=STATIC), name="static")
 
     @app.exception_handler(FieldlrError)
-    def mistake(request: Request, error: FieldlrError) -> Response:
+    def error_response(request: Request, error: FieldlrError) -> Response:
         return JSONResponse({"error": str(error)}, 404)
 
     @app.get("/fieldlr/jobs")
     def jobs(request: Request) -> Response:
-        return _unless_known(request, live.jobs())
+        return _json_unless_cached(request, live.jobs())
 
     @app.get("/fieldlr/jobs/{job_id}")
     def job(request: Request, job_id: str) -> Response:
-        return _unless_known(request, live.job(job_id))
+        return _json_unless_cached(request, live.job(job_id))
 
     @app.get("/fieldlr/jobs/{job_id}/picture/{name}")
     def picture(job_id: str, name: str) -> Response:
         folder = workspace.run(job_id).folder
         if name not in PICTURES or not (folder / name).exists():
-            raise FieldlrError("there is no such picture.")
-        # The page asks for it by another address when it has changed, so it may be kept.
+            raise FieldlrError("this image does not exist.")
+        # Its URL changes with the file, so it may be cached.
         return FileResponse(folder / name, headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/fieldlr/sources/{source_id}/drawing")
     def drawing(source_id: str) -> Response:
         path = workspace.drawing(source_id)
         if not path.exists():
-            raise FieldlrError("there is no such drawing.")
+            raise FieldlrError("this source has no preview.")
         return FileResponse(path)
 
     @app.get("/fieldlr/jobs/{job_id}/view")
@@ -139,14 +141,18 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         frames = viewer.frames(job_id, turn, (width, height), depth)
         try:
             first = next(frames)
-        except FieldlrError as error:  # Often just too early: nothing that a browser should log.
+        except (
+            FieldlrError
+        ) as error:  # Often just too early; status 200, so that browsers log no error.
             return JSONResponse({"error": str(error)})
-        return StreamingResponse(_parcels(first, frames), media_type="application/octet-stream")
+        return StreamingResponse(
+            _length_prefixed(first, frames), media_type="application/octet-stream"
+        )
 
     @app.get("/fieldlr/jobs/{job_id}/curves")
     def curves(request: Request, job_id: str, rate: Rate = "bytes") -> Response:
-        known = study_curves(workspace, workspace.store.get(job_id))
-        return _unless_known(request, drawn(known, rate, job_id))
+        known = curves_of_study(workspace, workspace.store.get(job_id))
+        return _json_unless_cached(request, chart_data(known, rate, job_id))
 
     return app
 
@@ -154,18 +160,18 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
 def make_server(
     workspace: Workspace, auth: str | None, own_names: tuple[str, ...] | None
 ) -> FastAPI:
-    """The whole application: Gradio's page at / behind the gate."""
+    """The whole application: routes and Gradio's page at /, behind access control."""
     viewer = Viewer(workspace)
     for lane in LANES:
         if workspace.store.next_queued(lane) is not None:
             workspace.store.wake(lane)
     app = mount(routes(workspace, viewer), workspace, viewer)
-    app.add_middleware(Gate, auth=auth, own_names=own_names)
+    app.add_middleware(AccessGate, auth=auth, own_names=own_names)
     return app
 
 
-def _unless_known(request: Request, plain: Any) -> Response:
-    """Plain values as JSON; nothing where the page has them already."""
+def _json_unless_cached(request: Request, plain: Any) -> Response:
+    """Plain values as JSON, or status 304 where the page has them already."""
     body = json.dumps(plain).encode()
     tag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
@@ -174,8 +180,8 @@ def _unless_known(request: Request, plain: Any) -> Response:
     return Response(body, headers=headers, media_type="application/json")
 
 
-def _parcels(first: bytes, later: Iterator[bytes]) -> Iterator[bytes]:
-    """Each picture behind its length, in four bytes."""
+def _length_prefixed(first: bytes, later: Iterator[bytes]) -> Iterator[bytes]:
+    """Each image, preceded by its length in four bytes."""
     yield struct.pack(">I", len(first)) + first
     for picture in later:
         yield struct.pack(">I", len(picture)) + picture

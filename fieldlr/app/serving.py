@@ -1,4 +1,4 @@
-"""Opens the app: who may come in, where it listens, where its files are."""
+"""Starts the app: access, address, and the folder of its files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ NEEDED = ("gradio", "psutil")
 
 
 def check_address(host: str, auth: str | None) -> None:
-    """FieldlrError where anybody on the network could come in unasked."""
+    """FieldlrError where the app would be open to the network without a password."""
     if auth is not None and (":" not in auth or auth.startswith(":") or auth.endswith(":")):
-        raise FieldlrError("--auth is a name and a password, as ada:secret.")
+        raise FieldlrError(
+            "--auth must be a name and a password, joined by a colon, such as ada:secret."
+        )
     if host not in LOOPBACK and auth is None:
         raise FieldlrError(
-            f"on {host} everybody in the network could use this machine. Give --auth "
-            "name:password, or leave --host out and come in through ssh -L 7860:localhost:7860."
+            f"on {host} everyone on the network could use this machine. Set a password with --auth "
+            "name:password, or omit --host and connect through ssh -L 7860:localhost:7860."
         )
 
 
@@ -31,37 +33,35 @@ def check_installed() -> None:
     """FieldlrError where the app's extra is not installed."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise FieldlrError(
-            f"the app needs {' and '.join(missing)}. Get it: pip install 'fieldlr[app]'."
-        )
+        raise FieldlrError(f"the app requires {' and '.join(missing)}: pip install 'fieldlr[app]'.")
 
 
 def serve(folder: Path, host: str, port: int, auth: str | None, say: Callable[[str], None]) -> None:
-    """Serves a workspace until it is told to end. Jobs go on without it."""
+    """Serves a workspace until the process is stopped. Running jobs continue without it."""
     check_address(host, auth)
     check_installed()
     workspace = Workspace(folder)
     prepare_process()
     _check_port(host, port)
-    # Before Gradio is loaded: where uploads go, and that nothing is told to anybody.
+    # Read by Gradio when it is imported: the folder of uploads, and no telemetry.
     os.environ["GRADIO_TEMP_DIR"] = str(workspace.folder / "uploads")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # Gradio serves what lies in the working directory: so there lies nothing.
+    # Gradio serves files of the working directory, so this one is empty.
     os.chdir(workspace.folder / "served")
     import uvicorn
 
     from fieldlr.app.server import make_server
 
     if host not in LOOPBACK:
-        say(f"warning: everybody who reaches {host} and knows the password may use this machine.")
+        say(f"warning: everyone who can reach {host} and knows the password can use this machine.")
     shown = f"[{host}]" if ":" in host else host
-    say(f"fieldlr is at http://{shown}:{port} and keeps its files in {workspace.folder}")
+    say(f"fieldlr is running at http://{shown}:{port}. Its files are in {workspace.folder}")
     server = make_server(workspace, auth, LOOPBACK if host in LOOPBACK else None)
     uvicorn.run(server, host=host, port=port, log_level="warning")
 
 
 def _check_port(host: str, port: int) -> None:
-    """FieldlrError where the port is taken or not to be had."""
+    """FieldlrError where the port is in use or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as trial:
@@ -69,5 +69,5 @@ def _check_port(host: str, port: int) -> None:
             trial.bind((host, port))
     except (OSError, OverflowError) as error:
         raise FieldlrError(
-            f"the app cannot listen on {host}:{port} ({error}). Give another --port."
+            f"the app cannot listen on {host}:{port} ({error}). Choose another --port."
         ) from None

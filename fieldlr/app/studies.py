@@ -1,4 +1,4 @@
-"""The compare tab: studies and runs as curves of quality against size, and what may be exported."""
+"""The Compare tab: rate-distortion curves of studies and of runs, their comparison and export."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldlr.app.forms import option_words, reading_words
-from fieldlr.app.takeaway import export_folder, file_name
+from fieldlr.app.exports import export_folder, file_name
+from fieldlr.app.forms import NO_POSES, option_flags, reading_flags
+from fieldlr.app.labels import app_message, time_text
 from fieldlr.app.views import Viewer
-from fieldlr.app.workspace import BroughtSource, Workspace
+from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 from fieldlr.metrics.bd import bd_table
@@ -24,80 +25,85 @@ from fieldlr.pictures.curves import draw_svg
 from fieldlr.runs import Run, open_folder
 from fieldlr.runs.pipeline import reopen
 from fieldlr.runs.previews import draw_preview
-from fieldlr.study.drawing import AXES, RATES, limit_of, mark_of, plot_of
+from fieldlr.study.drawing import IOU_LEVELS, limit_of, mark_of, plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.study.sweep import Sweep, has_rank
-from fieldlr.system.duration import duration
 from fieldlr.system.files import replacing
 from fieldlr.system.kinds import Switch
 from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions
 
-# What a fit of a study takes beside its training: reading and saving; and what each of its files.
-OVERHEAD_SECONDS = {"photos": 15.0, "mesh": 20.0, "volume": 20.0}
-FILE_SECONDS = 15.0
-# The curves and the table of a page want the same files at the same time: one of them makes them.
+SIZES: dict[Rate, str] = {"bytes": "file size in bytes", "params": "number of parameters"}
+MIN_POINTS = 2  # of a curve that can be compared
+QUALITIES = {"psnr_db": "PSNR in dB", "iou": "overlap with the original (IoU)"}
+# The chart and the table of a page request the same files at once: only one makes them.
 MEASURING = threading.Lock()
 
 
 def num_fits(sweep: Sweep) -> int:
-    """How many fits a study makes."""
+    """The number of trainings in a study."""
     ranks = len(sweep.ranks)
     points = sum(ranks if has_rank(name) else 1 for name in sweep.backbones)
     return sweep.seeds * (points + ranks * sweep.narrow)
 
 
-def cost(sweep: Sweep, seconds: float, kind: str) -> str:
-    """What a study will take, in a sentence."""
+def cost(sweep: Sweep, seconds: float, overhead: float) -> str:
+    """The duration of a study; `overhead` is the setup and measuring of each training."""
     fits, files = num_fits(sweep), len(sweep.all_bits)
-    whole = fits * (seconds + OVERHEAD_SECONDS.get(kind, 20.0) + FILE_SECONDS * files)
-    return f"{fits} fits of {duration(seconds)}: about {duration(whole)} in all."
+    # Each file is decoded and measured like the field itself.
+    whole = fits * (seconds + overhead * (1 + files))
+    text = f"{fits} trainings of {time_text(seconds)}: about {time_text(whole)} with measuring."
+    if len(sweep.ranks) < 2:
+        text += " Select at least two detail levels to compare curves."
+    return text
 
 
-def begin(workspace: Workspace, source: BroughtSource, sweep: Sweep, base: FitOptions) -> str:
+def start_study(workspace: Workspace, source: StoredSource, sweep: Sweep, base: FitOptions) -> str:
     """Queues a study; the job's id."""
     about = {"purpose": "study", "source": source.id, "source_name": source.name}
     about |= {"kind": source.kind, "num_fits": num_fits(sweep)}
-    words = study_words(source, sweep, base)
-    return workspace.store.submit(words, f"{source.name}, study", about).id
+    arguments = study_command(source, sweep, base)
+    return workspace.store.submit(arguments, f"{source.name}, study", about).id
 
 
-def study_words(source: BroughtSource, sweep: Sweep, base: FitOptions) -> list[str]:
-    """The words of `fieldlr study` that go over a sweep."""
+def study_command(source: StoredSource, sweep: Sweep, base: FitOptions) -> list[str]:
+    """The arguments of `fieldlr study` for a sweep."""
     if source.kind == "unposed":
-        raise FieldlrError("these photos have no poses yet. Find poses first, on the Start tab.")
-    words = ["study", str(source.path), "--out", "{job}/run"]
+        raise FieldlrError(NO_POSES)
+    arguments = ["study", str(source.path), "--out", "{job}/run"]
     for name, own in leaves(Sweep).items():
         value = getattr(sweep, name)
         if isinstance(own.kind, Switch):
-            words += [] if value == own.default else [f"--{'' if value else 'no-'}{name}"]
+            arguments += [] if value == own.default else [f"--{'' if value else 'no-'}{name}"]
         elif value is not None:
-            words += [f"--{name}", own.kind.show(value)]
-    return words + option_words(base) + reading_words(source, base)
+            arguments += [f"--{name}", own.kind.show(value)]
+    return arguments + option_flags(base) + reading_flags(source, base)
 
 
-def study_curves(workspace: Workspace, job: Job) -> list[RDCurve]:
-    """The curves of what a study has done so far, those of networks first."""
+def curves_of_study(workspace: Workspace, job: Job) -> list[RDCurve]:
+    """The curves of a study so far, those of networks first."""
     files = sorted(workspace.run_folder(job).glob("*.json"))
-    # A hidden one is on its way, or was when the process that wrote it was killed.
+    # Hidden files are being written, or were when their process was killed.
     own = [path for path in files if path.name != "bd.json" and not path.name.startswith(".")]
     curves = [read_curve(path) for path in own]
     return sorted(curves, key=lambda curve: not curve.has("params"))
 
 
-def runs_curves(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
-    """The files of finished trainings of one source as curves, one a backbone.
+def curves_of_runs(workspace: Workspace, jobs: Sequence[Job]) -> list[RDCurve]:
+    """The .flr files of finished runs of one source as curves, one per backbone.
 
-    A file that is not there yet is made and measured first, which can take half a minute.
+    A file that does not exist yet is made and measured first, which can take half a minute.
     """
     if len({job.about["source_name"] for job in jobs}) > 1:
-        raise FieldlrError("runs of different sources cannot be compared. Pick runs of one.")
+        raise FieldlrError(
+            "runs of different sources cannot be compared. Select runs of one source."
+        )
     points: dict[str, list[RDPoint]] = {}
     for job in jobs:
         run = workspace.run(job.id)
         fit = run.results.get("fit", {})
         if fit.get("quality") is None:
-            raise FieldlrError(f"{job.title} is not finished and has no quality yet.")
+            raise FieldlrError(f"{job.title} has not finished. Wait for it, or select another run.")
         twins = [other for other in jobs if other.title == job.title]
         title = job.title if len(twins) == 1 else f"{job.title}, no. {twins.index(job) + 1}"
         points.setdefault(fit["backbone"], []).append(_point(run, title, job.id))
@@ -113,15 +119,17 @@ def _point(run: Run, title: str, job_id: str) -> RDPoint:
                 pass
             stored = known_file(run, Coding())
     if stored is None or stored.quality is None:
-        raise FieldlrError(f"{title} has no quality to compare by. Evaluate its run.")
+        raise FieldlrError(
+            f"the quality of {title} is unknown. Train it again, or select another run."
+        )
     place = f"{job_id}/{stored.file}"
     return RDPoint(title, stored.num_bytes, stored.num_parameters, stored.quality, 0, place)
 
 
-def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, Any]:
-    """Curves as the page draws them: plain values, every fit with where its file is.
+def chart_data(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, Any]:
+    """Curves as plain values for the chart, with the file of every point.
 
-    Files are seen from the study `job_id`, or without one name their own job.
+    A file is named as JOB/PATH: within the study `job_id`, or without one within its own job.
     """
     whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
     series = []
@@ -135,7 +143,10 @@ def drawn(curves: Sequence[RDCurve], rate: Rate, job_id: str = "") -> dict[str, 
         series.append(named | {"marks": marks, "aside": aside})
     limits = [dataclasses.asdict(limit_of(curve, rate)) for curve in whole if curve.is_exact]
     measure = curves[0].measure if curves else "psnr_db"
-    return {"series": series, "limits": limits, "x": RATES[rate], "y": AXES[measure]}
+    # IoU is drawn on a logarithmic scale of 1 - IoU, and labelled with IoU itself.
+    levels = IOU_LEVELS if measure == "iou" else []
+    axes = {"x": SIZES[rate], "y": QUALITIES[measure], "levels": levels}
+    return {"series": series, "limits": limits, **axes}
 
 
 def _mark(curve: RDCurve, spot: RatePoint, job_id: str) -> dict[str, Any]:
@@ -145,15 +156,27 @@ def _mark(curve: RDCurve, spot: RatePoint, job_id: str) -> dict[str, Any]:
 
 
 def bd_rows(curves: Sequence[RDCurve], rate: Rate) -> list[list[str]]:
-    """A row for each pair of curves: anchor, test, BD-rate, its interval, BD-quality, overlap."""
+    """A row per pair of curves: anchor, test, BD-rate, its interval, BD-quality, overlap."""
     whole = [curve for curve in curves if curve.only_bits is None and curve.has(rate)]
-    return [figures_in_words(row) for row in bd_table(whole, rate)]
+    fronts = {curve.name: len(curve.front(rate)[0]) for curve in whole}
+    rows = []
+    for row in bd_table(whole, rate):
+        if "refused" in row:
+            row["refused"] = app_message(row["refused"])
+            for name in (row["anchor"], row["test"]):
+                if fronts[name] < MIN_POINTS:
+                    row["refused"] = (
+                        f"{name} has {fronts[name]} point that no smaller file beats, and a "
+                        f"comparison needs {MIN_POINTS}. Add detail levels."
+                    )
+        rows.append(figures_in_words(row))
+    return rows
 
 
 def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[Path]:
-    """Writes the curves as one CSV, a JSON each and an SVG; their paths."""
+    """Writes the curves as one CSV, one JSON each and an SVG; their paths."""
     if not curves:
-        raise FieldlrError("there is no curve to export yet.")
+        raise FieldlrError("there is no curve to export yet. Wait for the first measurement.")
     rows = [
         {"curve": c.name, "point": p.point, "bytes": p.num_bytes, "params": p.num_parameters}
         | {c.measure: p.figure, "seed": p.seed}
@@ -169,7 +192,7 @@ def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[P
     paths = [folder / "curves.csv"]
     for curve in curves:
         paths.append(folder / curve.file_name)
-        # Their files stay where they are.
+        # The files of the points are not exported.
         points = tuple(dataclasses.replace(point, file="") for point in curve.points)
         write_curve(dataclasses.replace(curve, points=points), paths[-1])
     paths.append(folder / "curves.svg")
@@ -178,13 +201,13 @@ def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[P
 
 
 def fit_files(viewer: Viewer, place: str) -> tuple[Path | None, Path]:
-    """(a picture, the .flr) of a point, copied to where they may be fetched."""
+    """(preview image, .flr file) of a point, copied to the folder for downloads."""
     job_id, _, inside = place.partition("/")
     workspace = viewer.workspace
     folder = workspace.store.path(job_id, "run").resolve()
     file = (folder / inside).resolve()
     if not (file.is_relative_to(folder) and file.suffix == ".flr" and file.exists()):
-        raise FieldlrError("that file is no longer here.")
+        raise FieldlrError("this file no longer exists. Reload the page.")
     run = open_folder(file.parent)
     if not (run.folder / "preview.png").exists():
         with viewer.busy:

@@ -1,4 +1,4 @@
-"""The surface tab: where the level may lie, the mesh at a level, its error against the original."""
+"""The Surface tab: the range of thresholds, the mesh, its distance from the original."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from fieldlr.runs.viewpoints import viewpoints
 from fieldlr.surface import decimate, transform
 from fieldlr.training.tasks.occupancy import surface_of
 
-VIEW_FACES = 120_000
+MAX_VIEW_FACES = 120_000
+SHAPE_THRESHOLD = 0.5  # the default of shapes
 SAMPLES = 40  # along each edge of the box, for the histogram
 BINS = 48
-PROBABILITY, DENSITY = "probability of being inside", "density, powers of ten"
-# What the page says of holes, and the option that it is.
-HOLES_WORDS = {"automatic": None, "closed": "closed", "left open": "left"}
-DECADES = 1.5  # about the usual density
-WORST_SHARE = 0.01  # of the longest edge: the error that is shown as dark red
+PROBABILITY, DENSITY = "occupancy probability", "log10 of the density"
+# The choices for holes on the page, and the values of the option.
+HOLES = {"Automatic": None, "Close": "closed", "Leave open": "left"}
+DECADES = 1.5  # of density on each side of the default
+WORST_SHARE = 0.01  # of the longest edge: the distance from which the colour is dark red
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A mesh that was made for the page."""
+    """A mesh made for the page."""
 
     full: Path
     view: Path
@@ -50,9 +51,9 @@ class Surface:
 
 @dataclass(frozen=True)
 class Levels:
-    """The scale of the level slider, and how much of the box lies at each of its values.
+    """The range of the threshold slider, and the histogram of the field's values in its box.
 
-    A probability for a shape; for photos the decimal logarithm of a density.
+    The values are probabilities for a shape, and decimal logarithms of densities for photos.
     """
 
     label: str
@@ -63,13 +64,13 @@ class Levels:
 
 
 def threshold_of(field: Field, value: float) -> float:
-    """What a value of the level slider is as `--threshold`."""
+    """The option `threshold` for a value of the slider."""
     return 10.0**value if isinstance(field, RadianceField) else value
 
 
 @torch.no_grad()
 def levels(field: Field) -> Levels:
-    """The scale for a field, and the histogram of its values within its box."""
+    """The slider's range for a field, and the histogram of its values."""
     axis = torch.linspace(-1.0, 1.0, SAMPLES)
     level = field.level(field.aabb.from_unit(torch.cartesian_prod(axis, axis, axis)))
     if isinstance(field, RadianceField):
@@ -77,12 +78,18 @@ def levels(field: Field) -> Levels:
         low, high, values = usual - DECADES, usual + DECADES, usual + level / math.log(10.0)
         label = DENSITY
     else:
-        label, low, usual, high, values = PROBABILITY, 0.02, 0.5, 0.98, torch.sigmoid(level)
+        label, low, usual, high, values = (
+            PROBABILITY,
+            0.02,
+            SHAPE_THRESHOLD,
+            0.98,
+            torch.sigmoid(level),
+        )
     counts, _ = np.histogram(values.clamp(low, high).numpy(), BINS, (low, high))
     return Levels(label, low, usual, high, counts)
 
 
-def chosen(
+def mesh_options(
     field: Field,
     resolution: int,
     largest: bool,
@@ -92,21 +99,25 @@ def chosen(
     remove_floor: bool,
     holes: str,
 ) -> MeshOptions:
-    """What the inputs of the page ask for, as `fieldlr mesh` has it."""
-    of_photos = isinstance(field, RadianceField)
+    """The mesh options that the inputs of the page stand for.
+
+    The threshold is set only where the user has set it: photos are otherwise fused, shapes cut at
+    their default.
+    """
+    default = joined if isinstance(field, RadianceField) else level == SHAPE_THRESHOLD
     return MeshOptions.of(
         resolution=resolution,
-        threshold=None if of_photos and joined else threshold_of(field, level),
+        threshold=None if default else threshold_of(field, level),
         crop=crop.strip() or None,
         remove_floor=remove_floor,
-        holes=HOLES_WORDS[holes],
+        holes=HOLES[holes],
         largest=largest,
     )
 
 
 def surface_mesh(viewer: Viewer, job_id: str, options: MeshOptions) -> SurfaceMesh:
-    """The mesh of a run that is shown."""
-    shown = viewer.shown(job_id)
+    """Extracts the mesh of a run."""
+    shown = viewer.loaded(job_id)
     with viewer.busy:
         return make_mesh(shown.field, options, viewpoints(shown.run, shown.field))
 
@@ -114,13 +125,13 @@ def surface_mesh(viewer: Viewer, job_id: str, options: MeshOptions) -> SurfaceMe
 def make_surface(
     viewer: Viewer, job_id: str, folder: Path, options: MeshOptions, errors: bool = False
 ) -> Surface:
-    """Extracts a run's surface: a GLB for the viewer, and the whole one to take away."""
-    shown = viewer.shown(job_id)
+    """Extracts a run's surface: a light GLB for the viewer, and the full one for download."""
+    shown = viewer.loaded(job_id)
     extraction = surface_mesh(viewer, job_id, options)
     mesh = extraction.mesh
-    light = lighter(mesh)
+    light = simplified(mesh)
     if errors:
-        light = with_errors(light, original(shown.run))
+        light = error_coloured(light, original(shown.run))
     full, view = folder / "surface.glb", folder / "surface-view.glb"
     write_mesh(mesh, full)
     write_mesh(light, view)
@@ -135,32 +146,32 @@ def make_surface(
 
 
 def original(run: Run) -> TriangleMesh:
-    """The surface that a shape's run was made from."""
+    """The surface of the mesh or volume that a run was trained on."""
     if run.kind == "photos":
-        raise FieldlrError("photos come without a surface to compare with.")
+        raise FieldlrError("photos have no original surface to compare with.")
     if not run.source.exists():
-        raise FieldlrError(f"the original, {run.source.name}, is no longer where it was.")
+        raise FieldlrError(f"the original file {run.source.name} no longer exists.")
     volume = open_source(run.source, **run.reading).content
     if not isinstance(volume, OccupancyVolume):
-        raise FieldlrError(f"the original, {run.source.name}, is no shape any more.")
+        raise FieldlrError(f"the original file {run.source.name} no longer contains a shape.")
     return transform(surface_of(volume), volume.frame)
 
 
-def lighter(mesh: TriangleMesh) -> TriangleMesh:
-    """The same for a browser, which need not turn more than VIEW_FACES triangles."""
+def simplified(mesh: TriangleMesh) -> TriangleMesh:
+    """The mesh with at most MAX_VIEW_FACES triangles, for the browser."""
     try:
-        return decimate(mesh, VIEW_FACES)
+        return decimate(mesh, MAX_VIEW_FACES)
     except FieldlrError:
-        return mesh  # Without the package that simplifies, it is heavy but right.
+        return mesh  # The simplification package is missing: show the full mesh.
 
 
-def with_errors(mesh: TriangleMesh, truth: TriangleMesh) -> TriangleMesh:
-    """The mesh in the colours of its vertices' distances to the true surface.
+def error_coloured(mesh: TriangleMesh, truth: TriangleMesh) -> TriangleMesh:
+    """The mesh, coloured by the distance of its vertices from the true surface.
 
-    Blue is none, dark red WORST_SHARE of the longest edge or more.
+    Blue is 0, dark red is WORST_SHARE of the longest edge or more.
     """
     longest = float(np.ptp(truth.vertices, axis=0).max())
     distances = distances_to(truth, mesh.vertices)
-    # Turbo starts almost black, which would hide the shape where there is no error.
+    # The first colours of turbo are almost black, which would hide the shape.
     colors = turbo(0.1 + 0.9 * np.clip(distances / (WORST_SHARE * longest), 0.0, 1.0))
     return TriangleMesh(mesh.vertices, mesh.faces, colors)

@@ -1,30 +1,42 @@
-"""Compare: quality against size, of a study that grows or of runs that were picked."""
+"""Compare: quality against file size, of a study as it runs or of selected runs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from fieldlr.app import studies
-from fieldlr.app.page import PRIVATE, Page, follow, moving, packed, told
-from fieldlr.app.takeaway import export_folder
+from fieldlr.app.exports import export_folder
+from fieldlr.app.forms import NO_SOURCE
+from fieldlr.app.labels import technical_label
+from fieldlr.app.page import (
+    PRIVATE,
+    QUIET,
+    Page,
+    js_component,
+    run_label,
+    sentence,
+    show_errors,
+    to_json,
+    update_on_change,
+)
+from fieldlr.app.timing import overhead_seconds
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
 from fieldlr.pictures.curve_page import HEADS
-from fieldlr.study.drawing import RATES
 from fieldlr.study.sweep import Sweep
 from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions
 
 WIDTHS: list[str | int] = ["105px", "110px", "210px", "105px", "100px", "90px"]
-WHAT = """**BD-rate** says how many more bytes the test needs for the anchor's quality (negative: \
-fewer), over the qualities that both reach; the **overlap** says how much of them that is. Under \
-75 % it is refused. The interval, and the bars in the picture, are over the seeds. Bytes are those \
-of .flr files, and quality is that of what they decode to; hollow points cost more than another \
-and give no more."""
+SIZE_LABELS = [("File size", "bytes"), ("Parameters", "params")]
+WHAT = """**BD-rate** (Bjøntegaard): how many more bytes the test curve needs for the anchor's \
+quality (negative: fewer), over the qualities that both reach. **Overlap** is the share of \
+qualities that both reach; below 75 % there is no figure. The interval, and the bars in the chart, \
+are over the seeds. Sizes are of .flr files, and quality is measured on the decoded file. Hollow \
+points are larger than another without being better."""
 
 
 def build(page: Page) -> None:
@@ -32,54 +44,61 @@ def build(page: Page) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             study = gr.Dropdown(label="Study", choices=[], elem_id="study")
-            runs = gr.Dropdown(label="or runs of your choice", choices=[], multiselect=True)
-            rate = gr.Radio(
-                [(word, key) for key, word in RATES.items()], value="bytes", label="Size"
+            runs = gr.Dropdown(
+                label="Compare my own runs", choices=[], multiselect=True, elem_id="runs"
             )
+            rate = gr.Radio(SIZE_LABELS, value="bytes", label="Size axis")
             with gr.Accordion("Start a study", open=False):
                 start, plan, cost = _start_form()
             with gr.Row():
-                stop = gr.Button("Stop the study", elem_id="stop-study", min_width=120)
-                resume = gr.Button("Go on with it", min_width=120)
-            export = gr.Button("Export CSV, JSON, SVG")
+                stop = gr.Button(
+                    "Stop and save", interactive=False, elem_id="stop-study", min_width=120
+                )
+                resume = gr.Button(
+                    "Resume", interactive=False, elem_id="resume-study", min_width=120
+                )
+            export = gr.Button("Export CSV, JSON, SVG", interactive=False, elem_id="export-curves")
             exports = gr.File(label="Exported", file_count="multiple", visible=False)
         with gr.Column(scale=3, min_width=320):
-            live = moving("study", elem_id="study-live")
-            curves = moving("curves", elem_id="curves")
+            live = js_component("study", elem_id="study-live")
+            curves = js_component("curves", elem_id="curves")
             with gr.Row():
                 picture = gr.Image(
-                    label="The point", visible=False, height=260, buttons=["download", "fullscreen"]
+                    label="Selected point",
+                    visible=False,
+                    height=260,
+                    buttons=["download", "fullscreen"],
                 )
-                field = gr.DownloadButton("Download its .flr", visible=False)
-            gr.Markdown("### Bjøntegaard figures")
+                field = gr.DownloadButton("Download .flr", visible=False)
+            gr.Markdown("### Which is smaller at equal quality?")
             table = gr.Dataframe(
                 headers=list(HEADS), interactive=False, wrap=True, column_widths=WIDTHS
             )
             gr.Markdown(WHAT)
 
-    def chosen_curves(study_id, run_ids):
+    def selected_curves(study_id, run_ids):
         if study_id:
-            return studies.study_curves(workspace, workspace.store.get(study_id))
-        return studies.runs_curves(workspace, [workspace.store.get(i) for i in run_ids or ()])
+            return studies.curves_of_study(workspace, workspace.store.get(study_id))
+        return studies.curves_of_runs(workspace, [workspace.store.get(i) for i in run_ids or ()])
 
     def show(study_id, run_ids, by):
         if study_id:
-            return packed(study=study_id, rate=by), study_id
-        known = chosen_curves(None, run_ids)
-        return packed(curves=studies.drawn(known, by), rate=by) if known else "", ""
+            return to_json(study=study_id, rate=by), study_id
+        known = selected_curves(None, run_ids)
+        return to_json(curves=studies.chart_data(known, by), rate=by) if known else "", ""
 
     def figures(study_id, run_ids, by):
-        return studies.bd_rows(chosen_curves(study_id, run_ids), by)
+        return studies.bd_rows(selected_curves(study_id, run_ids), by)
 
-    def nothing_picked():
+    def clear():
         return gr.Image(visible=False), gr.DownloadButton(visible=False), gr.File(visible=False)
 
     def begin(source_id, *values):
         if not source_id:
-            raise FieldlrError("choose a source first, on the Start tab.")
+            raise FieldlrError(NO_SOURCE)
         source = workspace.source(source_id)
-        job_id = studies.begin(workspace, source, _sweep(*values), _base(*values))
-        return studies_now(page, job_id)
+        job_id = studies.start_study(workspace, source, _sweep(*values), _base(*values))
+        return study_dropdown(page, job_id)
 
     def pick(event: gr.EventData):
         fits = json.loads(event.value)["fits"]
@@ -93,82 +112,111 @@ def build(page: Page) -> None:
 
     def write(study_id, run_ids, by):
         folder = export_folder(workspace, study_id or (run_ids or [""])[0])
-        paths = studies.export_curves(chosen_curves(study_id, run_ids), folder, by)
+        paths = studies.export_curves(selected_curves(study_id, run_ids), folder, by)
         return gr.File([str(path) for path in paths], visible=True)
 
-    def told_cost(source_id, *values):
-        kind = workspace.source(source_id).kind if source_id else "mesh"
-        return _cost(kind, values)
+    def show_cost(source_id, *values):
+        """Checks the plan as it is changed, and shows its duration."""
+        off = gr.Button(interactive=False)
+        if not source_id:
+            return NO_SOURCE, off
+        try:
+            source, sweep = workspace.source(source_id), _sweep(*values)
+            base = _base(*values)
+            studies.study_command(source, sweep, base)
+        except FieldlrError as error:
+            return f"⚠ **{sentence(str(error))}**", off
+        overhead = overhead_seconds(workspace, source, base)
+        seconds = base.schedule.seconds or 0.0
+        return studies.cost(sweep, seconds, overhead), gr.Button(interactive=True)
+
+    def buttons(study_id, run_ids):
+        """Only what can be done is enabled."""
+        store = workspace.store
+        state = store.state(store.get(study_id)) if study_id else ""
+        some = bool(
+            studies.curves_of_study(workspace, store.get(study_id)) if study_id else run_ids
+        )
+        return (
+            gr.Button(interactive=state in ("queued", "running")),
+            gr.Button(interactive=state in ("stopped", "failed")),
+            gr.Button(interactive=some),
+        )
 
     which = [study, runs, rate]
-    # A dropdown of many says `change` over and over: what the user puts in is enough.
+    actions = [stop, resume, export]
+    # A multiselect dropdown fires `change` again and again: its `input` is enough.
     for event in (study.change, runs.input, rate.input):
-        event(told(show), which, [curves, live], show_progress="hidden", **PRIVATE)
-        event(told(figures), which, table, show_progress="hidden", **PRIVATE)
-        event(nothing_picked, None, [picture, field, exports], **PRIVATE)
-    # Another point has come.
-    curves.submit(told(figures), which, table, show_progress="hidden", **PRIVATE)
-    curves.select(told(pick), None, [picture, field], **PRIVATE)
-    follow([page.source, *plan], told_cost, cost)
-    start.click(told(begin), [page.source, *plan], study, **PRIVATE)
-    stop.click(told(lambda s: workspace.store.stop(s) if s else None), study, None, **PRIVATE)
-    resume.click(told(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE)
-    export.click(told(write), which, exports, **PRIVATE)
-    page.queue.submit(told(lambda s: studies_now(page, s)), study, study, **PRIVATE)
-    page.queue.submit(told(lambda r: finished_now(page, r)), runs, runs, **PRIVATE)
-    page.on_load(lambda: (studies_now(page, None), finished_now(page, None)), [study, runs])
+        event(show_errors(show), which, [curves, live], **QUIET)
+        event(show_errors(figures), which, table, **QUIET)
+        event(show_errors(buttons), [study, runs], actions, **QUIET)
+        event(clear, None, [picture, field, exports], **PRIVATE)
+    # Fires when another point was measured.
+    curves.submit(show_errors(buttons), [study, runs], actions, **QUIET)
+    curves.submit(show_errors(figures), which, table, **QUIET)
+    curves.select(show_errors(pick), None, [picture, field], **PRIVATE)
+    update_on_change([page.source, *plan], show_cost, [cost, start])
+    start.click(show_errors(begin), [page.source, *plan], study, **PRIVATE)
+    stop.click(
+        show_errors(lambda s: workspace.store.stop(s) if s else None), study, None, **PRIVATE
+    )
+    resume.click(
+        show_errors(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE
+    )
+    export.click(show_errors(write), which, exports, **PRIVATE)
+    page.queue.submit(show_errors(lambda s: study_dropdown(page, s)), study, study, **PRIVATE)
+    page.queue.submit(show_errors(buttons), [study, runs], actions, **QUIET)
+    page.queue.submit(show_errors(lambda r: finished_runs(page, r)), runs, runs, **PRIVATE)
+    page.on_load(lambda: (study_dropdown(page, None), finished_runs(page, None)), [study, runs])
 
 
-def studies_now(page: Page, chosen: str | None) -> gr.Dropdown:
-    """The dropdown of studies as it is now."""
+def study_dropdown(page: Page, chosen: str | None) -> gr.Dropdown:
+    """The dropdown of studies with the current choices."""
     state = page.workspace.store.state
     jobs = page.workspace.studies()
-    choices = [("none: runs of your choice", "")]
-    choices += [(f"{job.title} ({state(job)})", job.id) for job in jobs]
+    choices = [("None: compare my own runs", "")]
+    choices += [(f"{run_label(job)} ({state(job)})", job.id) for job in jobs]
     if chosen is None:
         chosen = jobs[0].id if jobs else ""
     return gr.Dropdown(choices=choices, value=chosen)
 
 
-def finished_now(page: Page, chosen: list[str] | None) -> gr.Dropdown:
-    """The dropdown of runs that have a quality."""
+def finished_runs(page: Page, chosen: list[str] | None) -> gr.Dropdown:
+    """The dropdown of finished runs."""
     done = [job for job in page.workspace.trainings() if page.workspace.store.state(job) == "done"]
     known = {job.id for job in done}
     kept = [job_id for job_id in chosen or () if job_id in known]
-    return gr.Dropdown(choices=[(job.title, job.id) for job in done], value=kept)
+    return gr.Dropdown(choices=[(run_label(job), job.id) for job in done], value=kept)
 
 
 def _start_form() -> tuple[gr.Button, list[Any], gr.Markdown]:
     known = leaves(Sweep)
     backbones = gr.CheckboxGroup(
-        list(LINEARS), value=list(known["backbones"].default), label="Backbones"
+        [(technical_label(name), name) for name in LINEARS],
+        value=list(known["backbones"].default),
+        label="Model types",
     )
     ranks = gr.CheckboxGroup(
-        [1, 2, 5, 10, 20, 40], value=list(known["ranks"].default), label="Ranks"
+        [1, 2, 5, 10, 20, 40], value=list(known["ranks"].default), label="Detail levels (ranks)"
     )
-    narrow = gr.Checkbox(True, label="Dense networks that are as small, to compare with")
-    seeds = gr.Slider(1, 5, 1, step=1, label="Seeds: fits of each point")
-    seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, each fit")
+    narrow = gr.Checkbox(True, label="Ordinary networks of the same size, for comparison")
+    seeds = gr.Slider(1, 5, 1, step=1, label="Repeats: trainings per point, each with its own seed")
+    seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, for each")
     bits = gr.CheckboxGroup(
         [(f"{n} bits", n) for n in (4, 5, 6, 8)],
-        label="A number in a file",
-        info="None chosen: as many as it takes for the quality hardly to show it.",
+        label="Precision: bits per parameter in the file",
+        info="None selected: automatic, without visible loss.",
     )
     classic = gr.Checkbox(
         True,
-        label="The classics: Draco meshes and block grids of a shape, the photos as pictures",
+        label="Conventional formats: Draco meshes and voxel grids for shapes, images for photos",
     )
     plan = [backbones, ranks, narrow, seeds, seconds, bits, classic]
-    values = [part.value for part in plan]
-    cost = gr.Markdown(_cost("mesh", values))
-    start = gr.Button("Start the study", variant="primary", elem_id="start-study")
+    cost = gr.Markdown(NO_SOURCE, elem_id="study-cost")
+    start = gr.Button(
+        "Start the study", variant="primary", interactive=False, elem_id="start-study"
+    )
     return start, plan, cost
-
-
-def _cost(kind: str, values: Sequence[Any]) -> str:
-    sweep, seconds = _sweep(*values), _base(*values).schedule.seconds
-    assert seconds is not None  # It has a slider of its own.
-    return studies.cost(sweep, seconds, kind)
 
 
 def _sweep(backbones, ranks, narrow, seeds, seconds, bits, classic) -> Sweep:

@@ -1,18 +1,27 @@
-"""Start: bring something, or take an example, and see whether it is all right."""
+"""Start: add files or an example, and see what was found in them."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from fieldlr.app import checks
-from fieldlr.app.page import PRIVATE, Page, moving, packed, sources_now, told
-from fieldlr.app.poses import find_poses
-from fieldlr.app.uploads import KNOWN
-from fieldlr.app.workspace import example_sources
+from fieldlr.app import sources
+from fieldlr.app.page import (
+    PRIVATE,
+    Page,
+    js_component,
+    sentence,
+    show_errors,
+    source_dropdown,
+    to_json,
+)
+from fieldlr.app.poses import find_poses, pose_job
+from fieldlr.app.uploads import ACCEPTED_SUFFIXES
+from fieldlr.app.workspace import StoredSource, example_paths
+from fieldlr.errors import FieldlrError
 
-HINT = """Bring **photos with their poses** (`transforms.json`, LLFF, COLMAP), **photos alone**, \
-a **video**, a **mesh** or a **volume**: as files, or all of it as one .zip. Nothing leaves \
-this machine."""
+HINT = """Add **photos with camera poses** (`transforms.json`, LLFF, COLMAP), **photos alone**, \
+a **video**, a **mesh** or a **volume**, as files or as one .zip. All files stay on this machine."""
+NOTHING_SELECTED = "No source selected. Add files, or choose an example."
 
 
 def build(page: Page) -> None:
@@ -22,55 +31,94 @@ def build(page: Page) -> None:
             files = gr.File(
                 label="Your files",
                 file_count="multiple",
-                file_types=[*KNOWN, ".zip"],
+                file_types=[*ACCEPTED_SUFFIXES, ".zip"],
                 height=150,
                 elem_id="files",
             )
-            gr.Markdown("or begin with an example:")
-            examples = moving("examples", packed(names=list(example_sources())))
+            gr.Markdown("Or start with an example:")
+            examples = js_component("examples", to_json(names=list(example_paths())))
         with gr.Column(scale=3, min_width=320):
-            found = gr.Markdown("Nothing is chosen yet.", elem_id="found")
+            found = gr.Markdown(NOTHING_SELECTED, elem_id="found")
             with gr.Row():
-                to_train = gr.Button("Train on this", variant="primary", interactive=False)
-                poses = gr.Button("Find poses", visible=False)
+                to_train = gr.Button(
+                    "Train on this", variant="primary", interactive=False, elem_id="to-train"
+                )
+                poses = gr.Button("Find poses", visible=False, elem_id="find-poses")
             drawing = gr.HTML(elem_id="drawing")
     workspace = page.workspace
 
-    def brought(paths):
+    def upload(paths):
+        """Adds the files and clears the upload field, so that the next upload replaces them."""
         if not paths:
-            return gr.skip()
-        return sources_now(workspace, checks.bring(workspace, paths).id)
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            source = sources.add(workspace, paths)
+        except FieldlrError as error:
+            # No source stays selected: the earlier one is not what the user wants to train on.
+            message = sentence(str(error))
+            gr.Warning(message, title="Not added", duration=20)
+            text = f"### Not added\n\n{sources.escape_markdown(message)}"
+            return None, gr.Dropdown(value=None), text
+        return None, source_dropdown(workspace, source.id), gr.skip()
 
     def example(event: gr.EventData):
-        return sources_now(workspace, checks.bring_example(workspace, event.value).id)
+        return source_dropdown(workspace, sources.add_example(workspace, event.value).id)
 
     def show(source_id):
-        if not source_id:
-            return "Nothing is chosen yet.", "", gr.Button(interactive=False), gr.Button()
+        train_off, poses_off = gr.Button(interactive=False), gr.Button(visible=False)
+        if not source_id:  # The text says why: nothing is selected, or an upload has failed.
+            return gr.skip(), "", train_off, poses_off
         source = workspace.source(source_id)
         frame = ""
         if workspace.drawing(source_id).exists():
             address = f"/fieldlr/sources/{source_id}/drawing"
-            frame = f"<iframe class='fl-drawing' sandbox='allow-scripts' src='{address}'></iframe>"
-        posed = source.kind != "unposed"
-        return (
-            checks.summary(source),
-            frame,
-            gr.Button(interactive=posed),
-            gr.Button(visible=not posed),
-        )
+            frame = (
+                "<iframe class='fl-drawing' title='Preview of the source' "
+                f"sandbox='allow-scripts' src='{address}'></iframe>"
+            )
+        if source.kind != "unposed":
+            return sources.summary(source), frame, gr.Button(interactive=True), poses_off
+        text, can_start = pose_status(page, source)
+        return text, frame, train_off, gr.Button(visible=True, interactive=can_start)
 
-    files.upload(told(brought), files, page.source, **PRIVATE)
-    examples.select(told(example), None, page.source, **PRIVATE)
-    page.source.change(told(show), page.source, [found, drawing, to_train, poses], **PRIVATE)
+    def begin_poses(source_id):
+        source = workspace.source(source_id)
+        find_poses(workspace, source)
+        text, can_start = pose_status(page, source)
+        return text, gr.Button(interactive=can_start)
+
+    def refresh(source_id):
+        """The status of finding poses, when a job has changed its state."""
+        source = workspace.source(source_id) if source_id else None
+        if source is None or source.kind != "unposed":
+            return gr.skip(), gr.skip()
+        text, can_start = pose_status(page, source)
+        return text, gr.Button(interactive=can_start)
+
+    files.upload(show_errors(upload), files, [files, page.source, found], **PRIVATE)
+    examples.select(show_errors(example), None, page.source, **PRIVATE)
+    outputs = [found, drawing, to_train, poses]
+    page.source.change(show_errors(show), page.source, outputs, **PRIVATE)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
-    poses.click(told(lambda source_id: begin_poses(page, source_id)), page.source, found, **PRIVATE)
+    poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)
+    page.queue.submit(show_errors(refresh), page.source, [found, poses], **PRIVATE)
 
 
-def begin_poses(page: Page, source_id: str) -> str:
-    source = page.workspace.source(source_id)
-    find_poses(page.workspace, source)
-    return (
-        "### On its way\nFinding where the photos were taken from. The line above the tabs "
-        "says how it goes; when it is done, the posed photos are a source of their own."
-    )
+def pose_status(page: Page, source: StoredSource) -> tuple[str, bool]:
+    """(what to say of photos without poses, whether finding poses can be started)."""
+    store, job = page.workspace.store, pose_job(page.workspace, source.id)
+    state = store.state(job) if job else ""
+    if state in ("queued", "running"):
+        return (
+            f"### {sources.escape_markdown(source.name)}: finding poses\n\nThis takes a few "
+            "minutes; the line above the tabs shows the progress. The photos with their poses "
+            "then become a new source.",
+            False,
+        )
+    if state == "done":
+        return (
+            f"### {sources.escape_markdown(source.name)}: poses found\n\nThe photos with their "
+            "poses are a source of their own: select it under Source.",
+            False,
+        )
+    return sources.summary(source), True

@@ -1,119 +1,141 @@
-"""Surface: where the surface lies, its mesh beside the original, its error in colour."""
+"""Surface: extract a mesh, compare it with the original, colour its error."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import gradio as gr
 
 from fieldlr.app import surfaces
-from fieldlr.app.page import PRIVATE, Page, told
-from fieldlr.app.takeaway import export_folder, file_name
+from fieldlr.app.exports import export_folder, file_name
+from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 
-# The inputs that say what of a surface is wanted: `surfaces.chosen` takes their values.
-Choices = tuple[gr.Slider, gr.Checkbox, gr.Textbox, gr.Checkbox, gr.Radio]
+# The inputs that the Export tab shares: `surfaces.mesh_options` takes their values.
+SharedInputs = tuple[gr.Slider, gr.Checkbox, gr.Textbox, gr.Checkbox, gr.Radio]
 
 
-def build(page: Page) -> Choices:
-    """The tab; gives the inputs that say what of the surface is wanted."""
+def build(page: Page) -> SharedInputs:
+    """Builds the tab; the inputs that the Export tab shares."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             bars = gr.HTML("", elem_id="histogram")
             joined = gr.Checkbox(
                 True,
-                label="Join what all photos see (without it: the level below)",
+                label="Combine what all photos show (recommended)",
+                info="Off: use the surface threshold below.",
+                visible=False,
                 elem_id="joined",
             )
-            level = gr.Slider(0.02, 0.98, 0.5, label="Level", elem_id="level")
+            level = gr.Slider(
+                0.02, 0.98, 0.5, label="Surface threshold: lower = fuller", elem_id="level"
+            )
             resolution = gr.Slider(
                 32, 512, 160, step=32, label="Resolution: samples along the longest edge"
             )
-            largest = gr.Checkbox(False, label="Largest piece alone")
+            largest = gr.Checkbox(False, label="Remove floating pieces")
             holes = gr.Radio(
-                list(surfaces.HOLES_WORDS),
-                value="automatic",
-                label="Where no photo looked",
+                list(surfaces.HOLES),
+                value="Automatic",
+                label="Holes: where no photo shows the surface",
                 elem_id="holes",
             )
             floor = gr.Checkbox(False, label="Remove the floor", elem_id="floor")
             crop = gr.Textbox(
                 "",
-                label="Keep only this box: lower corner, then upper corner",
+                label="Crop box: keep only what is inside",
                 placeholder="x0 y0 z0 x1 y1 z1, in the units of the source",
                 elem_id="crop",
             )
             errors = gr.Checkbox(False, label="Colour the error against the original")
-            make = gr.Button("Show the surface", variant="primary", elem_id="extract")
-            said = gr.Markdown()
-            whole = gr.DownloadButton("Download it whole", interactive=False, elem_id="download")
+            make = gr.Button(
+                "Show the surface", variant="primary", interactive=False, elem_id="extract"
+            )
+            status = gr.Markdown(elem_id="surface-status")
+            download = gr.DownloadButton(
+                "Download full mesh", interactive=False, elem_id="download"
+            )
         with gr.Column(scale=2, min_width=320):
             with gr.Row():
-                mesh = gr.Model3D(label="The field's surface", height=420, clear_color=(1, 1, 1, 1))
-                given = gr.Model3D(label="The original", height=420, clear_color=(1, 1, 1, 1))
+                mesh = gr.Model3D(label="Extracted mesh", height=420, clear_color=(1, 1, 1, 1))
+                given = gr.Model3D(label="Original", height=420, clear_color=(1, 1, 1, 1))
 
-    choices = (level, joined, crop, floor, holes)
+    shared = (level, joined, crop, floor, holes)
 
-    def scale(job_id, known=""):
+    def scale(job_id, fused, known=""):
+        """The inputs for a run: the histogram, the range of the threshold, what applies to it."""
         if not job_id:
-            return "", gr.Slider(), gr.Checkbox(), gr.Checkbox()
-        kind = page.workspace.store.get(job_id).about["kind"]
-        colored = gr.Checkbox(visible=kind != "photos")
-        fused = gr.Checkbox(visible=kind == "photos")
+            unchanged = gr.Checkbox(), gr.Checkbox(), gr.Model3D()
+            return "", gr.Slider(), *unchanged, gr.Button(interactive=False)
+        of_photos = page.workspace.store.get(job_id).about["kind"] == "photos"
+        others = (
+            gr.Checkbox(visible=not of_photos),
+            gr.Checkbox(visible=of_photos),
+            gr.Model3D(visible=not of_photos),
+        )
         try:
-            levels = surfaces.levels(page.viewer.shown(job_id).field)
-        except FieldlrError:  # Nothing is trained yet: the scale comes when there is.
-            return "", gr.Slider(), colored, fused
+            levels = surfaces.levels(page.viewer.loaded(job_id).field)
+        except FieldlrError:  # No checkpoint yet: the scale follows with the first.
+            return "", gr.Slider(), *others, gr.Button(interactive=False)
+        ready = gr.Button(interactive=True)
         if known:  # The user may have moved the slider since.
-            return _bars(levels), gr.Slider(), colored, fused
+            return _bars(levels), gr.Slider(), *others, ready
         slider = gr.Slider(
             minimum=round(levels.low, 3),
             maximum=round(levels.high, 3),
             value=round(levels.usual, 3),
-            label=f"Level: {levels.label}",
+            label=f"Surface threshold: lower = fuller ({levels.label})",
+            interactive=not (of_photos and fused),
         )
-        return _bars(levels), slider, colored, fused
+        return _bars(levels), slider, *others, ready
 
-    def nothing_made():
-        return None, None, "", gr.DownloadButton(value=None, interactive=False)
+    def clear():
+        return None, gr.Model3D(value=None), "", gr.DownloadButton(value=None, interactive=False)
 
-    def extract(job_id, samples, only_largest, with_errors, *words):
+    def outdated(text):
+        """The file for download is of other settings than those that are shown."""
+        text = "The settings have changed: press “Show the surface”." if text else ""
+        return text, gr.DownloadButton(value=None, interactive=False)
+
+    def extract(job_id, samples, only_largest, coloured, *values):
         folder = export_folder(page.workspace, job_id)
-        shown = page.viewer.shown(job_id)
-        options = surfaces.chosen(shown.field, int(samples), only_largest, *words)
-        made = surfaces.make_surface(page.viewer, job_id, folder, options, with_errors)
-        words = (
+        run = page.viewer.loaded(job_id)
+        options = surfaces.mesh_options(run.field, int(samples), only_largest, *values)
+        made = surfaces.make_surface(page.viewer, job_id, folder, options, coloured)
+        text = (
             f"{made.faces:,} triangles in {made.seconds:.1f} s, "
-            f"{'watertight' if made.watertight else 'with holes'}."
+            f"{'closed (watertight)' if made.watertight else 'with holes'}."
         )
-        if with_errors:
-            words += f" Blue is no error, red {100 * surfaces.WORST_SHARE:g} % of its length."
+        if coloured:
+            text += f" Blue: no error; red: off by {100 * surfaces.WORST_SHARE:g} % of its size."
         truth = gr.Model3D(visible=False)
-        if shown.run.kind != "photos" and shown.run.source.exists():
+        if run.run.kind != "photos" and run.run.source.exists():
             light = folder / "original-view.glb"
             if not light.exists():
-                write_mesh(surfaces.lighter(surfaces.original(shown.run)), light)
+                write_mesh(surfaces.simplified(surfaces.original(run.run)), light)
             truth = gr.Model3D(str(light), visible=True)
         name = file_name(page.workspace.store.get(job_id), ".glb")
-        download = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
-        return str(made.view), truth, words, download
+        file = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
+        return str(made.view), truth, text, file
 
-    inputs = [page.run, resolution, largest, errors, *choices]
-    outputs = [mesh, given, said, whole]
-    scales = [bars, level, errors, joined]
-    quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
-    page.run.change(told(scale), page.run, scales, **quiet)
-    page.run.change(nothing_made, None, outputs, **quiet)
-    page.live.submit(told(scale), [page.run, bars], scales, **quiet)
-    for event in (make.click, level.release, errors.input, largest.input, floor.input, holes.input):
-        event(told(extract), inputs, outputs, **PRIVATE)
-    return choices
+    inputs = [page.run, resolution, largest, errors, *shared]
+    outputs = [mesh, given, status, download]
+    scales = [bars, level, errors, joined, given, make]
+    page.run.change(show_errors(scale), [page.run, joined], scales, **QUIET)
+    page.run.change(clear, None, outputs, **QUIET)
+    page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
+    # These show the new surface at once; resolution and crop box wait for the button.
+    direct = (level.release, errors.input, largest.input, floor.input, holes.input, joined.input)
+    for event in (make.click, *direct):
+        event(show_errors(extract), inputs, outputs, **PRIVATE)
+    for event in (level.input, resolution.input, crop.input):
+        event(outdated, status, [status, download], **QUIET)
+    joined.input(lambda fused: gr.Slider(interactive=not fused), joined, level, **QUIET)
+    return shared
 
 
 def _bars(levels: surfaces.Levels) -> str:
-    """The histogram as bars, on a scale that shows the few among the many."""
+    """The histogram as bars, compressed so that small counts show beside large ones."""
     most = max(float(levels.counts.max()), 1.0)
     heights = (levels.counts / most) ** 0.3
     bars = "".join(f"<i style='height:{100 * h:.0f}%'></i>" for h in heights)
-    return f"<div class='fl-bars' title='how much of the box lies at each level'>{bars}</div>"
+    return f"<div class='fl-bars' title='How much of the box has each value'>{bars}</div>"

@@ -1,4 +1,4 @@
-"""Train: three backbones to choose from, and the field as it grows."""
+"""Train: choose a model type and settings, and watch the field being trained."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import gradio as gr
 from gradio.components import Component
 
 from fieldlr.app import forms
-from fieldlr.app.page import PRIVATE, Page, follow, moving, renamed, runs_now, told
+from fieldlr.app.labels import AUTOMATIC, backbone_label, label, time_text
+from fieldlr.app.page import (
+    PRIVATE,
+    QUIET,
+    Page,
+    js_component,
+    run_dropdown,
+    sentence,
+    show_errors,
+    update_on_change,
+    with_new_choices,
+)
+from fieldlr.app.timing import overhead_seconds, training_text
+from fieldlr.app.workspace import StoredSource
+from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
+from fieldlr.study.sweep import has_rank
 from fieldlr.system.kinds import Choice
 from fieldlr.system.options import Option
 from fieldlr.training.options import FitOptions
 from fieldlr.training.tasks.task import PRESETS
-
-CHOICES = [(f"{name}: {words}", name) for name, words in PRESETS.items()]
-AUTOMATIC = "as the preset has it"
 
 
 def build(page: Page) -> None:
@@ -22,47 +34,59 @@ def build(page: Page) -> None:
     with gr.Row():
         with gr.Column(min_width=320):
             backbone = gr.Radio(
-                _labelled("mesh", FitOptions()),
+                _backbone_choices("mesh", FitOptions()),
                 value="full",
-                label="Backbone: what the network stores",
+                label="Model type: detail or file size",
                 elem_id="backbone",
             )
             rank = gr.Slider(
-                1, forms.MAX_RANK, 5, step=1, label="Rank: columns of the thin matrices"
+                1,
+                forms.MAX_RANK,
+                5,
+                step=1,
+                label="Detail: higher is sharper, larger file",
+                info="Rank of the factorised matrices. “Best quality” does not use it.",
+                elem_id="rank",
             )
-            preset = gr.Radio(CHOICES, value="quick", label="Preset", elem_id="preset")
+            preset = gr.Radio(
+                _preset_choices("mesh"), value="quick", label="Preset", elem_id="preset"
+            )
             with gr.Accordion("More settings", open=False):
                 more = _more_settings()
-            cost = gr.Markdown(elem_id="cost")
-            start = gr.Button("Train", variant="primary", elem_id="train")
+            cost = gr.Markdown(forms.NO_SOURCE, elem_id="cost")
+            start = gr.Button("Train", variant="primary", interactive=False, elem_id="train")
         with gr.Column(min_width=320):
-            live = page.live = moving("live", elem_id="live")
+            live = page.live = js_component("live", elem_id="live")
             with gr.Row():
-                stop = gr.Button("Stop, and keep it", interactive=False, elem_id="stop")
+                stop = gr.Button("Stop and save", interactive=False, elem_id="stop")
                 resume = gr.Button("Resume", interactive=False, elem_id="resume")
-    chosen = [backbone, rank, preset, *more]
+    settings = [backbone, rank, preset, *more]
 
-    def costs(source_id, *values):
-        kind = workspace.source(source_id).kind if source_id else "mesh"
-        options = _options(*values)
-        count = forms.num_parameters(kind, options)
-        size = forms.size_of(forms.BYTES_PER_PARAMETER * count)
-        told_cost = (
-            f"**{count:,} parameters, {size}** as 32-bit numbers; "
-            f"{forms.estimate(kind, options)} of training."
-        )
-        if forms.grid_dominates(kind, options):
-            told_cost += (
-                " Nearly all of it is the grid of the encoding, whatever the backbone. For a small "
-                "file choose the encoding `frequency`."
-            )
-        return gr.Radio(choices=_labelled(kind, options)), told_cost
+    def update(source_id, *values):
+        """Checks the settings as they are typed, and shows the file size and the time."""
+        source = workspace.source(source_id) if source_id else None
+        kind = source.kind if source else "mesh"
+        # What has no effect cannot be changed: the ranks of a full matrix.
+        fixed = gr.Radio(choices=_preset_choices(kind)), gr.Slider(interactive=has_rank(values[0]))
+        try:
+            options = _options(*values)
+            backbones = gr.Radio(choices=_backbone_choices(kind, options))
+            if source is None or kind == "unposed":
+                text = forms.NO_POSES if source else forms.NO_SOURCE
+                return backbones, *fixed, text, gr.Button(interactive=False)
+            forms.fit_command(source, options)
+            text = _cost(page, source, options)
+        except FieldlrError as error:
+            # No message that pops up at every key: it stands above the button until corrected.
+            text = f"⚠ **{sentence(str(error))}**"
+            return gr.skip(), *fixed, text, gr.Button(interactive=False)
+        return backbones, *fixed, text, gr.Button(interactive=True)
 
     def begin(source_id, *values):
         if not source_id:
-            raise gr.Error("Choose a source first, on the Start tab.", print_exception=False)
+            raise FieldlrError(forms.NO_SOURCE)
         job_id = forms.train(workspace, workspace.source(source_id), _options(*values))
-        return runs_now(workspace, job_id)
+        return run_dropdown(workspace, job_id)
 
     def buttons(job_id):
         state = workspace.store.state(workspace.store.get(job_id)) if job_id else ""
@@ -70,58 +94,79 @@ def build(page: Page) -> None:
         again = state in ("stopped", "failed")
         return job_id or "", gr.Button(interactive=active), gr.Button(interactive=again)
 
-    def stopping(job_id):
+    def request_stop(job_id):
         workspace.store.stop(job_id)
         return gr.Button(interactive=False)
 
-    inputs = [page.source, *chosen]
-    follow(inputs, costs, [backbone, cost])
-    start.click(told(begin), inputs, page.run, **PRIVATE)
-    shown = [live, stop, resume]
-    page.run.change(told(buttons), page.run, shown, show_progress="hidden", **PRIVATE)
-    # A state that changes wakes the buttons, and the names in the dropdown.
-    live.submit(told(buttons), page.run, shown, show_progress="hidden", **PRIVATE)
-    live.submit(
-        told(lambda r: renamed(runs_now(workspace), r)),
-        page.run,
-        page.run,
-        show_progress="hidden",
-        **PRIVATE,
+    def request_resume(job_id):
+        forms.resume(workspace, job_id)
+        return gr.Button(interactive=False)
+
+    inputs = [page.source, *settings]
+    update_on_change(inputs, update, [backbone, preset, rank, cost, start])
+    start.click(show_errors(begin), inputs, page.run, **PRIVATE)
+    status = [live, stop, resume]
+    page.run.change(show_errors(buttons), page.run, status, **QUIET)
+    # A new state changes the buttons, and the names in the dropdown.
+    live.submit(show_errors(buttons), page.run, status, **QUIET)
+    names = show_errors(lambda r: with_new_choices(run_dropdown(workspace, r), r))
+    live.submit(names, page.run, page.run, **QUIET)
+    stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
+    resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
+
+
+def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
+    """The predicted file size and time, as Markdown."""
+    size = forms.file_size(source.kind, options)
+    count = forms.num_parameters(source.kind, options)
+    extra = overhead_seconds(page.workspace, source, options)
+    text = (
+        f"**File size {size.text}**; {count:,} parameters. Time: "
+        f"{training_text(source.kind, options)} of training, plus about {time_text(extra)} for "
+        "setup and measuring."
     )
-    stop.click(told(stopping), page.run, stop, **PRIVATE)
-    resume.click(told(lambda r: resumed(page, r)), page.run, resume, **PRIVATE)
-
-
-def resumed(page: Page, job_id: str) -> gr.Button:
-    forms.resume(page.workspace, job_id)
-    return gr.Button(interactive=False)
+    if size.encoding > size.network:
+        text += (
+            "\n\nMost of the file is the grid of the position encoding, so all model types are "
+            "about the same size. For a small file, set the position encoding to `frequency` under "
+            "More settings."
+        )
+    return text
 
 
 def _more_settings() -> list[Component]:
-    """Inputs of `forms.more_settings`; empty ones stand for what the preset has."""
-    gr.Markdown("Empty: as the preset has it.")
+    """The inputs of `forms.more_settings`; blank is automatic."""
+    gr.Markdown(f"Blank: {AUTOMATIC.lower()}, as the preset says.")
     return [_input(own) for own in forms.more_settings().values()]
 
 
 def _input(own: Option) -> Component:
-    kind, name = own.kind, forms.label(own)
+    kind, name = own.kind, label(own)
     if isinstance(kind, Choice):
         return gr.Dropdown([(AUTOMATIC, ""), *kind.names], value="", label=name)
-    return gr.Textbox("", label=name, placeholder=own.shown_default, max_lines=1)
+    shown = own.shown_default or AUTOMATIC
+    placeholder = AUTOMATIC if shown == "by the preset" else f"{AUTOMATIC} ({shown})"
+    return gr.Textbox("", label=name, placeholder=placeholder, max_lines=1)
 
 
 def _options(backbone: str, rank: float, preset: str, *more: str) -> FitOptions:
     chosen = {}
     for (name, own), value in zip(forms.more_settings().items(), more, strict=True):
-        if value:
-            chosen[name] = own.parse(value)
+        if value and value.strip():
+            chosen[name] = own.parse(value.strip())
     return FitOptions.of(preset=preset, rank=int(rank), **chosen).with_backbone(backbone)
 
 
-def _labelled(kind: str, options: FitOptions) -> list[tuple[str, str]]:
-    """The backbones, each with its size and a line."""
-    costs = forms.costs(kind, options)
+def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
+    """The model types: the label and the file size, then the technical name and summary."""
+    sizes = forms.file_sizes(kind, options)
     return [
-        (f"{name} · {forms.size_of(costs[name])}\n{linear.summary}", name)
+        (f"{backbone_label(name)}\n{sizes[name].text}\n{name}: {linear.summary}", name)
         for name, linear in LINEARS.items()
     ]
+
+
+def _preset_choices(kind: str) -> list[tuple[str, str]]:
+    """The presets with the length of their training."""
+    lengths = {n: training_text(kind, FitOptions.of(preset=n)) for n in PRESETS}
+    return [(f"{n.capitalize()} · {lengths[n]}\n{summary}", n) for n, summary in PRESETS.items()]

@@ -1,4 +1,4 @@
-"""Novel views for the page: coarse at once, then sharp, from fields that are kept at hand."""
+"""Novel views for the page: a coarse render first, then a sharp one. Fields are cached."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.views import Turn, beginning, turned
 from fieldlr.surface import transform
 
-KEPT_FIELDS = 4
-MOST_PIXELS = 1 << 20
-COARSE, FINE = 64, 192  # resolutions of the mesh that shows a solid
+MAX_CACHED_FIELDS = 4
+MAX_PIXELS = 1 << 20
+COARSE, FINE = 64, 192  # mesh resolutions at which shapes are shown
 COARSE_QUALITY, FINE_QUALITY = 70, 90
 
 
 @dataclass
-class Shown:
-    """A run that is looked at, and what was made of it."""
+class LoadedRun:
+    """A loaded run: its field, and the meshes extracted from it by resolution."""
 
     run: Run
     field: Field
@@ -43,42 +43,42 @@ class Shown:
 
 
 class Viewer:
-    """Renders the runs of a workspace. One picture at a time: they share the processor anyway."""
+    """Renders the runs of a workspace, one image at a time: renders share the CPU anyway."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.busy = threading.Lock()
-        self._known: OrderedDict[str, Shown] = OrderedDict()
+        self._known: OrderedDict[str, LoadedRun] = OrderedDict()
         self._lock = threading.Lock()
 
-    def shown(self, job_id: str) -> Shown:
-        """A run's field as it was last saved."""
+    def loaded(self, job_id: str) -> LoadedRun:
+        """The field of a run as it was last saved."""
         run = self.workspace.run(job_id)
         path = run.folder / "field.safetensors"
         if not path.exists():
             raise FieldlrError(
-                "there is nothing to see yet: a training keeps what it has every half minute."
+                "nothing to show yet: wait for the first checkpoint of the training."
             )
         version = path.stat().st_mtime_ns
         with self._lock:
             shown = self._known.get(job_id)
             if shown is None or shown.version != version:
-                shown = Shown(run, run.load_field(), version, {})
+                shown = LoadedRun(run, run.load_field(), version, {})
             self._known[job_id] = shown
             self._known.move_to_end(job_id)
-            while len(self._known) > KEPT_FIELDS:
+            while len(self._known) > MAX_CACHED_FIELDS:
                 self._known.popitem(last=False)
         return shown
 
     def start(self, job_id: str, camera: int | None = None) -> dict[str, Any]:
-        """What the page needs to turn a view of photos: the camera, its shape, how far to turn.
+        """The camera at which the view of a photo scene starts, its aspect, the limits of turning.
 
-        Plain values; None stands for no limit. Nothing before there is a field, or of a solid.
+        Plain values; None is no limit. Empty before the first checkpoint, and for shapes.
         """
         path = self.workspace.run(job_id).folder / "field.safetensors"
         if not path.exists():
             return {}
-        shown = self.shown(job_id)
+        shown = self.loaded(job_id)
         if shown.run.kind != "photos":
             return {}
         begins = beginning(shown.run, shown.field, camera)
@@ -89,17 +89,19 @@ class Viewer:
     def frames(
         self, job_id: str, turn: Turn, size: tuple[int, int], depth: bool = False
     ) -> Iterator[bytes]:
-        """JPEGs of one view, each sharper than the one before."""
-        if not 0 < size[0] * size[1] <= MOST_PIXELS:
-            raise FieldlrError(f"a view has at most {MOST_PIXELS:,} pixels.")
-        shown = self.shown(job_id)
+        """JPEGs of one view, each sharper than the last."""
+        if not 0 < size[0] * size[1] <= MAX_PIXELS:
+            raise FieldlrError(
+                f"a view may have at most {MAX_PIXELS:,} pixels; got {size[0]} x {size[1]}."
+            )
+        shown = self.loaded(job_id)
         pictures = (
             _radiance(shown, shown.field, turn, size, depth)
             if isinstance(shown.field, RadianceField)
-            else _solid(shown, turn, size)
+            else _shape(shown, turn, size)
         )
         while True:
-            # Not held while a picture is on its way: a browser that goes away never fetches it.
+            # Not held while an image is sent: a browser that left never receives it.
             with self.busy:
                 picture = next(pictures, None)
             if picture is None:
@@ -108,7 +110,7 @@ class Viewer:
 
 
 def _radiance(
-    shown: Shown, field: RadianceField, turn: Turn, size: tuple[int, int], depth: bool
+    shown: LoadedRun, field: RadianceField, turn: Turn, size: tuple[int, int], depth: bool
 ) -> Iterator[bytes]:
     camera = turned(shown.run, field, turn, size)
     background = shown.run.background or BLACK
@@ -118,7 +120,7 @@ def _radiance(
         yield jpeg_bytes(rgb, FINE_QUALITY if fine else COARSE_QUALITY)
 
 
-def _solid(shown: Shown, turn: Turn, size: tuple[int, int]) -> Iterator[bytes]:
+def _shape(shown: LoadedRun, turn: Turn, size: tuple[int, int]) -> Iterator[bytes]:
     for resolution, divisor in ((COARSE, 2), (FINE, 1)):
         small = (max(1, size[0] // divisor), max(1, size[1] // divisor))
         camera = turned(shown.run, shown.field, turn, small)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldlr.app import forms
-from fieldlr.app.checks import bring, bring_example
+from fieldlr.app.sources import add, add_example
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.training.options import FitOptions
@@ -65,9 +65,9 @@ def trained(tmp_path_factory):
     """(viewer, id of a solid's run, id of a scene's run), both trained for a moment."""
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
-    block = bring(workspace, [block_in(folder)])
+    block = add(workspace, [block_in(folder)])
     solid_run = forms.train(workspace, block, FitOptions.of(steps=200, width=32))
-    scene = bring_example(workspace, "windmill")
+    scene = add_example(workspace, "windmill")
     scene_run = forms.train(workspace, scene, FitOptions.of(steps=30, downscale=8))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"

@@ -14,8 +14,9 @@ from PIL import Image
 
 import fieldlr
 from fieldlr.__main__ import parse
-from fieldlr.app import checks, forms, library, studies, surfaces, takeaway
-from fieldlr.app.live import MOST_POINTS, History, Live, thinned
+from fieldlr.app import exports, forms, library, sources, studies, surfaces
+from fieldlr.app.labels import size_text
+from fieldlr.app.live import MAX_POINTS, History, Live, downsampled
 from fieldlr.app.workspace import Workspace
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
@@ -29,26 +30,26 @@ from fieldlr.training.options import FitOptions
 
 def test_a_workspace_is_a_folder_of_its_own(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(FieldlrError, match="a folder of its own"):
+    with pytest.raises(FieldlrError, match="must be empty or new"):
         Workspace(tmp_path)
     Workspace(tmp_path / "new")
     Workspace(tmp_path / "new")  # opened again
 
 
 def test_an_example_is_a_source_once(workspace):
-    first = checks.bring_example(workspace, "rook")
-    assert checks.bring_example(workspace, "rook") == first
-    assert first.kind == "mesh" and "triangles" in checks.summary(first)
+    first = sources.add_example(workspace, "rook")
+    assert sources.add_example(workspace, "rook") == first
+    assert first.kind == "mesh" and "triangles" in sources.summary(first)
     assert workspace.drawing(first.id).exists()
     assert workspace.sources() == [first]
-    with pytest.raises(FieldlrError, match="no example"):
-        checks.bring_example(workspace, "../etc")
+    with pytest.raises(FieldlrError, match="there is no example"):
+        sources.add_example(workspace, "../etc")
 
 
-def test_what_comes_to_nothing_leaves_nothing(workspace, tmp_path):
+def test_a_source_that_is_refused_leaves_nothing(workspace, tmp_path):
     (tmp_path / "broken.obj").write_text("v 0 0 0\n")
     with pytest.raises(FieldlrError, match="triangle"):
-        checks.bring(workspace, [tmp_path / "broken.obj"])
+        sources.add(workspace, [tmp_path / "broken.obj"])
     assert list((workspace.folder / "sources").iterdir()) == []
 
 
@@ -58,34 +59,49 @@ def test_a_source_of_another_name_is_not_looked_for(workspace, source_id):
         workspace.source(source_id)
 
 
-def test_sizes_are_those_of_the_paper():
-    options = FitOptions.of(rank=1)
+def test_parameter_counts_are_those_of_the_paper():
+    options = FitOptions.of(rank=1).with_backbone("low-rank")
     assert forms.num_parameters("mesh", FitOptions()) == 132_865
-    assert forms.costs("mesh", options)["full"] == 4 * 132_865
-    assert forms.costs("mesh", options)["low-rank"] == 4 * 2_817
-    assert forms.size_of(11_268) == "11.3 KB"
+    assert forms.num_parameters("mesh", options) == 2_817
+    assert size_text(11_268) == "11.3 KB"
+
+
+def test_cards_say_the_predicted_size_of_the_file(trained):
+    viewer, solid, _ = trained
+    size = exports.export_flr(viewer, solid).stat().st_size
+    predicted = forms.file_size("volume", FitOptions.of(width=32)).total
+    assert 0.6 * size < predicted < 1.6 * size
+
+
+def test_cards_of_photos_tell_the_network_from_the_grid():
+    sizes = forms.file_sizes("photos", FitOptions.of(rank=1))
+    texts = {size.text for size in sizes.values()}
+    assert all("network" in text and "grid" in text for text in texts) and len(texts) > 1
+    alone = forms.file_sizes("photos", FitOptions.of(rank=1, encoding="frequency"))
+    assert alone["full"].encoding == 0.0 and "grid" not in alone["full"].text
+    assert alone["low-rank"].total < 0.25 * alone["full"].total
 
 
 def test_words_say_what_was_chosen_and_nothing_else(workspace):
-    source = checks.bring_example(workspace, "rook")
+    source = sources.add_example(workspace, "rook")
     small = FitOptions.of(backbone="sine-low-rank", rank=2, seconds=5.0, width=64)
-    words = forms.fit_words(source, small)
+    words = forms.fit_command(source, small)
     for flag, value in {"--backbone": "sine-low-rank", "--rank": "2", "--seconds": "5"}.items():
         assert words[words.index(flag) + 1] == value
     assert "--omega" not in words and "--downscale" not in words
-    full = forms.fit_words(source, FitOptions.of(rank=2).with_backbone("full"))
+    full = forms.fit_command(source, FitOptions.of(rank=2).with_backbone("full"))
     assert "--rank" not in full
-    shown = forms.shown_command(
+    shown = forms.equivalent_command(
         ["fit", "x", "--out", "/w/jobs/1/run", "--preview"], Path("/w/jobs/1")
     )
     assert shown == "fieldlr fit x --out my-run"
 
 
 def test_points_are_thinned_to_means():
-    points = [(float(i), float(i)) for i in range(10 * MOST_POINTS)]
-    few = thinned(points)
-    assert len(few) <= MOST_POINTS and few[0] == (4.5, 4.5)
-    assert thinned(points[:3]) == points[:3]
+    points = [(float(i), float(i)) for i in range(10 * MAX_POINTS)]
+    few = downsampled(points)
+    assert len(few) <= MAX_POINTS and few[0] == (4.5, 4.5)
+    assert downsampled(points[:3]) == points[:3]
 
 
 def test_a_history_is_read_on_and_half_a_line_waits(tmp_path):
@@ -98,32 +114,32 @@ def test_a_history_is_read_on_and_half_a_line_waits(tmp_path):
     assert history.read() == [{"step": 1}, {"step": 2}]
 
 
-def test_what_is_old_is_swept_and_nothing_else(workspace):
-    source = checks.bring_example(workspace, "rook")
+def test_only_old_files_are_removed(workspace):
+    source = sources.add_example(workspace, "rook")
     for name in ("uploads/old", "uploads/new", "sources/nothing"):
         (workspace.folder / name).mkdir()
     for name in ("uploads/old", "sources/nothing"):
         os.utime(workspace.folder / name, (0, 0))
-    workspace.sweep()
+    workspace.remove_old_files()
     left = {path.name for path in workspace.folder.glob("uploads/*")}
     assert left == {"new"} and workspace.sources() == [source]
     assert not (workspace.folder / "sources" / "nothing").exists()
 
 
-def test_words_of_strangers_are_no_markdown():
+def test_names_are_shown_literally():
     hostile = "![x](https://example.invalid/p.png) <b>"
-    assert checks.unmarked(hostile).replace("\\", "") == hostile
-    assert "![" not in checks.unmarked(hostile).replace("\\!\\[", "")
-    assert "\\<b" in checks.unmarked(hostile)
+    assert sources.escape_markdown(hostile).replace("\\", "") == hostile
+    assert "![" not in sources.escape_markdown(hostile).replace("\\!\\[", "")
+    assert "\\<b" in sources.escape_markdown(hostile)
 
 
 def test_photos_too_large_for_the_memory_are_read_smaller(monkeypatch):
-    assert checks.downscale_for(example("windmill")) is None
-    monkeypatch.setattr(checks, "machine_bytes", lambda: 4 * 68 * 128 * 128)
-    assert checks.downscale_for(example("windmill")) == 3
+    assert sources.downscale_for(example("windmill")) is None
+    monkeypatch.setattr(sources, "machine_bytes", lambda: 4 * 68 * 128 * 128)
+    assert sources.downscale_for(example("windmill")) == 3
 
 
-def test_a_run_is_told_of_with_curves_and_pictures(trained):
+def test_the_status_of_a_run_has_curves_and_pictures(trained):
     viewer, solid, scene = trained
     for job_id, name in ((solid, "iou"), (scene, "psnr_db")):
         told = Live(viewer.workspace).job(job_id)
@@ -155,7 +171,7 @@ def test_a_turn_shows_another_side(trained):
 
 def test_the_level_moves_the_surface(trained, tmp_path):
     viewer, solid, _ = trained
-    field = viewer.shown(solid).field
+    field = viewer.loaded(solid).field
     scale = surfaces.levels(field)
     assert scale.low < scale.usual < scale.high and scale.counts.sum() > 0
     made = {
@@ -170,97 +186,103 @@ def test_the_level_moves_the_surface(trained, tmp_path):
 
 def test_errors_are_coloured_by_distance(trained, tmp_path):
     viewer, solid, scene = trained
-    truth = surfaces.original(viewer.shown(solid).run)
-    none = surfaces.with_errors(truth, truth).colors
+    truth = surfaces.original(viewer.loaded(solid).run)
+    none = surfaces.error_coloured(truth, truth).colors
     assert len(np.unique(none, axis=0)) == 1
     longest = np.ptp(truth.vertices, axis=0).max()
     # The side at the greatest x is moved away, the others stay.
     moved = truth.vertices.copy()
     far = moved[:, 0] > moved[:, 0].max() - 1e-6
     moved[far, 0] += 0.5 * longest
-    colors = surfaces.with_errors(dataclasses.replace(truth, vertices=moved), truth).colors
+    colors = surfaces.error_coloured(dataclasses.replace(truth, vertices=moved), truth).colors
     assert (colors[~far] == none[0]).all() and (colors[far] != none[0]).any(1).all()
     assert distances_to(truth, moved)[far].min() > 0.49 * longest
-    with pytest.raises(FieldlrError, match="photos come without"):
-        surfaces.original(viewer.shown(scene).run)
+    with pytest.raises(FieldlrError, match="photos have no original"):
+        surfaces.original(viewer.loaded(scene).run)
 
 
-def test_what_is_taken_home_opens_elsewhere(trained, tmp_path):
+def test_exported_files_open_elsewhere(trained, tmp_path):
     viewer, solid, scene = trained
     workspace = viewer.workspace
-    for suffix in takeaway.MESHES:
-        path = takeaway.take_mesh(viewer, solid, suffix, MeshOptions(resolution=48))
+    for suffix in exports.MESHES:
+        path = exports.export_mesh(viewer, solid, suffix, MeshOptions(resolution=48))
         assert trimesh.load(path, force="mesh").volume > 0
-    with zipfile.ZipFile(takeaway.take_run(workspace, scene)) as packed:
+    with zipfile.ZipFile(exports.export_run(workspace, scene)) as packed:
         packed.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     assert open_run(folder).load_field().num_parameters > 0
-    whole, small = takeaway.take_field(workspace, solid), takeaway.take_small(viewer, solid)
+    whole, small = exports.export_weights(workspace, solid), exports.export_flr(viewer, solid)
     assert small.stat().st_size < whole.stat().st_size / 2
-    assert fieldlr.load(small).num_parameters == viewer.shown(solid).field.num_parameters
-    assert takeaway.commands(workspace, solid).splitlines()[0].startswith("fieldlr fit ")
+    assert fieldlr.load(small).num_parameters == viewer.loaded(solid).field.num_parameters
+    assert (
+        exports.commands(workspace, solid, MeshOptions()).splitlines()[0].startswith("fieldlr fit ")
+    )
 
 
-def test_a_film_is_a_job_of_its_own_lane(trained, wait):
+def test_a_video_is_a_job_in_its_own_queue(trained, wait):
     viewer, solid, _ = trained
     workspace = viewer.workspace
-    job_id = takeaway.queue_video(workspace, solid, "orbit", 2)
+    job_id = exports.queue_video(workspace, solid, "orbit", 2)
     assert workspace.store.get(job_id).lane == "make"
     assert wait(workspace, job_id, "done", "failed") == "done"
-    (video,) = takeaway.videos_of(workspace, solid)
+    (video,) = exports.videos_of(workspace, solid)
     assert video.stat().st_size > 0
-    with pytest.raises(FieldlrError, match="follows the path orbit"):
-        takeaway.queue_video(workspace, solid, "spiral", 2)
+    with pytest.raises(FieldlrError, match="must be orbit"):
+        exports.queue_video(workspace, solid, "spiral", 2)
 
 
-def test_the_library_renames_deletes_and_brings_back(trained):
+def test_the_library_renames_deletes_and_restores(trained):
     viewer, _, scene = trained
     workspace = viewer.workspace
     library.rename(workspace, scene, "  my \n mill ")
     (listed,) = [run for run in library.runs(workspace) if run["id"] == scene]
     assert listed["title"] == "my mill" and "dB" in listed["quality"]
-    with pytest.raises(FieldlrError, match="a name has"):
+    with pytest.raises(FieldlrError, match="a name must have"):
         library.rename(workspace, scene, " ")
     workspace.store.delete(scene)
     assert scene not in [run["id"] for run in library.runs(workspace)]
     assert library.undo(workspace) == scene
-    assert viewer.shown(scene).field.num_parameters > 0
-    with pytest.raises(FieldlrError, match="nothing was deleted"):
+    assert viewer.loaded(scene).field.num_parameters > 0
+    with pytest.raises(FieldlrError, match="no deleted run"):
         library.undo(workspace)
 
 
 def test_runs_make_curves_that_can_be_exported(trained, tmp_path):
     viewer, solid, scene = trained
     workspace = viewer.workspace
-    curves = studies.runs_curves(workspace, [workspace.store.get(solid)])
-    drawn = studies.drawn(curves, "bytes")
+    curves = studies.curves_of_runs(workspace, [workspace.store.get(solid)])
+    drawn = studies.chart_data(curves, "bytes")
     (mark,) = drawn["series"][0]["marks"]
     _, small = studies.fit_files(viewer, mark["fits"][0])
     assert small.suffix == ".flr" and small.stat().st_size == round(mark["x"])
     assert fieldlr.load(small).num_parameters == round(
-        studies.drawn(curves, "params")["series"][0]["marks"][0]["x"]
+        studies.chart_data(curves, "params")["series"][0]["marks"][0]["x"]
     )
-    assert studies.runs_curves(workspace, [workspace.store.get(solid)]) == curves
+    assert studies.curves_of_runs(workspace, [workspace.store.get(solid)]) == curves
     names = {path.name for path in studies.export_curves(curves, tmp_path, "bytes")}
     assert names == {"curves.csv", "full.json", "curves.svg"}
     with pytest.raises(FieldlrError, match="different sources"):
-        studies.runs_curves(workspace, [workspace.store.get(j) for j in (solid, scene)])
+        studies.curves_of_runs(workspace, [workspace.store.get(j) for j in (solid, scene)])
 
 
 @pytest.mark.parametrize("inside", ["none.flr", "../job.json", "../../x.flr", "config.json", ""])
 def test_a_file_elsewhere_is_not_fetched(trained, inside):
     viewer, solid, _ = trained
-    with pytest.raises(FieldlrError, match="no longer here"):
+    with pytest.raises(FieldlrError, match="no longer exists"):
         studies.fit_files(viewer, f"{solid}/{inside}")
 
 
 def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
     sweep = Sweep(backbones=("full", "low-rank"), ranks=(1, 2), seeds=3)
     assert studies.num_fits(sweep) == 3 * (1 + 2 + 2)
-    assert "15 fits" in studies.cost(sweep, 5.0, "mesh")
-    source = checks.bring_example(workspace, "rook")
+    assert "15 trainings" in studies.cost(sweep, 5.0, overhead=10.0)
+    # 15 of 5 s, each measured as it is and again as the file that it makes.
+    assert "about 6 min" in studies.cost(sweep, 5.0, overhead=10.0)
+    one = Sweep(backbones=("low-rank",), ranks=(1,))
+    assert "at least two detail levels" in studies.cost(one, 5.0, overhead=10.0)
+    source = sources.add_example(workspace, "rook")
     sweep = Sweep(backbones=("low-rank",), ranks=(1,), narrow=False, bits=(4.0, 8.0), classic=True)
-    words = studies.study_words(source, sweep, FitOptions.of(seconds=5.0))
+    words = studies.study_command(source, sweep, FitOptions.of(seconds=5.0))
     assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
     assert words[words.index("--seconds") + 1] == "5"
     parse([word.replace("{job}", "job") for word in words])

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from fieldlr.app import checks, forms
+from fieldlr.app import forms, sources
 from fieldlr.app.workspace import Workspace
 from fieldlr.runs import open_run
 from fieldlr.training.options import FitOptions
@@ -26,7 +26,7 @@ def test_twenty_kills_lose_no_finished_work(servers, tmp_path):
     solid = np.zeros((24, 24, 24), bool)
     solid[4:20, 5:19, 6:18] = True
     np.save(tmp_path / "box.npy", solid)
-    source = checks.bring(workspace, [tmp_path / "box.npy"])
+    source = sources.add(workspace, [tmp_path / "box.npy"])
     moments, port = random.Random(0), servers.free_port()
     server = servers.start(workspace.folder, port)
     finished = {}

@@ -12,11 +12,15 @@ import trimesh
 pytest.importorskip("gradio", reason="needs fieldlr[app]")
 import httpx
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
-from fieldlr.app.server import Gate
+from fieldlr.app.page import sentence
+from fieldlr.app.server import AccessGate
 from fieldlr.app.serving import LOOPBACK, check_address
+from fieldlr.app.surfaces import surface_mesh
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
+from fieldlr.runs.options import MeshOptions
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +80,7 @@ def test_the_page_is_there_and_careful(address):
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
 
 
-def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, servers, tmp_path):
+def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, servers, tmp_path):
     client = Client(address, verbose=False)
     solid = np.zeros((24, 24, 24), bool)
     solid[5:19, 4:20, 6:18] = True
@@ -97,7 +101,7 @@ def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, serve
     until("running", also=lambda job: job["step"] > 5)
     client.predict(run, api_name="/stop")
     stopped = until("stopped")
-    assert stopped["trained"] and "to resume" in stopped["reason"]
+    assert stopped["trained"] and stopped["reason"].startswith("Saved at step")
     client.predict(run, api_name="/resume")
     until("running", also=lambda job: job["step"] > stopped["step"])
     client.predict(run, api_name="/stop")
@@ -107,16 +111,39 @@ def test_a_program_checks_trains_stops_resumes_and_takes_the_mesh(address, serve
     client.close()
 
 
-def test_a_program_is_told_its_mistake_in_a_sentence(address):
+def test_a_program_gets_its_errors_as_messages(address):
     client = Client(address, verbose=False)
     with pytest.raises(Exception, match="no example"):
         client.predict("../../etc", api_name="/example")
     rook = client.predict("rook", api_name="/example")
     assert rook["name"] == "rook" and example("rook").exists()
-    with pytest.raises(Exception, match="was not sent here"):
+    with pytest.raises(Exception, match="was not uploaded here"):
         client.predict([{"path": str(example("rook"))}], api_name="/check")
-    with pytest.raises(Exception, match="there is no backbone"):
+    with pytest.raises(Exception, match="here is no backbone"):
         client.predict(rook["id"], "dense", 5, 5.0, api_name="/train")
+    client.close()
+
+
+def test_photos_are_fused_unless_a_level_is_asked_for(address, trained):
+    viewer, solid, scene = trained
+    client = Client(address, verbose=False)
+
+    def asked(*level):
+        try:
+            path = client.predict(scene, ".ply", 32, *level, api_name="/mesh")
+            return len(trimesh.load(path, force="mesh").faces)
+        except AppError as error:
+            return str(error)
+
+    def extracted(threshold):
+        try:
+            options = MeshOptions.of(resolution=32, threshold=threshold)
+            return len(surface_mesh(viewer, scene, options).mesh.faces)
+        except FieldlrError as error:
+            return sentence(str(error))
+
+    assert asked() == extracted(None) != extracted(10.0) == asked(1.0)
+    assert client.predict(solid, ".ply", 32, api_name="/mesh").endswith(".ply")
     client.close()
 
 
@@ -146,23 +173,23 @@ def basic(words):
     return "Basic " + base64.b64encode(words.encode()).decode()
 
 
-def test_the_gate_asks_for_name_and_password():
-    gate = Gate(_plain, "ada:secret", None)
+def test_a_password_is_required_where_one_is_set():
+    gate = AccessGate(_plain, "ada:secret", None)
     assert status(gate) == 401
     for words in ("ada:wrong", "bob:secret", "ada:secret "):
         assert status(gate, Authorization=basic(words)) == 401
     assert status(gate, Authorization=basic("ada:secret")) == 200
 
 
-def test_the_gate_answers_to_its_own_names_alone():
-    gate = Gate(_plain, None, LOOPBACK)
+def test_other_host_names_are_refused():
+    gate = AccessGate(_plain, None, LOOPBACK)
     for host in ("localhost:7860", "127.0.0.1:7860", "[::1]:7860", "localhost"):
         assert status(gate, Host=host) == 200
     assert status(gate, Host="evil.example:7860") == 421
 
 
-def test_the_gate_takes_no_orders_from_other_sites():
-    gate = Gate(_plain, None, None)
+def test_cross_site_requests_are_refused():
+    gate = AccessGate(_plain, None, None)
     assert status(gate, "POST", Sec_Fetch_Site="cross-site") == 403
     assert status(gate, "POST", Sec_Fetch_Site="same-origin") == 200
     own = {"Host": "localhost:7860", "Origin": "http://localhost:7860"}

@@ -25,7 +25,7 @@ def archive(path, members):
 def taken(tmp_path, *files):
     folder = tmp_path / "taken"
     folder.mkdir()
-    return uploads.take(files, folder)
+    return uploads.store_uploads(files, folder)
 
 
 def everything_under(folder):
@@ -85,14 +85,14 @@ def rare(name):
         ([("/etc/out.obj", b"v")], "leads out"),
         ([("C:/out.obj", b"v")], "leads out"),
         ([("a\\..\\..\\out.obj", b"v")], "leads out"),
-        ([(link("mesh.obj"), b"/etc/passwd")], "is a link"),
+        ([(link("mesh.obj"), b"/etc/passwd")], "symbolic link"),
         ([("a/" * 900 + "mesh.obj", b"v")], "too deep"),
-        ([(rare("mesh.obj"), b"v" * 1000)], "in a rare way"),
-        ([("a" * 300 + ".obj", b"v")], "not a whole zip|too long"),
+        ([(rare("mesh.obj"), b"v" * 1000)], "unsupported compression"),
+        ([("a" * 300 + ".obj", b"v")], "corrupt or incomplete zip|too long"),
         ([("mesh.obj", b"")], "is empty"),
-        ([("run.exe", b"MZ"), ("page.html", b"<script>")], "no photo, mesh or volume"),
-        ([(f"{i}.png", b"x") for i in range(uploads.MAX_MEMBERS + 1)], "members"),
-        ([("bomb.obj", b"\0" * (uploads.RATIO_FREE_BYTES + 1))], "grows to more"),
+        ([("run.exe", b"MZ"), ("page.html", b"<script>")], "no supported photo"),
+        ([(f"{i}.png", b"x") for i in range(uploads.MAX_MEMBERS + 1)], "may contain"),
+        ([("bomb.obj", b"\0" * (uploads.RATIO_FREE_BYTES + 1))], "decompresses to more"),
         ([("a.obj", b"v 0 0 0"), ("b.obj", b"v 0 0 0")], "one mesh or volume"),
     ],
 )
@@ -106,10 +106,10 @@ def test_a_hostile_archive_is_refused(tmp_path, members, word):
 @pytest.mark.parametrize(
     "name, content, word",
     [
-        ("notes.docx", b"x", "of no kind"),
+        ("notes.docx", b"x", "unsupported file type"),
         ("mesh.obj", b"", "is empty"),
-        ("cut.zip", b"PK\x03\x04 and no more", "not a whole zip"),
-        ("lonely.json", b"{}", "nothing here that fieldlr reads"),
+        ("cut.zip", b"PK\x03\x04 and no more", "corrupt or incomplete zip"),
+        ("lonely.json", b"{}", "no supported file"),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path, name, content, word):
@@ -131,7 +131,7 @@ def test_places_that_lead_out_of_the_folder_are_not_followed(tmp_path, png):
     (tmp_path / "stolen.png").write_bytes(png)
     folder = tmp_path / "taken"
     folder.mkdir()
-    uploads.take([tmp_path / "transforms.json", tmp_path / "stolen.png"], folder)
+    uploads.store_uploads([tmp_path / "transforms.json", tmp_path / "stolen.png"], folder)
     assert {p.name for p in folder.iterdir()} == {"transforms.json", "stolen.png"}
 
 

@@ -1,8 +1,8 @@
-// The moving parts of the page. Each is mounted on an element of Gradio's by its `js_on_load`.
+// The interactive parts of the page. Gradio mounts each on an element by its `js_on_load`.
 "use strict";
 const fieldlr = {};
 {
-  const PATIENCE = 1000;  // milliseconds between two looks at a running job
+  const POLL_MS = 1000;  // milliseconds between two requests for the status of a running job
   const COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B07D00", "#56B4E9", "#777777"];
 
   const make = (tag, attributes = {}, ...children) => {
@@ -19,30 +19,30 @@ const fieldlr = {};
     return node;
   };
   const duration = seconds => {
-    const whole = Math.round(seconds);
+    const whole = Math.round(seconds), minutes = Math.round(seconds / 60);
     if (whole < 60) return `${whole} s`;
-    if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-    return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+    if (whole < 300 && whole % 60) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+    return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   };
   const short = x => Math.abs(x) >= 1e6 ? `${+(x / 1e6).toPrecision(3)}M`
     : Math.abs(x) >= 1e3 ? `${+(x / 1e3).toPrecision(3)}k` : `${+x.toPrecision(3)}`;
-  // Mounted again whenever Gradio gives the element another value; the old one is told to end.
-  const mounted = (element, props, watch, begin) => {
+  // Mounts a component again whenever Gradio gives the element another value, after ending the old one.
+  const mounted = (element, props, watch, start) => {
     let end = () => {};
     const again = () => {
       end();
       const root = element.querySelector(".fl-root");
       root.replaceChildren();
-      end = begin(root, props.value) || (() => {});
+      end = start(root, props.value) || (() => {});
     };
     watch("value", again);
     again();
   };
   let boot = "";
-  // Asks for an address again and again while the page is looked at; tells what is new.
-  // `tell` says whether things are calm now, and need not be looked at so often.
-  const polling = (address, tell, lost, wanted = () => true) => {
-    let tag = "", timer = 0, ended = false, calm = false;
+  // Polls an address while the page is visible and calls `update` with what is new. `update` returns
+  // whether nothing is running, so that polling may slow down.
+  const polling = (address, update, lost, wanted = () => true) => {
+    let tag = "", timer = 0, ended = false, idle = false;
     const ask = async () => {
       if (ended) return;
       if (!document.hidden && wanted()) {
@@ -53,11 +53,11 @@ const fieldlr = {};
           const now = answer.headers.get("fieldlr-boot");
           if (boot && now !== boot) { location.reload(); return; }
           boot = now;
-          if (answer.status === 200) { tag = answer.headers.get("ETag") || ""; calm = tell(await answer.json()); }
+          if (answer.status === 200) { tag = answer.headers.get("ETag") || ""; idle = update(await answer.json()); }
           else if (answer.status === 404) { lost((await answer.json()).error); return; }
-        } catch (error) { lost("The server does not answer. What was running goes on without it."); }
+        } catch (error) { lost("The server does not respond. Running jobs continue."); }
       }
-      timer = setTimeout(ask, calm ? 4 * PATIENCE : PATIENCE);
+      timer = setTimeout(ask, idle ? 4 * POLL_MS : POLL_MS);
     };
     ask();
     return () => { ended = true; clearTimeout(timer); };
@@ -77,10 +77,10 @@ const fieldlr = {};
     for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-6; t += step) all.push(t);
     return all;
   };
-  fieldlr.chart = (root, { series, limits = [], x = "", y = "", log = false, height = 150, pick = null }) => {
+  fieldlr.chart = (root, { series, limits = [], levels = [], x = "", y = "", log = false, height = 150, pick = null }) => {
     const width = Math.max(root.clientWidth || 300, 220), left = 46, right = 12, top = 10, bottom = 32;
     const marks = series.flatMap(s => [...s.marks, ...(s.aside || [])]);
-    if (!marks.length) { root.replaceChildren(make("p", { class: "fl-quiet" }, "No point yet.")); return; }
+    if (!marks.length) { root.replaceChildren(make("p", { class: "fl-quiet" }, "Waiting for the first measurement")); return; }
     const span = values => [Math.min(...values), Math.max(...values)];
     let [x0, x1] = span([...marks, ...limits].map(m => m.x));
     let [y0, y1] = span(marks.flatMap(m => [m.low ?? m.y, m.high ?? m.y]));
@@ -91,9 +91,14 @@ const fieldlr = {};
     const py = v => height - bottom - (v - y0) / (y1 - y0) * (height - top - bottom);
     const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", height, role: "img",
       "aria-label": `${y} against ${x}` });
-    for (const t of ticks(y0, y1, false)) {
+    // `levels` are [position, label] of an axis that is not linear in its labels.
+    const known = levels.filter(([t]) => t >= y0 && t <= y1);
+    let lastLevel = 1e9;
+    for (const [t, label] of known.length > 1 ? known : ticks(y0, y1, false).map(t => [t, levels.length ? short(1 - 10 ** (-t / 10)) : short(t)])) {
+      if (lastLevel - py(t) < 14) continue;
+      lastLevel = py(t);
       picture.append(svg("line", { x1: left, x2: width - right, y1: py(t), y2: py(t), class: "fl-grid" }));
-      picture.append(svg("text", { x: left - 5, y: py(t) + 4, class: "fl-tick", "text-anchor": "end" }, short(t)));
+      picture.append(svg("text", { x: left - 5, y: py(t) + 4, class: "fl-tick", "text-anchor": "end" }, label));
     }
     let lastTick = -1e9;
     for (const t of ticks(x0, x1, log)) {
@@ -132,12 +137,12 @@ const fieldlr = {};
     root.replaceChildren(make("div", { class: "fl-axis" }, y), picture, legend, hint);
   };
 
-  // ---- a training as it goes -----------------------------------------------------------------
-  const WORDS = { queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped", failed: "Failed" };
+  // ---- the status of a training -----------------------------------------------------------------
+  const STATES = { queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped", failed: "Failed" };
   const pair = root => {  // a render over its photo, with a slider between them
-    const render = make("img", { alt: "what the field shows now" });
-    const photo = make("img", { alt: "the photo of that view", class: "fl-over" });
-    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "photo or render" });
+    const render = make("img", { alt: "Current render" });
+    const photo = make("img", { alt: "Held-out photo of the same view", class: "fl-over" });
+    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Share of the photo shown over the render" });
     const cut = () => { photo.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; };
     slider.oninput = cut; cut();
     const frame = make("div", { class: "fl-pair" }, render, photo);
@@ -146,21 +151,20 @@ const fieldlr = {};
     return { render, photo, below };
   };
   const status = job => {
-    if (job.state === "queued") return job.ahead ? `${job.ahead} before it` : "about to start";
+    if (job.state === "queued") return job.ahead ? `${job.ahead} ahead in the queue` : "starting";
     if (job.state === "failed" || job.state === "stopped") return job.reason;
-    if (job.stopping) return "stopping, and keeping what is trained";
-    if (job.state === "done") return job.final_quality == null ? "" : `${figure(job)} over everything held out`;
+    if (job.stopping) return "saving";
+    if (job.state === "done") return job.quality_text ? `${job.quality_text}${job.kind === "photos" ? " on the held-out photos" : " with the original"}` : "";
     if (job.purpose !== "fit") return job.said;
-    if (!job.step) return "reading the source";
-    if (job.progress >= 1) return "trained; measuring its quality on everything held out";
-    return job.seconds_left == null ? "" : `${duration(job.seconds_left)} left`;
+    if (job.phase === "reading") return "reading the source";
+    const left = job.seconds_left == null ? "" : `about ${duration(job.seconds_left)} left`;
+    return job.phase === "measuring" ? `measuring the quality${left ? `, ${left}` : ", almost done"}` : left;
   };
-  const figure = job => job.quality_name === "psnr_db" ? `PSNR ${job.final_quality.toFixed(2)} dB` : `IoU ${job.final_quality.toFixed(4)}`;
 
-  const following = nothing => (element, props, trigger, watch) => mounted(element, props, watch, (root, id) => {
+  const jobStatus = nothing => (element, props, trigger, watch) => mounted(element, props, watch, (root, id) => {
     if (!id) { root.append(make("p", { class: "fl-quiet" }, nothing)); return null; }
     const head = make("div", { class: "fl-head", "aria-live": "polite" });
-    const bar = make("progress", { max: 1, value: 0, "aria-label": "progress" });
+    const bar = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
     const pictures = make("div", { class: "fl-pictures" }), charts = make("div", { class: "fl-charts" });
     const quality = make("div"), loss = make("div");
     charts.append(quality, loss);
@@ -168,10 +172,11 @@ const fieldlr = {};
     const { render, photo, below } = pair(pictures);
     let known = null, drawn = "";
     const show = job => {
-      head.replaceChildren(make("b", {}, job.title), ` ${WORDS[job.state]}. `, make("span", {}, status(job)));
+      head.replaceChildren(make("b", {}, job.title), ` ${STATES[job.state]}. `, make("span", {}, status(job)));
       head.dataset.state = job.state;
-      if (job.purpose !== "fit") { bar.hidden = job.state !== "running"; bar.removeAttribute("value"); pictures.hidden = charts.hidden = true; return; }
-      bar.value = job.progress;
+      // A bar without a value moves to and fro: something is happening, how long it takes is unknown.
+      if (job.progress == null) bar.removeAttribute("value"); else bar.value = job.progress;
+      if (job.purpose !== "fit") { bar.hidden = job.state !== "running"; pictures.hidden = charts.hidden = true; return; }
       pictures.hidden = !job.preview;
       if (job.preview) {
         render.src = `/fieldlr/jobs/${id}/picture/preview.png?v=${job.preview}`;
@@ -182,58 +187,58 @@ const fieldlr = {};
       if (now !== drawn) {
         drawn = now;
         const line = points => points.map(([x, y]) => ({ x, y }));
-        const named = job.quality_name === "psnr_db" ? "PSNR, dB (a quick estimate)" : "IoU (a quick estimate)";
-        fieldlr.chart(quality, { series: [{ name: "", marks: line(job.quality) }], x: "seconds of training", y: named });
-        fieldlr.chart(loss, { series: [{ name: "", marks: line(job.loss) }], x: "seconds of training", y: "loss" });
+        const named = job.quality_name === "psnr_db" ? "PSNR in dB (quick estimate)" : "IoU, overlap with the original (quick estimate)";
+        fieldlr.chart(quality, { series: [{ name: "", marks: line(job.quality) }], x: "training time in seconds", y: named });
+        fieldlr.chart(loss, { series: [{ name: "", marks: line(job.loss) }], x: "training time in seconds", y: "training loss" });
       }
     };
-    const tell = job => {
+    const update = job => {
       const change = known && (known.state !== job.state || known.trained !== job.trained || known.stopping !== job.stopping);
       known = job;
       show(job);
       if (change) trigger("submit");
       return !["running", "queued"].includes(job.state);
     };
-    return polling(`/fieldlr/jobs/${id}`, tell, text => head.replaceChildren(make("b", {}, text)));
+    return polling(`/fieldlr/jobs/${id}`, update, text => head.replaceChildren(make("b", {}, text)));
   });
-  fieldlr.live = following("Nothing is trained yet. Choose a source and press Train.");
-  fieldlr.study = following("Start a study, or pick runs: their curves show here.");
+  fieldlr.live = jobStatus("No run yet. Choose a source and press Train.");
+  fieldlr.study = jobStatus("Start a study, or select runs, to see their curves here.");
 
   // ---- the queue -----------------------------------------------------------------------------
   fieldlr.queue = (element, props, trigger, watch) => mounted(element, props, watch, root => {
     let known = "";
-    const tell = jobs => {
+    const update = jobs => {
       const now = jobs.map(j => j.id + j.state).join();
       if (known && now !== known) trigger("submit");
       known = now;
-      // Trainings and studies have places of their own to say how they ended; the others say it here.
+      // Trainings and studies show their end on their tabs; other jobs show it here.
       const shown = jobs.filter(j => j.state === "running" || j.state === "queued"
         || (j.state !== "done" && !["fit", "study"].includes(j.purpose)));
       root.replaceChildren(...shown.map(j => {
         const active = j.state === "running" || j.state === "queued";
-        const words = j.purpose === "fit" || j.purpose === "study" ? "" : active ? j.said : j.reason;
-        const end = make("button", { type: "button", "aria-label": `${active ? "stop" : "put away"} ${j.title}`,
+        const message = j.purpose === "fit" || j.purpose === "study" ? "" : active ? j.said : j.reason;
+        const end = make("button", { type: "button", "aria-label": `${active ? "Stop" : "Remove"} ${j.title}`,
           onclick: () => trigger("select", { value: j.id }) }, "×");
-        return make("span", { class: "fl-chip", "data-state": j.state }, `${j.title}: ${j.state}${words ? `, ${words}` : ""} `, end);
+        return make("span", { class: "fl-chip", "data-state": j.state }, `${j.title}: ${STATES[j.state].toLowerCase()}${message ? `, ${message}` : ""} `, end);
       }));
     };
-    return polling("/fieldlr/jobs", tell, text => root.replaceChildren(make("span", { class: "fl-chip", "data-state": "failed" }, text)));
+    return polling("/fieldlr/jobs", update, text => root.replaceChildren(make("span", { class: "fl-chip", "data-state": "failed" }, text)));
   });
 
   // ---- a view that is turned by hand -----------------------------------------------------------
-  const linked = new Set(), turns = {};  // where each run was turned to last
+  const linked = new Set(), turns = {};  // the last view of each run
   fieldlr.orbit = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
     const { job, depth = false, link = false, camera = null, shape = 0.8, room = [[null, null], [-110, 110]] } = value ? JSON.parse(value) : {};
-    if (!job) { root.append(make("p", { class: "fl-quiet" }, "Choose a run above.")); return null; }
+    if (!job) { root.append(make("p", { class: "fl-quiet" }, "Select a run above.")); return null; }
     const canvas = make("canvas", { class: "fl-view", tabindex: 0, role: "application",
-      "aria-label": "The view: drag or use the arrow keys to turn, wheel or + and - to zoom, 0 to begin again" });
+      "aria-label": "3-D view: drag or use the arrow keys to turn, scroll or + and - to zoom, 0 to reset" });
     const note = make("div", { class: "fl-quiet", role: "status" });
-    const save = make("button", { class: "fl-save", type: "button" }, "Save this picture");
+    const save = make("button", { class: "fl-save", type: "button" }, "Save image");
     save.onclick = () => make("a", { href: canvas.toDataURL("image/png"), download: "view.png" }).click();
     root.append(canvas, save, note);
     const pen = canvas.getContext("2d");
     const side = Math.min(root.clientWidth || 480, 720);
-    // As many pixels at any shape: those of 480 x 384.
+    // The same number of pixels at every aspect ratio: those of 480 x 384.
     canvas.width = Math.min(Math.round(429 / Math.sqrt(shape) / 4) * 4, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * shape);
     canvas.style.maxWidth = `min(720px, ${Math.round(80 / shape)}vh)`;
     const place = camera === null ? job : `${job} ${camera}`;
@@ -255,7 +260,7 @@ const fieldlr = {};
       try {
         const answer = await fetch(`/fieldlr/jobs/${job}/view?${words}`, { signal: stop.signal });
         if (!(answer.headers.get("Content-Type") || "").includes("octet-stream")) {
-          note.textContent = (await answer.json()).error || "There is no view.";
+          note.textContent = (await answer.json()).error || "No view is available.";
           later = setTimeout(render, 2000);
           return;
         }
@@ -272,9 +277,9 @@ const fieldlr = {};
           canvas.dataset.frames = ++shown;
           note.textContent = "";
           got = got.slice(4 + size);
-          if (due) { stop.abort(); break; }  // Moved on: one picture of each place is enough.
+          if (due) { stop.abort(); break; }  // The view has moved: one image of each view is enough.
         }
-      } catch (error) { if (error.name !== "AbortError") note.textContent = "The server does not answer."; }
+      } catch (error) { if (error.name !== "AbortError") note.textContent = "The server does not respond."; }
       finally { asking = null; if (due && alive) ask(); }
     };
     const render = () => { clearTimeout(later); if (asking) due = true; else ask(); };
@@ -305,12 +310,12 @@ const fieldlr = {};
     const keys = { ArrowLeft: { right: -8 }, ArrowRight: { right: 8 }, ArrowUp: { up: 8 }, ArrowDown: { up: -8 },
       "+": { zoom: 1.15 }, "=": { zoom: 1.15 }, "-": { zoom: 1 / 1.15 }, "0": { home: true } };
     canvas.onkeydown = e => { if (keys[e.key]) { e.preventDefault(); move(keys[e.key]); } };
-    const seen = new IntersectionObserver(entries => { if (entries.some(e => e.isIntersecting)) { seen.disconnect(); render(); } });
-    seen.observe(canvas);
-    return () => { alive = false; due = false; clearTimeout(later); linked.delete(move); asking?.abort(); seen.disconnect(); };
+    const visible = new IntersectionObserver(entries => { if (entries.some(e => e.isIntersecting)) { visible.disconnect(); render(); } });
+    visible.observe(canvas);
+    return () => { alive = false; due = false; clearTimeout(later); linked.delete(move); asking?.abort(); visible.disconnect(); };
   });
 
-  // ---- quality against size --------------------------------------------------------------------
+  // ---- quality against file size --------------------------------------------------------------------
   fieldlr.curves = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
     const { study = "", rate = "bytes", curves = null } = value ? JSON.parse(value) : {};
     const chart = make("div", { class: "fl-curves" });
@@ -331,9 +336,9 @@ const fieldlr = {};
   });
 
   // ---- cards: the examples, and the runs of the library ----------------------------------------
-  const card = (picture, title, lines, choose, chosen = false) => {
+  const card = (picture, title, lines, select, selected = false) => {
     const image = picture ? make("img", { src: picture, alt: "", loading: "lazy" }) : make("div", { class: "fl-blank" });
-    return make("button", { class: `fl-card${chosen ? " fl-chosen" : ""}`, type: "button", onclick: choose, "aria-pressed": chosen },
+    return make("button", { class: `fl-card${selected ? " fl-selected" : ""}`, type: "button", title, onclick: select, "aria-pressed": selected },
       image, make("b", {}, title), ...lines.filter(Boolean).map(line => make("span", {}, line)));
   };
   fieldlr.examples = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
@@ -342,11 +347,11 @@ const fieldlr = {};
     root.append(make("div", { class: "fl-cards fl-small" }, ...cards));
   });
   fieldlr.library = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
-    const { runs = [], chosen = "" } = value ? JSON.parse(value) : {};
-    if (!runs.length) root.append(make("p", { class: "fl-quiet" }, "No run yet. What you train shows up here."));
+    const { runs = [], selected = "" } = value ? JSON.parse(value) : {};
+    if (!runs.length) root.append(make("p", { class: "fl-quiet" }, "No runs yet. Trained runs appear here."));
     root.append(make("div", { class: "fl-cards" }, ...runs.map(run => card(
       run.preview && `/fieldlr/jobs/${run.id}/picture/preview.png?v=${run.preview}`, run.title,
-      [[run.quality, run.size].filter(Boolean).join(" · "), run.state === "done" ? "" : run.state],
-      () => trigger("select", { value: run.id }), run.id === chosen))));
+      [[run.settings, run.created].filter(Boolean).join(" · "), run.quality, run.size, run.state === "done" ? "" : STATES[run.state].toLowerCase()],
+      () => trigger("select", { value: run.id }), run.id === selected))));
   });
 }

@@ -27,6 +27,7 @@ class Full(LinearConfig):
 
     name = "full"
     number = 0
+    label = "Best quality"
     summary = "every weight is stored: the best quality, the largest file"
     is_dense = True
     has_jacobian = True

@@ -43,6 +43,7 @@ class LinearConfig(Entry):
     `Linear`; these two declare all that the rest of the package needs.
     """
 
+    label: ClassVar[str] = ""  # what the app calls it; empty: its name
     is_dense: ClassVar[bool] = False  # stores W itself
     # Whether Gauss-Newton trains small networks better. Dense networks do better with Muon;
     # for U V^T, which has many equivalent U and V, Gauss-Newton ends in poorer minima.

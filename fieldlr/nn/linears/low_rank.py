@@ -35,6 +35,7 @@ class LowRank(LinearConfig):
 
     name = "low-rank"
     number = 1
+    label = "Smallest"
     summary = "W = U Vᵀ, two thin matrices: small, and blurred"
     has_jacobian = True
 

@@ -87,6 +87,7 @@ class SineLowRank(LinearConfig):
 
     name = "sine-low-rank"
     number = 2
+    label = "Small and sharp"
     summary = "W = sin(ω U Vᵀ) / g, two thin matrices under a sine: small and sharp"
     uses_gauss_newton = True
     has_jacobian = True

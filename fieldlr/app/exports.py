@@ -1,13 +1,14 @@
-"""What one takes home: meshes, a video, the field alone, the whole run."""
+"""Files made from a run: meshes, videos, the .flr file, weights, the run folder."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
 
 from fieldlr import codec
-from fieldlr.app.forms import shown_command
+from fieldlr.app.forms import equivalent_command
 from fieldlr.app.surfaces import surface_mesh
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
@@ -17,14 +18,15 @@ from fieldlr.jobs import Job
 from fieldlr.runs.options import MeshOptions
 from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
+from fieldlr.system.options import leaves
 
 MESHES = (".glb", ".ply", ".obj", ".stl")
-# Camera paths of a video; the empty one is the one that `render` takes by itself.
+# Camera paths of a video; the empty name is the default of `render`.
 PATHS = {"photos": ("", "orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
 
 
 def export_folder(workspace: Workspace, job_id: str) -> Path:
-    """Where a run's files for download are made."""
+    """The folder of a run's files for download."""
     workspace.store.path(job_id)
     folder = workspace.folder / "exports" / job_id
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,15 +34,15 @@ def export_folder(workspace: Workspace, job_id: str) -> Path:
 
 
 def file_name(job: Job, suffix: str) -> str:
-    """A file's name that tells what it is of: letters, digits and dashes alone."""
+    """A file name from the run's title, of letters, digits and dashes."""
     words = "".join(c if c.isalnum() else " " for c in job.title.lower()).split()
     return f"{'-'.join(words)[:60] or 'field'}{suffix}"
 
 
-def take_mesh(viewer: Viewer, job_id: str, suffix: str, options: MeshOptions) -> Path:
-    """A run's mesh in a format of the user's choice."""
+def export_mesh(viewer: Viewer, job_id: str, suffix: str, options: MeshOptions) -> Path:
+    """Writes a run's mesh; the file."""
     if suffix not in MESHES:
-        raise FieldlrError(f"a mesh is written as {' '.join(MESHES)}; got {suffix!r}.")
+        raise FieldlrError(f"the mesh format must be one of {' '.join(MESHES)}; got {suffix!r}.")
     workspace = viewer.workspace
     mesh = surface_mesh(viewer, job_id, options).mesh
     path = export_folder(workspace, job_id) / file_name(workspace.store.get(job_id), suffix)
@@ -48,11 +50,13 @@ def take_mesh(viewer: Viewer, job_id: str, suffix: str, options: MeshOptions) ->
     return path
 
 
-def take_field(workspace: Workspace, job_id: str) -> Path:
-    """The trained field's numbers alone, as safetensors."""
+def export_weights(workspace: Workspace, job_id: str) -> Path:
+    """The weights of the trained field as safetensors."""
     source = workspace.run(job_id).folder / "field.safetensors"
     if not source.exists():
-        raise FieldlrError("nothing is trained yet.")
+        raise FieldlrError(
+            "there are no weights yet: wait for the first checkpoint of the training."
+        )
     job = workspace.store.get(job_id)
     path = export_folder(workspace, job_id) / file_name(job, ".safetensors")
     with replacing(path) as place:
@@ -60,9 +64,9 @@ def take_field(workspace: Workspace, job_id: str) -> Path:
     return path
 
 
-def take_small(viewer: Viewer, job_id: str) -> Path:
-    """The field as a .flr, rounded as far as it hardly shows."""
-    workspace, shown = viewer.workspace, viewer.shown(job_id)
+def export_flr(viewer: Viewer, job_id: str) -> Path:
+    """The field as a .flr file, quantised without visible loss."""
+    workspace, shown = viewer.workspace, viewer.loaded(job_id)
     with viewer.busy:
         data = codec.encode(shown.field, None, shown.run.about())
     path = export_folder(workspace, job_id) / file_name(workspace.store.get(job_id), ".flr")
@@ -70,15 +74,15 @@ def take_small(viewer: Viewer, job_id: str) -> Path:
     return path
 
 
-def take_run(workspace: Workspace, job_id: str) -> Path:
-    """The run folder as a zip: `fieldlr render`, `mesh` and `load` take it once it is unpacked."""
+def export_run(workspace: Workspace, job_id: str) -> Path:
+    """The run folder as a zip; unpacked, the command line and Python open it."""
     folder = workspace.run(job_id).folder
     name = file_name(workspace.store.get(job_id), "")
     path = export_folder(workspace, job_id) / f"{name}.zip"
-    with replacing(path) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as packed:
+    with replacing(path) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.iterdir()):
             if file.is_file() and not file.name.startswith("."):
-                packed.write(file, f"{name}/{file.name}")
+                archive.write(file, f"{name}/{file.name}")
     return path
 
 
@@ -88,29 +92,45 @@ def queue_video(workspace: Workspace, job_id: str, path: str, frames: int) -> st
     run = workspace.run(job_id)
     if path not in PATHS[run.kind]:
         known = " or ".join(filter(None, PATHS[run.kind]))
-        raise FieldlrError(f"a video of a {run.kind} follows the path {known}; got {path!r}.")
-    words = ["render", str(run.folder), "--out", "{job}/video.mp4"]
-    words += ["--frames", str(frames), *(["--path", path] if path else [])]
+        raise FieldlrError(f"the camera path of a {run.kind} must be {known}; got {path!r}.")
+    arguments = ["render", str(run.folder), "--out", "{job}/video.mp4"]
+    arguments += ["--frames", str(frames), *(["--path", path] if path else [])]
     about = {"purpose": "video", "of": job_id}
-    return workspace.store.submit(words, f"{job.title}, video", about, lane="make").id
+    return workspace.store.submit(arguments, f"{job.title}, video", about, lane="make").id
+
+
+def video_jobs(workspace: Workspace, job_id: str) -> list[Job]:
+    """The jobs that render videos of a run, the newest first."""
+    return [j for j in reversed(workspace.store.jobs()) if j.about.get("of") == job_id]
 
 
 def videos_of(workspace: Workspace, job_id: str) -> list[Path]:
     """The finished videos of a run, the newest first."""
-    jobs = [j for j in reversed(workspace.store.jobs()) if j.about.get("of") == job_id]
+    jobs = video_jobs(workspace, job_id)
     paths = [workspace.store.path(job.id, "video.mp4") for job in jobs]
     return [path for path in paths if path.exists()]
 
 
-def commands(workspace: Workspace, job_id: str) -> str:
-    """The command lines that do the same in a terminal."""
+def mesh_flags(options: MeshOptions) -> list[str]:
+    """Flags and values of the mesh options that are not the default."""
+    arguments = []
+    for name, own in leaves(MeshOptions).items():
+        value = getattr(options, name)
+        if value != own.default:
+            flag = f"--{name.replace('_', '-')}"
+            arguments += [flag] if value is True else [flag, own.kind.show(value)]
+    return arguments
+
+
+def commands(workspace: Workspace, job_id: str, options: MeshOptions) -> str:
+    """The commands that make the same run, mesh and video in a terminal."""
     job = workspace.store.get(job_id)
-    fit = shown_command(job.words, workspace.store.path(job_id))
+    fit = equivalent_command(job.words, workspace.store.path(job_id))
     return "\n".join(
         [
             fit,
             "fieldlr eval my-run",
-            "fieldlr mesh my-run --out mesh.glb --resolution 256",
+            shlex.join(["fieldlr", "mesh", "my-run", "--out", "mesh.glb", *mesh_flags(options)]),
             "fieldlr render my-run --out video.mp4 --frames 90",
         ]
     )

@@ -1,0 +1,99 @@
+"""Export: meshes, the field, the run folder, and the commands that do the same."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from fieldlr.app import exports
+from fieldlr.app.labels import short_label
+from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors, update_on_change
+from fieldlr.app.surfaces import mesh_options
+from fieldlr.app.tab_surface import SharedInputs
+from fieldlr.errors import FieldlrError
+from fieldlr.runs.options import MeshOptions
+from fieldlr.system.options import leaves
+
+
+def build(page: Page, shared: SharedInputs) -> None:
+    """Builds the tab; `shared` are the inputs of the Surface tab, which apply here too."""
+    workspace, viewer = page.workspace, page.viewer
+    with gr.Row():
+        with gr.Column(min_width=300):
+            gr.Markdown("### Mesh")
+            suffix = gr.Radio(list(exports.MESHES), value=".glb", label="Format")
+            resolution = gr.Slider(
+                64, 1024, 256, step=64, label="Resolution: samples along the longest edge"
+            )
+            largest = gr.Checkbox(False, label="Remove floating pieces")
+            settings = gr.Markdown(elem_id="mesh-settings")
+            mesh = gr.Button(
+                "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
+            )
+            mesh_file = gr.File(label="Mesh", interactive=False)
+        with gr.Column(min_width=300):
+            gr.Markdown("### Field")
+            small = gr.Button("Compact file (.flr)", interactive=False, elem_id="export-flr")
+            weights = gr.Button(
+                "Weights (.safetensors)", interactive=False, elem_id="export-weights"
+            )
+            folder = gr.Button("Run folder (.zip)", interactive=False, elem_id="export-run")
+            file = gr.File(label="Field", interactive=False)
+            gr.Markdown("### The same on the command line")
+            commands = gr.Code(
+                language=None, label="Commands", interactive=False, elem_id="commands"
+            )
+    buttons = [mesh, small, weights, folder]
+
+    def options_of(job_id, samples, only_largest, values) -> MeshOptions:
+        field = viewer.loaded(job_id).field
+        return mesh_options(field, int(samples), only_largest, *values)
+
+    def make(job_id, kind, samples, only_largest, *values):
+        options = options_of(job_id, samples, only_largest, values)
+        return str(exports.export_mesh(viewer, job_id, kind, options))
+
+    def describe(job_id, samples, only_largest, *values):
+        """The settings of the Surface tab that apply, and the commands with them."""
+        if not page.has_field(job_id):
+            off = [gr.Button(interactive=False) for _ in buttons]
+            return "", "", *off
+        on = [gr.Button(interactive=True) for _ in buttons]
+        try:
+            options = options_of(job_id, samples, only_largest, values)
+        except FieldlrError:  # The crop box is being typed; the button reports the error.
+            return gr.skip(), gr.skip(), *on
+        return settings_text(options), exports.commands(workspace, job_id, options), *on
+
+    def clear():
+        return None, None
+
+    inputs = [page.run, resolution, largest, *shared]
+    outputs = [settings, commands, *buttons]
+    update_on_change(inputs, describe, outputs)
+    page.live.submit(show_errors(describe), inputs, outputs, **QUIET)
+    mesh.click(
+        show_errors(make), [page.run, suffix, resolution, largest, *shared], mesh_file, **PRIVATE
+    )
+    for button, export in (
+        (small, lambda job_id: exports.export_flr(viewer, job_id)),
+        (weights, lambda job_id: exports.export_weights(workspace, job_id)),
+        (folder, lambda job_id: exports.export_run(workspace, job_id)),
+    ):
+        button.click(show_errors(_path_of(export)), page.run, file, **PRIVATE)
+    page.run.change(clear, None, [mesh_file, file], **QUIET)
+
+
+def _path_of(export):
+    return lambda job_id: str(export(job_id))
+
+
+def settings_text(options: MeshOptions) -> str:
+    """The settings of the Surface tab that apply to an exported mesh."""
+    own = {n: v for n, v in leaves(MeshOptions).items() if n not in ("resolution", "largest")}
+    set_here = [
+        f"{short_label(name).lower()}" + ("" if value is True else f" {kind.kind.show(value)}")
+        for name, kind in own.items()
+        if (value := getattr(options, name)) != kind.default
+    ]
+    applied = ", ".join(set_here) or "all automatic"
+    return f"From the Surface tab: {applied}."

@@ -1,0 +1,246 @@
+"""The texts and states of the page in a real browser, with no or hardly any training."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("gradio", reason="needs fieldlr[app]")
+
+pytestmark = pytest.mark.browser
+CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 180_000  # milliseconds
+TABS = ("Start", "Train", "View", "Surface", "Compare", "Export", "Library")
+PHONE, DESKTOP = {"width": 390, "height": 780}, {"width": 1280, "height": 900}
+MIN_CONTRAST = 4.5
+LOW_CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as known:
+        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def empty(servers, tmp_path_factory):
+    """The address of an app without sources and runs."""
+    with servers.serving(tmp_path_factory.mktemp("empty") / "workspace") as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def full(trained, servers):
+    """The address of an app with a run of a shape and a run of photos."""
+    with servers.serving(trained[0].workspace.folder) as own:
+        yield own
+
+
+@pytest.fixture
+def open_page(browser):
+    contexts = []
+
+    def opened(address, run="", viewport=DESKTOP, color_scheme="light"):
+        contexts.append(browser.new_context(viewport=viewport, color_scheme=color_scheme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{address}/?run={run}")
+        page.wait_for_selector(".fl-card")
+        page.wait_for_timeout(500)  # Gradio's first events
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def tab(page, name):
+    if not page.is_visible(f"role=tab[name='{name}']"):
+        page.click(".overflow-menu button")
+        page.click(f".overflow-dropdown button:has-text('{name}')")
+        return
+    page.click(f"role=tab[name='{name}']")
+
+
+def volume(path, size=24):
+    solid = np.zeros((size, size, size), bool)
+    solid[5:-5, 4:-6, 6:-4] = True
+    np.save(path, solid)
+    return path
+
+
+def upload(page, path):
+    page.set_input_files("#files input[type=file]", path)
+
+
+def test_nothing_is_enabled_that_can_do_nothing(open_page, empty):
+    """The first of these tests: later ones leave sources behind."""
+    page = open_page(empty)
+    for name, buttons in {
+        "Start": "#to-train",
+        "Train": "#stop, #resume",
+        "View": "#render-video",
+        "Surface": "#extract, #download",
+        "Compare": "#stop-study, #resume-study, #export-curves",
+        "Export": "#export-mesh, #export-flr, #export-weights, #export-run",
+        "Library": "#rename, #delete, #undo",
+    }.items():
+        tab(page, name)
+        page.locator(buttons).first.wait_for()
+        assert page.locator(buttons).evaluate_all("all => all.every(b => b.disabled)"), name
+
+
+def test_a_second_upload_replaces_the_first_and_a_bad_one_selects_nothing(
+    open_page, empty, tmp_path
+):
+    page = open_page(empty)
+    upload(page, volume(tmp_path / "first.npy"))
+    page.wait_for_selector("#found:has-text('first')")
+    page.wait_for_selector("#to-train:not([disabled])")
+    upload(page, volume(tmp_path / "second.npy"))
+    page.wait_for_selector("#found:has-text('second')")
+    (tmp_path / "broken.obj").write_text("v 0 0 0\n")
+    upload(page, tmp_path / "broken.obj")
+    page.wait_for_selector("#found:has-text('Not added')")
+    page.wait_for_selector("#to-train[disabled]")
+    assert "second" not in page.input_value("#source input")
+    tab(page, "Train")
+    page.wait_for_selector("#train[disabled]")
+
+
+def test_settings_are_checked_as_they_are_typed(open_page, empty, tmp_path):
+    page = open_page(empty)
+    upload(page, volume(tmp_path / "block.npy"))
+    page.wait_for_selector("#found:has-text('block')")
+    tab(page, "Train")
+    page.wait_for_selector("#train:not([disabled])")
+    page.click("text=More settings")
+    seconds = page.locator("label:has-text('Training time in seconds') input")
+    for wrong in ("-5", "many"):
+        seconds.fill(wrong)
+        page.wait_for_selector(f"#cost:has-text('got {wrong}')")
+        page.wait_for_selector("#train[disabled]")
+        told = page.text_content("#cost")
+        assert "“Training time in seconds”" in told and "--" not in told and "`" not in told
+    seconds.fill("7")
+    page.wait_for_selector("#cost:has-text('7 s of training')")
+    page.wait_for_selector("#train:not([disabled])")
+    # The rank of a full matrix can do nothing.
+    page.click("#backbone label:has-text('Best quality')")
+    page.wait_for_selector("#rank input[type=number][disabled]")
+    page.click("#backbone label:has-text('Small and sharp')")
+    page.wait_for_selector("#rank input[type=number]:not([disabled])")
+
+
+def test_a_download_is_of_the_threshold_that_is_shown(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    tab(page, "Surface")
+    page.wait_for_selector("#histogram i")
+    page.click("#extract:not([disabled])")
+    page.wait_for_selector("#download:not([disabled])")
+    page.fill("#level input[type=number]", "0.7")
+    page.wait_for_selector("#download[disabled]")
+    tab(page, "Export")
+    page.wait_for_selector("#mesh-settings:has-text('surface threshold 0.7')")
+    page.wait_for_selector("#commands:has-text('--threshold 0.7')")
+
+
+def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, trained):
+    page = open_page(full, run=trained[2])
+    tab(page, "Surface")
+    page.wait_for_selector("#level input[type=number][disabled]")
+    tab(page, "Export")
+    page.wait_for_selector("#mesh-settings:has-text('all automatic')")
+    tab(page, "Surface")
+    page.uncheck("#joined input")
+    page.wait_for_selector("#level input[type=number]:not([disabled])")
+    # The toggle shows the other surface, or says why there is none.
+    page.wait_for_selector("#surface-status:has-text('triangles in'), .toast-body")
+    tab(page, "Export")
+    page.wait_for_selector("#commands:has-text('--threshold')")
+
+
+def test_the_status_of_a_video_ends_with_it(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    tab(page, "View")
+    page.fill("input[aria-label='number input for Length in seconds']", "1")
+    page.keyboard.press("Tab")
+    page.click("#render-video:not([disabled])")
+    page.wait_for_selector("#video-status:has-text('Rendering')")
+    page.wait_for_selector("video")
+    page.wait_for_function(
+        "!document.querySelector('#video-status')?.textContent.includes('Rendering')"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_what_is_behind_them(open_page, full, trained, scheme):
+    page = open_page(full, run=trained[1], color_scheme=scheme)
+    page.wait_for_selector("#run input")
+    weak = {}
+    for name in TABS:
+        tab(page, name)
+        page.wait_for_timeout(700)  # transitions of colours
+        if found := page.evaluate(LOW_CONTRAST, MIN_CONTRAST):
+            weak[name] = found
+    assert weak == {}
+    field = "document.querySelector('#run-name textarea, #run-name input')"
+    assert page.evaluate(f"getComputedStyle({field}).borderTopWidth") == "1px"
+
+
+def test_the_focus_is_visible(open_page, empty):
+    page = open_page(empty)
+    page.keyboard.press("Tab")
+    for _ in range(60):
+        if page.evaluate("document.activeElement.matches('.fl-card')"):
+            break
+        page.keyboard.press("Tab")
+    style = "getComputedStyle(document.activeElement)"
+    assert page.evaluate(f"{style}.outlineStyle") == "solid"
+    assert page.evaluate(f"{style}.outlineWidth") == "2px"
+
+
+def test_a_screen_reader_hears_words(open_page, empty):
+    page = open_page(empty)
+    page.evaluate("""() => {
+      window.heard = [];
+      const hear = () => window.heard.push(document.body.textContent.match(/common\\.\\w+/g));
+      const all = { childList: true, subtree: true, characterData: true };
+      new MutationObserver(hear).observe(document.body, all);
+    }""")
+    page.click(".fl-card:has-text('vase')")
+    page.wait_for_selector("#found:has-text('triangles')")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.heard.filter(Boolean).flat()") == []
+
+
+def test_long_names_stay_on_the_page(open_page, empty, tmp_path):
+    page = open_page(empty, viewport=PHONE)
+    name = "a" * 80
+    upload(page, volume(tmp_path / f"{name}.npy"))
+    page.wait_for_selector(f"#found:has-text('{name}')")
+    for tabbed in TABS:
+        tab(page, tabbed)
+        page.wait_for_timeout(200)
+        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, tabbed
+
+
+def test_the_page_speaks_no_command_line(open_page, full, trained):
+    """Flags stand in the box of commands alone, and nowhere a backtick of the library."""
+    page = open_page(full, run=trained[2])
+    for name in TABS:
+        tab(page, name)
+        page.wait_for_timeout(300)
+        text = page.evaluate("""() => {
+          const copy = document.body.cloneNode(true);
+          copy.querySelectorAll("#commands, script, style").forEach(node => node.remove());
+          return copy.textContent;
+        }""")
+        assert not re.findall(r"(?<![\w-])--[a-z][\w-]*", text), name

@@ -1,0 +1,154 @@
+"""What the app says: names, sizes, times and errors in the app's own words."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import fieldlr.app
+from fieldlr.app import exports, forms, page, sources, studies, surfaces, timing
+from fieldlr.app.labels import app_message, clock_time, time_text
+from fieldlr.errors import FieldlrError
+from fieldlr.fields.radiance import SURFACE_DENSITY
+from fieldlr.metrics.curve import RDCurve, RDPoint
+from fieldlr.runs.options import MeshOptions
+from fieldlr.training.options import FitOptions
+
+
+def test_messages_name_options_as_the_page_does():
+    assert app_message("`rank` is 1 to 64.") == "“Detail” is 1 to 64."
+    assert app_message("Use a lower --rank, or --remove-floor.") == (
+        "Use a lower “Detail”, or “Remove the floor”."
+    )
+    assert app_message("Give another `out`: --in-place, a - b, x--y.") == (
+        "Give another out: in place, a - b, x--y."
+    )
+
+
+def test_invalid_settings_are_refused_before_they_are_queued(workspace, tmp_path):
+    source = sources.add_example(workspace, "rook")
+    for wrong in ({"seconds": -5.0}, {"grid": 100_000}, {"rank": 0}, {"width": 0}):
+        with pytest.raises(FieldlrError):
+            forms.train(workspace, source, FitOptions.of(**wrong))
+    with pytest.raises(FieldlrError, match="for photos"):
+        forms.train(workspace, source, FitOptions.of(correct="exposure"))
+    assert workspace.store.jobs() == []
+
+
+def test_names_tell_runs_and_sources_apart(trained, workspace, block):
+    jobs = trained[0].workspace.trainings()
+    labels = [page.run_label(job) for job in jobs]
+    assert labels[1].startswith("block, Best quality · ") and "200 steps" in labels[1]
+    assert clock_time(jobs[1].created) in labels[1] and "neurons per layer 32" in labels[1]
+    assert "1/8 size" in labels[0]
+    for _ in range(2):
+        sources.add(workspace, [block])
+    assert all(", added " in text for text, _ in page.source_choices(workspace))
+    assert abs(workspace.sources()[0].added - time.time()) < 60.0
+
+
+def test_the_date_is_said_unless_it_is_today():
+    noon = time.mktime((2026, 3, 4, 12, 5, 0, 0, 0, -1))
+    assert clock_time(noon, now=noon + 60.0) == "12:05"
+    assert clock_time(noon, now=noon + 86_400.0) == "04 Mar 12:05"
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(45, "45 s"), (60, "1 min"), (90, "1 min 30 s"), (300, "5 min"), (7_800, "2 h 10 min")],
+)
+def test_durations_are_short(seconds, text):
+    assert time_text(seconds) == text
+
+
+def test_the_time_that_is_left_counts_the_evaluation(tmp_path):
+    history = tmp_path / "history.jsonl"
+    history.touch()
+    now = time.time()
+    os.utime(history, (now, now))
+    # Half of 20 s are trained, at 3,000 samples a second; 90,000 forward passes take 10 s.
+    half = {"progress": 0.5, "seconds": 10.0, "samples": 30_000}
+    phase = timing.phase_of(half, history, 90_000, begun=None)
+    assert phase.name == "training" and phase.seconds_left == pytest.approx(20.0, abs=0.5)
+    assert phase.progress == pytest.approx(1 / 3, abs=0.02)
+    # The first half took 30 s by the clock: so will the second.
+    slow = timing.phase_of(half, history, 90_000, begun=now - 30.0)
+    assert slow.seconds_left == pytest.approx(40.0, abs=0.5)
+    # Trained, and measuring since 4 s.
+    whole = {"progress": 1.0, "seconds": 20.0, "samples": 60_000}
+    os.utime(history, (now - 4.0, now - 4.0))
+    phase = timing.phase_of(whole, history, 90_000, begun=None)
+    assert phase.name == "measuring" and phase.seconds_left == pytest.approx(6.0, abs=0.5)
+    os.utime(history, (now - 60.0, now - 60.0))
+    assert timing.phase_of(whole, history, 90_000, begun=None) == timing.Phase("measuring")
+    assert timing.phase_of({}, history, 90_000, begun=None) == timing.Phase("reading")
+
+
+def test_an_evaluation_is_of_every_voxel_or_held_out_pixel(workspace, block):
+    volume = sources.add(workspace, [block])
+    assert timing.evaluation_samples(volume, FitOptions()) == 32**3
+    scene = sources.add_example(workspace, "windmill")
+    whole = timing.evaluation_samples(scene, FitOptions())
+    assert whole == 8 * 128 * 128 * timing.RAY_SAMPLES
+    assert timing.evaluation_samples(scene, FitOptions.of(downscale=4)) == whole // 16
+
+
+def test_a_finished_training_says_how_fast_the_machine_is(trained, workspace):
+    speed = timing.measured_speed(trained[0].workspace, "volume")
+    result = trained[0].workspace.store.result(trained[0].workspace.store.get(trained[1]))
+    assert speed.samples_per_second == result["samples"] / result["seconds"]
+    assert timing.measured_speed(workspace, "volume").samples_per_second == timing.TYPICAL_SPEED
+
+
+def test_the_threshold_is_that_of_the_user_alone(trained):
+    viewer, solid, scene = trained
+    shape, photos = viewer.loaded(solid).field, viewer.loaded(scene).field
+    others = {"crop": "", "remove_floor": False, "holes": "Automatic"}
+
+    def chosen(field, level, joined):
+        return surfaces.mesh_options(field, 64, False, level, joined, **others).threshold
+
+    assert chosen(shape, 0.5, True) is None and chosen(shape, 0.7, True) == 0.7
+    assert chosen(photos, 1.0, True) is None
+    assert chosen(photos, 1.0, False) == 10.0
+    usual = surfaces.levels(photos).usual
+    assert chosen(photos, usual, False) == pytest.approx(SURFACE_DENSITY)
+
+
+def test_commands_have_the_settings_of_the_mesh(trained):
+    viewer, solid, _ = trained
+    options = MeshOptions.of(resolution=64, threshold=0.7, remove_floor=True)
+    commands = exports.commands(viewer.workspace, solid, options).splitlines()
+    expected = "fieldlr mesh my-run --out mesh.glb --resolution 64 --threshold 0.7 --remove-floor"
+    assert commands[2] == expected
+
+
+def curve(name, points):
+    made = [RDPoint(f"k={i}", n, n, quality, 0, "") for i, (n, quality) in enumerate(points)]
+    return RDCurve(name, "iou", tuple(made), "")
+
+
+def test_a_curve_of_one_point_is_explained():
+    long = curve("full", [(1000, 0.8), (2000, 0.9), (4000, 0.95)])
+    rows = studies.bd_rows([long, curve("low-rank", [(500, 0.9), (600, 0.8)])], "bytes")
+    told = {row[2] for row in rows}
+    assert told == {
+        "low-rank has 1 point that no smaller file beats, and a comparison needs 2. "
+        "Add detail levels."
+    }
+
+
+def test_the_axis_says_overlap_and_has_its_values():
+    drawn = studies.chart_data([curve("full", [(1000, 0.8), (2000, 0.9)])], "bytes")
+    assert drawn["y"] == "overlap with the original (IoU)"
+    assert dict((text, round(level, 6)) for level, text in drawn["levels"])["0.9"] == 10.0
+
+
+def test_the_app_speaks_its_own_words():
+    """No text of the app speaks as the project once did, or as the command line does."""
+    folder = Path(fieldlr.app.__file__).parent
+    dialect = r"take[sn]? home|bring something|complain|no number|held out to be|Take away|\bfilm\b"
+    for path in (*folder.glob("*.py"), *folder.glob("static/fieldlr.*")):
+        assert not re.search(dialect, path.read_text()), path.name
