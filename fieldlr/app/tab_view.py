@@ -22,9 +22,7 @@ HOW = "Drag to turn, scroll or pinch to zoom, double-click to reset. The arrow k
 FRAMES_PER_SECOND = 30
 AUTOMATIC_VIEW = ("Automatic", "")
 PATH_LABELS = {"": "Near the photos", "orbit": "Orbit", "spiral": "Spiral"}
-VIDEO_PATHS = {
-    kind: [(PATH_LABELS[path], path) for path in paths] for kind, paths in PATHS.items()
-}
+VIDEO_PATHS = {kind: [(PATH_LABELS[path], path) for path in paths] for kind, paths in PATHS.items()}
 RENDERING = "Rendering. The video appears here when it is done."
 
 
