@@ -91,11 +91,6 @@ def task_kind(kind: str) -> str:
     return "photos" if kind in ("photos", "unposed") else "mesh"
 
 
-def task_kind(kind: str) -> str:
-    """A kind of source that is trained in the same way and has presets of its own."""
-    return "photos" if kind in ("photos", "unposed") else "mesh"
-
-
 def num_parameters(kind: str, options: FitOptions) -> int:
     """The number of parameters of the field; FieldlrError where the settings are invalid."""
     return count_parameters(options, task_kind(kind))

@@ -198,7 +198,7 @@ def _solid(cloud: Oriented, aabb: Aabb, shape: Shape) -> tuple[Grid, bool]:
 
 def _seems_closed(cloud: Oriented, aabb: Aabb, number: WindingNumber) -> bool:
     """Whether the winding number is nearly whole wherever no point is near."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
     steps = (np.indices((PROBES,) * 3).reshape(3, -1).T + 0.5) / PROBES
     places = np.array(aabb.minimum) + steps * aabb.size

@@ -46,7 +46,7 @@ class Neighbours:
 
 
 def neighbours(points: Points) -> Neighbours:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
     count = min(NEIGHBOURS, len(points) - 1)
     distance, index = cKDTree(points).query(points, count + 1)
@@ -103,7 +103,7 @@ def _free_side(points: Points, normals: Points, spacing: float) -> Float[np.ndar
     crust = np.zeros(counts, bool)
     crust[tuple(((points - low) / cell).astype(int).T)] = True
     crust = binary_dilation(crust, iterations=CRUST)
-    spaces = label(~crust)[0]
+    spaces = np.asarray(label(np.logical_not(crust))[0])  # pyright: ignore[reportIndexIssue]
     outside = spaces == spaces[0, 0, 0]
 
     def begins(sense: float) -> np.ndarray:

@@ -169,7 +169,7 @@ def from_packed(
     packed[-1] &= 0xFF << spare_bits & 0xFF  # equal solids shall have equal bytes
     aabb = aabb or Aabb((0.0, 0.0, 0.0), vector(map(float, counts)))
     digest = hashlib.sha256(repr((counts, aabb)).encode())
-    digest.update(packed)
+    digest.update(packed.tobytes())
     offset = far_offset(aabb)
     aabb = Aabb(*(vector(np.subtract(c, offset).tolist()) for c in (aabb.minimum, aabb.maximum)))
     if mesh is not None and any(offset):

@@ -31,7 +31,7 @@ def check(source: Source) -> dict[str, Any]:
             "grid": list(content.shape),
             "fraction": content.fraction,
             "warnings": list(content.warnings),
-        } | content.facts
+        } | dict(content.facts)
         if content.mesh is not None:
             facts |= {
                 "vertices": len(content.mesh.vertices),

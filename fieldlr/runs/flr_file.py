@@ -46,7 +46,7 @@ class FlrRun(Handle):
         return self._about.content_hash
 
     @property
-    def reading(self) -> dict[str, int | None]:
+    def reading(self) -> dict[str, Any]:
         photos = self.kind == "photos"
         asked = self._about.reading
         return {"downscale": asked if photos else None, "grid": None if photos else asked}

@@ -109,7 +109,7 @@ class Run(Handle):
         return self.config["options"]
 
     @property
-    def reading(self) -> dict[str, int | None]:
+    def reading(self) -> dict[str, Any]:
         """How the source was read: arguments of `open_source`."""
         return self.config["reading"]
 
