@@ -52,7 +52,7 @@ class Reconstruction:
     ):
         began = perf_counter()
         options, out = options or FitOptions(), Path(out)
-        if options.reading.images is not None:
+        if options.reading.images is not None and not isinstance(source, Source):
             options = options.replaced(images=folder_from(Path(source), options.reading.images))
         device = choose_device(options.machine.device)
         known = open_folder(out) if resume and (out / "config.json").exists() else None
