@@ -23,12 +23,18 @@ class Page(Verb):
     """
 
     targets: tyro.conf.Positional[
-        Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]")]
+        Annotated[
+            tuple[Path, ...],
+            tyro.conf.arg(metavar="RUN [RUN ...]", help="Run folders or .flr files."),
+        ]
     ]
     out: Out
-    """x.html"""
-    title: str | None = None
-    """Title of the page; by default the names of the runs."""
+    """The file to write: x.html."""
+    title: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the names of the runs)"),
+    ] = None
+    """Title of the page."""
     still: Flag[bool] = False
     """Pictures alone, without any script."""
 

@@ -33,7 +33,10 @@ class Render(Verb):
     ] = None
     """orbit, spiral, test (the held-out cameras), or a nerfstudio camera_path.json. By default
     near the cameras: an orbit where they go around, else to and fro along them."""
-    path_transforms: Path | None = None
+    path_transforms: Annotated[
+        Path | None,
+        tyro.conf.arg(metavar="FILE.json", help_behavior_hint="(default: the one beside the path)"),
+    ] = None
     """The dataparser_transforms.json of the nerfstudio run that a camera_path.json is from. By
     default the one beside the path, or in the folder above."""
     depth_map: Flag[bool] = False
