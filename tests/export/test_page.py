@@ -158,6 +158,8 @@ def test_a_page_is_turned_cut_and_measured(open_page):
     assert change(lambda: page.click("#wireframe")) == 0
     assert change(lambda: page.select_option("#axis", "y")) > 0.02
     assert change(lambda: page.select_option("#axis", "")) == 0
+    assert change(lambda: page.select_option("#up", "y")) > 0.02
+    assert change(lambda: page.select_option("#up", "z")) == 0
     page.focus("canvas")
     assert change(lambda: page.keyboard.press("ArrowLeft")) > 0.02
     assert change(lambda: page.keyboard.press("0")) == 0

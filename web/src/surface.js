@@ -203,12 +203,13 @@ export class Surface {
 export function measured({ vertices, faces }) {
   let [area, volume] = [0, 0];
   for (let i = 0; i < faces.length; i += 3) {
-    const [a, b, c] = [0, 1, 2].map((k) => vertices.subarray(3 * faces[i + k], 3 * faces[i + k] + 3));
-    const [ux, uy, uz] = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-    const [vx, vy, vz] = [c[0] - a[0], c[1] - a[1], c[2] - a[2]];
+    const [a, b, c] = [3 * faces[i], 3 * faces[i + 1], 3 * faces[i + 2]];
+    const [ax, ay, az] = [vertices[a], vertices[a + 1], vertices[a + 2]];
+    const [ux, uy, uz] = [vertices[b] - ax, vertices[b + 1] - ay, vertices[b + 2] - az];
+    const [vx, vy, vz] = [vertices[c] - ax, vertices[c + 1] - ay, vertices[c + 2] - az];
     const [x, y, z] = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx];
     area += Math.hypot(x, y, z) / 2;
-    volume += (a[0] * x + a[1] * y + a[2] * z) / 6;
+    volume += (ax * x + ay * y + az * z) / 6;
   }
   return { area, volume };
 }

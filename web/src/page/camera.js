@@ -1,4 +1,4 @@
-// An orbiting camera: yaw and pitch about a target, +Z up, and the matrix that WebGL takes.
+// An orbiting camera: yaw and pitch about a target and an axis that is up, and its matrix for WebGL.
 
 // Half of the field of view along the shorter side, and where a view begins: as fieldlr renders.
 const HALF_FIELD = Math.asin(1 / 3);
@@ -13,6 +13,7 @@ export class Camera {
     this.center = low.map((a, k) => (a + high[k]) / 2);
     this.radius = Math.hypot(...low.map((a, k) => high[k] - a)) / 2;
     this.aspect = 1;
+    this.upright = 2; // the axis that is up: z
     this.reset();
   }
 
@@ -22,6 +23,11 @@ export class Camera {
     this.zoom = 1;
     this.turned = 0;
     this.target = [...this.center];
+  }
+
+  /** A direction with +Z up, by cyclic exchange of the axes, with another axis up. */
+  oriented(direction) {
+    return [0, 1, 2].map((k) => direction[(k + 2 - this.upright) % 3]);
   }
 
   turn(yaw, pitch) {
@@ -46,16 +52,18 @@ export class Camera {
 
   get back() {
     const { yaw, pitch } = this;
-    return [Math.cos(pitch) * Math.cos(yaw), Math.cos(pitch) * Math.sin(yaw), Math.sin(pitch)];
+    const level = Math.cos(pitch);
+    return this.oriented([level * Math.cos(yaw), level * Math.sin(yaw), Math.sin(pitch)]);
   }
 
   get right() {
-    return [-Math.sin(this.yaw), Math.cos(this.yaw), 0];
+    return this.oriented([-Math.sin(this.yaw), Math.cos(this.yaw), 0]);
   }
 
   get up() {
     const { yaw, pitch } = this;
-    return [-Math.sin(pitch) * Math.cos(yaw), -Math.sin(pitch) * Math.sin(yaw), Math.cos(pitch)];
+    const slope = -Math.sin(pitch);
+    return this.oriented([slope * Math.cos(yaw), slope * Math.sin(yaw), Math.cos(pitch)]);
   }
 
   get eye() {

@@ -16,7 +16,7 @@ void main() {
 const FRAGMENT = `#version 300 es
 precision highp float;
 uniform vec4 section;
-uniform vec3 eye, key, cut;
+uniform vec3 eye, key, sky, cut;
 uniform int mode;
 uniform vec4 ink;
 in vec3 at, normal;
@@ -44,7 +44,7 @@ void main() {
   if (dot(n, flatNormal) < .7) n = flatNormal;
   vec3 view = normalize(eye - at);
   if (dot(flatNormal, view) < 0.) n = -n;
-  float light = .06 + .22 * (.5 + .5 * n.z) + .7 * max(dot(n, key), 0.) + .16 * max(dot(n, view), 0.);
+  float light = .06 + .22 * (.5 + .5 * dot(n, sky)) + .7 * max(dot(n, key), 0.) + .16 * max(dot(n, view), 0.);
   color = vec4(pow(vec3(.68, .664, .629) * light, vec3(1. / 2.2)), 1);
 }`;
 
@@ -129,6 +129,7 @@ export class Drawing {
     this.uniform("section", "4fv", section);
     this.uniform("eye", "3fv", camera.eye);
     this.uniform("key", "3fv", key);
+    this.uniform("sky", "3fv", camera.oriented([0, 0, 1]));
     this.uniform("cut", "3fv", CUT);
     this.faces(0);
     if (wireframe) {

@@ -23,7 +23,8 @@ title="Lower is fuller"></label>
 <label>Section <select id="axis"><option value="">off</option><option>x</option><option>y</option>
 <option>z</option></select><input id="depth" type="range" min="0" max="1" step="0.002" value="0.5"
 aria-label="Place of the section"></label>
-<button id="wireframe" aria-pressed="false">Wireframe</button>
+<label>Up <select id="up"><option>x</option><option>y</option><option selected>z</option></select>
+</label><button id="wireframe" aria-pressed="false">Wireframe</button>
 <button id="measure" aria-pressed="false">Ruler</button> <button id="reset">Reset view</button>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p></details></aside>`;
 
@@ -79,6 +80,7 @@ function showEntry({ data, picture, name }, script) {
   find("details").hidden = canvas.hidden = false;
   find("#level").value = 0;
   find("#axis").value = "";
+  find("#up").value = "z";
   for (const button of ["#wireframe", "#measure"]) find(button).setAttribute("aria-pressed", false);
   const bytes = bytesOf(data);
   let field, drawing;
@@ -199,6 +201,10 @@ function view(field, bytes, drawing, say, script) {
     redraw();
   });
   on("#depth", "input", redraw);
+  on("#up", "change", ({ target }) => {
+    camera.upright = "xyz".indexOf(target.value);
+    stopAndRedraw();
+  });
   on("#wireframe", "click", (event) => press(event.target, redraw));
   on("#measure", "click", (event) =>
     press(event.target, (isOn) => {
