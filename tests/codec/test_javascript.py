@@ -8,9 +8,9 @@ import random
 import numpy as np
 import pytest
 import torch
-from fieldlr.codec.steps import nearest_step
 
 from fieldlr import codec
+from fieldlr.codec.quantisation import nearest_step
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.networks import NETWORKS
 from fieldlr.fields.radiance import RadianceField
