@@ -70,7 +70,7 @@ def point_text(curve: RDCurve, point: RatePoint) -> str:
         for name in point.fits[0].rates
         if all(name in point.rates for point in point.fits)
     }
-    words = {"bytes": "{:,.0f} bytes", "params": "{:,.0f} numbers"}
+    words = {"bytes": "{:,.0f} bytes", "params": "{:,.0f} parameters"}
     parts = [words.get(name, f"{{:.4g}} {name}").format(cost) for name, cost in costs.items()]
     if curve.measure in DECIBELS:
         parts.append(f"{mean:.2f} dB")

@@ -44,7 +44,7 @@ items:
     assert set(ball.outputs) == {"eval", "mesh", "compress"}
     assert {"backbone": "full", "preset": "standard"}.items() <= garden.options.items()
     assert garden.outputs == ("eval", "render")
-    assert manifest.notes == ("line 3: 1 of 4 matches of shapes/*.npy are no sources.",) or (
+    assert manifest.notes == ("line 3: 1 of 4 matches of shapes/*.npy are not sources.",) or (
         manifest.notes == ()
     )
 
@@ -52,7 +52,7 @@ items:
 def test_matches_that_are_no_sources_are_told(folder):
     manifest = read(folder, "items: [{source: shapes/*}]")
     assert len(manifest.items) == 3
-    assert manifest.notes == ("line 1: 1 of 4 matches of shapes/* are no sources.",)
+    assert manifest.notes == ("line 1: 1 of 4 matches of shapes/* are not sources.",)
 
 
 def test_defaults_are_left_out_where_they_mean_nothing(folder):

@@ -27,7 +27,7 @@ def test_a_plot_says_what_each_point_is():
     first = series.marks[0]
     assert first.x == pytest.approx(902.5, abs=0.01) and first.low < first.y < first.high
     assert "900 bytes" not in first.text and "902 bytes" in first.text
-    for words in ("1,000 numbers", "IoU 0.9105", "0.9100 to 0.9110 over 2 seeds"):
+    for words in ("1,000 parameters", "IoU 0.9105", "0.9100 to 0.9110 over 2 seeds"):
         assert words in first.text
     assert "two thin <matrices>" in plot.notes[0] and "bytes" in plot.x_label
     assert plot_of([CURVE], "", "params").series[0].marks[0].x == pytest.approx(1000.0)
