@@ -1,4 +1,4 @@
-"""Reads a surface (.obj, .ply, .stl, .off, .glb) and makes it the solid that a field is fitted to.
+"""Reads a surface (see SUFFIXES) and makes it the solid that a field is fitted to.
 
 The frame is the user's own, +Z up. glTF is +Y up by its specification, so a .glb is turned by +90
 degrees about X on the way in, and back on the way out.
@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from fieldlr.data import glb, obj_text, plain_gltf, ply_file, stl_file, voxels
+from fieldlr.data import glb, gltf_file, obj_text, plain_gltf, ply_file, stl_file, voxels
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
-SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
+SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf")
 _GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 _OFF_WORD = re.compile(rb"\w*off\b", re.IGNORECASE)
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
@@ -47,7 +47,8 @@ def read_triangles(
     path: Path, most_bytes: int | None = None
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """(mesh, notes): all triangles of a file in one frame, cleaned; the notes say of what."""
-    num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * path.stat().st_size
+    size = gltf_file.num_bytes(path) if path.suffix.lower() == ".gltf" else path.stat().st_size
+    num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * size
     memory.require(num_bytes, most_bytes, "Decimate the mesh in an editor.")
     vertices, faces, colors = _load(path)
     if len(faces) == 0:
@@ -62,7 +63,10 @@ def read_triangles(
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Vertices, faces and colours of every body, placed by the scene's own transforms."""
     try:
-        return _parsed(path.read_bytes(), path.suffix.lower())
+        suffix = path.suffix.lower()
+        if suffix == ".gltf":
+            return _parsed(gltf_file.as_glb(path), ".glb")
+        return _parsed(path.read_bytes(), suffix)
     except (FieldlrError, MemoryError):
         raise
     except Exception as error:  # a parser's reaction to a damaged file can be any error

@@ -43,7 +43,7 @@ def plain(data: bytes) -> bytes:
         _spread(head, binary, node)
     for key in ("extensionsUsed", "extensionsRequired"):
         head[key] = [name for name in head.get(key, []) if name != INSTANCING]
-    made = _joined((magic, version, kind), head, bytes(binary))
+    made = joined((magic, version, kind), head, bytes(binary))
     require_modest(made)
     return made
 
@@ -121,7 +121,8 @@ def _spread(head: dict[str, Any], binary: bytearray, node: dict[str, Any]) -> No
     node["children"] = [*node.get("children", []), *range(first, first + count)]
 
 
-def _joined(start: tuple[int, int, int], head: dict[str, Any], binary: bytes) -> bytes:
+def joined(start: tuple[int, int, int], head: dict[str, Any], binary: bytes) -> bytes:
+    """A .glb of a JSON head and one buffer; `start` is magic, version and the kind of the head."""
     magic, version, kind = start
     binary += b"\0" * (-len(binary) % 4)
     head["buffers"] = [{"byteLength": len(binary)}]
