@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fieldlr.data.framing import forward_axes, is_forward_facing, meeting_point
+from fieldlr.data.framing import focus_point, forward_axes, is_forward_facing
 from fieldlr.data.photo_doubts import photo_doubts
 from fieldlr.data.scene import Scene
 from fieldlr.geometry.boxes import Aabb
@@ -46,7 +46,7 @@ class Diagnosis:
 
 def diagnose(scene: Scene) -> Diagnosis:
     cameras, unit = scene.cameras, scene.frame.scale
-    _, depths = meeting_point(cameras)
+    _, depths = focus_point(cameras)
     widths, focals = cameras.sizes[:, 0].float(), cameras.intrinsics[:, 0]
     angles = (
         widths / focals if cameras.model == "fisheye" else 2 * torch.atan(0.5 * widths / focals)
@@ -81,7 +81,7 @@ def drawing(
         cameras, corners = cameras.transformed(stand), stand.apply(corners)
         points = None if points is None else stand.apply(points)
     positions = cameras.camera_to_world[:, :, 3]
-    focus, _ = meeting_point(cameras)
+    focus, _ = focus_point(cameras)
     spread = (positions - positions.mean(0)).norm(dim=-1).max()
     reach = 0.07 * float(torch.maximum(spread, (positions - focus).norm(dim=-1).median() * 0.5))
     lines = {"train": camera_lines(cameras[torch.tensor(scene.train)], reach)}
@@ -136,7 +136,7 @@ def _directions(scene: Scene) -> list[str]:
         )
     if is_forward_facing(cameras):
         return []
-    focus, depths = meeting_point(cameras)
+    focus, depths = focus_point(cameras)
     behind = float((depths < 0).double().mean())
     if behind > 0.5:
         return [

@@ -120,7 +120,7 @@ def _looks_from_one_place(cameras: Cameras, nearest: float) -> bool:
     return is_forward_facing(cameras) and float(moved) < nearest
 
 
-def meeting_point(cameras: Cameras) -> tuple[Float[Tensor, " 3"], Float[Tensor, " n"]]:
+def focus_point(cameras: Cameras) -> tuple[Float[Tensor, " 3"], Float[Tensor, " n"]]:
     """The point (3,) nearest to all optical axes, and its depth (N,) in front of each camera.
 
     Least squares: sum_i (I - d_i d_i^T) (p - o_i) = 0. A little weight holds the point to the
@@ -171,7 +171,7 @@ def _around(capture: Capture, pictures: Pictures) -> tuple[Similarity, Space, li
     """A box where there is an object alone, a contracted world otherwise."""
     level = Similarity() if capture.upright else levelling(pictures.cameras)
     cameras = pictures.cameras.transformed(level.inverse())
-    focus, depths = meeting_point(cameras)
+    focus, depths = focus_point(cameras)
     distances = (cameras.camera_to_world[:, :, 3] - focus).norm(dim=-1)
     box, notes, images = None, [], silhouettes(pictures)
     ahead = bool((depths > 0).all())
@@ -214,7 +214,7 @@ def _contracted(capture: Capture, cameras: Cameras, level: Similarity) -> tuple[
     nearest camera's distance.
     """
     positions = cameras.camera_to_world[:, :, 3]
-    focus, depths = meeting_point(cameras)
+    focus, depths = focus_point(cameras)
     if (depths > 0).double().mean() < 0.9:
         focus = positions.mean(0)  # axes that do not meet ahead: a panorama, seen from its middle
     distances = (positions - focus).norm(dim=-1)

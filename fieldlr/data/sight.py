@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fieldlr.data.framing import meeting_point
+from fieldlr.data.framing import focus_point
 from fieldlr.data.scene import Scene
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Aabb, place
@@ -25,7 +25,7 @@ def require_sight(scene: Scene) -> None:
             return
     ends = torch.tensor([scene.space.aabb.minimum, scene.space.aabb.maximum], dtype=torch.float64)
     box = Aabb.around(scene.frame.apply(ends))
-    focus = scene.frame.apply(meeting_point(scene.cameras)[0].double())
+    focus = scene.frame.apply(focus_point(scene.cameras)[0].double())
     raise FieldlrError(
         f"no ray meets the box of {scene.name}: it is {place(box.minimum, box.longest_edge)} to "
         f"{place(box.maximum, box.longest_edge)}, the cameras look at "

@@ -50,7 +50,7 @@ class OccupancyField(Field):
 
     def encoded(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
         """Encoded world points: (M, 3) to (M, F)."""
-        return encode(self.encoding, self.space.warp(points))
+        return encode(self.encoding, self.space.contract(points))
 
     def layers(self) -> list[Layer]:
         """The engine layers of the MLP."""

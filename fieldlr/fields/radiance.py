@@ -83,17 +83,17 @@ class RadianceField(Field):
         self, points: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n features"]]:
         """Densities (M,) and features (M, F) for `color` at points (M, 3)."""
-        return self.networks[-1].density(self.space.warp(points))
+        return self.networks[-1].density(self.space.contract(points))
 
     def radiance(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
         """Colours (M, 3) in [0, 1] and densities (M,) at points in unit viewing directions."""
-        return self.networks[-1](self.space.warp(points), directions)
+        return self.networks[-1](self.space.contract(points), directions)
 
     def level(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """log(density / SURFACE_DENSITY) at points (M, 3), negative in skipped cells."""
-        unit = self.space.warp(points)
+        unit = self.space.contract(points)
         density = self.networks[-1].density(unit)[0]
         level = torch.log(density.clamp_min(1e-12) / SURFACE_DENSITY)
         return torch.where(self._kept(unit), level, level.clamp_max(EMPTY_LEVEL))
@@ -134,7 +134,7 @@ class RadianceField(Field):
             parts = zip(*(self.radiance(*pair) for pair in pairs), strict=True)
             rgb, density = map(torch.cat, parts)
             density = density * self.space.stretch(asked.internal, along) / self.frame.scale
-            density = density * self._kept(self.space.warp(asked.internal))
+            density = density * self._kept(self.space.contract(asked.internal))
             return asked.answer(self._bounded(density, asked.internal)), asked.answer(rgb)
 
     def value_of(self, level: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

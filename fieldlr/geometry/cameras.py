@@ -138,12 +138,12 @@ class Cameras:
         distortion = self.distortion[index].double()
         if self.model == "fisheye":
             radius = torch.hypot(x, y)
-            bent = _fisheye(torch.atan2(radius, depth), distortion[None])[0]
-            normalised = torch.stack([x, y], -1) * (bent / radius.clamp_min(1e-12))[:, None]
+            distorted = _fisheye(torch.atan2(radius, depth), distortion[None])[0]
+            normalised = torch.stack([x, y], -1) * (distorted / radius.clamp_min(1e-12))[:, None]
         else:
             divisor = torch.where(depth.abs() < 1e-12, 1e-12, depth)
             normalised = torch.stack([x, y], -1) / divisor[:, None]
-            normalised = _bend(normalised, distortion[None])
+            normalised = _distort(normalised, distortion[None])
         pixels = normalised * intrinsics[:2] + intrinsics[2:]
         return pixels.to(points.dtype), depth.to(points.dtype)
 
@@ -185,10 +185,10 @@ class Cameras:
         """Camera-space directions (M, 3), of any length, of normalised coordinates (M, 2)."""
         if self.model == "fisheye":
             radius = normalised.norm(dim=-1)
-            theta = radius if self._ideal else _unbend_fisheye(radius, distortion)
+            theta = radius if self._ideal else _undistort_fisheye(radius, distortion)
             across = normalised * (theta.sin() / radius.clamp_min(1e-12))[:, None]
             return torch.stack([across[:, 0], -across[:, 1], -theta.cos()], -1)
-        ideal = normalised if self._ideal else _unbend(normalised, distortion)
+        ideal = normalised if self._ideal else _undistort(normalised, distortion)
         return torch.stack([ideal[:, 0], -ideal[:, 1], -torch.ones_like(ideal[:, 0])], -1)
 
 
@@ -200,7 +200,7 @@ def _polynomial(squared: Tensor, distortion: Tensor) -> tuple[Tensor, Tensor]:
     return value, slope
 
 
-def _bend(ideal: Tensor, distortion: Tensor) -> Tensor:
+def _distort(ideal: Tensor, distortion: Tensor) -> Tensor:
     """Ideal normalised coordinates (M, 2) to those that the lens gives."""
     x, y = ideal.unbind(-1)
     p1, p2 = distortion[:, 4], distortion[:, 5]
@@ -215,14 +215,14 @@ def _bend(ideal: Tensor, distortion: Tensor) -> Tensor:
     )
 
 
-def _unbend(bent: Tensor, distortion: Tensor) -> Tensor:
-    """The inverse of `_bend`, by Newton's method.
+def _undistort(distorted: Tensor, distortion: Tensor) -> Tensor:
+    """The inverse of `_distort`, by Newton's method.
 
     A strong lens folds over far outside its picture: where the Jacobian is no longer positive
     there is no inverse, and the last good point is kept.
     """
     p1, p2 = distortion[:, 4], distortion[:, 5]
-    ideal = bent
+    ideal = distorted
     for _ in range(NEWTON_STEPS):
         x, y = ideal.unbind(-1)
         radial, slope = _polynomial(x * x + y * y, distortion)
@@ -230,7 +230,7 @@ def _unbend(bent: Tensor, distortion: Tensor) -> Tensor:
         xx = radial + 2 * slope * x * x + 2 * p1 * y + 6 * p2 * x
         yy = radial + 2 * slope * y * y + 6 * p1 * y + 2 * p2 * x
         determinant = xx * yy - across * across
-        left, up = (_bend(ideal, distortion) - bent).unbind(-1)
+        left, up = (_distort(ideal, distortion) - distorted).unbind(-1)
         step = torch.stack([yy * left - across * up, xx * up - across * left], -1)
         step = step * ((determinant > 1e-6) / determinant.clamp_min(1e-6))[:, None]
         ideal = ideal - step
@@ -245,12 +245,12 @@ def _fisheye(theta: Tensor, distortion: Tensor) -> tuple[Tensor, Tensor]:
     return theta * value, value + 2 * theta * theta * slope
 
 
-def _unbend_fisheye(radius: Tensor, distortion: Tensor) -> Tensor:
+def _undistort_fisheye(radius: Tensor, distortion: Tensor) -> Tensor:
     """The inverse of `_fisheye`, by Newton's method; angles in [0, pi]."""
     theta = radius.clamp_max(torch.pi)
     for _ in range(NEWTON_STEPS):
-        bent, slope = _fisheye(theta, distortion)
-        step = (bent - radius) / slope.clamp_min(1e-3)
+        distorted, slope = _fisheye(theta, distortion)
+        step = (distorted - radius) / slope.clamp_min(1e-3)
         theta = (theta - step).clamp(0.0, torch.pi)
         if step.abs().max() < NEWTON_TOLERANCE:
             break

@@ -17,17 +17,17 @@ SpaceKind = Literal["box", "ndc", "contracted"]
 
 @dataclass(frozen=True)
 class Space:
-    """How world space becomes the cube [-1, 1]^3 that a network sees, and how rays are paced in it.
+    """The map from world space to the cube [-1, 1]^3 of a network, and ray-distance parameters.
 
     * `box`: the box `aabb`, linearly. Rays run from where they enter to where they leave it.
     * `ndc`: forward-facing cameras near the origin that look along -Z (Mildenhall et al. 2020,
       appendix C): the frustum from the plane z = -near to infinity becomes the cube.
       `ndc_focal` is (2 fx / width, 2 fy / height).
-    * `contracted`: the ellipsoid inscribed in `aabb` stays as it is, everything beyond is squeezed
-      into a shell of the same thickness (Barron et al. 2022, equation 10), then halved.
+    * `contracted`: the ellipsoid inscribed in `aabb` is kept, everything beyond is contracted into
+      a shell of the same thickness (Barron et al. 2022, equation 10); then all is halved.
 
-    The pace s in [0, 1] along a ray is linear in t (`box`), in inverse depth (`ndc`), or linear up
-    to half and in inverse distance beyond (`contracted`).
+    The parameter s in [0, 1] along a ray is linear in t (`box`), in inverse depth (`ndc`), or linear
+    up to half and in inverse distance beyond (`contracted`).
     """
 
     kind: SpaceKind
@@ -36,7 +36,7 @@ class Space:
     far: float = float("inf")
     ndc_focal: tuple[float, float] = (1.0, 1.0)
 
-    def warp(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
+    def contract(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
         """World points (..., 3) to the cube."""
         if self.kind == "box":
             return self.aabb.to_unit(points)
@@ -90,7 +90,7 @@ class Space:
         """Lengths (M,) of intervals on rays (M,), in units of the cube: what a density is per."""
         if self.kind == "box":
             return (t_ends - t_starts) * (2.0 / self.aabb.longest_edge)
-        return (self.warp(rays.at(t_ends)) - self.warp(rays.at(t_starts))).norm(dim=-1)
+        return (self.contract(rays.at(t_ends)) - self.contract(rays.at(t_starts))).norm(dim=-1)
 
     def stretch(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
@@ -101,7 +101,7 @@ class Space:
         """
         if self.kind == "box":
             return torch.full_like(points[:, 0], 2.0 / self.aabb.longest_edge)
-        return torch.func.jvp(self.warp, (points,), (directions,))[1].norm(dim=-1)
+        return torch.func.jvp(self.contract, (points,), (directions,))[1].norm(dim=-1)
 
 
 # A space for fields that are built to be counted, not to be fitted.

@@ -15,22 +15,21 @@ from fieldlr.rendering.samples import uniform
 # A cell that less light than this reaches is not occupied; recorded light decays by this factor a
 # step, so that a cell goes dark 300 steps after its last ray.
 FAINTEST, LIGHT_FADES = 0.01, 0.985
-# The share of a ray's light that something takes which the ray is said to have met.
+# A sample counts as a hit if it absorbs at least this share of the ray's light.
 MET = 0.1
-# Cells that are asked in one go.
+# Cells per evaluation.
 CHUNK = 65536
 
 
 @dataclass(frozen=True)
 class OccupancyGrid:
-    """Booleans over the cube [-1, 1]^3 of a `Space`: False where there is nothing to see.
+    """Booleans over the cube [-1, 1]^3 of a `Space`: False where rays may skip.
 
-    Near to the rule of Müller et al. 2022, appendix C: every cell holds the largest density seen
-    in it, fading a little each time it is asked; it is dense while light that crosses it would
-    lose more than `min_opacity`. Where no cell is that dense yet, half of the densest is the limit:
-    a fit never loses its last cells. It is occupied while, besides, some light reaches it: what
-    lies behind walls is dense too, and nobody sees it. The tensors, which are changed in place,
-    are buffers of the field: they travel with it.
+    Similar to Müller et al. 2022, appendix C: every cell holds the largest density sampled in it,
+    decayed at each update; it is dense while a ray through it would lose more than `min_opacity`.
+    Where no cell is that dense yet, the limit is half of the densest, so that a fit never loses
+    its last cells. A cell is occupied if it is dense and some light reaches it: the interior of
+    walls is dense but invisible. The tensors, changed in place, are buffers of the field.
     """
 
     density: Float[Tensor, "r r r"]  # float32, indexed z, y, x
@@ -60,9 +59,9 @@ class OccupancyGrid:
         fraction: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Asks the density (M,) at points (M, 3) of the cube, one in each of a share of the cells.
+        """Samples the density at a point of the cube in each of a share of the cells.
 
-        Points are drawn within their cells, or are the centres where there is no generator.
+        Points are random within their cells, or the centres without a generator.
         """
         chosen = self._choose(fraction, generator)
         flat = self.density.view(-1)
@@ -74,7 +73,7 @@ class OccupancyGrid:
 
     @property
     def dense(self) -> Bool[Tensor, "r r r"]:
-        """The cells that would take light, whether some reaches them or not."""
+        """The dense cells, whether light reaches them or not."""
         limit = self.density.new_tensor(self.min_opacity * 0.5 * self.resolution)
         return self.density > torch.minimum(0.5 * self.density.max(), limit)
 
@@ -86,9 +85,9 @@ class OccupancyGrid:
         light: Float[Tensor, " m"],
         opacity: Float[Tensor, " m"],
     ) -> None:
-        """Takes note of what a step's rays met at points (M, 3), and with how much light, of 1.
+        """Records the density, transmittance and opacity (M,) of a step's samples at points (M, 3).
 
-        Points drawn in a cell miss a thin wall again and again; the rays that end on it do not.
+        Random points in a cell often miss a thin wall; the rays that end on it do not.
         """
         cells = self.cells(unit).long()
         met = density * (light * opacity > MET)

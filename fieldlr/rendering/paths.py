@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fieldlr.data.framing import meeting_point
+from fieldlr.data.framing import focus_point
 from fieldlr.data.scene import FARTHEST
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.boxes import Vector
@@ -76,7 +76,7 @@ def _front(cameras: Cameras, focus: float) -> tuple[Tensor, Tensor, Tensor]:
         poses[:, :, 1].mean(0),
     )[0]
     if not focus:
-        focus = float(((meeting_point(cameras)[0].double() - middle) @ -mean[:, 2]).clamp_min(1e-3))
+        focus = float(((focus_point(cameras)[0].double() - middle) @ -mean[:, 2]).clamp_min(1e-3))
     extent = torch.quantile(((poses[:, :, 3] - middle) @ mean[:, :3]).abs(), 0.9, dim=0)
     return mean, middle - focus * mean[:, 2], extent
 

@@ -61,7 +61,7 @@ def render_rays(
     for network in field.networks:
         samples = sampler.sample(field.space, rays, generator, previous)
         own = rays[samples.ray_indices]
-        unit = field.space.warp(own.at(samples.midpoints))
+        unit = field.space.contract(own.at(samples.midpoints))
         rgb, density = network(unit, own.directions, noise, generator)
         if torch.is_grad_enabled():
             scales = distance_scale(field.space, samples.midpoints)
@@ -84,7 +84,7 @@ def evaluate_rays(
     """
     network, samples = field.networks[-1], sampler_for(field).sample(field.space, rays)
     own = rays[samples.ray_indices]
-    unit = field.space.warp(own.at(samples.midpoints))
+    unit = field.space.contract(own.at(samples.midpoints))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
     place = torch.arange(len(samples), device=unit.device) - samples.first[samples.ray_indices]
     optical = torch.zeros_like(lengths)

@@ -95,7 +95,7 @@ class GridSampler:
         t_starts, t_ends = t[:, :-1], t[:, 1:]
         ray, step = (t_ends > t_starts).nonzero(as_tuple=True)
         t_starts, t_ends = t_starts[ray, step], t_ends[ray, step]
-        cells = self.grid.cells(space.warp(rays[ray].at(0.5 * (t_starts + t_ends))))
+        cells = self.grid.cells(space.contract(rays[ray].at(0.5 * (t_starts + t_ends))))
         kept = self._occupied.view(-1)[cells].nonzero()[:, 0]
         return t_starts[kept], t_ends[kept], ray[kept]
 

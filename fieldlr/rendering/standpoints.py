@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fieldlr.data.framing import forward_axes, is_forward_facing, meeting_point
+from fieldlr.data.framing import focus_point, forward_axes, is_forward_facing
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.rotations import rotation_about
 from fieldlr.rendering.paths import UP
@@ -45,7 +45,7 @@ def standpoints(
 ) -> Standpoints:
     """Coordinates about `focus`, by default where the axes meet. `up` is +Z or +Y."""
     if focus is None:
-        focus = meeting_point(cameras)[0]
+        focus = focus_point(cameras)[0]
     offsets = cameras.camera_to_world[:, :, 3].double() - focus.double()
     if up[1] > 0:  # rotates +Y up to +Z up
         offsets = torch.stack([offsets[:, 0], -offsets[:, 2], offsets[:, 1]], -1)
@@ -58,7 +58,7 @@ def standpoints(
 
 def layout(cameras: Cameras) -> Layout:
     """The layout of the cameras."""
-    _, depths = meeting_point(cameras)
+    _, depths = focus_point(cameras)
     if float((depths > 0).double().mean()) < MEET_AHEAD:
         return "walk"
     if is_forward_facing(cameras):
@@ -98,7 +98,7 @@ def pivot(cameras: Cameras, index: int) -> Float[Tensor, " 3"]:
     place = cameras.camera_to_world[index, :, 3].double()
     if layout(cameras) == "walk":
         return place
-    depth = meeting_point(cameras)[1][index].double().clamp_min(0.0)
+    depth = focus_point(cameras)[1][index].double().clamp_min(0.0)
     return place + depth * forward_axes(cameras)[index].double()
 
 

@@ -1,13 +1,13 @@
-"""Training rays with gradients through those intervals alone that matter.
+"""Training rays with gradients only through the intervals that matter.
 
-Most of what rays cross is empty, or lies behind what they see. A look at the densities alone takes
-a quarter of the time of a training pass; it says how much an interval can matter, and by that a few
-are drawn for a pass with gradients. Those that were unlikely to be drawn are worth more, so that
-gradients are right on average. What a ray sees is composited in one of two ways:
+Most of what rays cross is empty or occluded. A look at the densities alone takes
+a quarter of the time of a training pass; it says how much each
+interval can matter, and a few are drawn by that for a pass with gradients. Importance weights keep
+the gradients unbiased. A ray is composited in one of two ways:
 
-* rough: of the drawn intervals alone, the unlikely ones that much denser. It is right on average,
-  and noisy where there is fog, which a squared error takes ill: fog clears up.
-* otherwise of everything that was looked at: without noise, which is how a fit is to end.
+* rough: from the drawn intervals only, their densities divided by their probabilities. This is
+  unbiased, and noisy in fog, which the squared error penalises: fog clears up.
+* exact: from all intervals of the look, without noise, as a fit has to end.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ from fieldlr.rendering.samplers import GridSampler
 from fieldlr.rendering.samples import RaySamples, uniform
 
 Background = Float[Tensor, " 3"] | Float[Tensor, "n 3"]
-# One ray in so many goes through cells that no light reaches too: walls come and go.
+# One ray in so many also samples cells that no light reaches: occluders come and go.
 EXPLORING = 16
-# An interval is kept with the chance light * (opacity + HOPE) / SURE: one that is empty now may
-# not stay so. Where less than DARKEST of the light is left, nothing is kept.
+# An interval is drawn with probability light * (opacity + HOPE) / SURE: one that is empty now may
+# not stay so. Below a transmittance of DARKEST none is drawn.
 HOPE, SURE, DARKEST = 0.02, 0.04, 1e-3
-# What a look at the density alone costs, in passes with gradients.
+# The cost of a density look-up, in passes with gradients.
 LOOK_COST = 0.25
-# The light of intervals that were not drawn makes the others of its ray at most so many times
-# as bright.
+# The weight of intervals that were not drawn brightens the others of the ray at most this much.
 BRIGHTEST = 2.0
 
 
@@ -70,7 +69,7 @@ def thinned_rays(
     own, midpoints = rays[seen.samples.ray_indices[seen.drawn]], seen.samples.midpoints[seen.drawn]
     unit = seen.unit[seen.drawn]
     if own.origins.requires_grad:  # Of cameras that learn, points do as well.
-        unit = field.space.warp(own.at(midpoints))
+        unit = field.space.contract(own.at(midpoints))
     rgb, density = field.networks[-1](unit, own.directions)
     shares = distance_scale(field.space, midpoints)
     if not rough:
@@ -96,7 +95,7 @@ def look(
         len(rays),
     )
     own = rays[samples.ray_indices]
-    unit = field.space.warp(own.at(samples.midpoints))
+    unit = field.space.contract(own.at(samples.midpoints))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
     density = field.networks[-1].rough_density(unit)
     depths = (density * lengths).clamp_max(OPAQUE)

@@ -34,7 +34,7 @@ def says(field, count: int = 200) -> torch.Tensor:
     with torch.no_grad():
         if isinstance(field, OccupancyField):
             return field.level(points)[:, None]
-        unit = field.space.warp(points)
+        unit = field.space.contract(points)
         directions = torch.nn.functional.normalize(points - points.mean(0), dim=-1)
         return torch.cat(
             [

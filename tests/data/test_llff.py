@@ -57,7 +57,7 @@ def test_forward_facing_captures_end_in_ndc(tmp_path):
         rays = scene.cameras.image_rays(view)
         for depth in (4.0, 20.0, 1e4):
             way = (depth + rays.origins[:, 2]) / -rays.directions[:, 2]
-            unit = scene.space.warp(rays.at(way))[:, :2].abs().amax(0)
+            unit = scene.space.contract(rays.at(way))[:, :2].abs().amax(0)
             reach = torch.maximum(torch.as_tensor(reach), unit)
     assert (reach <= 1.0).all() and (reach > 0.95).all()
     assert poses[:, :, 3].mean(0).abs().max() < 1e-5
@@ -67,7 +67,7 @@ def test_forward_facing_captures_end_in_ndc(tmp_path):
     assert scene.frame.scale == pytest.approx(3.0)
     rays = scene.cameras.image_rays(4)
     start, _ = scene.space.span(rays)
-    cube = scene.space.warp(rays.at(start))
+    cube = scene.space.contract(rays.at(start))
     assert torch.allclose(cube[:, 2], torch.full((len(rays),), -1.0), atol=1e-4)
 
 

@@ -30,7 +30,7 @@ def test_intervals_are_those_of_torch(random, share, space, rays, generator, mon
         own = rays[found.ray_indices]
         for ours, theirs in ((found.t_starts, expected.t_starts), (found.t_ends, expected.t_ends)):
             # Far away a rounding is a long way in the world, and none in the cube.
-            there, here = (space.warp(own.at(t.clamp_max(1e5))) for t in (theirs, ours))
+            there, here = (space.contract(own.at(t.clamp_max(1e5))) for t in (theirs, ours))
             assert torch.allclose(here, there, atol=1e-5)
 
 

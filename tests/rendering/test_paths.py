@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from fieldlr.data.framing import meeting_point
+from fieldlr.data.framing import focus_point
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.rotations import rotation_about
@@ -66,7 +66,7 @@ def test_an_orbit_sees_its_centre_in_the_middle_and_stands_upright(circle):
 
 
 def test_the_orbit_of_an_orbit_is_itself(circle):
-    assert torch.allclose(meeting_point(circle)[0], torch.tensor(CENTER), atol=1e-3)
+    assert torch.allclose(focus_point(circle)[0], torch.tensor(CENTER), atol=1e-3)
     again = orbit_of(circle, 12, (64, 48))
     assert torch.allclose(again.camera_to_world, circle.camera_to_world, atol=1e-3)
     assert torch.allclose(again.intrinsics, circle.intrinsics, atol=1e-3)

@@ -64,7 +64,7 @@ def test_grid_sampler_leaves_out_exactly_the_empty_cells(space, rays, generator)
     grid.occupied.copy_(torch.rand(8, 8, 8, generator=generator) < 0.3)
     kept = GridSampler(grid, 50).sample(space, rays)
     midpoints = rays[everything.ray_indices].at(everything.midpoints)
-    expected = grid.occupied.view(-1)[grid.cells(space.warp(midpoints))]
+    expected = grid.occupied.view(-1)[grid.cells(space.contract(midpoints))]
     assert 0 < len(kept) < len(everything)
     assert torch.equal(kept.t_starts, everything.t_starts[expected])
     assert torch.equal(kept.ray_indices, everything.ray_indices[expected])

@@ -32,29 +32,29 @@ from fieldlr.training.tasks.task import (
     warm_cosine,
 )
 
-# Steps between two looks at the occupancy grid, and the share of its cells that a look takes.
+# Steps between two updates of the occupancy grid, and the share of its cells that each samples.
 GRID_EVERY = 16
 GRID_SHARE = 0.25
 MOST_RAYS = 16384
-# After so many steps densities say well enough which intervals matter; for a while yet steps along
-# a ray are COARSER times as long as later. The first part of a fit, ROUGH, is composited roughly.
+# After THIN_AFTER steps densities predict well enough which intervals matter; until COARSE_STEPS
+# ray steps are COARSER times as long. The first share ROUGH of a fit is composited roughly.
 THIN_AFTER, COARSE_STEPS, COARSER, ROUGH = 64, 256, 8 / 3, 0.4
-# Within so many times the distance at which rays begin, little is expected; what takes all the
-# light of a ray at its very beginning adds so much to the loss.
+# Little is expected within CLEAR times the distance at which rays begin; an opaque sample at their
+# very beginning adds NEAR_COST to the loss.
 CLEAR, NEAR_COST = 2.5, 0.2
 # The steps of an attempt between which a collapse is looked for.
 COLLAPSE_STEPS = (200, 500)
-# Random rays scatter a collapsed field's loss; one that learns is far below by then. Photos of one
-# colour alone, to less than half a grey level, can be fitted by a collapsed field only.
+# The loss of a collapsed field scatters with the rays; one that learns is far below it. Photos of
+# one colour alone, to less than half a grey level, can be fitted by a collapsed field only.
 COLLAPSE_SHARE, ONE_COLOR_MSE = 0.9, (0.5 / 255.0) ** 2
 
 
 class RadianceTask:
     """Mean squared error of the colours of random training pixels.
 
-    Photos with alpha are seen before a random background, another for each ray, so that what is
-    transparent has to become empty; photos of a world without end too, so that every ray has to
-    end on something. Photos with alpha are evaluated before white, others before black.
+    Photos with alpha get a random background, another for each ray, so that transparent space
+    becomes empty; photos of unbounded scenes too, so that every ray ends on something. Photos with
+    alpha are evaluated on white, others on black.
     """
 
     name: ClassVar[str] = "radiance"
@@ -131,11 +131,11 @@ class RadianceTask:
         return sum(others, first), num_samples
 
     def _near_cost(self, seen: Composite) -> Float[Tensor, ""]:
-        """The penalty on what takes light close to a camera.
+        """The penalty on opacity close to a camera.
 
-        There each photo can be explained by a copy of itself that no other camera sees. What is
-        really there costs more when it is left out (Yang et al. 2023, "FreeNeRF", section 4.3, with
-        a weight that falls off).
+        There a field can explain each photo by a copy that no other camera sees. Real content costs
+        more in the photometric loss (Yang et al. 2023, "FreeNeRF", section 4.3, here with a weight
+        that falls off).
         """
         space = self.scene.space
         if space.kind != "contracted":
@@ -144,7 +144,7 @@ class RadianceTask:
         return NEAR_COST / seen.samples.num_rays * (seen.weights * closeness**2).sum()
 
     def _shown(self, seen: Composite, batch: Batch) -> Float[Tensor, "n 3"]:
-        """The colours that rays see, as their photos show them before the same background."""
+        """The colours of rays with the corrections of their photos, on the same background."""
         if self.corrections is None:
             return seen.rgb
         behind = (1.0 - seen.opacity)[:, None] * batch.background
@@ -153,7 +153,7 @@ class RadianceTask:
     def _see(
         self, field: RadianceField, batch: Batch, generator: torch.Generator, progress: float
     ) -> tuple[list[Composite], int]:
-        """What training rays see, and what that cost."""
+        """The composites of training rays, and the number of samples."""
         steps, rays, background = int(field.training_state[0]), batch.rays, batch.background
         if self.corrections is not None:
             rays = self.corrections.rays(batch.photos, rays)
@@ -186,7 +186,7 @@ class RadianceTask:
         return samples >= FEWEST_POINTS
 
     def collapsed(self, field: RadianceField, losses: list[float]) -> bool:
-        """Whether, some hundred steps in, no single colour would be worse: all white, all black."""
+        """Whether the loss, some hundred steps in, is no better than that of a single colour."""
         if not COLLAPSE_STEPS[0] <= len(losses) < COLLAPSE_STEPS[1]:
             return False
         recent = sum(losses[-50:]) / 50 / len(field.networks)

@@ -1,4 +1,4 @@
-"""How photos are sampled and how fast a field learns from them; the presets."""
+"""Sampling and learning rates of photos, and their presets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fieldlr.training.tasks.task import Preset
 
 @dataclass(frozen=True)
 class RadianceSettings:
-    """How photos are sampled and how fast a field learns from them (Adam)."""
+    """Sampling of photos, and learning rates (Adam unless stated)."""
 
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 1e-2
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3  # of U and V
-    alone: float = 4.0  # times these two where no grid helps the MLP, and there
-    phase_rate: float = 0.1  # radians a step of U and V under a sine
+    alone: float = 4.0  # the factor of these two in pure MLPs, which also have
+    phase_rate: float = 0.1  # radians per step, of U and V under a sine
     matrix_rate: float | None = 5e-3  # of matrices between hidden layers (Muon; None: Adam)
     final_rate: float = 0.03  # what the cosine ends at
     decay_steps: int | None = None  # instead: x 0.1 every so many steps
