@@ -26,8 +26,8 @@ class Space:
     * `contracted`: the ellipsoid inscribed in `aabb` is kept, everything beyond is contracted into
       a shell of the same thickness (Barron et al. 2022, equation 10); then all is halved.
 
-    The parameter s in [0, 1] along a ray is linear in t (`box`), in inverse depth (`ndc`), or linear
-    up to half and in inverse distance beyond (`contracted`).
+    The parameter s in [0, 1] along a ray is linear in t (`box`), in inverse depth (`ndc`), or
+    linear up to half and in inverse distance beyond (`contracted`).
     """
 
     kind: SpaceKind
