@@ -72,4 +72,4 @@ def test_a_crash_is_a_reason_and_not_our_end():
 def test_a_package_that_hangs_is_given_up(monkeypatch):
     monkeypatch.setattr(doctor, "PROBE_SECONDS", 0.5)
     found = doctor.examine_part(part("numpy", "numpy", "import time; time.sleep(60)"))
-    assert not found["works"] and "no answer" in found["reason"]
+    assert not found["works"] and "no response" in found["reason"]
