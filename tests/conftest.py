@@ -14,6 +14,7 @@ import tests.typecheck  # noqa: F401 - the hook below looks it up
 install_import_hook("fieldlr", "tests.typecheck.check")
 
 torch.set_flush_denormal(True)
+CHROMIUM = Path("/usr/bin/chromium")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -37,6 +38,18 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}: set FIELDLR_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as known:
+        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from fieldlr.data import cloud_file, cloud_normals, ply_file, voxels
 from fieldlr.data.cloud_file import Cloud
 from fieldlr.data.cloud_winding import WindingNumber
+from fieldlr.data.grids import at_faces
 from fieldlr.data.mesh import BYTES_PER_FILE_BYTE
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import Grid, OccupancyVolume, Shape, make_volume
@@ -186,7 +187,7 @@ def _solid(cloud: Oriented, aabb: Aabb, shape: Shape) -> tuple[Grid, bool]:
     middles = low + (np.indices(blocks).reshape(3, -1).T + 0.5) * BLOCK * voxel
     coarse = number(middles, np.zeros((1, 3))).reshape(blocks)
     inside = coarse > 0.5
-    mixed = _holding(cloud.points, low, BLOCK * voxel, blocks) | _beside_other(inside)
+    mixed = _holding(cloud.points, low, BLOCK * voxel, blocks) | at_faces(inside)
     offsets = (np.indices((BLOCK,) * 3).reshape(3, -1).T + 0.5 - 0.5 * BLOCK) * voxel
     cells = np.broadcast_to(inside[..., None], (*blocks, BLOCK**3)).copy()
     cells[mixed] = number(middles[mixed.ravel()], offsets) > 0.5
@@ -216,16 +217,6 @@ def _holding(
     held = np.zeros(blocks, bool)
     held[tuple(((points - low) / size).astype(np.int64).T)] = True
     return held
-
-
-def _beside_other(kind: np.ndarray) -> np.ndarray:
-    """Where a neighbour along an axis is of the other kind."""
-    found = np.zeros_like(kind)
-    for axis in range(3):
-        a, b = np.moveaxis(kind, axis, 0), np.moveaxis(found, axis, 0)
-        b[1:] |= a[1:] != a[:-1]
-        b[:-1] |= a[1:] != a[:-1]
-    return found
 
 
 def _poisson(cloud: Oriented) -> TriangleMesh:

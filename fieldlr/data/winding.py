@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from fieldlr.data.grids import at_faces
 from fieldlr.data.volume import Grid, Shape
 from fieldlr.geometry.boxes import Aabb, vector
 from fieldlr.geometry.triangles import (
@@ -150,7 +151,7 @@ def open_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape, winding_number: Win
 
     centers = np.indices(blocks).reshape(3, -1).T * _BLOCK + 0.5 * (_BLOCK - 1)
     coarse = winding(centers).reshape(blocks) > 0.5
-    unclear = crossed_blocks(mesh, box, padded, _BLOCK)[..., : blocks[2]] | _changes(coarse)
+    unclear = crossed_blocks(mesh, box, padded, _BLOCK)[..., : blocks[2]] | at_faces(coarse)
     columns = unclear.repeat(_BLOCK, 0).repeat(_BLOCK, 1)
     knots = np.zeros((*padded[:2], blocks[2] + 1), bool)
     knots[..., :-1] |= columns
@@ -166,16 +167,6 @@ def open_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape, winding_number: Win
         full = between + crossings[..., step:-1:_BLOCK] > 0.5
         np.copyto(grid[..., step::_BLOCK], full, where=columns)
     return grid[: shape[0], : shape[1], : shape[2]].copy()
-
-
-def _changes(kind: np.ndarray) -> np.ndarray:
-    """Where a neighbour along an axis is of the other kind."""
-    found = np.zeros_like(kind)
-    for axis in range(3):
-        a, b = np.moveaxis(kind, axis, 0), np.moveaxis(found, axis, 0)
-        b[1:] |= a[1:] != a[:-1]
-        b[:-1] |= a[1:] != a[:-1]
-    return found
 
 
 def voted_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape) -> Grid:

@@ -3,32 +3,20 @@
 import re
 import time
 import zipfile
-from pathlib import Path
 
 import pytest
 import trimesh
 
 from fieldlr.data.examples import example
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path("/usr/bin/chromium")
 # Gradio's 3-D viewer tries WebGPU first and says so where there is none; and what a reload of the
 # page breaks off says that it was.
 EXPECTED = re.compile(r"WebGPU|GL Driver Message|No available adapters|AbortError")
 PATIENCE = 180_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as known:
-        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

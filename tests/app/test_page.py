@@ -6,26 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 180_000  # milliseconds
 TABS = ("Start", "Train", "View", "Surface", "Compare", "Export", "Library")
 PHONE, DESKTOP = {"width": 390, "height": 780}, {"width": 1280, "height": 900}
 MIN_CONTRAST = 4.5
 LOW_CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as known:
-        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from fieldlr.surface import extract
 from tests import node
 from tests.codec import fields
 
-CHROMIUM = Path("/usr/bin/chromium")
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 ROOK = GOLDEN / "rook.flr"
 MOST_BYTES = 40_000
@@ -54,17 +53,6 @@ def test_a_still_page_has_no_script(tmp_path):
     text = (tmp_path / "a.html").read_text()
     assert size == len(text.encode())
     assert "<script" not in text and 'alt="a &quot;b&quot;"' in text and "1,616 bytes" in text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as known:
-        browser = known.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
