@@ -42,7 +42,7 @@ def fit(
 
     Raises FieldlrError for what you can fix: an unknown option (it names the nearest), a source
     that cannot be read, too little memory. Changes no setting of the process for longer than it
-    takes. Source of the method: Ji et al. 2024 for the backbones; docs/paper.md.
+    takes. Source of the backbones: Ji et al. 2024; paper/reproduction.md.
     """
     chosen = FitOptions.of(**options)
     if resume and out is None:

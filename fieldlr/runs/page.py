@@ -40,6 +40,18 @@ def _page_field(run: Run | FlrRun, still: bool) -> PageField:
         name, data = run.folder.stem, run.folder.read_bytes()
     else:
         name, data = run.folder.resolve().name, codec.encode(run.load_field(), about=run.about())
-    drawn = still or run.kind == "photos"
-    shown = picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE) if drawn else None
-    return PageField(name, data, shown)
+    if not still and run.kind != "photos":
+        return PageField(name, data)
+    if run.kind == "photos":
+        _require_cameras(run)
+    return PageField(name, data, picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE))
+
+
+def _require_cameras(run: Run | FlrRun) -> None:
+    try:
+        run.load_cameras()
+    except FieldlrError:
+        raise FieldlrError(
+            f"{run.folder} keeps no cameras from which the page could show it. Make the page from "
+            "the run that it was compressed from."
+        ) from None

@@ -42,6 +42,7 @@ def test_a_still_page_shows_a_picture_without_a_script(tmp_path):
         ([ROOK], "page.pdf", r"\.html"),
         ([], "page.html", "at least one"),
         ([Path("nowhere.flr")], "page.html", "nowhere"),
+        ([ROOK.with_name("asked.flr")], "page.html", "keeps no cameras"),
     ],
 )
 def test_a_mistake_writes_nothing(targets, out, says, tmp_path):

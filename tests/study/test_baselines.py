@@ -1,4 +1,4 @@
-"""The classics: what they decode to comes from their bytes alone, and more bytes give more."""
+"""Baselines: what they decode to comes from their bytes alone, and more bytes give more."""
 
 import struct
 from pathlib import Path
