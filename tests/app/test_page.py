@@ -185,14 +185,18 @@ def test_texts_stand_out_from_what_is_behind_them(open_page, full, trained, sche
 
 def test_the_focus_is_visible(open_page, empty):
     page = open_page(empty)
-    page.keyboard.press("Tab")
+    outline = None
     for _ in range(60):
-        if page.evaluate("document.activeElement.matches('.fl-card')"):
-            break
         page.keyboard.press("Tab")
-    style = "getComputedStyle(document.activeElement)"
-    assert page.evaluate(f"{style}.outlineStyle") == "solid"
-    assert page.evaluate(f"{style}.outlineWidth") == "2px"
+        # In one go: the page may draw its cards again as it loads, and the focus is then elsewhere.
+        outline = page.evaluate("""() => {
+          const style = getComputedStyle(document.activeElement);
+          const on_card = document.activeElement.matches(".fl-card");
+          return on_card ? [style.outlineStyle, style.outlineWidth] : null;
+        }""")
+        if outline:
+            break
+    assert outline == ["solid", "2px"]
 
 
 def test_a_screen_reader_hears_words(open_page, empty):
