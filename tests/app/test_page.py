@@ -185,18 +185,15 @@ def test_texts_stand_out_from_what_is_behind_them(open_page, full, trained, sche
 
 def test_the_focus_is_visible(open_page, empty):
     page = open_page(empty)
-    outline = None
+    on_card = "document.activeElement.matches('.fl-card')"
     for _ in range(60):
         page.keyboard.press("Tab")
-        # In one go: the page may draw its cards again as it loads, and the focus is then elsewhere.
-        outline = page.evaluate("""() => {
-          const style = getComputedStyle(document.activeElement);
-          const on_card = document.activeElement.matches(".fl-card");
-          return on_card ? [style.outlineStyle, style.outlineWidth] : null;
-        }""")
-        if outline:
+        if page.evaluate(on_card):
             break
-    assert outline == ["solid", "2px"]
+    # Outlines grow by a transition.
+    style = "getComputedStyle(document.activeElement)"
+    outline = f"{style}.outlineStyle === 'solid' && {style}.outlineWidth === '2px'"
+    page.wait_for_function(f"() => {on_card} && {outline}", timeout=5000)
 
 
 def test_a_screen_reader_hears_words(open_page, empty):
