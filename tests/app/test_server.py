@@ -205,7 +205,7 @@ def test_cross_site_requests_are_refused():
 
 
 def test_an_open_address_needs_a_password():
-    with pytest.raises(FieldlrError, match="Give --auth"):
+    with pytest.raises(FieldlrError, match="Set a password with --auth"):
         check_address("0.0.0.0", None)
     with pytest.raises(FieldlrError, match="a name and a password"):
         check_address("127.0.0.1", "nocolon")
