@@ -27,6 +27,8 @@ _OFF_WORD = re.compile(rb"\w*off\b", re.IGNORECASE)
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
 _MERGE_STEPS = 2**20  # vertices nearer than this part of the longest edge are one
+# Triangles this few float32 steps wide have lost their shape.
+_FEWEST_STEPS = 4
 
 
 def can_read(path: Path) -> bool:
@@ -147,6 +149,7 @@ def cleaned(
     faces = drop(faces, broken[faces].any(1), "faces with coordinates that are no numbers were")
     if len(faces) == 0:
         raise FieldlrError(f"No face of {path.name} has finite coordinates. Export the mesh again.")
+    _require_unrounded(path, vertices[faces])
     vertices, faces, colors = _merged(vertices, faces, colors)
     a, b, c = faces.T
     faces = drop(faces, (a == b) | (b == c) | (c == a), "faces without area were")
@@ -154,6 +157,18 @@ def cleaned(
     if len(faces) == 0 or not np.ptp(vertices, axis=0).max() > 0:
         raise FieldlrError(f"All triangles of {path.name} have no area. Export the mesh again.")
     return TriangleMesh(vertices, faces, colors), tuple(notes)
+
+
+def _require_unrounded(path: Path, corners: Float[np.ndarray, "f 3 3"]) -> None:
+    """FieldlrError where float32 coordinates far from the origin have flattened the triangles."""
+    farthest = np.float32(np.abs(corners).max())
+    step, edge = np.spacing(farthest), np.median(np.ptp(corners, axis=1).max(1))
+    if edge < _FEWEST_STEPS * step and (corners == corners.astype(np.float32)).all():
+        raise FieldlrError(
+            f"{path.name} stores float32 coordinates up to {farthest:g} from the origin, which are "
+            f"rounded to steps of {step:g}; its triangles are {edge:g} wide. Move it near the "
+            "origin before it is exported."
+        )
 
 
 def _merged(

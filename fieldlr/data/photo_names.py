@@ -63,7 +63,7 @@ def find_photos(
 
 
 def images_folder(scene: Path, images: str) -> Path:
-    """The folder of photos that a user names: relative to the scene, or to the working directory."""
+    """The folder of photos a user names: relative to the scene or to the working directory."""
     places = (scene / images, Path(images).expanduser())
     for place in places:
         if place.is_dir():

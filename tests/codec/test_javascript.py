@@ -90,7 +90,7 @@ def values(field, generator: torch.Generator) -> list[np.ndarray]:
     with torch.no_grad():
         said = [field.level(points)]
         if isinstance(field, RadianceField):
-            colors, densities = field(points, towards)
+            colors, densities = field.radiance(points, towards)
             said += [densities, colors]
     return [tensor.numpy() for tensor in (points, towards, *said)]
 

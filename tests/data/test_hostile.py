@@ -57,6 +57,11 @@ def moved(value):
     return frames(change)
 
 
+def turned_where_it_stands(frame):
+    angle = 0.3 * int(Path(frame["file_path"]).stem)
+    frame["transform_matrix"] = trimesh.transformations.rotation_matrix(angle, [0, 0, 1]).tolist()
+
+
 def named(path, folder_name="scene"):
     """A scene beside secrets, the first frame of which names another file."""
 
@@ -286,7 +291,7 @@ REFUSED = {
     "pose of 1e300": (moved(1e300), "finite numbers"),
     "pose of a whole number with 400 digits": (moved(10**400), "3 or 4 rows|finite"),
     "all cameras at one point": (
-        frames(lambda f: f.update(transform_matrix=np.eye(4).tolist())),
+        frames(turned_where_it_stands),
         "stand at one point",
     ),
     "zero focal length": (transforms(fl_x=0), "focal length"),
@@ -360,7 +365,7 @@ REFUSED = {
     ),
     "PLY counts that lie": (
         file("mesh.ply", ply(b"element vertex 99999999999\nproperty float x\n")),
-        "not a readable .ply",
+        "not a readable cloud",
     ),
     "OFF counts that lie": (file("mesh.off", b"OFF\n999999999999 1 0\n0 0 0\n"), "not a readable"),
     "STL counts that lie": (file("mesh.stl", bytes(80) + b"\xff" * 54), "not a readable|triangle"),
@@ -373,7 +378,7 @@ REFUSED = {
     "mesh without area": (faces(lambda v, f: (v * 0, f)), "no area"),
     "mesh of 1e300": (obj(1e300), "finite coordinates"),
     "mesh of 1e-30": (obj(1e-30), "tell them apart"),
-    "mesh a million sizes away": (faces(lambda v, f: (v + 1e7, f)), "tell them apart"),
+    "mesh a million sizes away": (faces(lambda v, f: (v + 1e7, f)), "rounded to steps of 1;"),
     "volume of objects": (file("v.npy", npy_of(np.array([{}], object))), "not a readable volume"),
     "volume that is an archive": (
         file("v.npy", lambda: seeds.volume_npz()["volume.npz"]),

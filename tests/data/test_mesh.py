@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import trimesh
+from trimesh.exchange.gltf import export_gltf
 
 from fieldlr.data import open_source, winding
 from fieldlr.data.mesh import SUFFIXES, can_read, read, read_triangles
@@ -31,11 +32,15 @@ def as_mesh(body: trimesh.Trimesh) -> TriangleMesh:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_format_gives_the_same_solid_in_the_users_frame(tmp_path, knot, suffix):
     stored = knot.copy()
-    if suffix == ".glb":  # glTF is Y-up: what is z here is y there
+    if suffix in (".glb", ".gltf"):  # glTF is Y-up: what is z here is y there
         stored.vertices = np.stack(
             [knot.vertices[:, 0], knot.vertices[:, 2], -knot.vertices[:, 1]], 1
         )
-    stored.export(tmp_path / f"knot{suffix}")
+    if suffix == ".gltf":
+        for name, data in export_gltf(trimesh.Scene(stored)).items():
+            (tmp_path / name.replace("model", "knot")).write_bytes(data)
+    else:
+        stored.export(tmp_path / f"knot{suffix}")
     assert can_read(tmp_path / f"knot{suffix}")
     volume = read(tmp_path / f"knot{suffix}", 64)
     assert max(volume.shape) == 64

@@ -53,10 +53,8 @@ class Fit(Verb):
 
     def text(self, result: dict[str, Any]) -> str:
         """The figures, the quality under the name of what it measures."""
-        shown = {
-            ("quality, " + result["measure"] if k == "quality" else k): v for k, v in result.items()
-        }
-        del shown["measure"]
+        quality = f"quality, {result.get('measure')}"  # A stopped fit has neither.
+        shown = {quality if k == "quality" else k: v for k, v in result.items() if k != "measure"}
         return super().text(shown)
 
     def _stop(self, fit: Any) -> dict[str, Any]:
