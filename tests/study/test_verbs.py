@@ -7,6 +7,7 @@ import pytest
 
 from fieldlr.__main__ import main, parse
 from fieldlr.cli.verbs import VERBS
+from fieldlr.cli.verbs.spectrum import Look
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.metrics.curve_file import write_curve
@@ -84,7 +85,8 @@ def test_spectrum_of_a_run(study, tmp_path):
     json.dumps(result)
     fresh = VERBS["spectrum"](target=folder, fresh=True).run()
     assert fresh["layers"][1]["singular_values"] != result["layers"][1]["singular_values"]
-    assert VERBS["spectrum"](target=folder, function="identity").run()["layers"][1]["rank"] == 1
+    look = Look(function="identity")
+    assert VERBS["spectrum"](target=folder, look=look).run()["layers"][1]["rank"] == 1
 
 
 def test_pictures_have_a_known_suffix(study):
