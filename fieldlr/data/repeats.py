@@ -26,14 +26,13 @@ def unrepeated(
     """
     twins: dict[object, list[int]] = defaultdict(list)
     copies = _copies(photos)
-    scale = _pose_scale(poses)
+    stacked = torch.stack(list(poses)) if poses else torch.zeros(0, 3, 4)
+    scale = _pose_scale(stacked)
     kept, dropped, moved = [], [], []
     for place, photo in enumerate(photos):
         file, content = photo.path.resolve(), copies.get(place)
-        same = [i for i in twins[file] if _alike(poses[i], poses[place], scale)]
-        if content is not None:
-            same += [i for i in twins[content] if _alike(poses[i], poses[place], scale)]
-        if same:
+        earlier = twins[file] + (twins[content] if content is not None else [])
+        if ((stacked[earlier] - stacked[place]).abs() <= scale).all(-1).all(-1).any():
             dropped.append(photo.name)
         elif twins[file]:
             moved.append(photo.name)
@@ -66,15 +65,11 @@ def _copies(photos: Sequence[Photo]) -> dict[int, str]:
     }
 
 
-def _pose_scale(poses: Sequence[Tensor]) -> Tensor:
-    """What a pose may differ by, (1, 4)."""
-    positions = torch.stack([pose[:, 3] for pose in poses]) if poses else torch.zeros(1, 3)
-    spread = float((positions - positions.mean(0)).norm(dim=-1).max())
+def _pose_scale(poses: Float[Tensor, "n 3 4"]) -> Float[Tensor, "1 4"]:
+    """What a pose may differ by."""
+    positions = poses[:, :, 3]
+    spread = float((positions - positions.mean(0)).norm(dim=-1).max()) if len(poses) else 0.0
     return SAME_POSE * torch.tensor([[1.0, 1.0, 1.0, spread]], dtype=positions.dtype)
-
-
-def _alike(one: Tensor, other: Tensor, scale: Tensor) -> bool:
-    return bool(((one - other).abs() <= scale).all())
 
 
 def _note(names: list[str], what: str) -> list[str]:
