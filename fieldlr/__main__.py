@@ -28,12 +28,14 @@ DONE, MISTAKE, STOPPED = 0, 2, 3
 
 
 def parse(argv: Sequence[str]) -> Verb:
-    """The verb that the words ask for; FieldlrError or an end with 2 where they are invalid."""
+    """The verb that the words ask for; FieldlrError or an exit with 2 where they are invalid."""
     try:
         return _parsed(argv)
-    except BrokenPipeError:  # Nobody reads the help to its end.
+    except BrokenPipeError:  # Nobody reads the help, or what is wrong, to its end.
         discard(sys.stdout)
-        sys.exit(DONE)
+        discard(sys.stderr)
+        helped = any(word in ("-h", "--help") or word.startswith("--tyro-") for word in argv)
+        sys.exit(DONE if helped else MISTAKE)
 
 
 def _parsed(argv: Sequence[str]) -> Verb:
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the command line."""
     words = [_at_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     if words == ["--version"]:
-        print(f"fieldlr {__version__}")
+        put(f"fieldlr {__version__}")
         return
     prepare_process()
     try:

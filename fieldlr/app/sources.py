@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.app.labels import time_text
-from fieldlr.app.uploads import photos_in, store_uploads
+from fieldlr.app.uploads import store_uploads
 from fieldlr.app.workspace import StoredSource, Workspace, example_paths
 from fieldlr.data import cloud, is_source, mesh, open_source
+from fieldlr.data.archives import photos_in
 from fieldlr.data.images import is_photo, picture_size
 from fieldlr.data.video import is_video
 from fieldlr.errors import FieldlrError

@@ -15,8 +15,8 @@ from fieldlr.app.page import (
     to_json,
 )
 from fieldlr.app.poses import find_poses, pose_job
-from fieldlr.app.uploads import ACCEPTED_SUFFIXES
 from fieldlr.app.workspace import StoredSource, example_paths
+from fieldlr.data.archives import ACCEPTED_SUFFIXES
 from fieldlr.errors import FieldlrError
 
 HINT = """Add **photos with camera poses** (`transforms.json`, LLFF, COLMAP), **photos alone**, \

@@ -120,7 +120,10 @@ class _Steps:
                 yield data | {"share": FIT_SHARE * data["share"]}
         fit, results = made[0]
         figures = {name: value for name, value in results.items() if name not in ("run", "config")}
-        figures |= {"measure": fit.task.quality_name, "warnings": fit.source.content.warnings}
+        figures |= {
+            "measure": fit.task.quality_name,
+            "warnings": [*fit.source.content.warnings, *figures["warnings"]],
+        }
         self.record.add(self.folder, "fit", asked, ("run/field.safetensors",), figures)
         bench.opened = fit.task
 

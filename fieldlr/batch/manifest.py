@@ -117,6 +117,8 @@ def _sources(
 
 
 def _why_not(path: Path) -> str:
+    if path.suffix.lower() == ".zip" and path.exists():
+        return "is an archive. Unpack it and name its folder."
     if path.exists():
         return "is not a valid source. Run `fieldlr check` on it for the reason."
     return "does not exist. Paths are relative to the manifest's folder."

@@ -123,6 +123,8 @@ def _opened(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Sour
         raise FieldlrError(f"a source is a folder or a file that exists; {path} does not.")
     if not (path.is_dir() or path.is_file()):
         raise FieldlrError(f"a source is a folder or a file; {path} is a device or a pipe.")
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _from_zip(path, reading, most_bytes)
     for reader in READERS.values():
         if reader.can_read(path):
             asked = asked_of(reader, reading)
@@ -137,8 +139,18 @@ def _opened(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Sour
     raise FieldlrError(
         f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
         "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb), a point cloud "
-        "(.ply .xyz .pts .pcd) or a volume (.npz, .npy)."
+        "(.ply .xyz .pts .pcd), a volume (.npz, .npy) or a .zip of one."
     )
+
+
+def _from_zip(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Source:
+    """The source in an archive, which is unpacked only while it is read."""
+    from fieldlr.data.archives import unpacked
+
+    if reading.images is not None:
+        raise FieldlrError("the photos of a .zip are looked for within it: leave out `images`.")
+    with unpacked(path) as source:
+        return _opened(source, reading, most_bytes)
 
 
 def asked_of(reader: Reader, reading: ReadingOptions) -> dict[str, Any]:

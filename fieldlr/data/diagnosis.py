@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -12,13 +12,12 @@ from torch import Tensor
 from fieldlr.data.framing import focus_point, forward_axes, is_forward_facing
 from fieldlr.data.photo_doubts import photo_doubts
 from fieldlr.data.scene import Scene
+from fieldlr.data.sight import out_of_sight
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 
 TINY_PIXELS = 64
-# A lens is tried at so many places along each side, and may err by so much of the longer one.
-LENS_SAMPLES, LENS_ERROR = 32, 2e-3
 # Faces of a box as pairs of its eight corners, numbered in binary: x + 2 y + 4 z.
 BOX_EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
 
@@ -67,7 +66,7 @@ def diagnose(scene: Scene) -> Diagnosis:
         field_of_view=math.degrees(float(angles.mean())),
         axes_meet_ahead=float((depths > 0).double().mean()),
         memory_bytes=scene.memory_bytes,
-        warnings=(*scene.warnings, *_doubts(scene), *photo_doubts(scene)),
+        warnings=(*scene.warnings, *out_of_sight(scene), *_doubts(scene), *photo_doubts(scene)),
     )
 
 
@@ -117,7 +116,7 @@ def _corners(box: Aabb) -> Tensor:
 
 
 def _doubts(scene: Scene) -> list[str]:
-    checks = (_directions, _inside, _focal_lengths, _principal_points, _lenses, _sizes, _duplicates)
+    checks = (_directions, _inside, _focal_lengths, _principal_points, _sizes, _duplicates)
     return [sentence for check in checks for sentence in check(scene)]
 
 
@@ -190,35 +189,6 @@ def _principal_points(scene: Scene) -> list[str]:
         f"The principal point is {100 * offset:.0f} % of the picture away from its centre: cx and "
         "cy may belong to another size, or the photos were cropped."
     ] * bool(offset > 0.1)
-
-
-def _lenses(scene: Scene) -> list[str]:
-    """Lenses whose rays do not lead back to their pixels, anywhere in the picture."""
-    shares = without_rays(scene.cameras)
-    wrong = int((shares > 0).sum())
-    return [
-        f"The distortion of {wrong} views cannot be undone in {100 * float(shares.max()):.0f} % of "
-        "the picture: rays do not lead back to their pixels, which are trained along wrong ones. "
-        "Check k1 to k4, p1 and p2, or undistort or crop the photos."
-    ] * (wrong > 0)
-
-
-def without_rays(cameras: Cameras) -> Float[Tensor, " n"]:
-    """The share of each view's picture whose rays do not lead back to their pixels."""
-    here, ticks = torch.eye(3, 4)[None], (torch.arange(LENS_SAMPLES) + 0.5) / LENS_SAMPLES
-    known: dict[tuple[float, ...], float] = {}
-    shares = []
-    for view in range(len(cameras)):
-        lens = replace(cameras[view], camera_to_world=here)
-        key = (*lens.intrinsics[0].tolist(), *lens.distortion[0].tolist(), *lens.sizes[0].tolist())
-        if key not in known:
-            pixels = torch.cartesian_prod(ticks, ticks) * lens.sizes[0]
-            rays = lens.rays(torch.tensor([0]), pixels)
-            back, _ = lens.project(0, rays.at(torch.ones(len(pixels))))
-            good = ((back - pixels).abs() < LENS_ERROR * lens.sizes[0].max()).all(-1)
-            known[key] = 1.0 - float(good.float().mean())
-        shares.append(known[key])
-    return torch.tensor(shares)
 
 
 def _sizes(scene: Scene) -> list[str]:

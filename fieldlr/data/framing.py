@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.data.images import Pictures
+from fieldlr.data.masks import without_rays_masked
 from fieldlr.data.object_box import (
     before_one_color,
     box_in_view,
@@ -49,6 +50,7 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
     """The scene: cameras and points in the internal frame, and the space to reconstruct."""
     cameras = pictures.cameras
     _require_rays(cameras, capture.photos)
+    masks, lens_notes = without_rays_masked(capture, cameras, pictures.masks)
     notes: list[str] = []
     if capture.bounds is not None and _looks_from_one_place(cameras, capture.bounds[0]):
         frame, space = _forward_facing(cameras, capture.bounds)
@@ -72,10 +74,10 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
         train=capture.split.train,
         test=capture.split.test,
         names=tuple(photo.name for photo in capture.photos),
-        masks=pictures.masks,
+        masks=masks,
         points=points,
         missing=capture.missing,
-        warnings=(*capture.warnings, *pictures.warnings, *notes),
+        warnings=(*capture.warnings, *pictures.warnings, *lens_notes, *notes),
         content_hash=pictures.content_hash,
         split=capture.split.words,
     )

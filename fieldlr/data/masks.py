@@ -8,6 +8,8 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from fieldlr.data.scene import Capture, Mask, Photo
 from fieldlr.errors import FieldlrError
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.geometry.invertible import invertible_pixels
 
 FOLDERS = ("masks", "mask", "image_masks")
 # The mask of a.jpg is called a.jpg.png by COLMAP, a.png by most, a_mask.png by Metashape, and
@@ -73,6 +75,35 @@ def require_visible(capture: Capture, masks: list[Mask | None], shares: list[flo
         "count). Black pixels are those that are ignored (of dynamic_mask files the others): "
         "invert the masks."
     )
+
+
+def without_rays_masked(
+    capture: Capture, cameras: Cameras, masks: list[Mask | None] | None
+) -> tuple[list[Mask | None] | None, list[str]]:
+    """The masks, which also hide pixels for which the lens model has no inverse; and a note.
+
+    FieldlrError where that leaves no pixel of the training views.
+    """
+    invertible = invertible_pixels(cameras)
+    lost = [int((~good).sum()) for good in invertible if good is not None]
+    if not lost:
+        return masks, []
+    both = [
+        mask if good is None else good if mask is None else mask & good
+        for mask, good in zip(masks or [None] * len(invertible), invertible, strict=True)
+    ]
+    advice = "Check k1 to k4, p1 and p2, or undistort or crop the photos."
+    if all(_hides(both[view]) for view in capture.split.train):
+        raise FieldlrError(
+            f"{capture.name}: the lens model has no inverse at any pixel of the training views "
+            f"that counts. {advice}"
+        )
+    share = sum(lost) / int(cameras.sizes.prod(-1).sum())
+    return both, [
+        f"{sum(lost):,} pixels ({100 * share:.2g} % of all) in {len(lost)} views have no ray: "
+        "their lens model has no inverse there. They are left out of training and evaluation. "
+        + advice
+    ]
 
 
 def _hides(mask: Mask | None) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.scene import FEWEST_VIEWS
+from fieldlr.data.unread import PHONE_ADVICE, is_phone_photo
 from fieldlr.errors import FieldlrError
 
 # Up to here every photo is matched with every other; beyond, with its neighbours by name and with
@@ -23,9 +24,11 @@ def photo_files(folder: Path) -> list[Path]:
     if len(files) < FEWEST_VIEWS:
         below = sorted({file.parent.name for file in folder.glob("*/*") if is_photo(file)})
         hint = f" There are pictures in {', '.join(below[:3])}: name that folder." if below else ""
+        if any(is_phone_photo(file.name) for file in folder.iterdir()):
+            hint = f" {PHONE_ADVICE[0].upper()}{PHONE_ADVICE[1:]}"
         raise FieldlrError(
             f"poses need at least {FEWEST_VIEWS} photos ({' '.join(IMAGE_SUFFIXES)}); {folder} "
-            f"holds {len(files)}.{hint or ' Save other formats, such as .heic, as .jpg.'}"
+            f"contains {len(files)}.{hint or ' Save other formats as .jpg.'}"
         )
     return sorted(files, key=lambda file: (_counting(file.name), file.name))
 

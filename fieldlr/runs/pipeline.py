@@ -24,7 +24,7 @@ from fieldlr.runs.run import seen_from
 from fieldlr.system import memory
 from fieldlr.system.json import write_json
 from fieldlr.system.version import __version__
-from fieldlr.training.loop import FitConfig, FitReport, fit
+from fieldlr.training.loop import FitConfig, FitReport, few_steps, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, fit_config, make_task
 from fieldlr.training.state import start_fit
@@ -114,6 +114,7 @@ class Reconstruction:
             "setbacks": self.state.setbacks,
             "halvings": self.state.halvings,
             "quality": figures[self.task.quality_name],
+            "warnings": few_steps(self.state, self.fit_config),
         }
         self.run.add_results({"fit": results, "eval": figures})
         self.run.drop_checkpoint_before()

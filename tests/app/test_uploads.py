@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fieldlr.app import uploads
-from fieldlr.data import open_source
+from fieldlr.data import archives, open_source
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 
@@ -62,7 +62,7 @@ def test_loose_photos_go_where_transforms_says_that_they_lie(tmp_path):
 
 def test_photos_alone_are_found_as_such(tmp_path, png):
     path = taken(tmp_path, archive(tmp_path / "p.zip", [(f"d/{i}.png", png) for i in range(3)]))
-    assert len(uploads.photos_in(path)) == 3
+    assert len(archives.photos_in(path)) == 3
 
 
 def link(name):
@@ -92,8 +92,10 @@ def rare(name):
         ([("mesh.obj", b"")], "is empty"),
         ([("run.exe", b"MZ"), ("page.html", b"<script>")], "no supported photo"),
         ([(f"{i}.png", b"x") for i in range(uploads.MAX_MEMBERS + 1)], "may contain"),
-        ([("bomb.obj", b"\0" * (uploads.RATIO_FREE_BYTES + 1))], "decompresses to more"),
+        ([("bomb.obj", b"\0" * (archives.RATIO_FREE_BYTES + 1))], "decompresses to more"),
         ([("a.obj", b"v 0 0 0"), ("b.obj", b"v 0 0 0")], "one mesh or volume"),
+        ([("IMG_1.HEIC", b"x"), ("IMG_2.HEIC", b"x")], "Most Compatible"),
+        ([("a/transforms.json", b"{}"), ("b/transforms.json", b"{}")], "one set of .*: a, b"),
     ],
 )
 def test_a_hostile_archive_is_refused(tmp_path, members, word):
@@ -108,6 +110,7 @@ def test_a_hostile_archive_is_refused(tmp_path, members, word):
     [
         ("notes.docx", b"x", "unsupported file type"),
         ("mesh.obj", b"", "is empty"),
+        ("IMG_1.HEIC", b"x", "Most Compatible"),
         ("cut.zip", b"PK\x03\x04 and no more", "corrupt or incomplete zip"),
         ("lonely.json", b"{}", "no supported file"),
     ],
@@ -133,6 +136,13 @@ def test_places_that_lead_out_of_the_folder_are_not_followed(tmp_path, png):
     folder.mkdir()
     uploads.store_uploads([tmp_path / "transforms.json", tmp_path / "stolen.png"], folder)
     assert {p.name for p in folder.iterdir()} == {"transforms.json", "stolen.png"}
+
+
+def test_materials_beside_a_mesh_are_no_reason_to_refuse_it(tmp_path):
+    for name, content in (("cube.obj", b"v 0 0 0"), ("cube.mtl", b"newmtl red"), ("red.png", b"x")):
+        (tmp_path / name).write_bytes(content)
+    files = [tmp_path / name for name in ("cube.mtl", "cube.obj", "red.png")]
+    assert taken(tmp_path, *files).name == "cube.obj"
 
 
 def test_two_files_of_one_name_are_not_mixed_up(tmp_path, png):

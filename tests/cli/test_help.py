@@ -1,5 +1,6 @@
 """What the command line says before it does anything: help, version, mistyped words."""
 
+import os
 import subprocess
 import sys
 
@@ -80,3 +81,23 @@ def test_a_shell_can_complete(shell):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0 and "--backbone" in done.stdout
     assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    "words, code",
+    [
+        (["fit"], 2),
+        (["fit", "x", "--out", "y", "--rank", "banana"], 2),
+        (["fit", "--help"], 0),
+        (["--version"], 0),
+    ],
+)
+def test_a_closed_pipe_changes_no_exit_code(words, code):
+    """As in `fieldlr fit 2>&1 | head -0`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "fieldlr", *words]
+    try:
+        assert subprocess.run(command, stdout=writing, stderr=writing).returncode == code
+    finally:
+        os.close(writing)

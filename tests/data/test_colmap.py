@@ -96,6 +96,15 @@ def test_every_lens(tmp_path, lens, text):
         assert float(cameras.distortion[0, position]) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("content", [b"", b"# 3D point list with one line of data per point:\n"])
+def test_a_model_without_points_is_read(tmp_path, content):
+    """COLMAP's own recipe for known poses has an empty points3D.txt."""
+    folder = write(tmp_path, text=True)
+    (folder / "sparse/0/points3D.txt").write_bytes(content)
+    scene = colmap.read(folder)
+    assert scene.points is None and len(scene.images) == 9
+
+
 def test_other_lenses_are_refused_by_name(tmp_path):
     for lens in (6, 7, 10, 11, 12, 13, 16):
         with pytest.raises(FieldlrError, match=f"{LENSES[lens].name} with .* image_undistorter"):

@@ -299,6 +299,7 @@ REFUSED = {
     "focal length of 1e-30": (transforms(fl_x=1e-30), "focal length"),
     "focal length of 1e14": (transforms(fl_x=1e14), "focal length"),
     "focal length with 400 digits": (transforms(fl_x=10**400), "finite number"),
+    "lens of 1e14": (transforms(k1=1e14, k2=-1e14), "no inverse at any pixel"),
     "field of view of 5e-324": (
         transforms(fl_x=None, fl_y=None, camera_angle_x=5e-324),
         "possible focal length",
@@ -400,7 +401,6 @@ READ = {
         one_pixel,
         "under 64 px",
     ),
-    "lens of 1e14": (transforms(k1=1e14, k2=-1e14), "cannot be undone"),
     "CMYK photo": (photo(lambda: saved(colors("CMYK"), "JPEG")), ""),
     "16-bit photo": (photo(lambda: saved(colors("I;16"), "PNG")), ""),
     "palette photo": (photo(lambda: saved(colors("P"), "PNG")), ""),

@@ -156,9 +156,9 @@ def test_masks_of_every_tool_are_read(tmp_path, name, kind):
         ("scan.laz", "CloudCompare"),
         ("scan.nii.gz", "nibabel"),
         ("stack.tif", "tifffile"),
-        ("photo.HEIC", r"save the photos as \.jpg"),
+        ("photo.HEIC", r"Convert them to \.jpg"),
         ("walk.mp4", "fieldlr poses VIDEO"),
-        ("all.zip", "unpack it"),
+        ("all.7z", "unpack it"),
         ("room.splat", "Gaussian splats"),
         ("part.step", "mesh editor"),
         ("x.flr", "use it as RUN"),
@@ -168,6 +168,19 @@ def test_kinds_that_are_not_read_have_a_way_out(tmp_path, name, words):
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(FieldlrError, match=words):
         open_source(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("dataparser_transforms.json", "training run of nerfstudio.*`data` in its config"),
+        ("IMG_1.HEIC", r"Convert them to \.jpg"),
+    ],
+)
+def test_folders_that_are_not_read_have_a_way_out(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(FieldlrError, match=words):
+        open_source(tmp_path)
 
 
 @pytest.mark.parametrize(

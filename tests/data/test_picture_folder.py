@@ -37,10 +37,12 @@ def test_photos_come_in_the_order_in_which_people_count(tmp_path):
 
 def test_too_few_photos_say_where_there_are_more(tmp_path):
     touch(tmp_path / "images", *(f"{number}.jpg" for number in range(5)))
-    with pytest.raises(FieldlrError, match=r"holds 0\. There are pictures in images"):
+    with pytest.raises(FieldlrError, match=r"contains 0\. There are pictures in images"):
         photo_files(tmp_path)
-    with pytest.raises(FieldlrError, match=r"at least 3 photos.*holds 2.*heic"):
+    with pytest.raises(FieldlrError, match=r"at least 3 photos.*contains 2.*as \.jpg"):
         photo_files(touch(tmp_path / "two", "a.jpg", "b.jpg"))
+    with pytest.raises(FieldlrError, match=r"contains 0.*Most Compatible"):
+        photo_files(touch(tmp_path / "phone", "a.heic", "b.HEIC", "c.heic"))
     with pytest.raises(FieldlrError, match="is none"):
         photo_files(tmp_path / "nowhere")
 

@@ -197,6 +197,21 @@ def test_missing_photos_are_counted(tmp_path):
         transforms.read(folder)
 
 
+@pytest.mark.parametrize("place", ["/home/me/fruit/images", "../../fruit/images"])
+def test_photos_named_elsewhere_are_found_by_the_option(tmp_path, place):
+    folder = write(tmp_path / "poses")
+    (folder / "images").rename(tmp_path / "photos")
+    meta = json.loads((folder / "transforms.json").read_text())
+    for frame in meta["frames"]:
+        frame["file_path"] = f"{place}/{frame['file_path'].split('/')[-1]}"
+    (folder / "transforms.json").write_text(json.dumps(meta))
+    with pytest.raises(FieldlrError, match=rf"got '{place}/.*name the folder.*`images`"):
+        transforms.read(folder)
+    scene = transforms.read(folder, images="../photos")
+    assert len(scene.images) == len(meta["frames"])
+    assert any("under a name that differs" in warning for warning in scene.warnings)
+
+
 def test_explicit_lists(tmp_path):
     lists = {
         "train_filenames": [f"images/{i:02d}.png" for i in range(5)],

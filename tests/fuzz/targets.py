@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 from fieldlr import codec
-from fieldlr.app.uploads import unpack
 from fieldlr.batch.manifest import read_manifest
 from fieldlr.data import open_source
+from fieldlr.data.archives import unpack
 from fieldlr.geometry.frames import Similarity
 from fieldlr.metrics.bd import bd_figure
 from fieldlr.metrics.curve_file import read_curve

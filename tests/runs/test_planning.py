@@ -1,5 +1,7 @@
 """From where a run is shown, at what size, and what is said about it."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from fieldlr.runs.pipeline import Reconstruction
 from fieldlr.runs.planning import LARGEST_FRAME, LARGEST_STILL, home_of, plan_views
 from fieldlr.runs.views import Turn, beginning, turned
 from fieldlr.training.options import FitOptions
+from tests.rendering.test_paths import write_camera_path
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,20 @@ def test_an_orbit_where_no_camera_stood_is_warned_of(run, field, tmp_path):
     (warning,) = plan_views(half, field, "orbit", 4).warnings
     assert "no photo saw" in warning
     assert plan_views(half, field, None, 4).warnings == ()
+
+
+def test_a_path_far_from_the_cameras_is_warned_of(run, field, tmp_path):
+    """As a path of nerfstudio's viewer is, in its own frame."""
+    cameras, _ = run.load_cameras()
+    here = plan_views(run, field, "orbit", 4, (32, 24)).cameras
+    write_camera_path(here, tmp_path / "here.json", field.frame, 24)
+    assert plan_views(run, field, str(tmp_path / "here.json"), 4).warnings == ()
+    shift = torch.zeros(4, 3, 4)
+    shift[:3, 0, 3] = 10.0 * float(cameras.camera_to_world[:, :, 3].norm(dim=-1).max())
+    away = dataclasses.replace(here, camera_to_world=here.camera_to_world + shift)
+    write_camera_path(away, tmp_path / "away.json", field.frame, 24)
+    (warning,) = plan_views(run, field, str(tmp_path / "away.json"), 4).warnings
+    assert warning.startswith("3 of the 4 views") and "`path_transforms`" in warning
 
 
 def test_a_view_turned_by_hand_begins_at_any_camera(run, field):

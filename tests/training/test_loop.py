@@ -20,7 +20,7 @@ from fieldlr.nn.linears import SineLowRank
 from fieldlr.runs import open_run
 from fieldlr.runs.pipeline import Reconstruction, evaluate
 from fieldlr.runs.tensors import read_tensors
-from fieldlr.training.loop import FitConfig, fit
+from fieldlr.training.loop import FitConfig, few_steps, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.state import MAX_SETBACKS, FitState, start_fit
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
@@ -113,6 +113,19 @@ def exploding(rate: float) -> FitState:
     return start_fit(
         OccupancyTask(ball(), settings), FieldConfig(activation=Relu(), width=32), 0, CPU
     )
+
+
+def test_a_fit_that_time_ends_early_is_named(task):
+    second_order = start_fit(task, SMALL, 0, CPU)
+    second_order.step = 31
+    assert few_steps(second_order, FitConfig(seconds=15.0)) == []
+    state = start_fit(task, FieldConfig(activation=Relu(), width=32), 0, CPU)
+    state.step = 31
+    (warning,) = few_steps(state, FitConfig(seconds=15.0))
+    assert warning.startswith("Only 31 steps were trained in 15 s")
+    assert few_steps(state, FitConfig(steps=31, seconds=15.0)) == []  # as many as were asked for
+    state.step = 100
+    assert few_steps(state, FitConfig(seconds=15.0)) == []
 
 
 def test_a_step_beyond_all_numbers_is_undone_and_the_rate_lowered():
