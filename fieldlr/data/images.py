@@ -7,7 +7,7 @@ import io
 import math
 import os
 import warnings as python_warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +33,8 @@ STILL_FORMATS = ("MPO",)
 LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
 # Bytes a pixel while a photo is decoded, and what all that are being decoded may take.
 DECODING_BYTES, DECODING_MEMORY = 16, 2 << 30
+# Turns a pillow image.
+Turn = Callable[[Any], Any]
 # Two sizes of one picture may differ by a rounded pixel in their aspect ratio, not by more.
 ASPECT_TOLERANCE = 0.01
 
@@ -151,19 +153,19 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]) -> Deco
     data = photo.path.read_bytes()
     with open_picture(io.BytesIO(data), photo.path) as image, readable(photo.path):
         animated = getattr(image, "is_animated", False) and image.format not in STILL_FORMATS
-        picture = _upright(plain_picture(image), image, stated)
+        turn = _turn(image, stated)
+        picture = turn(plain_picture(image))
+    size = picture.size
     if photo.alpha is not None:
         with open_picture(photo.alpha, photo.alpha) as alpha, readable(photo.alpha):
-            _require_shape(photo.alpha, alpha.size, picture.size)
-            picture.putalpha(alpha.convert("L").resize(picture.size))
-    size = picture.size
+            picture.putalpha(_fitted(photo.alpha, alpha.convert("L"), size, turn).resize(size))
     if min(size) < downscale:
         raise FieldlrError(
             f"{photo.path}: {size[0]} x {size[1]} px cannot be divided by {downscale}."
         )
     mask = None
     if photo.mask is not None:
-        mask = _decode_mask(photo.mask, photo.mask_marks, size)
+        mask = _decode_mask(photo.mask, photo.mask_marks, size, turn)
     beside = [path.read_bytes() for path in (photo.alpha, photo.mask) if path is not None]
     digest = hashlib.sha256(b"".join([photo.name.encode(), data, *beside])).hexdigest()
     share = 1.0 if mask is None else float(mask.float().mean())
@@ -174,26 +176,33 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]) -> Deco
     return Decoded(image, mask, size, share, digest, animated)
 
 
-def _decode_mask(path: Path, marks: str, size: tuple[int, int]) -> Mask:
+def _decode_mask(path: Path, marks: str, size: tuple[int, int], turn: Turn) -> Mask:
     """True where a pixel counts.
 
     Any grey but black marks a pixel, or the lighter half of them where a lossy format has blurred
     black.
     """
     with open_picture(path, path) as image, readable(path):
-        _require_shape(path, image.size, size)
         least = 128 if image.format in LOSSY_FORMATS else 1
-        marked = image.convert("L").resize(size, 0).point(lambda v: 255 if v >= least else 0)
+        grey = _fitted(path, image.convert("L"), size, turn)
+        marked = grey.resize(size, 0).point(lambda v: 255 if v >= least else 0)
     return torch.from_numpy(np.array(marked) == (0 if marks == "ignore" else 255))
 
 
-def _require_shape(path: Path, size: tuple[int, int], photo: tuple[int, int]) -> None:
-    """FieldlrError where a mask is of another shape than its photo, and so of another view."""
-    if abs(size[0] * photo[1] / (size[1] * photo[0]) - 1) > ASPECT_TOLERANCE:
-        raise FieldlrError(
-            f"{path}: a mask has the shape of its photo; it is {size[0]} x {size[1]}, the photo "
-            f"{photo[0]} x {photo[1]}. Make it from the photo as it is stored."
-        )
+def _fitted(path: Path, picture: Any, size: tuple[int, int], turn: Turn) -> Any:
+    """A mask or alpha in the shape of its photo; one of the photo as stored is turned as that is.
+
+    FieldlrError where it has another shape, and so is of another view.
+    """
+    for fitted in (picture, turn(picture)):
+        width, height = fitted.size
+        if abs(width * size[1] / (height * size[0]) - 1) <= ASPECT_TOLERANCE:
+            return fitted
+    raise FieldlrError(
+        f"{path}: a mask has the shape of its photo; it is {picture.size[0]} x "
+        f"{picture.size[1]}, the photo {size[0]} x {size[1]}. Make it from the photo as it is "
+        "stored."
+    )
 
 
 def open_picture(source: Path | io.BytesIO, path: Path, load: bool = True) -> Any:
@@ -245,19 +254,24 @@ def _has_alpha(image: Any) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
-def _upright(picture: Any, original: Any, stated: tuple[int, int]) -> Any:
-    """The picture whose pixels the intrinsics speak of.
+def _turn(image: Any, stated: tuple[int, int]) -> Turn:
+    """What turns a photo so that its pixels are those of which the intrinsics speak.
 
     Pose tools read pixels as they are stored and ignore the EXIF orientation, so it is applied
     only where the stored size contradicts the camera and the turned one agrees with it.
     """
     from PIL import ImageOps
 
-    if picture.size == stated or picture.size[::-1] != stated:
-        return picture
-    picture.info["exif"] = original.getexif().tobytes()
-    turned = ImageOps.exif_transpose(picture)
-    return turned if turned.size == stated else picture
+    exif = image.getexif()
+    if image.size == stated or image.size[::-1] != stated:
+        return lambda picture: picture
+
+    def turned(picture: Any) -> Any:
+        picture.info["exif"] = exif.tobytes()
+        result = ImageOps.exif_transpose(picture)
+        return result if result.size == picture.size[::-1] else picture
+
+    return turned
 
 
 def _reduced(picture: Any, downscale: int) -> Any:

@@ -29,7 +29,7 @@ from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.subject import Subject
 from fieldlr.runs.viewpoints import Viewpoints, viewpoints
 from fieldlr.surface import Extraction, decimate, extract, largest_component, transform
-from fieldlr.surface.cleaning import without_voids
+from fieldlr.surface.cleaning import require_decimation, without_voids
 from fieldlr.surface.floor import Plane, find_floor
 
 COLOR_CHUNK = 1 << 17
@@ -66,6 +66,8 @@ def make_mesh(
     options = options or MeshOptions()
     if options.texture is not None and not isinstance(field, RadianceField):
         raise FieldlrError("`texture` is for runs made from photos; a shape has no colours.")
+    if options.faces is not None:
+        require_decimation()  # Before the work, not after it.
     subject, paint, stands = _subject(field, options, views)
     if options.crop is not None:
         subject = subject.cropped(Aabb(vector(options.crop[:3]), vector(options.crop[3:])))

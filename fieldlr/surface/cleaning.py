@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -40,6 +41,15 @@ def without_voids(mesh: TriangleMesh, viewpoints: Float[np.ndarray, "n 3"]) -> T
     return with_faces(mesh, ((volume > 0.0) | visited)[labels])
 
 
+def require_decimation() -> None:
+    """FieldlrError where the package that simplifies meshes is not installed."""
+    if find_spec("fast_simplification") is None:
+        raise FieldlrError(
+            "Decimation needs the package fast-simplification, which is not installed. "
+            "Install it with pip install 'fieldlr[mesh]', or keep all `faces`."
+        )
+
+
 def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
     """About `num_faces` triangles by quadric edge collapse (Garland and Heckbert 1997).
 
@@ -49,13 +59,9 @@ def decimate(mesh: TriangleMesh, num_faces: int) -> TriangleMesh:
         raise FieldlrError(f"A closed mesh has at least 4 faces; got {num_faces}. Use more.")
     if len(mesh.faces) <= num_faces:
         return mesh
-    try:
-        import fast_simplification
-    except ImportError:
-        raise FieldlrError(
-            "Decimation needs the package fast-simplification, which is not installed. "
-            "Install it with pip install 'fieldlr[mesh]', or keep all faces."
-        ) from None
+    require_decimation()
+    import fast_simplification
+
     offset = np.array(far_offset(Aabb.around(mesh.vertices)))  # It counts in float32.
     vertices, faces = fast_simplification.simplify(
         mesh.vertices - offset, mesh.faces.astype(np.int32), target_count=num_faces

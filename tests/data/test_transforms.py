@@ -260,6 +260,30 @@ def test_exif_orientation_applies_only_where_the_camera_says_so(tmp_path):
     assert shapes == {(16, 24, 3)}
 
 
+@pytest.mark.parametrize("stored", [True, False], ids=["of the stored photo", "upright"])
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_masks_are_turned_with_their_photos(tmp_path, orientation, stored):
+    folder = write(tmp_path, frame=lambda i: {"mask_path": "masks/m.png"} if i == 0 else {})
+    upright = np.full((SIZE[1], SIZE[0], 3), 200, np.uint8)
+    upright[:5, :9] = 0
+    turned = Image.fromarray(upright)
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    ways = {5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270"}
+    kept = turned.transpose(Image.Transpose[ways[orientation]])
+    assert kept.size == SIZE[::-1]
+    kept.save(folder / "images" / "00.png", exif=exif)
+    meta = json.loads((folder / "transforms.json").read_text())
+    meta["frames"][0]["file_path"] = "images/00.png"
+    (folder / "transforms.json").write_text(json.dumps(meta))
+    (folder / "masks").mkdir()
+    (kept if stored else turned).convert("L").save(folder / "masks" / "m.png")
+    scene = transforms.read(folder)
+    view = scene.names.index("images/00.png")
+    assert torch.equal(scene.images[view], torch.from_numpy(upright))
+    assert torch.equal(scene.masks[view], torch.from_numpy(upright[..., 0] > 0))
+
+
 NAN_POSE = [[float("nan"), 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 MIRRORED = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 

@@ -19,6 +19,7 @@ from fieldlr.rendering.paths import orbit
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.viewpoints import Viewpoints, _joined
+from fieldlr.surface import cleaning
 
 BOX = Aabb((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 FRAME = Similarity(((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), 2.0, (5.0, 1.0, 0.0))
@@ -92,6 +93,20 @@ def test_forward_facing_scenes_are_fused_in_their_frustum():
     mesh = make_mesh(field, MeshOptions(resolution=48), Viewpoints(cameras, None)).mesh
     assert not mesh.is_watertight
     assert np.quantile(abs(mesh.vertices[:, 2] + 2.0), 0.9) < 0.06
+
+
+def test_a_crop_crops_what_was_fused_of_an_unbounded_scene():
+    low, high = (-0.5, -0.5, 0.0), (0.5, 0.1, 0.5)
+    vertices = mesh_of("contracted", crop=(*low, *high)).mesh.vertices
+    assert (vertices >= np.array(low) - 1e-6).all() and (vertices <= np.array(high) + 1e-6).all()
+    assert np.ptp(vertices[:, 0]) > 0.7
+
+
+def test_a_package_that_is_missing_is_named_before_the_work(monkeypatch):
+    monkeypatch.setattr(cleaning, "find_spec", lambda name: None)
+    # The work would end in another error: there is no surface at this level.
+    with pytest.raises(FieldlrError, match="fast-simplification, which is not installed"):
+        mesh_of(faces=100, threshold=1e9)
 
 
 def test_a_crop_keeps_exactly_what_is_inside():
