@@ -15,8 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-LINEARS = {0: [], 1: ["whole"], 2: ["whole", "decimal"]}  # full; low-rank: rank; sine: rank, omega
-ENCODINGS = {0: [], 1: ["whole", "whole"]}  # identity; frequency: how many, with the input
+LINEARS = {
+    0: [],
+    1: ["varint"],
+    2: ["varint", "decimal"],
+}  # full; low-rank: rank; sine: rank, omega
+ENCODINGS = {0: [], 1: ["varint", "varint"]}  # identity; frequency: how many, with the input
 ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"]}  # relu; sine: omega_0; gaussian: sigma
 UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
 
@@ -32,14 +36,14 @@ class Bytes:
     def byte(self):
         return self.take(1)[0]
 
-    def whole(self):
+    def varint(self):
         value, shift = 0, 0
         while (byte := self.byte()) >= 128:
             value, shift = value | (byte & 127) << shift, shift + 7
         return value | byte << shift
 
     def signed(self):
-        value = self.whole()
+        value = self.varint()
         return -(value + 1 >> 1) if value % 2 else value >> 1
 
     def decimal(self):
@@ -100,26 +104,26 @@ class Coder:
             yield symbol
 
 
-def read_model(file, rises):
-    start, reach = file.signed() if rises else 0, file.whole()
-    low = max(0, reach.bit_length() - 7)
-    lowest = 0 if rises else -reach >> low
-    highs = range(lowest, (reach >> low) + 1)
-    law = file.byte() if reach else UNIFORM
+def read_model(file, monotone):
+    start, max_abs = file.signed() if monotone else 0, file.varint()
+    low = max(0, max_abs.bit_length() - 7)
+    lowest = 0 if monotone else -max_abs >> low
+    highs = range(lowest, (max_abs >> low) + 1)
+    law = file.byte() if max_abs else UNIFORM
     written = file.take(len(highs)) if law == WRITTEN else b""
-    parts = table(law, written, [abs(2 * high + (low > 0)) for high in highs]) if reach else None
-    return start, low, lowest, parts, rises
+    parts = table(law, written, [abs(2 * high + (low > 0)) for high in highs]) if max_abs else None
+    return start, low, lowest, parts, monotone
 
 
 def read_numbers(coder, model, count, fresh):
-    """The whole numbers of a tensor's part; rising ones begin anew where `fresh` says so."""
-    start, low, lowest, parts, rises = model
+    """The whole numbers of a tensor's part; monotone ones restart where `fresh` says so."""
+    start, low, lowest, parts, monotone = model
     values = np.zeros(count, int)
     if parts is not None:
         values = lowest + np.array([*coder.symbols(count, parts)], int) << low
     if low:
         values += np.array([*coder.symbols(count, [2 ** (TOTAL_BITS - low)] * 2**low)], int)
-    for i in range(count if rises else 0):
+    for i in range(count if monotone else 0):
         values[i] += start if fresh[i] else values[i - 1]
     return values
 
@@ -132,8 +136,8 @@ class Shape:
             raise SystemExit("this is no .flr file of version 1, or it is broken")
         file = Bytes(data[4:-4])
         first, tables, last = file.byte(), file.byte(), None
-        last, width, depth = file.byte(), file.whole(), file.whole()
-        self.skips = [file.whole() for _ in range(last >> 4)]
+        last, width, depth = file.byte(), file.varint(), file.varint()
+        self.skips = [file.varint() for _ in range(last >> 4)]
         self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
         if first & 3 == 0 or first & 0b11001100 or self.encoding not in ENCODINGS:
             raise SystemExit("this reader knows shapes in a box, without a frame or a table")
@@ -145,11 +149,11 @@ class Shape:
         self.activation_options = file.options(ACTIVATIONS[self.activation])
         form = first >> 4 & 3
         if form == 0:
-            box = [0.0, 0.0, 0.0, *(float(file.whole()) for _ in range(3))]
+            box = [0.0, 0.0, 0.0, *(float(file.varint()) for _ in range(3))]
         else:
             box = np.frombuffer(file.take(24 * form), ("<f4", "<f8")[form - 1]).tolist()
         self.low, self.high = np.array(box[:3]), np.array(box[3:])
-        self.grid, self.content_hash = file.whole(), file.take(4).hex()
+        self.grid, self.content_hash = file.varint(), file.take(4).hex()
         self.read_layers(file, width, depth)
 
     def read_layers(self, file, width, depth):

@@ -47,7 +47,7 @@ INSIDE_COLOR = (0.13, 0.32, 0.55)
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the journey's files go, and how it speaks."""
+    """Where the demo's files go, and how it reports."""
 
     out: Path
     say: Callable[[str], None]
@@ -66,7 +66,7 @@ class Demo:
 
 
 def demo(out: Path, say: Callable[[str], None], quiet: bool) -> dict[str, Any]:
-    """The whole journey into the folder `out`; gives the paths and the qualities."""
+    """The end-to-end demo in the folder `out`; returns the paths and the qualities."""
     make_folder(out)
     journey = Demo(out, say, quiet)
     scene_row, scene = _photos(journey)
@@ -78,7 +78,7 @@ def demo(out: Path, say: Callable[[str], None], quiet: bool) -> dict[str, Any]:
 
 
 def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
-    """Photos to a radiance field: a photo that it has not seen, its view, depth and surface."""
+    """Photos to a radiance field: a held-out photo, the rendered view, depth and surface."""
     fit, results = journey.fit("scene-run", example(SCENE), SCENE_OPTIONS)
     field, scene = fit.state.field, fit.source.content
     cameras = plan_views(fit.run, field, "test", 1).cameras
@@ -88,7 +88,7 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
     outside = cameras.transformed(field.frame)  # The surface is in the user's frame.
     photo = scene.images[scene.test[0]].numpy()
     pictures = [
-        Picture(photo, "a photo held out"),
+        Picture(photo, "a held-out photo"),
         Picture(to_bytes(view.rgb), f"PSNR {results['quality']:.1f} dB"),
         Picture(depth_picture(view.depth), "near to far"),
         Picture(_portrait(surface, outside), f"{len(surface.faces):,} faces"),
@@ -100,7 +100,7 @@ def _photos(journey: Demo) -> tuple[Row, dict[str, Any]]:
 
 
 def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
-    """A mesh to occupancy fields: the given mesh, what the field makes of it, a slice."""
+    """A mesh to occupancy fields: the given mesh, the extracted one, a slice."""
     rows, figures = [], {}
     for backbone, options in SHAPES.items():
         fit, results = journey.fit(f"{backbone}-run", example(MESH), options)
@@ -129,7 +129,7 @@ def _shapes(journey: Demo) -> tuple[list[Row], dict[str, Any]]:
 
 
 def _video(journey: Demo, run: Run) -> str | None:
-    """An orbit as view.mp4; None, and the reason said, where there is no encoder."""
+    """An orbit as view.mp4; None and a message where there is no encoder."""
     path = journey.out / "view.mp4"
     journey.say("filming an orbit")
     try:
@@ -142,7 +142,7 @@ def _video(journey: Demo, run: Run) -> str | None:
 
 
 def _slice(field: Field) -> np.ndarray:
-    """How much inside the field says a plane through its middle is: blue inside, white outside."""
+    """The occupancy on a plane through the middle: blue inside, white outside."""
     width, height = PORTRAIT
     x, z = np.meshgrid(np.linspace(-1, 1, width), np.linspace(1, -1, height))
     unit = torch.from_numpy(np.stack([x, np.zeros_like(x), z], -1).reshape(-1, 3)).float()

@@ -1,4 +1,4 @@
-"""What this machine has for fieldlr, what it lacks, and how to get that."""
+"""What this machine has for fieldlr, what is missing, and how to install it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ MATRIX_ROWS, MATRIX_WIDTH = 4096, 256  # a chunk of points through a hidden laye
 
 @dataclass(frozen=True)
 class Part:
-    """An optional package: what it is called, what it is for and how to get it."""
+    """An optional package: its name, its purpose and how to install it."""
 
     module: str
     distribution: str
     use: str
     remedy: str
-    probe: str | None = None  # the statement that shows that it works; None: to be found is enough
+    probe: str | None = None  # a statement that tests it; None: being installed is enough
 
 
 PARTS = (
     Part(
         "open3d",
         "open3d",
-        "a second opinion on voxels, in the tests; nothing needs it",
+        "cross-checks voxelisation in tests; otherwise unused",
         "pip install open3d; where a library is missing: "
         "apt-get install libegl1 libgl1 libx11-6 libusb-1.0-0",
         "import open3d",
@@ -44,14 +44,14 @@ PARTS = (
     Part(
         "igl",
         "libigl",
-        "inside or outside of open and badly wound meshes",
+        "inside and outside of open meshes and of inconsistent winding",
         "pip install 'fieldlr[mesh]'",
         "import igl",
     ),
     Part(
         "embreex",
         "embreex",
-        "rendering the bundled scenes anew; nothing else needs it",
+        "renders the bundled scenes; otherwise unused",
         "pip install embreex",
         "import embreex.rtcore_scene",
     ),
@@ -65,7 +65,7 @@ PARTS = (
     Part(
         "numba",
         "numba",
-        "photos on a processor: grids and rays by compiled loops, twice as fast as by torch",
+        "photos on a CPU: grids and rays by compiled loops, twice as fast as by torch",
         "pip install 'fieldlr[fast]'",
     ),
     Part(
@@ -142,7 +142,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("fieldlr", report["fieldlr"] or "not installed"),
         ("Python", f"{report['python']} on {report['system']}"),
         ("torch", f"{report['torch']}, device {report['device']}"),
-        ("processor", f"{cpu['name']}, {cpu['cores']} cores, {cpu['threads']} threads in use"),
+        ("CPU", f"{cpu['name']}, {cpu['cores']} cores, {cpu['threads']} threads in use"),
         ("", f"has {', '.join(features) or 'no wide registers'}; torch uses {cpu['capability']}"),
         ("CUDA", report["cuda"]["device"] or report["cuda"]["reason"]),
         ("speed", f"float32 {fp32:.0f}, bfloat16 {bf16:.0f} GFLOP/s"),
@@ -156,7 +156,7 @@ def _state(part: dict[str, Any]) -> str:
 
 
 def examine_part(part: Part) -> dict[str, Any]:
-    """Whether a package works, tried in a process of its own: a native library may crash."""
+    """Whether a package works, tested in a subprocess: a native library may crash."""
     if util.find_spec(part.module) is None:
         return {"works": False, "version": None, "reason": "not installed"}
     reason = failure(part.probe, PROBE_SECONDS) if part.probe else None
@@ -174,12 +174,12 @@ def _cuda() -> dict[str, Any]:
     if torch.cuda.is_available():
         return {"device": torch.cuda.get_device_name(), "reason": None}
     if torch.version.cuda is None:
-        return {"device": None, "reason": "this torch is built for processors only"}
-    return {"device": None, "reason": "no CUDA device to be seen"}
+        return {"device": None, "reason": "this torch is built for CPUs only"}
+    return {"device": None, "reason": "no CUDA device found"}
 
 
 def _cpu() -> dict[str, Any]:
-    """The processor and what of it counts here: wide registers and matrix units."""
+    """The CPU and the features that matter here: wide registers and matrix units."""
     described = _proc_cpuinfo()
     flags = set(described.get("flags", described.get("Features", "")).split())
     return {
@@ -197,7 +197,7 @@ def _cpu() -> dict[str, Any]:
 
 
 def _proc_cpuinfo() -> dict[str, str]:
-    """The first processor's entry in /proc/cpuinfo; empty where there is no such file."""
+    """The first CPU's entry in /proc/cpuinfo; empty where there is no such file."""
     try:
         text = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:

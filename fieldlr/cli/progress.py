@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def shown(reports: Iterable[FitReport], quality_name: str, quiet: bool) -> Iterator[FitReport]:
-    """Hands the reports of a fit on, and shows them."""
+    """Passes the reports of a fit on and displays them."""
     quality = None
 
     def line(report: FitReport) -> str:
@@ -32,7 +32,7 @@ def printed(
     line: Callable[[Report], str],
     quiet: bool,
 ) -> Iterator[Report]:
-    """Hands reports on, each with its line: in place on a terminal, a tenth apart elsewhere."""
+    """Passes reports on and prints a line for each: in place on a terminal, else every tenth."""
     in_place, next_tenth = sys.stderr.isatty(), 0
     for report in reports:
         yield report
@@ -45,7 +45,7 @@ def printed(
 
 
 def fit_line(report: FitReport, quality_name: str, quality: float | None) -> str:
-    """How a fit stands, in a line."""
+    """The status of a fit in one line."""
     parts = [
         f"{report.progress:4.0%}",
         f"step {report.step:,}",
@@ -58,7 +58,7 @@ def fit_line(report: FitReport, quality_name: str, quality: float | None) -> str
 
 
 def counted(items: Iterable[Item], total: int, noun: str, quiet: bool) -> Iterator[Item]:
-    """Hands items on and counts them on standard error."""
+    """Passes items on and counts them on standard error."""
     for number, item in enumerate(items, 1):
         yield item
         if not quiet and sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Sources: what a path holds, read into a `Scene` of photos or an `OccupancyVolume`."""
+"""Sources: reads a path into a `Scene` of photos or an `OccupancyVolume`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Reader:
     summary: str
     can_read: Callable[[Path], bool]
     read: Callable[..., Scene | OccupancyVolume]
-    takes: tuple[str, ...] = ()  # the reading options that mean something to it
+    takes: tuple[str, ...] = ()  # the reading options that it takes
 
 
-# In the order in which they are asked: a folder with a transforms.json is read by that.
+# In the order in which they are tried: transforms.json comes first.
 READERS: Registry[Reader] = Registry(
     "format",
     Reader(
@@ -83,7 +83,7 @@ def is_source(path: Path) -> bool:
 
 
 def reader_of(path: Path) -> Reader | None:
-    """The first reader that says yes to what lies there."""
+    """The first reader that accepts the path."""
     return next((reader for reader in READERS.values() if reader.can_read(path)), None)
 
 
@@ -95,7 +95,7 @@ def open_source(
     cloud: str | None = None,
     memory: float | None = None,
 ) -> Source:
-    """Reads a folder or file by the first reader that says yes.
+    """Reads a folder or file by the first reader that accepts it.
 
     `downscale` divides the size of photos; `grid` is the number of voxels along the longest edge
     of a mesh or a point cloud; `images` is where photos are; `cloud` is how points become a solid.
@@ -110,11 +110,11 @@ def open_source(
     except OSError as error:
         raise FieldlrError(
             f"{str(path)[:200]} cannot be read ({error.strerror or error}). Check the path and "
-            "who may read it."
+            "its permissions."
         ) from error
     except MemoryError as error:
         raise FieldlrError(
-            f"{path} takes more memory than there is ({error}). Make it smaller."
+            f"{path} needs more memory than is available ({error}). Make it smaller."
         ) from error
 
 
@@ -132,7 +132,7 @@ def _opened(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Sour
             return Source(reader.kind, reader.name, content)
     if path.is_dir() and any(is_photo(file) for file in path.iterdir()):
         raise FieldlrError(
-            f"photos need the poses of their cameras; {path} holds pictures alone. "
+            f"photos need the poses of their cameras; {path} contains images but no poses. "
             f"fieldlr poses {path} --out DIR makes a folder with both."
         )
     refuse(path)
@@ -154,7 +154,7 @@ def _from_zip(path: Path, reading: ReadingOptions, most_bytes: int | None) -> So
 
 
 def asked_of(reader: Reader, reading: ReadingOptions) -> dict[str, Any]:
-    """What a reader is told; FieldlrError where an option means nothing to it."""
+    """The options for a reader; FieldlrError for one that it does not take."""
     asked = {name: value for name, value in reading.flat().items() if value is not None}
     for name in asked:
         if name not in reader.takes:

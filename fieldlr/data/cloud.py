@@ -1,7 +1,8 @@
-"""Reads a cloud of points (.ply without faces, .xyz, .pts, .pcd) and makes it a solid.
+"""Reads a point cloud (.ply without faces, .xyz, .pts, .pcd) and makes it a solid.
 
-Inside is where the winding number of the oriented points is above one half (`cloud_winding`), or
-what a Poisson surface encloses (open3d). docs/pointclouds.md says what is assumed.
+The inside is where the winding number of the oriented points is above one half
+(`cloud_winding`), or what a Poisson surface encloses (open3d). docs/pointclouds.md says what is
+assumed.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def read(
 ) -> OccupancyVolume:
     """The solid inside a cloud, `grid` cubic voxels along its longest (padded) edge.
 
-    `cloud` is how: one of CLOUD_METHODS.
+    `cloud` is the method: one of CLOUD_METHODS.
     """
     num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * path.stat().st_size
     memory.require(num_bytes, most_bytes, "Thin the cloud out.")
@@ -109,13 +110,13 @@ def _parsed(path: Path) -> Cloud:
         raise
     except Exception as error:  # a damaged file can end in any error
         raise FieldlrError(
-            f"{path.name} is not a readable cloud of points ({type(error).__name__}: "
+            f"{path.name} is not a readable point cloud ({type(error).__name__}: "
             f"{str(error)[:100]}). Save it as .ply, or as .xyz with lines of x y z nx ny nz."
         ) from error
 
 
 def _cleaned(path: Path, cloud: Cloud) -> Cloud:
-    """Finite points in different places, thinned out where they are more than can be of use."""
+    """Finite, distinct points, thinned out where there are too many."""
     points, normals = cloud.points, cloud.normals
     if normals is not None and not np.isfinite(normals).all() | (normals != 0).any():
         normals = None
@@ -136,7 +137,7 @@ def _cleaned(path: Path, cloud: Cloud) -> Cloud:
         cells = cells // 2
     if len(first) < FEWEST_POINTS or longest == 0.0:
         raise FieldlrError(
-            f"A cloud needs at least {FEWEST_POINTS} points in different places; {path.name} has "
+            f"A cloud needs at least {FEWEST_POINTS} distinct points; {path.name} has "
             f"{len(first)} points and no triangle. Scan it more densely, or export the surface "
             "itself."
         )
@@ -153,7 +154,7 @@ def oriented(cloud: Cloud) -> tuple[Oriented, list[str]]:
         if opposed > cloud_normals.MOST_OPPOSED:
             notes.append(
                 f"The normals of {100 * opposed:.0f} % of all neighbours oppose each other: they "
-                "were given one sense."
+                "were oriented consistently."
             )
             normals, origin = cloud_normals.oriented(points, normals, near), "read and turned"
         elif cloud_normals.faces_inward(points, normals, near):

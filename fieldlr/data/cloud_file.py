@@ -51,7 +51,7 @@ def _from_ply(path: Path, data: bytes) -> Cloud:
         )
     ply = ply_file.parse(data)
     points = ply.columns(("x", "y", "z"))
-    assert points is not None  # The parser has seen them.
+    assert points is not None  # The parser has read them.
     return Cloud(points, ply.columns(ply_file.NORMALS))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with posed photos, before anybody trains on them; and a drawing of the cameras."""
+"""Diagnosis of posed photos before training, and a drawing of the cameras."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOX_EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a &
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The facts about a scene, lengths in the user's units, and what is doubtful in sentences."""
+    """Facts about a scene, lengths in the user's units, and warnings."""
 
     views: int
     missing: int
@@ -140,14 +140,14 @@ def _directions(scene: Scene) -> list[str]:
     if behind > 0.5:
         return [
             f"The optical axes of {100 * behind:.0f} % of the views meet behind the camera. "
-            f"{advice} If the cameras really look outward (a panorama), all is well."
+            f"{advice} For cameras that look outward (a panorama) this is correct."
         ]
     positions = cameras.camera_to_world[:, :, 3]
     along = positions + depths[:, None] * forward_axes(cameras)
     misses = (along - focus).norm(dim=-1) / (positions - focus).norm(dim=-1).clamp_min(1e-9)
     if float(misses.median()) > 0.7:
         return [
-            "The optical axes do not meet anywhere: the views share no subject, or the poses and "
+            "The optical axes meet nowhere: the views share no subject, or poses and "
             "photos are mixed up."
         ]
     return []
@@ -173,7 +173,7 @@ def _focal_lengths(scene: Scene) -> list[str]:
     oddness = (intrinsics[:, 0] / intrinsics[:, 1] - 1).abs().max()
     if float(oddness) > 0.05:
         found.append(
-            f"fl_x and fl_y differ by {100 * oddness:.0f} %: pixels are hardly ever so oblong."
+            f"fl_x and fl_y differ by {100 * oddness:.0f} %: pixels are rarely that oblong."
         )
     if float(shares.min()) < 0.15 or float(shares.max()) > 10:
         found.append(
@@ -196,12 +196,12 @@ def _sizes(scene: Scene) -> list[str]:
     tiny = int((shortest < TINY_PIXELS).sum())
     return [
         f"{tiny} photos are under {TINY_PIXELS} px on the shorter side ({int(shortest.min())} px): "
-        "little detail can come out of them."
+        "they hold little detail."
     ] * (tiny > 0)
 
 
 def _duplicates(scene: Scene) -> list[str]:
-    """Views of one pose: a file listed twice, or a pose tool that gave up."""
+    """Views of one pose: a file listed twice, or a failure of the pose tool."""
     poses = scene.cameras.camera_to_world.flatten(1)
     copies = len(poses) - len(torch.unique((poses * 1e5).round(), dim=0))
     return [f"{copies} views repeat the pose of another view."] * (copies > 0)

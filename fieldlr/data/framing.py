@@ -63,7 +63,7 @@ def framed(capture: Capture, pictures: Pictures) -> Scene:
     if not (cameras.camera_to_world.isfinite().all() and box.isfinite().all()):
         raise FieldlrError(
             f"{capture.name}: the cameras are so near to each other, or so far from all else, that "
-            "float32 cannot tell them apart. Scale the scene to ordinary numbers."
+            "float32 cannot tell them apart. Scale the scene to a size near 1."
         )
     return Scene(
         name=capture.name,

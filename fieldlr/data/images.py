@@ -74,7 +74,7 @@ def read_pictures(capture: Capture, downscale: int = 1, most_bytes: int | None =
     FieldlrError beforehand where a fit of so many pixels would take more than `most_bytes`.
     """
     if downscale < 1 or downscale != int(downscale):
-        raise FieldlrError(f"downscale must be a whole number of at least 1; got {downscale}.")
+        raise FieldlrError(f"downscale must be a whole number, 1 or more; got {downscale}.")
     largest = _require_memory(capture, int(downscale), most_bytes)
     stated = [tuple(size) for size in capture.cameras.sizes.tolist()]
     workers = max(1, min(os.cpu_count() or 1, DECODING_MEMORY // (DECODING_BYTES * largest)))

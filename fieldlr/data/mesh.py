@@ -38,7 +38,7 @@ def can_read(path: Path) -> bool:
 def read(path: Path, grid: int | None = None, most_bytes: int | None = None) -> OccupancyVolume:
     """The solid inside a mesh file, `grid` cubic voxels along its longest (padded) edge.
 
-    By default 512; 256 for a heap of loose triangles, which takes longer.
+    By default 512; 256 for triangle soup, which takes longer.
     """
     mesh, notes = read_triangles(path, most_bytes)
     cells, aabb, mesh, more = voxels.solid(mesh, grid, most_bytes)
@@ -71,7 +71,7 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         return _parsed(path.read_bytes(), suffix)
     except (FieldlrError, MemoryError):
         raise
-    except Exception as error:  # a parser's reaction to a damaged file can be any error
+    except Exception as error:  # a parser can raise any error for a corrupt file
         raise FieldlrError(
             f"{path.name} is not a readable {path.suffix.lower()} file ({type(error).__name__}: "
             f"{str(error)[:100]}). Open it in a mesh editor and export it again."
@@ -88,7 +88,7 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
     if suffix == ".ply":
         ply = ply_file.parse(data)
         points = ply.columns(("x", "y", "z"))
-        assert points is not None  # The parser has seen them.
+        assert points is not None  # The parser has read them.
         return points, ply.faces, ply.colors
     return _parsed_scene(data, suffix)
 
@@ -102,7 +102,7 @@ def _parsed_scene(data: bytes, suffix: str) -> Parsed:
         data = obj_text.absolute(obj_text.plain(data))
     if suffix == ".off":
         data = _OFF_WORD.sub(lambda word: word[0].upper(), data, count=1)
-    # Bytes have no place: nothing beside the file is looked up, whatever the file asks for.
+    # Bytes have no folder: no other file is read, whatever this one refers to.
     how = {"file_type": suffix[1:], "process": False, "skip_materials": True}
     scene = trimesh.load_scene(io.BytesIO(data), **how)
     bodies: list[Any] = [body for body in scene.dump() if len(getattr(body, "vertices", ()))]
@@ -135,7 +135,7 @@ def cleaned(
     faces: Int[np.ndarray, "f 3"],
     colors: UInt8[np.ndarray, "v 3"] | None,
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
-    """The mesh with equal vertices merged and useless faces dropped."""
+    """The mesh with equal vertices merged and degenerate faces removed."""
     notes = []
 
     def drop(faces: np.ndarray, useless: np.ndarray, what: str) -> np.ndarray:
@@ -144,16 +144,16 @@ def cleaned(
         return faces[~useless]
 
     missing = np.any((faces < 0) | (faces >= len(vertices)), axis=1)
-    faces = drop(faces, missing, "faces with corners that the file does not have were")
+    faces = drop(faces, missing, "faces with vertex indices out of range were")
     broken = ~np.all(np.abs(vertices) <= FARTHEST, axis=1)
-    faces = drop(faces, broken[faces].any(1), "faces with coordinates that are no numbers were")
+    faces = drop(faces, broken[faces].any(1), "faces with NaN or infinite coordinates were")
     if len(faces) == 0:
         raise FieldlrError(f"No face of {path.name} has finite coordinates. Export the mesh again.")
     _require_unrounded(path, vertices[faces])
     vertices, faces, colors = _merged(vertices, faces, colors)
     a, b, c = faces.T
     faces = drop(faces, (a == b) | (b == c) | (c == a), "faces without area were")
-    faces = drop(faces, _repeated(faces), "faces that repeat another were")
+    faces = drop(faces, _repeated(faces), "duplicate faces were")
     if len(faces) == 0 or not np.ptp(vertices, axis=0).max() > 0:
         raise FieldlrError(f"All triangles of {path.name} have no area. Export the mesh again.")
     return TriangleMesh(vertices, faces, colors), tuple(notes)
@@ -165,8 +165,8 @@ def _require_unrounded(path: Path, corners: Float[np.ndarray, "f 3 3"]) -> None:
     step, edge = np.spacing(farthest), np.median(np.ptp(corners, axis=1).max(1))
     if edge < _FEWEST_STEPS * step and (corners == corners.astype(np.float32)).all():
         raise FieldlrError(
-            f"{path.name} stores float32 coordinates up to {farthest:g} from the origin, which are "
-            f"rounded to steps of {step:g}; its triangles are {edge:g} wide. Move it near the "
+            f"{path.name} stores float32 coordinates up to {farthest:g} from the origin, which "
+            f"come in steps of {step:g}; its triangles are {edge:g} wide. Move it near the "
             "origin before it is exported."
         )
 

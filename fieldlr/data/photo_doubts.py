@@ -1,4 +1,4 @@
-"""Photos that show nothing, or stand out: blurred, too dark, too bright, or there twice.
+"""Photos that show nothing or differ from the others: blurred, dark, bright or duplicated.
 
 Every photo is compared with those taken nearest to it, which show much the same, and with the set:
 what differs from both is named. A mask's and transparent pixels do not count.
@@ -33,7 +33,7 @@ Visible = Bool[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Look:
-    """A photo in a few numbers; NaN where too little of it is visible."""
+    """Statistics of a photo; NaN where too little of it is visible."""
 
     detail: Float[np.ndarray, " 4"]  # log2 of fine over coarse detail, by direction
     stops: float  # log2 of its mean light

@@ -42,7 +42,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class PosingReport:
-    """How far the search for poses is."""
+    """The progress of the search for poses."""
 
     stage: str  # a key of STAGES
     done: int  # frames of a video, photos, or pairs of photos in the stage "matching"
@@ -61,7 +61,7 @@ class PosingReport:
 
 @dataclass
 class Stages:
-    """What there is to do in each stage, as far as that is known, and how far it is."""
+    """The known amount of work of each stage, and the progress."""
 
     totals: dict[str, int]
     started: float = field(default_factory=time.perf_counter)
@@ -95,9 +95,9 @@ def find_poses(
 ) -> Generator[PosingReport, None, None]:
     """Makes the folder `out` with the photos and their poses; the last report has the result.
 
-    `photos` is a folder of pictures, or a video of which frames are taken. Pull to go on; close
-    the generator to stop, and nothing is left behind. FieldlrError where there is nothing to work
-    with or no poses are found.
+    `photos` is a folder of pictures, or a video of which frames are taken. Iterate to
+    continue; close the generator to stop, and nothing is left behind. FieldlrError for unsuitable
+    input, or where no poses are found.
     """
     photos, options = Path(photos), options or PosingOptions()
     video = _require_input(photos, options)
@@ -133,7 +133,7 @@ def find_poses(
 
 
 def _require_input(photos: Path, options: PosingOptions) -> VideoFile | None:
-    """The video, if it is one; FieldlrError where nothing can come of it."""
+    """The video, if it is one; FieldlrError for unsuitable input."""
     video = open_video_file(photos) if is_video(photos) else None
     if options.frames is not None and video is None:
         raise FieldlrError(

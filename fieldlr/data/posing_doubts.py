@@ -1,4 +1,4 @@
-"""What is doubtful about poses that were found, in sentences."""
+"""Warnings about the poses that were found."""
 
 from __future__ import annotations
 

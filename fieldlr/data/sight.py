@@ -1,4 +1,4 @@
-"""Whether the views of a scene see its box at all."""
+"""Whether any ray of a scene meets its box."""
 
 from __future__ import annotations
 

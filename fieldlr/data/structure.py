@@ -1,4 +1,4 @@
-"""Structure from motion: runs `structure_process` on a folder, says how far it is, ends with it."""
+"""Structure from motion: runs `structure_process` on a folder and reports its progress."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def find_structure(folder: Path) -> Generator[dict[str, Any], None, None]:
         process.wait()
     if code:
         raise FieldlrError(
-            f"pycolmap failed: {_reason(code, log)}. Try fewer or smaller photos, and see whether "
-            "fieldlr doctor finds it in order."
+            f"pycolmap failed: {_reason(code, log)}. Try fewer or smaller photos, and check with "
+            "fieldlr doctor that pycolmap works."
         )
 
 
@@ -65,9 +65,9 @@ def _rows(database: Path, table: str) -> int:
 
 
 def _reason(code: int, log: Path) -> str:
-    """Why the process ended: the signal that ended it, or its last words."""
+    """Why the process ended: its signal, or the last line of its log."""
     if code == -signal.SIGKILL:
-        return "it was killed, perhaps for lack of memory"
+        return "it was killed, perhaps out of memory"
     if code < 0:
         return f"it crashed ({signal.Signals(-code).name})"
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]

@@ -33,7 +33,7 @@ POLL_SECONDS = 0.3
 
 
 class Progress:
-    """Says how far the work is, a few times a second; ends the process if nobody listens."""
+    """Reports progress a few times a second; ends the process if the reader is gone."""
 
     def __init__(self, channel: TextIO):
         self.channel, self.stage, self.mapped = channel, "features", 0

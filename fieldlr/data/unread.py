@@ -1,4 +1,4 @@
-"""Kinds of files that are not read, each with a way out."""
+"""File types that are not read, each with an alternative."""
 
 from __future__ import annotations
 

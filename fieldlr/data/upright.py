@@ -1,4 +1,4 @@
-"""Photos as every tool reads them alike: upright as they are stored, in a common format."""
+"""Copies of photos that every tool reads alike: stored upright, in a common format."""
 
 from __future__ import annotations
 

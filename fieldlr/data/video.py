@@ -54,7 +54,7 @@ def is_video(path: Path) -> bool:
 
 
 def open_video_file(path: Path) -> VideoFile:
-    """What ffmpeg says of the file; FieldlrError where it is no video."""
+    """What ffmpeg reports of a file; FieldlrError where it is not a video."""
     done = subprocess.run(
         [find_ffmpeg(), "-hide_banner", *TRUSTED, "-i", str(path)],
         stdin=subprocess.DEVNULL,
@@ -139,7 +139,7 @@ def _unreadable(path: Path, said: str) -> FieldlrError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     hidden = ("At least one output file", "Input #", "Metadata", "Stream #")
     reasons = [line for line in lines if not line.startswith(hidden)]
-    reason = reasons[-1][-160:] if reasons else "it holds no frame"
+    reason = reasons[-1][-160:] if reasons else "it contains no frame"
     return FieldlrError(
         f"{path}: not a readable video ({reason}). Copy it again from the camera, or save its "
         "frames as pictures into a folder."

@@ -195,6 +195,6 @@ def _require_distinct_voxels(name: str, aabb: Aabb, shape: Shape) -> None:
     if not SMALLEST_VOXEL < voxel or not 2.0**-22 * farthest < voxel or farthest > FARTHEST:
         raise FieldlrError(
             f"The voxels of {name} are {voxel:g} wide and up to {farthest:g} from the origin: "
-            "float32 cannot tell them apart. Move it near the origin, and scale it to ordinary "
-            "numbers."
+            "float32 cannot tell them apart. Move it near the origin, and scale it to a size "
+            "near 1."
         )

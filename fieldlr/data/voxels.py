@@ -1,4 +1,4 @@
-"""From a surface to a solid: the grid around it, what is inside, and what had to be mended."""
+"""From a surface to a solid: the voxel grid, what is inside, and what was repaired."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def grid_around(mesh: TriangleMesh, resolution: int) -> tuple[Aabb, Shape]:
 def solid(
     mesh: TriangleMesh, resolution: int | None = None, most_bytes: int | None = None
 ) -> tuple[Grid, Aabb, TriangleMesh, tuple[str, ...]]:
-    """(booleans, box, the mesh facing outward, what a person should know about it).
+    """(booleans, box, the mesh facing outward, notes).
 
     Without a resolution it is 512, or 256 if most triangles are loose.
     """
@@ -66,7 +66,7 @@ def solid(
     if grid.sum() < 0.1 * _area(mesh) / (aabb.size[0] / shape[0]) ** 2:
         grid = winding.crossed_blocks(mesh, aabb, shape, 1)
         notes.append(
-            "The surface encloses next to nothing (a sheet or loose triangles): it was given a "
+            "The surface encloses almost no volume (a sheet or triangle soup): it was given a "
             "thickness of two voxels."
         )
     return grid, aabb, mesh, tuple(notes)
@@ -75,7 +75,7 @@ def solid(
 def _affordable(
     mesh: TriangleMesh, edges: winding.Topology, asked: int | None
 ) -> tuple[int, list[str]]:
-    """(voxels along the longest edge, notes): what is asked for, or what does not take ages."""
+    """(voxels along the longest edge, notes): as requested, or as many as are affordable."""
     loose = edges.num_boundary_edges > len(mesh.faces)
     wanted = asked or (LOOSE_RESOLUTION if loose else RESOLUTION)
     most = max(16, int((MOST_SAMPLES / winding.layers(mesh)) ** 0.5))
@@ -104,8 +104,8 @@ def _open_solid(mesh: TriangleMesh, aabb: Aabb, shape: Shape) -> tuple[np.ndarra
         from igl import fast_winding_number
     except (ImportError, OSError):
         return winding.voted_solid(mesh, aabb, shape), (
-            "The inside was voted by rays along the axes, which may leave streaks behind the "
-            "holes; pip install 'fieldlr[mesh]' brings the winding number, which does not."
+            "Inside and outside were decided by ray voting, which may leave streaks behind "
+            "holes; pip install 'fieldlr[mesh]' installs the winding number, which does not."
         )
     grid = winding.open_solid(
         mesh,
@@ -124,7 +124,9 @@ def _area(mesh: TriangleMesh) -> float:
 def _winding_note(before: winding.Topology, after: winding.Topology) -> str:
     note = f"Neighbours disagreed about the outside at {_count(before.num_opposed_edges, 'edge')}"
     left = after.num_opposed_edges
-    return note + (f": mended, except at {left:,} (a one-sided surface)." if left else ": mended.")
+    return note + (
+        f": repaired, except at {left:,} (a one-sided surface)." if left else ": repaired."
+    )
 
 
 def _hole_note(edges: winding.Topology) -> str:
@@ -140,7 +142,7 @@ def _hole_note(edges: winding.Topology) -> str:
         ),
         (
             edges.num_opposed_edges,
-            f"{_count(edges.num_opposed_edges, 'edge')} without a sense of outside",
+            f"{_count(edges.num_opposed_edges, 'edge')} without an orientation",
         ),
     ]
     return "The mesh is not watertight: " + ", ".join(text for n, text in faults if n) + "."

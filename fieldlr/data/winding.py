@@ -1,4 +1,4 @@
-"""What is wrong with a mesh, which way its bodies face, and the inside of a surface with holes.
+"""Defects of a mesh, the orientation of its bodies, and the inside of a surface with holes.
 
 The inside is where the generalised winding number (Jacobson et al. 2013, the signed solid angle
 that the surface fills, over 4 pi) is above one half; it equals the mean over all directions of the

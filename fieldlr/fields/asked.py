@@ -30,7 +30,7 @@ class Asked:
 def gradients_of(given: ArrayLike) -> Any:
     """A context in which gradients are recorded only where tensors are asked about.
 
-    An array's answer goes on as an array: with a graph behind it numpy would refuse it.
+    The answer to an array is an array: with a graph behind it numpy would refuse it.
     """
     return torch.set_grad_enabled(torch.is_grad_enabled() and isinstance(given, Tensor))
 

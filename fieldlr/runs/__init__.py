@@ -1,4 +1,4 @@
-"""The run folder, and what one does with a run: fit, evaluate, mesh, render, compress."""
+"""The run folder, and the operations on a run: fit, evaluate, mesh, render, compress."""
 
 from fieldlr.runs.run import Run as Run
 from fieldlr.runs.run import check_new as check_new

@@ -1,4 +1,4 @@
-"""From a run to a .flr file: fine-tune where it is wanted, encode, write, measure."""
+"""From a run to a .flr file: fine-tune if asked, encode, write, measure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fieldlr.training.tasks import Task
 
 
 class Compression:
-    """A field on its way to a file: pull `reports` to fine-tune it, then `finish`.
+    """Compression of a field: iterate over `reports` to fine-tune it, then call `finish`.
 
     Nothing is written before `finish`, and nothing at all without `out`: then `data` has it.
-    Without `finetune` the field is rounded as it is, and the source is wanted for measuring alone.
-    A `task` that is open already saves reading it.
+    Without `finetune` the field is quantised as it is, and the source is needed only to
+    measure. A `task` that is open already saves reading it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Compression:
             yield from self.tuning.reports()
 
     def finish(self) -> dict[str, Any]:
-        """Writes the file; what it costs and, where there is a source, what it is worth."""
+        """Writes the file; returns its size and, where there is a source, its quality."""
         field, steps = (self.field, None) if self.tuning is None else self.tuning.finish()
         self.data = data = codec.encode(field, self.bits, self.about, steps)
         self.decoded = codec.decode(data)

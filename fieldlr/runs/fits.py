@@ -1,4 +1,4 @@
-"""A fit as a work item, `python -m fieldlr.runs.fits`, which resumes from a checkpoint."""
+"""A fit as a task of a worker, `python -m fieldlr.runs.fits`; it resumes from a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def fit_work(name: str, source: Path, out: Path, options: FitOptions) -> WorkIte
 def fitting(
     source: Path, out: Path, options: FitOptions
 ) -> Generator[Data, None, tuple[Reconstruction, dict[str, Any]]]:
-    """Fits, or goes on with it: yields how far it is, returns the fit and its results.
+    """Starts or resumes a fit: yields its progress, returns the fit and its results.
 
-    Closed in the middle, it keeps what is trained.
+    Closing the generator early saves a checkpoint.
     """
     yield {"step": "open", "share": 0.0}
     fit = Reconstruction(source, out, options, resume=True)
@@ -39,7 +39,7 @@ def fitting(
 
 
 def work(settings: Data) -> Generator[Data, None, Data]:
-    """A fit by what `fit_work` says; gives its results."""
+    """Runs the fit that `fit_work` describes; returns its results."""
     prepare_process()
     options = FitOptions.from_plain(settings["options"])
     source, out = Path(settings["source"]), Path(settings["out"])

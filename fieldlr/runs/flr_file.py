@@ -1,4 +1,4 @@
-"""A .flr file in the place of a run folder."""
+"""A .flr file used as a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fieldlr.system.json import write_whole
 
 
 class FlrRun(Handle):
-    """A .flr file in the place of a run: all that can be asked of the field and of its source."""
+    """A .flr file used as a run: what is known of the field and of its source."""
 
     source: Path | None = None
     options: Mapping[str, Any] = MappingProxyType({})
@@ -65,7 +65,7 @@ class FlrRun(Handle):
         return self._field
 
     def save(self, path: Path | str) -> FlrRun:
-        """Copies the file; gives the run that it is."""
+        """Copies the file; returns it as a run."""
         write_whole(flr_path(path), self.folder.read_bytes())
         return FlrRun(Path(path))
 

@@ -1,4 +1,4 @@
-"""What one does with a run in Python: ask its field, look at it, measure it, write it down."""
+"""Methods of a run in Python: evaluate the field, render, measure, export."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Handle:
 
     @property
     def _facts(self) -> dict[str, Any]:
-        """What is worth saying of a run at a glance."""
+        """A short summary of a run."""
         facts: dict[str, Any] = {
             "kind": self._run.kind,
             "backbone": self.field.config.linear.name,

@@ -1,4 +1,4 @@
-"""history.jsonl: how a fit went, a line a report, for whoever looks on."""
+"""history.jsonl: the progress of a fit, one line per report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def history(path: Path, step: int) -> Iterator[Callable[[FitReport], None]]:
         known = read_history(path)
         write_whole(path, b"".join(_line(report) for report in known if report["step"] <= step))
     try:
-        file = open(path, "ab", buffering=0)  # Somebody may be looking on.
+        file = open(path, "ab", buffering=0)  # Another process may be reading it.
     except OSError as error:
         raise refused(path, error) from None
 

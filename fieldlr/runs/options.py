@@ -1,4 +1,4 @@
-"""What a user may set of what is made of a run."""
+"""Options of the outputs of a run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class MeshOptions(Options):
         shown_default="colours at the vertices",
     )
     dense: bool = option(
-        Switch(), "Asks the field everywhere, not coarse to fine: the reference", False
+        Switch(), "Evaluates the field everywhere instead of coarse to fine: the reference", False
     )
 
 
@@ -77,8 +77,8 @@ class FileOptions(Options):
     bits: float | None = option(
         Number(FEWEST_BITS, MOST_BITS, above=False),
         "Bits that a parameter takes on average",
-        shown_default="as many as the quality hardly shows",
+        shown_default="as many as leave the quality nearly unchanged",
     )
     finetune: float | None = option(
-        Number(unit="S"), "Seconds of training for few bits before that", shown_default="none"
+        Number(unit="S"), "Seconds of quantisation-aware fine-tuning", shown_default="none"
     )

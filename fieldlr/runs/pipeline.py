@@ -36,10 +36,10 @@ CHECKPOINT_SECONDS, CHECKPOINT_SHARE = (5.0, 60.0), 0.02
 
 
 class Reconstruction:
-    """A fit under way, in its run folder: pull `reports` to train, then `finish`.
+    """A fit and its run folder: iterate over `reports` to train, then call `finish`.
 
     Stopping to pull is stopping: `checkpoint` keeps what is trained, and the same call with
-    `resume` goes on as if it had never stopped.
+    `resume` continues exactly where it stopped.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Reconstruction:
                     due = began + min(max(least, cost / CHECKPOINT_SHARE), most)
 
     def checkpoint(self) -> None:
-        """Keeps everything that is trained: the state to go on from, and the field as it is."""
+        """Saves the training state to resume from, and the field."""
         self.run.save_checkpoint(*self.state.save())
         self.run.save_field(self.state.field)
         if self.task.corrections is not None:
@@ -147,7 +147,7 @@ class Reconstruction:
         saved = self.run.load_checkpoint()
         if saved is not None:
             self.state.load(*saved)
-        # Last: a run that cannot go on stays as it was.
+        # Last: a run that cannot be resumed stays unchanged.
         self.run.config["options"] = options.plain_fit()
         write_json(self.run.folder / "config.json", self.run.config)
 
@@ -228,7 +228,7 @@ def reopen(run: Run | FlrRun, source: Path | None = None) -> Task:
 
 
 def take_corrections(run: Run | FlrRun, task: Task) -> None:
-    """Gives a task what a run learned of its photos, on the CPU, where its field is loaded."""
+    """Loads a run's learned photo corrections into a task, on the CPU like the field."""
     if task.corrections is not None and isinstance(run, Run):
         run.load_corrections(task.corrections.cpu())
 
@@ -258,7 +258,7 @@ def check_memory(source: Source, limit_gib: float | None) -> None:
 
 
 def _check_content(run: Run | FlrRun, source: Source) -> None:
-    # A .flr file knows the first digits alone.
+    # A .flr file stores only the first digits.
     if not source.content.content_hash.startswith(run.content_hash):
         raise FieldlrError(
             f"{run.folder} was made from other data than {source.content.name} holds now. Give "

@@ -1,4 +1,4 @@
-"""Which views of a run are rendered: from where, at what size, and what is doubtful about that."""
+"""Plans the views to render of a run: cameras, size and warnings."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _orbit_doubts(cameras: Cameras, field: Field) -> list[str]:
     """Refuses an orbit where only the front is known, and warns where one side is not."""
     if field.space.kind == "ndc":
         raise FieldlrError(
-            "photos that all look one way cannot be orbited: behind them nothing is known. Use "
+            "forward-facing photos do not allow an orbit: nothing is known behind them. Use "
             "`path` spiral."
         )
     if layout(cameras) == "around":

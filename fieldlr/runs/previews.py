@@ -1,4 +1,4 @@
-"""Pictures of a fit as it goes, in its run folder: the first soon, then seldom enough to be cheap.
+"""Previews of a fit in its run folder: the first early, then rarely enough to be cheap.
 
     preview.png  the view of a training camera, or the solid, as the field has it now
     photo.png    the photo of that view

@@ -60,7 +60,7 @@ NEEDED = (
 
 @dataclass(frozen=True)
 class Run(Handle):
-    """A run folder that exists."""
+    """An existing run folder."""
 
     folder: Path
     config: dict[str, Any]
@@ -144,7 +144,7 @@ class Run(Handle):
         write_tensors(newest, tensors, plain)
 
     def load_checkpoint(self) -> tuple[Tensors, dict[str, Any]] | None:
-        """The newest one that is whole; None where there is none yet."""
+        """The newest intact checkpoint; None if there is none."""
         newest, before = self._checkpoints
         try:
             return read_tensors(newest) if newest.exists() else None
@@ -227,11 +227,12 @@ def check_new(folder: Path) -> None:
     sweep(folder)  # A fit that was killed before it had anything to keep is in nobody's way.
     if (folder / "config.json").exists():
         raise FieldlrError(
-            f"{folder} already holds a run. Give `resume` to go on with it, or another `out`."
+            f"{folder} already holds a run. Give `resume` to resume it, or another `out`."
         )
     if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         raise FieldlrError(
-            f"a run wants a folder of its own; {folder} is there and not empty. Give another `out`."
+            f"a run needs a folder of its own; {folder} exists and is not empty. Give another "
+            "`out`."
         )
 
 
@@ -263,7 +264,8 @@ def open_folder(folder: Path | str) -> Run:
     config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise FieldlrError(
-            f"{path} is not a run of format {FORMAT}. It is broken, or a newer fieldlr made it."
+            f"{path} is not a run of format {FORMAT}. It is corrupt, or was written by a newer "
+            "fieldlr."
         )
     missing = [key for key in NEEDED if key not in config]
     if missing:

@@ -1,4 +1,4 @@
-"""What a run gives in Python, as a notebook shows it: figures, a mesh, the bytes of a file."""
+"""Results of a run in Python as a notebook shows them: figures, a mesh, a compressed field."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Mesh(TriangleMesh):
 
 @dataclass(frozen=True, repr=False)
 class CompressedField:
-    """A field as the bytes of a .flr file, what they decode to, and what that is worth."""
+    """A field as the bytes of a .flr file, the decoded field, and its quality."""
 
     data: bytes
     field: Field  # decoded

@@ -35,12 +35,12 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             plain = json.loads((file.metadata() or {}).get("fieldlr", "{}"))
         if not isinstance(plain, dict):
-            raise ValueError("it holds no plain values")
-        # A run of an earlier version has no checksum.
+            raise ValueError("it contains no metadata")
+        # Runs without a checksum are read too.
         if plain.get("sha256") not in (None, _digest(tensors, _without(plain, "sha256"))):
-            raise ValueError("its checksum is wrong")
+            raise ValueError("its checksum does not match")
     except (OSError, SafetensorError, ValueError) as error:
-        raise FieldlrError(f"{path} is broken or missing ({error}). Copy the run again.") from None
+        raise FieldlrError(f"{path} is corrupt or missing ({error}). Copy the run again.") from None
     return tensors, _without(plain, "sha256")
 
 

@@ -1,4 +1,4 @@
-"""Where a field is looked at from to find its surface: the photos' cameras, or a few and more."""
+"""Viewpoints from which a surface is fused: the photos' cameras, or generated ones."""
 
 from __future__ import annotations
 

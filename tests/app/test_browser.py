@@ -144,7 +144,7 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page.wait_for_selector("#library .fl-card:has-text('windmill'):has-text('dB')")
 
 
-def test_stop_keeps_what_is_trained_and_resume_goes_on(open_page, block):
+def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page, other = open_page(), open_page()
     add(page, block, "A volume")
     train(page, "block", 100_000, "Small and sharp")

@@ -102,7 +102,7 @@ def test_a_source_that_changes_is_fitted_anew(shapes, batch_of):
     assert changed["items"][0]["quality"] != first["items"][0]["quality"]
 
 
-def test_what_fails_is_told_and_the_rest_is_done(shapes, batch_of, tmp_path):
+def test_failed_items_are_reported_and_the_rest_is_done(shapes, batch_of, tmp_path):
     """The source of the second item goes once the first is under way; so does that of the first."""
 
     def remove(event, batch):
@@ -176,7 +176,7 @@ def fieldlr(*words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-C", "kill -9"])
-def test_a_batch_that_ends_early_goes_on(shapes, tmp_path, how):
+def test_an_interrupted_batch_resumes(shapes, tmp_path, how):
     path, out = tmp_path / "manifest.yaml", tmp_path / "out"
     path.write_text("items: [{source: shapes/*.npy, width: 16, seconds: 6, outputs: [compress]}]")
     words = ["batch", path, "--out", out, "--json"]

@@ -168,9 +168,7 @@ def serves(process, address):
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_started_again_is_told_what_is_missing(
-    shapes, batch_of, cluster, tmp_path
-):
+def test_a_restarted_scheduler_gets_what_is_missing(shapes, batch_of, cluster, tmp_path):
     cluster.start_worker("--nthreads", 1, "--no-nanny")
     restarted = []
 

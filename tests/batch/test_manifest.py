@@ -49,7 +49,7 @@ items:
     )
 
 
-def test_matches_that_are_no_sources_are_told(folder):
+def test_matches_that_are_no_sources_are_reported(folder):
     manifest = read(folder, "items: [{source: shapes/*}]")
     assert len(manifest.items) == 3
     assert manifest.notes == ("line 1: 1 of 4 matches of shapes/* are not sources.",)
@@ -121,7 +121,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES, ids=lambda text: text[-60:])
-def test_a_mistake_is_told_with_its_line(folder, text):
+def test_an_error_names_its_line(folder, text):
     line, words = MISTAKES[text]
     with pytest.raises(FieldlrError) as caught:
         read(folder, text)
@@ -162,7 +162,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         read_manifest(tmp_path / "absent.yaml")
 
 
-def test_all_mistakes_are_told_at_once(folder):
+def test_all_errors_are_reported_at_once(folder):
     with pytest.raises(FieldlrError) as caught:
         read(folder, "items:\n- {source: a}\n- {sorce: b}\n- {source: shapes/ball.npy, rank: x}")
     lines = str(caught.value).splitlines()

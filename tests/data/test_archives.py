@@ -56,7 +56,7 @@ def test_errors_name_the_archive(tmp_path, capture):
         open_source(tmp_path / "capture.zip", images="images")
 
 
-def test_photos_without_poses_are_told_how_they_get_them(tmp_path, capture):
+def test_photos_without_poses_are_refused_with_advice(tmp_path, capture):
     with pytest.raises(FieldlrError, match=r"without camera poses.*fieldlr poses FOLDER"):
         open_source(packed(tmp_path / "photos.zip", capture / "images"))
     (tmp_path / "bad.zip").write_bytes(b"PK")

@@ -225,11 +225,11 @@ def test_splats_are_refused_in_words(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("few.xyz", "0 0 0\n1 1 1\n", "at least 100 points"),
+        ("few.xyz", "0 0 0\n1 1 1\n", "at least 100 distinct points"),
         ("ragged.xyz", "0 0 0\n1 1 1 1\n", "3 and 4 numbers"),
-        ("empty.pts", "", "at least 100 points"),
-        ("cut.pcd", "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 9\nDATA binary\n", "not a read"),
-        ("words.pcd", "hello", "not a readable cloud"),
+        ("empty.pts", "", "at least 100 distinct points"),
+        ("cut.pcd", "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 9\nDATA binary\n", "not a readable point cloud"),
+        ("words.pcd", "hello", "not a readable point cloud"),
     ],
 )
 def test_damaged_clouds_are_refused(tmp_path, name, content, words):

@@ -366,7 +366,7 @@ REFUSED = {
     ),
     "PLY counts that lie": (
         file("mesh.ply", ply(b"element vertex 99999999999\nproperty float x\n")),
-        "not a readable cloud",
+        "not a readable point cloud",
     ),
     "OFF counts that lie": (file("mesh.off", b"OFF\n999999999999 1 0\n0 0 0\n"), "not a readable"),
     "STL counts that lie": (file("mesh.stl", bytes(80) + b"\xff" * 54), "not a readable|triangle"),
@@ -379,7 +379,7 @@ REFUSED = {
     "mesh without area": (faces(lambda v, f: (v * 0, f)), "no area"),
     "mesh of 1e300": (obj(1e300), "finite coordinates"),
     "mesh of 1e-30": (obj(1e-30), "tell them apart"),
-    "mesh a million sizes away": (faces(lambda v, f: (v + 1e7, f)), "rounded to steps of 1;"),
+    "mesh a million sizes away": (faces(lambda v, f: (v + 1e7, f)), "come in steps of 1;"),
     "volume of objects": (file("v.npy", npy_of(np.array([{}], object))), "not a readable volume"),
     "volume that is an archive": (
         file("v.npy", lambda: seeds.volume_npz()["volume.npz"]),
@@ -426,16 +426,16 @@ READ = {
     ),
     "mesh with a NaN": (
         faces(lambda v, f: (np.where(np.arange(len(v))[:, None] == 5, NAN, v), f)),
-        "no numbers",
+        "NaN or infinite",
     ),
-    "mesh with faces twice": (faces(lambda v, f: (v, np.vstack([f, f]))), "repeat another"),
+    "mesh with faces twice": (faces(lambda v, f: (v, np.vstack([f, f]))), "duplicate faces"),
     "mesh of one triangle": (
         file("m.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 1\nf 1 2 3\n"),
         "not watertight",
     ),
     "OBJ of ten thousand materials": (
         file("m.obj", lambda: b"v 0 0 0\nv 1 0 0\nv 0 1 1\n" + many_materials(10_000)),
-        "repeat another",
+        "duplicate faces",
     ),
     "OBJ with a material file outside": (
         file("m.obj", lambda: b"mtllib ../../secret.mtl\n" + seeds.mesh(".obj")["mesh.obj"]),

@@ -114,7 +114,7 @@ def test_backslashes_in_colmap_names(tmp_path):
     assert (len(scene.images), scene.names[0]) == (9, "photos/a/v00.png")
 
 
-def test_a_missing_photo_is_told_with_what_is_there(tmp_path):
+def test_a_missing_photo_is_reported_with_similar_names(tmp_path):
     write_transforms(tmp_path)
     (tmp_path / "images/03.png").rename(tmp_path / "images/03-copy.png")
     warnings = " ".join(transforms.read(tmp_path).warnings)

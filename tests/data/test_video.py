@@ -101,7 +101,7 @@ def test_sharp_frames_are_taken_and_are_the_ones_that_were_chosen(tmp_path, walk
     assert len(taken(video, tmp_path / "fewer", 6).files) <= 6
 
 
-def test_a_still_camera_and_a_single_frame_are_told_to_move(tmp_path, walk):
+def test_a_still_camera_and_a_single_frame_are_refused_with_advice(tmp_path, walk):
     for name, pictures in (("still", walk[:1] * 20), ("single", walk[:1])):
         video = open_video_file(film(tmp_path / f"{name}.mp4", pictures))
         with pytest.raises(FieldlrError, match=r"at least 3 sharp frames.* 1 are .*Walk around"):

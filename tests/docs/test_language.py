@@ -21,9 +21,6 @@ WORDS = [
     (r"rather in a terminal", "prefer the terminal?"),
     (r"halls", "keep files small"),
     (r"it may end in any way", "it can be killed at any moment"),
-]
-# On pages they are gone; texts of the package still have them. Move a line up once it passes.
-PAGES_ONLY = [
     (r"ordinary numbers", "rescale or centre it"),
     (r"heap of loose triangles", "triangle soup"),
     (r"ends? in nothing", "name the fault"),
@@ -43,9 +40,12 @@ PAGES_ONLY = [
     (r"as many numbers", "as many parameters"),
     (r"stored numbers", "stored parameters"),
     (r"an earlier version", "history belongs in the changelog"),
-    (r"rounded", "quantised"),
     (r"goes on", "resumes, continues"),
     (r"the same command does", "rerun the same command"),
+]
+# Not on pages; in the code the word also means rounding to whole numbers.
+PAGES_ONLY = [
+    (r"rounded", "quantised"),
 ]
 # Printed by the program, so they are shown as they are; or a quotation.
 QUOTED = re.compile(r"`[^`]*`|\"[^\"\n]*\"")

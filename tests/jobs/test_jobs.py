@@ -71,14 +71,14 @@ def test_one_after_the_other_in_the_order_of_asking(store, cube):
     assert store.path(second.id, "process-0.json").stat().st_mtime > ended
 
 
-def test_a_mistake_is_told_in_a_sentence(store):
+def test_an_error_is_reported_in_a_sentence(store):
     job = store.submit(["fit", "/nowhere/at/all", "--out", "x"], "nothing")
     assert wait(store, job, "failed", "done") == "failed"
     assert "/nowhere/at/all" in store.reason(store.get(job.id))
     assert "Traceback" not in store.reason(store.get(job.id))
 
 
-def test_stop_saves_and_resume_goes_on(store, cube):
+def test_stop_saves_and_resume_continues(store, cube):
     job = fit(store, cube, "long", "--steps", ENDLESS)
     wait(store, job, "running")
     wait_for_training(store, "long")

@@ -183,6 +183,6 @@ def test_a_density_of_ones_own_still_cuts_the_field():
         ({"holes": "maybe"}, "closed, left"),
     ],
 )
-def test_mistakes_are_told(options, words):
+def test_invalid_options_are_refused(options, words):
     with pytest.raises(FieldlrError, match=words):
         mesh_of(**options)

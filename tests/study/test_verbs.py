@@ -105,7 +105,7 @@ def test_pictures_have_a_known_suffix(study):
         ("--backbones full,fll", "--backbones is a list of different values, each one of full"),
     ],
 )
-def test_a_study_without_sense_is_refused(cube, tmp_path, words, complaint, capsys):
+def test_an_invalid_study_is_refused(cube, tmp_path, words, complaint, capsys):
     with pytest.raises(SystemExit) as end:
         main(["study", str(cube), "--out", str(tmp_path), *words.split()])
     assert end.value.code == 2 and complaint in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_views_of_a_block_make_that_block():
     assert distance_to_block(mesh.vertices).max() < CELL
 
 
-def test_the_side_that_nobody_sees_is_closed_and_known_as_unseen():
+def test_an_unseen_side_is_closed_and_marked_unseen():
     cameras = around()
     above = cameras[cameras.camera_to_world[:, 2, 3] > 1.0]
     fused = fusion(ball, above)

@@ -85,7 +85,7 @@ def test_a_ball_is_closed_at_every_stride_and_as_large_as_it_is(radius, resoluti
         assert sizes["area"] == pytest.approx(4.0 * math.pi * radius**2, rel=2e-3)
 
 
-def test_nothing_and_all_and_nan_are_told_apart():
+def test_empty_full_and_nan_grids_are_distinguished():
     script = """
     import { Surface } from "./src/surface.js";
     const box = { low: [0, 0, 0], high: [1, 2, 3] };

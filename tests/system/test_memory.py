@@ -41,7 +41,7 @@ def test_the_sentence_says_who_limits():
         memory.require(3 * 2**30, 2 * 2**30, "")
 
 
-def test_photos_are_refused_before_one_is_decoded_and_told_the_way_out(tmp_path):
+def test_photos_are_refused_before_decoding_with_advice(tmp_path):
     files = seeds.transforms()
     broken = {name: data[:-150] for name, data in files.items() if name.endswith(".jpg")}
     write(tmp_path, files | broken)

@@ -302,7 +302,7 @@ def test_the_history_of_a_fit_that_was_killed_has_no_step_twice(ball_file, tmp_p
     assert steps[-1] == 40
 
 
-def test_a_fit_that_was_killed_before_its_first_file_is_in_nobodys_way(ball_file, tmp_path):
+def test_the_folder_of_a_fit_killed_before_its_first_file_is_reused(ball_file, tmp_path):
     leftover = tmp_path / "run" / ".config.part-abc01_xy.json"
     leftover.parent.mkdir()
     leftover.touch()

@@ -1,4 +1,4 @@
-"""app: the same in the browser."""
+"""app: everything in the browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fieldlr.system.options import Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class Listening(Options):
-    """Where the app listens, and who may come in."""
+    """Where the app listens, and who has access."""
 
     host: str = option(
         Text("ADDRESS"),
@@ -24,13 +24,13 @@ class Listening(Options):
     )
     port: int = option(Whole(0, 65535, "PORT"), "The port to listen on", 7860)
     auth: str | None = option(
-        Text("USER:PASSWORD"), "What a browser must give", shown_default="nothing"
+        Text("USER:PASSWORD"), "The name and password that are required", shown_default="nothing"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class App(Verb):
-    """Opens the web app: bring photos or a mesh, train, look, compare, take away.
+    """Opens the web app: add photos or a mesh, train, view, compare, export.
 
     Example: fieldlr app --port 7860 --workspace my-fields
     """

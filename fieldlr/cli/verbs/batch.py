@@ -17,7 +17,7 @@ from fieldlr.jobs.workers import Event
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Verb):
-    """Fits all that a manifest lists, and makes what it asks for. Given again, it goes on.
+    """Fits all items of a manifest and writes their outputs. Rerun the same command to resume.
 
     Example: fieldlr batch tonight.yaml --out tonight
     """
@@ -57,7 +57,7 @@ class Batch(Verb):
         return self._ended(result, stop.requested)
 
     def _tell(self, event: Event | None) -> None:
-        """A line for what is worth one."""
+        """A line for an event that needs one."""
         over = "\r\x1b[K" if sys.stderr.isatty() else ""  # The line of progress stands there.
         if event is not None and event.kind == "failed":
             self.say(f"{over}{event.name} failed: {event.data['error']}")
@@ -74,7 +74,7 @@ class Batch(Verb):
         if result["failed"]:
             raise PartlyFailed(
                 f"{result['failed']} of {len(result['items'])} items failed; see "
-                f"{self.out / 'report.html'}. The same command tries them again.",
+                f"{self.out / 'report.html'}. Rerun the same command to retry them.",
                 result,
             )
         return result

@@ -1,4 +1,4 @@
-"""bd: how much cheaper is one curve than another?"""
+"""bd: the average difference between two rate-distortion curves."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from fieldlr.system.options import Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(Options):
-    """What curves are compared by."""
+    """How curves are compared."""
 
     rate: str | None = option(
-        Choice(RATES), "What a point costs", shown_default="bytes, or what both files have"
+        Choice(RATES),
+        "The rate of a point",
+        shown_default="bytes, or the rate that both files have",
     )
-    method: Method = option(Choice(MIN_POINTS), "How points are joined", "akima")
+    method: Method = option(Choice(MIN_POINTS), "Interpolation between points", "akima")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +40,20 @@ class Bd(Verb):
     """
 
     anchor: tyro.conf.Positional[
-        Annotated[Path, tyro.conf.arg(metavar="ANCHOR", help="The curve that is compared with.")]
+        Annotated[Path, tyro.conf.arg(metavar="ANCHOR", help="The anchor curve.")]
     ]
     test: tyro.conf.Positional[
         Annotated[
             Path,
             tyro.conf.arg(
                 metavar="TEST",
-                help="The curve that is compared: a BD-rate below 0 says it is smaller.",
+                help="The test curve: a BD-rate below 0 means that it is smaller.",
             ),
         ]
     ]
     how: Comparison = Comparison()
     force: Flag[bool] = False
-    """Compute it under 75 % overlap too."""
+    """Compute the figures also below 75 % overlap."""
 
     def run(self) -> dict[str, Any]:
         from fieldlr.metrics.bd import bd_figure

@@ -1,4 +1,4 @@
-"""check: is the data all right?"""
+"""check: what a source contains, and its problems."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fieldlr.data.options import ReadingOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Verb):
-    """Reads a source, says whether it is all right, and trains nothing.
+    """Reads a source and reports its problems, without training.
 
-    Of photos it names those that are blurred, over- or under-exposed, or there twice.
+    Of photos it names those that are blurred, over- or under-exposed, or duplicated.
 
     Example: fieldlr check scenes/windmill --html cameras.html
     """
 
     source: Source
     html: File = None
-    """Draws the cameras, or the shape, in a file for the browser."""
+    """Draws the cameras or the shape as an HTML page."""
     reading: ReadingOptions
 
     def run(self) -> dict[str, Any]:

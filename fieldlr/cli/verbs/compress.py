@@ -12,7 +12,7 @@ from fieldlr.runs.options import FileOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Compress(Verb):
-    """Writes the field of a run as a .flr file, which eval, mesh, render and spectrum take.
+    """Writes the field of a run as a .flr file, usable as RUN in other commands.
 
     Example: fieldlr compress vase-run --out vase.flr --bits 5 --finetune 30
     """

@@ -1,4 +1,4 @@
-"""demo: the whole journey."""
+"""demo: end to end on bundled data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fieldlr.cli.verbs.verb import Out, Verb
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(Verb):
-    """The whole journey on a bundled scene and mesh, in under two minutes.
+    """The end-to-end demo on a bundled scene and mesh, in under two minutes.
 
     Example: fieldlr demo --out my-demo
     """

@@ -1,4 +1,4 @@
-"""doctor: what this machine has."""
+"""doctor: a report on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fieldlr.cli.verbs.verb import Verb
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor(Verb):
-    """Says what this machine has, what is missing, and how to get it.
+    """Reports what this machine has, what is missing, and how to install it.
 
     Example: fieldlr doctor
     """

@@ -1,4 +1,4 @@
-"""eval: how good is it?"""
+"""eval: the quality of a run."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Fit(Verb):
     resume: Flag[bool] = False
     """Resumes the run in --out."""
     preview: Flag[bool] = False
-    """Writes pictures of the field as it grows: preview.png in the run."""
+    """Writes images of the field during training: preview.png in the run."""
     training: FitOptions
 
     def run(self) -> dict[str, Any]:
@@ -52,8 +52,8 @@ class Fit(Verb):
             return results | {"measure": fit.task.quality_name}
 
     def text(self, result: dict[str, Any]) -> str:
-        """The figures, the quality under the name of what it measures."""
-        quality = f"quality, {result.get('measure')}"  # A stopped fit has neither.
+        """The figures, with the quality under the name of its metric."""
+        quality = f"quality, {result.get('measure')}"  # A stopped fit has no quality.
         shown = {quality if k == "quality" else k: v for k, v in result.items() if k != "measure"}
         return super().text(shown)
 

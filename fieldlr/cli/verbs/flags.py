@@ -25,7 +25,7 @@ from fieldlr.system.kinds import Switch
 from fieldlr.system.options import Option, Options, offered
 from fieldlr.system.registry import nearest
 
-Flag = tyro.conf.FlagCreatePairsOff  # A switch that is off has no --no-... beside it.
+Flag = tyro.conf.FlagCreatePairsOff  # A switch that is off by default has no --no-... form.
 CONSTRUCTORS = ConstructorRegistry()
 
 

@@ -1,4 +1,4 @@
-"""poses: where did the cameras stand?"""
+"""poses: camera poses from photos or a video."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Poses(Verb):
                 if stop.requested and report.result is None:
                     raise Stopped(
                         f"stopped at {report.stage} {report.done:,} of {report.total:,}; nothing "
-                        f"is kept in {self.out}. The same command starts anew.",
+                        f"is kept in {self.out}. The same command starts from the beginning.",
                         {"out": str(self.out), "stage": report.stage, "done": report.done},
                     )
                 result = report.result or {}

@@ -1,4 +1,4 @@
-"""spectrum: how many directions does each layer use?"""
+"""spectrum: singular values of each layer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PICTURES = (".svg", ".png", ".pdf")
 
 @dataclass(frozen=True, kw_only=True)
 class Look(Options):
-    """How layers are looked at."""
+    """How layers are analysed."""
 
     function: str | None = option(
         Choice(FUNCTIONS),
-        "Looks at factorised layers with another function in the place of the sine",
+        "Analyses factorised layers with another function instead of the sine",
         shown_default="their own",
     )
 
@@ -34,9 +34,9 @@ class Spectrum(Verb):
 
     target: RunFolder
     out: File = None
-    """A picture of them: .svg, .png or .pdf."""
+    """A plot of them: .svg, .png or .pdf."""
     fresh: Flag[bool] = False
-    """Of the same network before its training."""
+    """Of the same network at initialisation."""
     look: Look = Look()
 
     def run(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The flags of every verb whose work can be spread over processes or machines."""
+"""The flags of every command that can run on several processes or machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fieldlr.system.options import Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class Spread(Options):
-    """Where the fits are made: in this process, in others of this machine, or on a cluster."""
+    """Where fits run: in this process, in subprocesses, or on a cluster."""
 
     workers: int | None = option(
         Whole(1), "Fits at a time, which share the cores of this machine", shown_default="1"

@@ -1,4 +1,4 @@
-"""study: what does every byte buy?"""
+"""study: rate-distortion curves of fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fieldlr.training.options import FitOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Base(FitOptions):
-    """What all fits of a study share."""
+    """Options of all fits of a study."""
 
     not_offered = ("backbone", "rank", "seed")
 
@@ -28,7 +28,7 @@ class Study(Verb):
 
     source: Source
     out: Out
-    """The folder of the study. Given again, the study goes on."""
+    """The folder of the study. Rerun the same command to resume."""
     sweep: Sweep
     spread: Spread
     training: Base

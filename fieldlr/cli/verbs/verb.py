@@ -35,7 +35,7 @@ Moved = Annotated[
 
 
 class Stopped(Exception):
-    """The user, or a limit, stopped the work; what is finished is saved."""
+    """The user or a limit stopped the command; finished results are saved."""
 
     code = 3
 

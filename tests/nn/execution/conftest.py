@@ -1,4 +1,4 @@
-"""What the documentation of tiny-cuda-nn says that it computes, in plain torch on a processor."""
+"""What the documentation of tiny-cuda-nn says that it computes, in plain torch on a CPU."""
 
 import sys
 import types

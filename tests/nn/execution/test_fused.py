@@ -75,7 +75,7 @@ def test_the_networks_of_the_presets():
     assert fused.reason_against(shape.layers()) == "the activation is not relu"
 
 
-def test_a_processor_never_takes_this_way(emulation, generator):
+def test_a_cpu_never_uses_this_path(emulation, generator):
     layers = trial.relu_layers([8, 16, 3], generator, "cpu")
     assert not fused.takes(layers, torch.zeros(4, 8), torch.bfloat16)
 

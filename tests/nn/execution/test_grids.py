@@ -39,7 +39,7 @@ def test_the_library_is_the_encoding(config, library, cuda, generator):
     trial.check_equal("the grid", found, results(encoding, encoding, points), trial.GRID_TOLERANCE)
 
 
-def test_on_a_processor_an_encoding_is_called_as_it_is(generator):
+def test_on_a_cpu_an_encoding_is_called_as_it_is(generator):
     encoding, points = DenseGrid().build(3, generator), cube(generator)
     assert torch.equal(encode(encoding, points), encoding(points))
 

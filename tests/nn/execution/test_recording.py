@@ -32,7 +32,7 @@ def inputs(generator, device, rows=512):
     return x.to(device), (x[:, :1] > 0.5).float().to(device)
 
 
-def test_on_a_processor_the_loss_is_called_as_it_is(generator):
+def test_on_a_cpu_the_loss_is_called_as_it_is(generator):
     tensors, loss = network(generator, "cpu")
     recorded, given = RecordedLoss(loss, tensors), inputs(generator, "cpu")
     results = []

@@ -42,7 +42,7 @@ print(state.step, state.halvings, task.settings.points_per_step, reports[-1].los
 """
 
 
-def test_a_fit_that_does_not_fit_goes_on_with_fewer_points_a_step():
+def test_a_fit_beyond_memory_continues_with_a_smaller_batch():
     done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     step, halvings, points, loss = done.stdout.split()
