@@ -228,7 +228,11 @@ def test_splats_are_refused_in_words(tmp_path):
         ("few.xyz", "0 0 0\n1 1 1\n", "at least 100 distinct points"),
         ("ragged.xyz", "0 0 0\n1 1 1 1\n", "3 and 4 numbers"),
         ("empty.pts", "", "at least 100 distinct points"),
-        ("cut.pcd", "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 9\nDATA binary\n", "not a readable point cloud"),
+        (
+            "cut.pcd",
+            "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 9\nDATA binary\n",
+            "not a readable",
+        ),
         ("words.pcd", "hello", "not a readable point cloud"),
     ],
 )
