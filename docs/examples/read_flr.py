@@ -10,12 +10,15 @@ its checksum.
 
 import sys
 import zlib
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 
 import numpy as np
 
-LINEARS = {0: [], 1: ["whole"], 2: ["whole", "decimal"]}  # full; low-rank: rank; sine: rank, omega
+# Options of full, low-rank, sine-low-rank, hadamard, kronecker, monarch, blast, kernel-low-rank.
+RANK, BLOCKS = ["whole"], ["whole", "whole"]
+LINEARS = dict(enumerate([[], RANK, ["whole", "decimal"], RANK, RANK, BLOCKS, BLOCKS, RANK]))
+IN_PLACE = (4, 5, 6)  # those whose units are not sorted
 ENCODINGS = {0: [], 1: ["whole", "whole"]}  # identity; frequency: how many, with the input
 ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"]}  # relu; sine: omega_0; gaussian: sigma
 UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
@@ -124,8 +127,50 @@ def read_numbers(coder, model, count, fresh):
     return values
 
 
+def two_edges(count):
+    first = isqrt(count - 1) + 1
+    return first, -(-count // first)
+
+
+def stored_shapes(linear, options, m, n):
+    """Shapes of what is stored of W (m, n); one that is W's own where that is no smaller."""
+    k, b = (*options, 1, 1)[:2]
+    shapes = [(m, k), (n, k)]
+    if linear in (3, 7):
+        shapes *= 2
+    elif linear == 4:
+        (m1, m2), (n1, n2) = two_edges(m), two_edges(n)
+        shapes = [(k, m1, n1), (k, m2, n2)]
+    elif linear == 5:
+        shapes = [(m, b, k), (n, b, k)]
+    elif linear == 6:
+        shapes.insert(1, (min(b, m), min(b, n), k))
+    return [(m, n)] if linear == 0 or sum(map(prod, shapes)) >= m * n else shapes
+
+
+def weight(linear, stored, m, n):
+    """W (m, n) of those that have no sine."""
+    rows, columns = np.arange(m), np.arange(n)
+    if linear == 1:
+        return stored[0] @ stored[1].T
+    if linear == 3:
+        return (stored[0] @ stored[1].T) * (stored[2] @ stored[3].T)
+    if linear == 4:
+        return sum(map(np.kron, *stored))[:m, :n]
+    if linear == 5:
+        u, v = stored
+        p, q = rows % u.shape[1], columns * u.shape[1] // n
+        return np.einsum("ijs,jis->ij", u[:, q], v[:, p])
+    if linear == 6:
+        u, s, v = stored
+        coupling = s[rows * s.shape[0] // m][:, columns * s.shape[1] // n]
+        return np.einsum("ir,ijr,jr->ij", u, coupling, v)
+    near, far = (np.linalg.norm(stored[i][:, None] - stored[i + 1], axis=2) for i in (0, 2))
+    return near - far
+
+
 class Shape:
-    """A shape as its file has it: `layers` of (weight or (U, V), bias), and `inside`."""
+    """A shape as its file has it: `layers` of (weight or factors, bias), and `inside`."""
 
     def __init__(self, data):
         if data[:4] != b"FLR\1" or zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
@@ -155,44 +200,50 @@ class Shape:
     def read_layers(self, file, width, depth):
         count, with_input = self.encoding_options or (0, 1)
         inputs = 3 * (2 * count + with_input)
-        rank = self.linear_options[0] if self.linear else 0
+        sizes = [
+            (width, inputs),
+            *((width, width + inputs * (i in self.skips)) for i in range(1, depth + 1)),
+        ]
+        sizes += [(1, width + inputs * (depth + 1 in self.skips))]
+        inner = [self.linear * (0 < i <= depth) for i in range(depth + 2)]
+        stored = [
+            stored_shapes(k, self.linear_options, *mn) for k, mn in zip(inner, sizes, strict=True)
+        ]
+        fixed = [self.linear in IN_PLACE and len(shapes) > 1 for shapes in stored]
         plan = []  # of every layer, of every tensor: (step, [(columns, model)], shape)
-        for index in range(depth + 2):
-            n = inputs if index == 0 else width + inputs * (index in self.skips)
-            m = width if index <= depth else 1
-            factors = 0 < index <= depth and 0 < rank * (m + n) < m * n
-            shapes = [(m, rank), (n, rank), (m, 1)] if factors else [(m, n), (m, 1)]
+        for index, shapes in enumerate(stored):
+            # Units are sorted if neither their layer nor the next one fixes their places.
+            is_sorted = index <= depth and not any(fixed[index : index + 2])
             plan.append([])
-            for shape in shapes:
-                byte = file.byte()
-                key, bias = shape is shapes[0], shape is shapes[-1]
-                split = [1, shape[1] - 1] if key and index <= depth and shape[1] > 1 else shape[1:]
-                rising = [index <= depth and (key or bias), False]
+            for place, shape in enumerate([*shapes, (sizes[index][0], 1)]):
+                byte, is_key, is_bias = file.byte(), place == 0, place == len(shapes)
+                columns = prod(shape[1:])
+                split = [1, columns - 1] if is_key and is_sorted and columns > 1 else [columns]
+                rising = [is_sorted and (is_key or is_bias), False]
                 models = [(c, read_model(file, r)) for c, r in zip(split, rising, strict=False)]
                 plan[-1].append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape))
         coder, self.layers = Coder(file.take(len(file.data) - file.place)), []
         for layer in plan:
             tensors, fresh = [], [True] + [False] * width
-            for step, models, (rows, _) in layer:
-                parts = [read_numbers(coder, m, rows * c, fresh) for c, m in models]
-                whole = np.concatenate([part.reshape(rows, -1) for part in parts], 1)
-                tensors.append(np.float32(whole * step))
+            for step, models, shape in layer:
+                parts = [read_numbers(coder, m, shape[0] * c, fresh) for c, m in models]
+                whole = np.concatenate([part.reshape(shape[0], -1) for part in parts], 1)
+                tensors.append(np.float32(whole * step).reshape(shape))
                 if not tensors[1:]:  # the first tensor, whose first column is the key
                     fresh = [True, *(np.diff(whole[:, 0]) != 0)]
             self.layers.append((tensors[:-1], tensors[-1][:, 0]))
 
-    def weight(self, stored, n):
+    def weight(self, stored, m, n):
         if len(stored) == 1:
             return stored[0]
-        product = stored[0] @ stored[1].T
-        if self.linear == 1:
-            return product
+        if self.linear != 2:
+            return weight(self.linear, stored, m, n)
         rank, omega = self.linear_options
         if omega <= 0:  # a spread of the phase, or the first rule for it
             omega = 3 * n**0.5 * (-omega or 1 + 7 / rank)
         gain = {0: (n / 6) ** 0.5, 2: n**0.5}.get(self.activation)
         gain = gain or (n / 6) ** 0.5 * self.activation_options[0]
-        return np.sin(omega * product) / gain
+        return np.sin(omega * (stored[0] @ stored[1].T)) / gain
 
     def logits(self, points):
         """The logits (M,) of being inside at points (M, 3)."""
@@ -205,7 +256,7 @@ class Shape:
         h = x
         for index, (stored, bias) in enumerate(self.layers):
             h = np.concatenate([h, x], 1) if index in self.skips else h
-            h = h @ self.weight(stored, h.shape[1]).T + bias
+            h = h @ self.weight(stored, len(bias), h.shape[1]).T + bias
             if index < len(self.layers) - 1:
                 h = self.activate(h)
         return h[:, 0]

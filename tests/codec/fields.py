@@ -14,10 +14,12 @@ from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.nn.activations import Gaussian, Relu, Sine
 from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid, Identity
+from fieldlr.nn.linears import LINEARS as KINDS
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 
 FULL, IDENTITY, FREQUENCY, GAUSSIAN = Full(), Identity(), Frequency(2), Gaussian()
 LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5))
+NEWER = tuple(kind(rank=1) for kind in KINDS.values() if kind.number > SineLowRank.number)
 ENCODINGS = (
     Identity(),
     Frequency(3),

@@ -27,12 +27,13 @@ class Units:
     """Which axes of a layer's tensors run over its output units and over its input units.
 
     The codec permutes hidden units and, where the activation is even or odd, flips their signs,
-    which flips the sign of the first tensor on each side. A layer whose units cannot be permuted
-    leaves both empty.
+    which flips the sign of the first tensor on each side; without `signs`, that would not flip the
+    sign of W. A layer whose units cannot be permuted leaves both empty.
     """
 
     outputs: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
+    signs: bool = True
 
 
 @dataclass(frozen=True)
