@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from fieldlr import codec
-from fieldlr.nn.activations import Sine
+from fieldlr.nn.activations import Finer, Sine
+from fieldlr.nn.encodings import RandomFourier
 from tests.codec import fields
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -74,8 +75,10 @@ def test_the_reader_of_the_docs_reads_the_same_numbers(name, read_flr):
 
 
 @pytest.mark.parametrize("linear", fields.NEWER, ids=str)
-def test_the_reader_of_the_docs_reads_every_backbone(linear, read_flr):
-    field = fields.shape(linear, activation=Sine(), skips=(1,))
+@pytest.mark.parametrize("activation", [Sine(), Finer()], ids=str)
+def test_the_reader_of_the_docs_reads_every_backbone(linear, activation, read_flr):
+    waves = RandomFourier(4, 2.0)
+    field = fields.shape(linear, waves, activation, skips=(1,))
     data = codec.encode(field, steps={name: 120 for name, _ in field.named_parameters()})
     shape, again = read_flr.Shape(data), codec.decode(data)
     assert not again.mlp.linears[2].is_dense

@@ -6,6 +6,7 @@
 // from the last to the first, is W.
 
 import { Registry } from "./registry.js";
+import { balancedMap, places, signs, STREAMS, uniform } from "./seeded.js";
 
 const fround = Math.fround;
 const MOST_BLOCKS = 16;
@@ -15,6 +16,7 @@ const defaultStd = (inputs) => 1 / Math.sqrt(3 * inputs);
 
 const FREE = { outputs: true, inputs: true };
 const FIXED = { outputs: false, inputs: false };
+const FIXED_INPUTS = { outputs: true, inputs: false };
 
 const dense = (inputs, outputs) => ({
   isDense: true,
@@ -31,8 +33,9 @@ const count = (shapes) => shapes.reduce((sum, [rows, columns]) => sum + rows * c
  */
 function structured({ units = FREE, shapes, factors, ...entry }) {
   return {
-    complaint: ({ rank, blocks = 1 }) =>
+    complaint: ({ rank, blocks = 1, density = 1 }) =>
       (rank < 1 && "its rank is 0") ||
+      (!(density > 0 && density <= 1) && "its density is not above 0 and up to 1") ||
       ((blocks < 1 || blocks > MOST_BLOCKS) && `its number of blocks is not from 1 to ${MOST_BLOCKS}`),
     numWeights: (options, inputs, outputs) =>
       Math.min(count(shapes(options, inputs, outputs)), inputs * outputs),
@@ -105,12 +108,7 @@ export const LINEARS = new Registry(
     number: 2,
     options: [RANK, ["omega", "decimal"]],
     shapes: thin,
-    factors([u, v], { rank, omega }, inputs, outputs, std) {
-      // Below 0 it is minus a spread of the phase in radians; 0 is the spread of the first files.
-      const spread = -omega || 1 + 7 / rank;
-      const frequency = omega > 0 ? omega : 3 * Math.sqrt(inputs) * spread;
-      return [sineOfProduct(u, v, rank, inputs, outputs, frequency, std)];
-    },
+    factors: ([u, v], ...sizes) => [sineOfProduct(u, v, ...sizes)],
   }),
   structured({
     name: "hadamard",
@@ -187,6 +185,69 @@ export const LINEARS = new Registry(
       entries(outputs, inputs, (i, j) => distance(q1, p1, rank, i, j) - distance(q2, p2, rank, i, j)),
     ],
   }),
+  structured({
+    name: "sparse-low-rank",
+    number: 8,
+    options: [RANK, ["density", "decimal"]],
+    units: FIXED,
+    shapes({ rank, density }, inputs, outputs) {
+      const values = Math.max(1, Math.floor(density * outputs * inputs));
+      return [...thin({ rank }, inputs, outputs), [values, 1]];
+    },
+    factors([u, v, values], { rank }, inputs, outputs) {
+      const matrix = entries(outputs, inputs, (i, j) => product(u, v, rank, i, j));
+      places(STREAMS.support, inputs * outputs, values.length).forEach((at, i) => {
+        matrix.data[at] += values[i];
+      });
+      return [matrix];
+    },
+  }),
+  structured({
+    name: "seeded-low-rank",
+    number: 9,
+    options: [RANK],
+    units: FIXED_INPUTS,
+    shapes: ({ rank }, inputs, outputs) => [[outputs, rank]],
+    factors([u], { rank }, inputs, outputs) {
+      const v = uniform(STREAMS.factor, inputs * rank);
+      return [entries(outputs, inputs, (i, j) => product(u, v, rank, i, j))];
+    },
+  }),
+  structured({
+    name: "seeded-sine-low-rank",
+    number: 10,
+    options: [RANK, ["omega", "decimal"]],
+    units: FIXED_INPUTS,
+    shapes: ({ rank }, inputs, outputs) => [[outputs, rank]],
+    factors([u], { rank, omega }, inputs, outputs, std) {
+      const v = uniform(STREAMS.factor, inputs * rank, defaultStd(inputs));
+      return [sineOfProduct(u, v, { rank, omega }, inputs, outputs, std)];
+    },
+  }),
+  structured({
+    name: "seeded-frame",
+    number: 11,
+    options: [RANK],
+    units: FIXED,
+    shapes: ({ rank }, inputs, outputs) => [[rank, 1], [outputs, 1]],
+    factors([d, b], { rank }, inputs, outputs) {
+      const read = uniform(STREAMS.frameIn, inputs * rank);
+      const scaled = uniform(STREAMS.frameOut, outputs * rank).map((value, i) => value * d[i % rank]);
+      return [entries(outputs, inputs, (i, j) => b[i] * product(scaled, read, rank, i, j))];
+    },
+  }),
+  structured({
+    name: "hashed",
+    number: 12,
+    options: [RANK],
+    units: FIXED,
+    shapes: ({ rank }, inputs, outputs) => [[rank * (inputs + outputs), 1]],
+    factors([values], options, inputs, outputs) {
+      const shared = balancedMap(STREAMS.map, inputs * outputs, values.length);
+      const data = Float32Array.from(signs(STREAMS.signs, inputs * outputs), (sign, i) => sign * values[shared[i]]);
+      return [{ rows: outputs, columns: inputs, data }];
+    },
+  }),
 );
 
 function transposed(data, rows, columns) {
@@ -198,10 +259,12 @@ function transposed(data, rows, columns) {
 }
 
 /** W = sin(U (omega V)^T) / gain. Phases reach hundreds of radians: rounded to float32 as torch. */
-function sineOfProduct(u, v, rank, inputs, outputs, frequency, std) {
-  const omega = fround(frequency);
+function sineOfProduct(u, v, { rank, omega }, inputs, outputs, std) {
+  // Below 0 it is minus a spread of the phase in radians; 0 is the spread of the first files.
+  const spread = -omega || 1 + 7 / rank;
+  const frequency = fround(omega > 0 ? omega : 3 * Math.sqrt(inputs) * spread);
   const gain = fround(1 / (Math.sqrt(3) * (std || defaultStd(inputs))));
-  const scaled = v.map((value) => value * omega);
+  const scaled = v.map((value) => value * frequency);
   return entries(
     outputs,
     inputs,

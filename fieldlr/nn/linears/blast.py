@@ -17,6 +17,7 @@ class BlastLinear(StructuredLinear):
     """W_ij is the sum over r of U_ir S[p(i), q(j), r] V_jr, p and q being contiguous blocks."""
 
     start_at_zero = "U"
+    num_factors = 3
 
     U: Float[Tensor, "out rank"]
     S: Float[Tensor, "rows columns rank"]

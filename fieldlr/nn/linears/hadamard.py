@@ -16,6 +16,7 @@ class HadamardLinear(StructuredLinear):
 
     units = Units({"U1": 0, "U2": 0}, {"V1": 0, "V2": 0})
     start_at_zero = "U1"
+    num_factors = 4
 
     U1: Float[Tensor, "out rank"]
     V1: Float[Tensor, "in rank"]

@@ -33,9 +33,9 @@ class KernelLowRankLinear(StructuredLinear):
         return dict.fromkeys(shapes, size)
 
     def draw(
-        self, shape: tuple[int, ...], std: float, generator: torch.Generator | None
+        self, name: str, shape: tuple[int, ...], generator: torch.Generator | None
     ) -> Float[nn.Parameter, " ..."]:
-        return nn.Parameter(torch.randn(shape, generator=generator) * std)
+        return nn.Parameter(torch.randn(shape, generator=generator) * self.sizes[name])
 
     def dense_weight(self) -> Float[Tensor, "out in"]:
         return distances(self.Q1, self.P1) - distances(self.Q2, self.P2)

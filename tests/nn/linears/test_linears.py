@@ -18,7 +18,11 @@ from fieldlr.nn.linears import (
     LowRank,
     Monarch,
     PhaseSpread,
+    SeededFrame,
+    SeededLowRank,
+    SeededSine,
     SineLowRank,
+    SparseLowRank,
     replace,
 )
 from fieldlr.nn.linears.full import FullLinear
@@ -29,8 +33,10 @@ CONFIGS = [
     Full(),
     *(LowRank(k) for k in (1, 2, 5, 20)),
     *(SineLowRank(k, w) for k in (1, 2, 5, 20) for w in ("auto", 100.0)),
-    *(kind(rank=k) for kind in STRUCTURED for k in (1, 5)),
+    *(SeededSine(k) for k in (1, 5)),
+    *(kind(rank=k) for kind in STRUCTURED for k in ((200, 900) if kind is SeededFrame else (1, 5))),
 ]
+SMALL = [c for c in CONFIGS if getattr(c, "rank", 1) in (1, 2, 200)]
 SIZES = [(256, 256), (63, 256), (256, 1), (3, 7)]
 
 
@@ -68,11 +74,17 @@ def stored(config, m, n):
         return k * (m1 * n1 + m2 * n2)
     if config.name == "blast":
         return k * (m + n) + k * min(b, m) * min(b, n)
+    if config.name == "sparse-low-rank":
+        return k * (m + n) + max(1, int(config.density * m * n))
+    if config.name == "seeded-frame":
+        return k + m
+    if config.name.startswith("seeded"):
+        return k * m
     times = {"hadamard": 2, "kernel-low-rank": 2, "monarch": b}
     return times.get(config.name, 1) * k * (m + n)
 
 
-@pytest.mark.parametrize("config", [c for c in CONFIGS if getattr(c, "rank", 1) <= 2], ids=str)
+@pytest.mark.parametrize("config", SMALL, ids=str)
 def test_gradients(config, generator):
     layer = config.build(19, 17, generator=generator).double()
     names = [name for name, _ in layer.named_parameters()]
@@ -85,9 +97,7 @@ def test_gradients(config, generator):
     assert torch.autograd.gradcheck(forward, values)
 
 
-@pytest.mark.parametrize(
-    "config", [c for c in CONFIGS if c.has_jacobian and getattr(c, "rank", 1) <= 2], ids=str
-)
+@pytest.mark.parametrize("config", [c for c in SMALL if c.has_jacobian], ids=str)
 def test_the_jacobian_is_that_of_autograd(config, generator):
     layer = config.build(19, 17, generator=generator).double()
     assert layer.is_dense == config.is_dense
@@ -142,11 +152,14 @@ def test_starts_at_the_variance_of_a_dense_layer(config, generator):
 
 @pytest.mark.parametrize("kind", STRUCTURED)
 def test_a_step_of_any_tensor_is_the_same_part_of_its_size(kind, generator):
-    layer = kind(rank=5).build(256, 256, generator=generator)
+    """So that all factors of W together change it by about as much in every structure."""
+    rank = 900 if kind is SeededFrame else 5
+    layer = kind(rank=rank).build(256, 256, generator=generator)
     for name, tensor in layer.named_parameters():
         if name != "bias":
             step = 0.02 * layer.roles()[name].scale
-            assert step / tensor.square().mean().sqrt().item() == pytest.approx(0.12, rel=0.1)
+            part = step / tensor.square().mean().sqrt().item()
+            assert layer.num_factors * part == pytest.approx(0.48, rel=0.1)
 
 
 @pytest.mark.parametrize("rank", [1, 5, 20])
@@ -180,6 +193,10 @@ def test_ranks_of_the_structures(generator):
     assert full_ranks(Kronecker(4), generator)[0] == 256
     rank, stable = full_ranks(KernelLowRank(2), generator)
     assert rank > 200 and 2.0 < stable < 9.0
+    assert full_ranks(SeededLowRank(8), generator)[0] == 8
+    assert full_ranks(SparseLowRank(2, 0.03), generator)[0] == 256
+    rank, stable = full_ranks(SeededSine(8), generator)
+    assert rank == 256 and stable > 30.0
 
 
 def with_tensors(layer, **tensors):
@@ -212,6 +229,30 @@ def test_limits_in_which_one_structure_is_another(generator):
     assert kronecker.A.shape == (1, 5, 5) and kronecker.B.shape == (1, 4, 4)
     a, b = torch.randn(1, 5, 5, generator=generator), torch.randn(1, 4, 4, generator=generator)
     assert torch.allclose(with_tensors(kronecker, A=a, B=b), torch.kron(a[0], b[0]))
+
+
+def test_sparse_low_rank_between_low_rank_and_full(generator):
+    low = LowRank(3).build(20, 30, generator=generator)
+    none = SparseLowRank(3, 1e-4).build(20, 30)
+    assert none.S.shape == (1,)
+    same = with_tensors(none, U=low.U, V=low.V, S=torch.zeros(1))
+    assert torch.allclose(same, low.dense_weight())
+    # A rank beside every weight would store more than the dense layer.
+    assert isinstance(SparseLowRank(1, 1.0).build(20, 30), FullLinear)
+    half = SparseLowRank(1, 0.5).build(20, 30)
+    values = torch.randn(300, generator=generator)
+    zero = {"U": torch.zeros(30, 1), "V": torch.zeros(20, 1)}
+    weight = with_tensors(half, **zero, S=values)
+    assert torch.equal(weight[weight != 0.0], values)
+
+
+def test_seeded_factors_are_the_same_in_every_layer():
+    first, second = SeededLowRank(4).build(20, 30), SeededLowRank(4).build(20, 10)
+    assert torch.equal(first.V, second.V) and "V" not in first.state_dict()
+    sine = SeededSine(4, 10.0).build(20, 30)
+    assert torch.allclose(sine.V, first.V / 60**0.5)
+    product = sine.U @ sine.V.T
+    assert torch.allclose(sine.dense_weight(), torch.sin(10.0 * product) / sine.gain, atol=1e-6)
 
 
 def test_monarch_is_two_block_diagonal_matrices_and_permutations(generator):
