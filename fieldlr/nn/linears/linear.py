@@ -150,7 +150,8 @@ def default_std(in_features: int) -> float:
 
 def rank_option(default: int = 5) -> Any:
     """The option `rank` of a factorised backbone."""
-    return option(Whole(1), "Columns of U and V: higher is sharper, and a larger file", default)
+    text = "Columns of U and V: higher is sharper, and a larger file"
+    return option(Whole(1), text, default, shown_default="5 for most backbones")
 
 
 def stays_dense(rank: int, in_features: int, out_features: int) -> bool:

@@ -19,6 +19,8 @@ class SeededFrameLinear(StructuredLinear):
     Units cannot be permuted, because the frame is fixed.
     """
 
+    start_at_zero = "d"
+
     d: Float[Tensor, " rank"]
     b: Float[Tensor, " out"]
     A: Float[Tensor, "in rank"]

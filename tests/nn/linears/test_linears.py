@@ -10,6 +10,7 @@ from torch.nn import functional
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import (
     LINEARS,
+    Adapter,
     Blast,
     Full,
     Hadamard,
@@ -175,6 +176,16 @@ def test_output_variance_at_initialisation(config, generator):
     x = torch.randn(512, 256, generator=generator)
     # A dense layer gives 1/3; a saturated sine has 3/2 of a dense layer's weight variance.
     assert 0.1 < layer(x).var().item() < 0.8
+
+
+@pytest.mark.parametrize("config", [c for c in SMALL if not c.is_dense], ids=str)
+def test_an_adapter_begins_at_zero_or_is_refused(config, generator):
+    base = nn.Linear(24, 20)
+    if config.build(24, 20).start_at_zero is None:
+        with pytest.raises(FieldlrError, match="cannot start at zero"):
+            Adapter(base, config, generator)
+    else:
+        assert torch.equal(Adapter(base, config, generator).dense_weight(), base.weight)
 
 
 def full_ranks(config, generator):
