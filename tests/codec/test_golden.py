@@ -24,7 +24,7 @@ GOLDEN = REPOSITORY / "tests" / "golden"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 # Where the levels were taken, in parts of the box.
 UNIT = torch.tensor([[-0.5, -0.25, 0.125], [0.0, 0.0, 0.0], [0.75, 0.5, -0.375]])
-PLAIN = ("tiny", "rook", "whole", "radians")
+PLAIN = ("tiny", "rook", "whole", "radians", *(linear.name for linear in fields.NEWER))
 
 
 @pytest.fixture(scope="module")
