@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -59,7 +60,7 @@ class Structured(LinearConfig):
         return min(self._stored(in_features, out_features), in_features * out_features)
 
     def _stored(self, in_features: int, out_features: int) -> int:
-        return sum(size(shape) for shape in self.shapes(in_features, out_features).values())
+        return sum(map(math.prod, self.shapes(in_features, out_features).values()))
 
 
 class StructuredLinear(Linear):
@@ -104,14 +105,6 @@ class StructuredLinear(Linear):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self.config}"
-
-
-def size(shape: tuple[int, ...]) -> int:
-    """The number of entries of a tensor of this shape."""
-    count = 1
-    for edge in shape:
-        count *= edge
-    return count
 
 
 def by_rows(
