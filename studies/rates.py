@@ -35,7 +35,7 @@ def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
     if rates == USUAL:
         return groups
     if ":" not in rates:
-        return [group if group["muon"] else group | {"lr": float(rates)} for group in groups]
+        return [group if group["matrices"] else group | {"lr": float(rates)} for group in groups]
     factors: dict[str, list] = {"U": [], "V": []}
     for name, parameter in field.named_parameters():
         if name.endswith((".U", ".V")):
@@ -44,7 +44,7 @@ def groups_of(task: Task, field: Field, rates: str) -> list[dict[str, Any]]:
     for group in groups:
         group["params"] = [p for p in group["params"] if id(p) not in taken]
     for own, rate in zip(factors.values(), rates.split(":"), strict=True):
-        groups.append({"params": own, "lr": float(rate), "muon": False})
+        groups.append({"params": own, "lr": float(rate), "matrices": False})
     return [group for group in groups if group["params"]]
 
 

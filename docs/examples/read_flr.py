@@ -10,18 +10,22 @@ its checksum.
 
 import sys
 import zlib
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 
 import numpy as np
 
-LINEARS = {
-    0: [],
-    1: ["varint"],
-    2: ["varint", "decimal"],
-}  # full; low-rank: rank; sine: rank, omega
-ENCODINGS = {0: [], 1: ["varint", "varint"]}  # identity; frequency: how many, with the input
-ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"]}  # relu; sine: omega_0; gaussian: sigma
+# Options of full, low-rank, sine-low-rank, hadamard, kronecker, monarch, blast, kernel-low-rank,
+# sparse-low-rank, seeded-low-rank, seeded-sine-low-rank, seeded-frame and hashed.
+RANK, BLOCKS, SINE = ["varint"], ["varint", "varint"], ["varint", "decimal"]
+LINEARS = [[], RANK, SINE, RANK, RANK, BLOCKS, BLOCKS, RANK, SINE, RANK, SINE, RANK, RANK]
+SINES = (2, 10)
+FIXED_OUTPUTS = (4, 5, 6, 8, 11, 12)  # those whose outputs are not sorted
+FIXED_INPUTS = (*FIXED_OUTPUTS, 9, 10)  # those whose inputs are not sorted
+# identity; frequency: how many, with the input; random-fourier: how many, spread in radians.
+ENCODINGS = {0: [], 1: ["varint", "varint"], 4: ["varint", "decimal"]}
+# relu; sine: omega_0; gaussian: sigma; finer: omega_0.
+ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"], 3: ["decimal"]}
 UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
 
 
@@ -128,8 +132,89 @@ def read_numbers(coder, model, count, fresh):
     return values
 
 
+def two_edges(count):
+    first = isqrt(count - 1) + 1
+    return first, -(-count // first)
+
+
+def stored_shapes(linear, options, m, n):
+    """Shapes of what is stored of W (m, n); one that is W's own where that is no smaller."""
+    k, b = (*options, 1, 1)[:2]
+    shapes = [(m, k), (n, k)]
+    if linear in (3, 7):
+        shapes *= 2
+    elif linear == 4:
+        (m1, m2), (n1, n2) = two_edges(m), two_edges(n)
+        shapes = [(k, m1, n1), (k, m2, n2)]
+    elif linear == 5:
+        shapes = [(m, b, k), (n, b, k)]
+    elif linear == 6:
+        shapes.insert(1, (min(b, m), min(b, n), k))
+    elif linear == 8:
+        shapes.append((max(1, int(b * m * n)),))
+    elif linear in (9, 10):
+        shapes = [(m, k)]
+    elif linear == 11:
+        shapes = [(k,), (m,)]
+    elif linear == 12:
+        shapes = [(k * (m + n),)]
+    return [(m, n)] if linear == 0 or sum(map(prod, shapes)) >= m * n else shapes
+
+
+def words(stream, count):
+    """Seeded whole numbers below 2^32."""
+
+    def mixed(x):
+        x = (x ^ x >> 16) * np.uint32(0x7FEB352D)
+        x = (x ^ x >> 15) * np.uint32(0x846CA68B)
+        return x ^ x >> 16
+
+    return mixed(np.arange(count, dtype="u4") * np.uint32(0x9E3779B9) + mixed(np.uint32([stream])))
+
+
+def uniform(stream, shape, std=1.0):
+    """Seeded numbers of this standard deviation."""
+    odd = 2 * (words(stream, prod(shape)) >> 16).astype(int) - 65535
+    return (np.float32(odd) * np.float32(std * 3**0.5 / 65536)).reshape(shape)
+
+
+def weight(linear, options, stored, m, n):
+    """W (m, n) of those that have no sine."""
+    rows, columns = np.arange(m), np.arange(n)
+    if linear in (1, 9):
+        u, v = stored if linear == 1 else (*stored, uniform(2, (n, options[0])))
+        return u @ v.T
+    if linear == 3:
+        return (stored[0] @ stored[1].T) * (stored[2] @ stored[3].T)
+    if linear == 4:
+        return sum(map(np.kron, *stored))[:m, :n]
+    if linear == 5:
+        u, v = stored
+        p, q = rows % u.shape[1], columns * u.shape[1] // n
+        return np.einsum("ijs,jis->ij", u[:, q], v[:, p])
+    if linear == 6:
+        u, s, v = stored
+        coupling = s[rows * s.shape[0] // m][:, columns * s.shape[1] // n]
+        return np.einsum("ir,ijr,jr->ij", u, coupling, v)
+    if linear == 7:
+        near, far = (np.linalg.norm(stored[i][:, None] - stored[i + 1], axis=2) for i in (0, 2))
+        return near - far
+    if linear == 8:
+        u, v, values = stored
+        w = (u @ v.T).ravel()
+        w[np.sort(np.argsort(words(1, m * n))[: len(values)])] += values
+        return w.reshape(m, n)
+    if linear == 11:
+        d, b = stored
+        return b[:, None] * ((uniform(4, (m, len(d))) * d) @ uniform(3, (n, len(d))).T)
+    shared = np.empty(m * n, int)
+    shared[np.argsort(words(5, m * n))] = np.arange(m * n) % len(stored[0])
+    signs = 1 - 2 * (words(6, m * n) >> 31).astype(int)
+    return np.float32(signs * stored[0][shared]).reshape(m, n)
+
+
 class Shape:
-    """A shape as its file has it: `layers` of (weight or (U, V), bias), and `inside`."""
+    """A shape as its file has it: `layers` of (weight or factors, bias), and `inside`."""
 
     def __init__(self, data):
         if data[:4] != b"FLR\1" or zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
@@ -141,7 +226,7 @@ class Shape:
         self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
         if first & 3 == 0 or first & 0b11001100 or self.encoding not in ENCODINGS:
             raise SystemExit("this reader knows shapes in a box, without a frame or a table")
-        if self.linear not in LINEARS or self.activation not in ACTIVATIONS:
+        if self.linear >= len(LINEARS) or self.activation not in ACTIVATIONS:
             names = f"linear {self.linear} or activation {self.activation}"
             raise SystemExit(f"this reader does not know {names}: it reads the first ones alone")
         self.linear_options = file.options(LINEARS[self.linear])
@@ -157,46 +242,56 @@ class Shape:
         self.read_layers(file, width, depth)
 
     def read_layers(self, file, width, depth):
-        count, with_input = self.encoding_options or (0, 1)
-        inputs = 3 * (2 * count + with_input)
-        rank = self.linear_options[0] if self.linear else 0
+        count, more = self.encoding_options or (0, 1)
+        inputs = 2 * count if self.encoding == 4 else 3 * (2 * count + more)
+        sizes = [
+            (width, inputs),
+            *((width, width + inputs * (i in self.skips)) for i in range(1, depth + 1)),
+        ]
+        sizes += [(1, width + inputs * (depth + 1 in self.skips))]
+        inner = [self.linear * (0 < i <= depth) for i in range(depth + 2)]
+        stored = [
+            stored_shapes(k, self.linear_options, *mn) for k, mn in zip(inner, sizes, strict=True)
+        ]
+        # Of every layer: whether it is of the backbone, and not dense.
+        own = [k > 0 and shapes != [mn] for k, shapes, mn in zip(inner, stored, sizes, strict=True)]
+        outputs = [one and self.linear in FIXED_OUTPUTS for one in own]
+        inputs = [one and self.linear in FIXED_INPUTS for one in own] + [True]
         plan = []  # of every layer, of every tensor: (step, [(columns, model)], shape)
-        for index in range(depth + 2):
-            n = inputs if index == 0 else width + inputs * (index in self.skips)
-            m = width if index <= depth else 1
-            factors = 0 < index <= depth and 0 < rank * (m + n) < m * n
-            shapes = [(m, rank), (n, rank), (m, 1)] if factors else [(m, n), (m, 1)]
+        for index, shapes in enumerate(stored):
+            # Units are sorted if neither their layer nor the next one fixes their places.
+            is_sorted = not outputs[index] and not inputs[index + 1]
             plan.append([])
-            for shape in shapes:
-                byte = file.byte()
-                key, bias = shape is shapes[0], shape is shapes[-1]
-                split = [1, shape[1] - 1] if key and index <= depth and shape[1] > 1 else shape[1:]
-                rising = [index <= depth and (key or bias), False]
+            for place, shape in enumerate([*shapes, (sizes[index][0], 1)]):
+                byte, is_key, is_bias = file.byte(), place == 0, place == len(shapes)
+                columns = prod(shape[1:])
+                split = [1, columns - 1] if is_key and is_sorted and columns > 1 else [columns]
+                rising = [is_sorted and (is_key or is_bias), False]
                 models = [(c, read_model(file, r)) for c, r in zip(split, rising, strict=False)]
                 plan[-1].append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape))
         coder, self.layers = Coder(file.take(len(file.data) - file.place)), []
         for layer in plan:
             tensors, fresh = [], [True] + [False] * width
-            for step, models, (rows, _) in layer:
-                parts = [read_numbers(coder, m, rows * c, fresh) for c, m in models]
-                whole = np.concatenate([part.reshape(rows, -1) for part in parts], 1)
-                tensors.append(np.float32(whole * step))
+            for step, models, shape in layer:
+                parts = [read_numbers(coder, m, shape[0] * c, fresh) for c, m in models]
+                whole = np.concatenate([part.reshape(shape[0], -1) for part in parts], 1)
+                tensors.append(np.float32(whole * step).reshape(shape))
                 if not tensors[1:]:  # the first tensor, whose first column is the key
                     fresh = [True, *(np.diff(whole[:, 0]) != 0)]
             self.layers.append((tensors[:-1], tensors[-1][:, 0]))
 
-    def weight(self, stored, n):
-        if len(stored) == 1:
+    def weight(self, stored, m, n):
+        if stored[0].shape == (m, n):
             return stored[0]
-        product = stored[0] @ stored[1].T
-        if self.linear == 1:
-            return product
+        if self.linear not in SINES:
+            return weight(self.linear, self.linear_options, stored, m, n)
         rank, omega = self.linear_options
+        u, v = stored if self.linear == 2 else (*stored, uniform(2, (n, rank), 1 / (3 * n) ** 0.5))
         if omega <= 0:  # a spread of the phase, or the first rule for it
             omega = 3 * n**0.5 * (-omega or 1 + 7 / rank)
         gain = {0: (n / 6) ** 0.5, 2: n**0.5}.get(self.activation)
         gain = gain or (n / 6) ** 0.5 * self.activation_options[0]
-        return np.sin(omega * product) / gain
+        return np.sin(omega * (u @ v.T)) / gain
 
     def logits(self, points):
         """The logits (M,) of being inside at points (M, 3)."""
@@ -206,10 +301,16 @@ class Shape:
             count, with_input = self.encoding_options
             waves = [f(2.0**i * unit) for i in range(count) for f in (np.sin, np.cos)]
             x = np.concatenate([unit] * with_input + waves, 1)
+        elif self.encoding == 4:
+            count, radians = self.encoding_options
+            pairs = words(7, 6 * count).reshape(-1, 2).astype(int)
+            sums = np.float32(((pairs >> 16) + (pairs & 65535)).sum(1) - 131070)
+            phases = unit @ (sums * np.float32(radians * 3**0.5 / 65536)).reshape(count, 3).T
+            x = np.concatenate([np.sin(phases), np.cos(phases)], 1)
         h = x
         for index, (stored, bias) in enumerate(self.layers):
             h = np.concatenate([h, x], 1) if index in self.skips else h
-            h = h @ self.weight(stored, h.shape[1]).T + bias
+            h = h @ self.weight(stored, len(bias), h.shape[1]).T + bias
             if index < len(self.layers) - 1:
                 h = self.activate(h)
         return h[:, 0]
@@ -218,7 +319,9 @@ class Shape:
         if self.activation == 0:
             return np.maximum(z, 0)
         (number,) = self.activation_options
-        return np.sin(number * z) if self.activation == 1 else np.exp(-(z**2) / (2 * number**2))
+        if self.activation == 2:
+            return np.exp(-(z**2) / (2 * number**2))
+        return np.sin(number * (z if self.activation == 1 else (1 + abs(z)) * z))
 
     def inside(self, points):
         within = ((points >= self.low) & (points <= self.high)).all(1)

@@ -53,10 +53,13 @@ def bias_of(hidden: Hidden) -> str:
 def sort_units(hidden: Hidden, arrays: Arrays) -> None:
     """Brings the units of one hidden layer into canonical order and sign, in place."""
     parity = hidden.activation.parity
+    # A unit's row changes its sign, and behind an odd activation so do its columns.
+    changed = [hidden.before, *(layer for _, layer in hidden.after if parity == -1)]
+    flips = parity is not None and all(layer.units.signs for layer in changed)
     outputs = {f"{hidden.name}.{k}": axis for k, axis in hidden.before.units.outputs.items()}
     key, bias = arrays[key_of(hidden)][:, 0], arrays[bias_of(hidden)]
     negative = (key < 0) | ((key == 0) & (bias < 0))
-    flip = np.where(negative & (parity is not None), -1, 1)
+    flip = np.where(negative & flips, -1, 1)
     order = np.lexsort((bias * flip, key * flip))
     for name, axis in {**outputs, bias_of(hidden): 0}.items():
         signs = flip if name in (key_of(hidden), bias_of(hidden)) else 1

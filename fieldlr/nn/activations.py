@@ -135,4 +135,32 @@ class Gaussian(Activation):
         return grad.mul_(h).mul_(u)
 
 
-ACTIVATIONS: Registry[type[Activation]] = Registry("activation", Relu, Sine, Gaussian)
+@dataclass(frozen=True)
+class Finer(Sine):
+    """sin(omega_0 (1 + |z|) z), a sine whose frequency grows with |z| (FINER, Liu et al. 2024).
+
+    The derivative is that of the whole expression; the authors' code takes 1 + |z| as constant.
+    """
+
+    name = "finer"
+    number = 3
+    summary = "sin(ω₀ (1 + |z|) z), frequencies that grow with |z|"
+
+    def __call__(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        return torch.sin(self._phase(self.omega_0 * z))
+
+    def forward(self, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        return torch.sin(self._phase(u))
+
+    def backward(
+        self, grad: Float[Tensor, "*n"], u: Float[Tensor, "*n"], h: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
+        slope = u.abs().mul_(2.0 / self.omega_0).add_(1.0)
+        return grad.mul_(torch.cos(self._phase(u))).mul_(slope)
+
+    def _phase(self, u: Tensor) -> Tensor:
+        """omega_0 (1 + |z|) z, from u = omega_0 z."""
+        return u * (1.0 + u.abs() * (1.0 / self.omega_0))
+
+
+ACTIVATIONS: Registry[type[Activation]] = Registry("activation", Relu, Sine, Gaussian, Finer)

@@ -12,20 +12,23 @@ from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
-from fieldlr.nn.activations import Gaussian, Relu, Sine
-from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid, Identity
+from fieldlr.nn.activations import Finer, Gaussian, Relu, Sine
+from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid, Identity, RandomFourier
+from fieldlr.nn.linears import LINEARS as KINDS
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 
 FULL, IDENTITY, FREQUENCY, GAUSSIAN = Full(), Identity(), Frequency(2), Gaussian()
 LINEARS = (Full(), LowRank(3), SineLowRank(2), SineLowRank(1, 77.5))
+NEWER = tuple(kind(rank=1) for kind in KINDS.values() if kind.number > SineLowRank.number)
 ENCODINGS = (
     Identity(),
     Frequency(3),
     Frequency(2, False),
     DenseGrid(2, 2, 3, 5),
     HashGrid(2, 1, 3, 9, 6),
+    RandomFourier(4, 2.0),
 )
-ACTIVATIONS = (Relu(), Sine(), Sine(12.5), Gaussian(), Gaussian(0.25))
+ACTIVATIONS = (Relu(), Sine(), Sine(12.5), Gaussian(), Gaussian(0.25), Finer(12.5))
 BOX = Aabb((-1.0, -2.0, 0.3), (1.3, 1.0, 2.0))
 QUARTER_TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 FRAME = Similarity(QUARTER_TURN, 2.5, (10.0, -3.0, 0.1))

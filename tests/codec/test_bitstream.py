@@ -45,10 +45,16 @@ def says(field, count: int = 200) -> torch.Tensor:
         )
 
 
-@pytest.mark.parametrize("linear", fields.LINEARS, ids=str)
-@pytest.mark.parametrize("encoding", fields.ENCODINGS, ids=str)
+@pytest.mark.parametrize(
+    "linear, encoding",
+    [
+        *((linear, encoding) for linear in fields.LINEARS for encoding in fields.ENCODINGS),
+        *((linear, fields.IDENTITY) for linear in fields.NEWER),
+    ],
+    ids=str,
+)
 def test_every_number_is_what_it_was_rounded_to(linear, encoding):
-    place = fields.LINEARS.index(linear) + fields.ENCODINGS.index(encoding)
+    place = (fields.LINEARS + fields.NEWER).index(linear) + fields.ENCODINGS.index(encoding)
     for activation, skips in (
         (fields.ACTIVATIONS[place % len(fields.ACTIVATIONS)], ()),
         (fields.ACTIVATIONS[(place + 2) % len(fields.ACTIVATIONS)], (2,)),
@@ -198,8 +204,14 @@ def test_encoding_is_deterministic_and_leaves_the_field_alone():
         assert torch.equal(value, before[name])
 
 
-@pytest.mark.parametrize("bits", [3.5, 5.0, 8.0])
-@pytest.mark.parametrize("linear", fields.LINEARS, ids=str)
+@pytest.mark.parametrize(
+    "linear, bits",
+    [
+        *((linear, bits) for linear in fields.LINEARS for bits in (3.5, 5.0, 8.0)),
+        *((linear, 5.0) for linear in fields.NEWER),
+    ],
+    ids=str,
+)
 def test_numbers_take_the_bits_that_were_asked_for(linear, bits):
     field = fields.shape(linear, width=64)
     whole = len(codec.encode(field, bits))

@@ -15,6 +15,8 @@ import pytest
 import torch
 
 from fieldlr import codec
+from fieldlr.nn.activations import Finer, Sine
+from fieldlr.nn.encodings import RandomFourier
 from tests.codec import fields
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -22,7 +24,7 @@ GOLDEN = REPOSITORY / "tests" / "golden"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 # Where the levels were taken, in parts of the box.
 UNIT = torch.tensor([[-0.5, -0.25, 0.125], [0.0, 0.0, 0.0], [0.75, 0.5, -0.375]])
-PLAIN = ("tiny", "rook", "whole", "radians")
+PLAIN = ("tiny", "rook", "whole", "radians", *(linear.name for linear in fields.NEWER))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,22 @@ def test_the_reader_of_the_docs_reads_the_same_numbers(name, read_flr):
     points = low + (UNIT.double().numpy() + 1.0) / 2.0 * (high - low)
     np.testing.assert_allclose(shape.logits(points), expected["levels"], rtol=1e-3, atol=1e-3)
     assert shape.inside(points).tolist() == [level > 0 for level in expected["levels"]]
+
+
+@pytest.mark.parametrize("linear", fields.NEWER, ids=str)
+@pytest.mark.parametrize("activation", [Sine(), Finer()], ids=str)
+def test_the_reader_of_the_docs_reads_every_backbone(linear, activation, read_flr):
+    waves = RandomFourier(4, 2.0)
+    field = fields.shape(linear, waves, activation, skips=(1,))
+    data = codec.encode(field, steps={name: 120 for name, _ in field.named_parameters()})
+    shape, again = read_flr.Shape(data), codec.decode(data)
+    assert not again.mlp.linears[2].is_dense
+    stored = digest(t for stored, bias in shape.layers for t in (*stored, bias))
+    assert stored == digest(p.detach().numpy() for p in again.parameters())
+    points = again.aabb.from_unit(UNIT)
+    with torch.no_grad():
+        levels = again.level(points)
+    np.testing.assert_allclose(shape.logits(points.numpy()), levels, rtol=1e-4, atol=1e-4)
 
 
 def test_the_reader_of_the_docs_refuses_what_it_does_not_read(read_flr):

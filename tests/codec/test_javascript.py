@@ -60,7 +60,7 @@ def test_every_network_has_its_counterpart_in_javascript():
 def random_field(draw: random.Random, seed: int):
     """A field of any kind."""
     how = {
-        "linear": draw.choice(fields.LINEARS),
+        "linear": draw.choice(fields.LINEARS + fields.NEWER),
         "encoding": draw.choice(fields.ENCODINGS),
         "seed": seed,
         "width": draw.choice((9, 12, 20)),

@@ -2,6 +2,14 @@
 
 import { Registry } from "./registry.js";
 
+const WAVE = {
+  options: [["omega_0", "decimal"]],
+  complaint: ({ omega_0 }) => !omega_0 && "an option of its network is 0",
+  scale: ({ omega_0 }) => omega_0,
+  weightStd: ({ omega_0 }, inputs, first) =>
+    (first ? 1 / inputs : Math.sqrt(6 / inputs) / omega_0) / Math.sqrt(3),
+};
+
 /** `kernel` is the name of f among the kernels (kernels.js). */
 export const ACTIVATIONS = new Registry(
   "activation",
@@ -13,16 +21,7 @@ export const ACTIVATIONS = new Registry(
     scale: () => 1,
     weightStd: (options, inputs) => Math.sqrt(2 / inputs),
   },
-  {
-    name: "sine",
-    number: 1,
-    options: [["omega_0", "decimal"]],
-    complaint: ({ omega_0 }) => !omega_0 && "an option of its network is 0",
-    kernel: "sine",
-    scale: ({ omega_0 }) => omega_0,
-    weightStd: ({ omega_0 }, inputs, first) =>
-      (first ? 1 / inputs : Math.sqrt(6 / inputs) / omega_0) / Math.sqrt(3),
-  },
+  { ...WAVE, name: "sine", number: 1, kernel: "sine" },
   {
     name: "gaussian",
     number: 2,
@@ -32,4 +31,5 @@ export const ACTIVATIONS = new Registry(
     scale: ({ sigma }) => 1 / (Math.SQRT2 * sigma),
     weightStd: () => null,
   },
+  { ...WAVE, name: "finer", number: 3, kernel: "finer" },
 );

@@ -4,6 +4,7 @@
 // index `first` into rows of features: feature f of point p is rows[f * stride + p].
 
 import { Registry } from "./registry.js";
+import { normal, STREAMS } from "./seeded.js";
 
 const PRIMES = [1, 2654435761, 805459861];
 
@@ -36,6 +37,26 @@ export const frequency = ({ num_frequencies, include_input }, inputs) => ({
     }
   },
 });
+
+/** sin(B x) and then cos(B x), the rows of B being seeded directions. */
+function randomFourier({ num_frequencies: count, radians }, inputs) {
+  const directions = normal(STREAMS.frequencies, count * inputs, radians);
+  return {
+    features: 2 * count,
+    write(points, first, numPoints, rows, stride) {
+      for (let f = 0; f < count; f++) {
+        for (let p = 0; p < numPoints; p++) {
+          let phase = 0;
+          for (let k = 0; k < inputs; k++) {
+            phase += directions[f * inputs + k] * points[(first + p) * inputs + k];
+          }
+          rows[f * stride + p] = Math.sin(phase);
+          rows[(count + f) * stride + p] = Math.cos(phase);
+        }
+      }
+    },
+  };
+}
 
 /** Nodes along an edge of the cube, level by level. */
 export const resolutions = ({ num_levels: count, coarsest, finest }) =>
@@ -140,6 +161,15 @@ export const ENCODINGS = new Registry(
     complaint: gridComplaint,
     numParameters: gridParameters,
     build: grid,
+  },
+  {
+    name: "random-fourier",
+    number: 4,
+    options: [["num_frequencies", "whole"], ["radians", "decimal"]],
+    complaint: ({ num_frequencies, radians }) =>
+      (num_frequencies < 1 || !(radians > 0)) && "its encoding has no frequencies",
+    numParameters: () => 0,
+    build: (options, inputs = 3) => randomFourier(options, inputs),
   },
 );
 

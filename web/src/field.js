@@ -36,9 +36,9 @@ export function decode(bytes) {
     layers: Object.values(own.stacks).flat().map((layer) => ({
       layer,
       tensors: layer.shapes.map((shape, i) =>
-        readTensorModels(reader, shape, !i && layer.isHidden ? "key" : undefined),
+        readTensorModels(reader, shape, !i && layer.isSorted ? "key" : undefined),
       ),
-      bias: readTensorModels(reader, [layer.outputs, 1], layer.isHidden ? "bias" : undefined),
+      bias: readTensorModels(reader, [layer.outputs, 1], layer.isSorted ? "bias" : undefined),
     })),
   }));
   const decoder = new Decoder(reader.rest());

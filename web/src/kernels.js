@@ -10,12 +10,13 @@ const PAGE = 65536;
 
 /**
  * `layer(name, x, w, b, y, inputs, groups)` on float offsets into `floats`, which holds at least
- * `count` floats: y = f(w x + b), f being "none" or an activation's kernel.
+ * `count` floats: y = f(w x + b), f being "none" or an activation's kernel. That of "finer", the
+ * only one with an option, is sin(u (1 + |u| / omega)).
  */
-export function createKernels(count, wanted = "relaxed simd plain") {
+export function createKernels(count, wanted = "relaxed simd plain", omega = 1) {
   for (const relaxed of [true, false]) {
     if (!wanted.includes(relaxed ? "relaxed" : "simd")) continue;
-    const code = assembled(relaxed);
+    const code = assembled(relaxed, omega);
     if (!globalThis.WebAssembly?.validate(code)) continue;
     const memory = new WebAssembly.Memory({ initial: Math.ceil((4 * count) / PAGE) });
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { m: { m: memory } });
@@ -26,19 +27,21 @@ export function createKernels(count, wanted = "relaxed simd plain") {
         exports[name](4 * x, 4 * w, 4 * b, 4 * y, 16 * inputs, groups),
     };
   }
-  return plainKernels(new Float32Array(count));
+  return plainKernels(new Float32Array(count), omega);
 }
 
-const PLAIN = {
+const plainActivations = (omega) => ({
   none: (x) => x,
   relu: (x) => Math.max(x, 0),
   sine: Math.sin,
   gaussian: (x) => Math.exp(-x * x),
-};
+  finer: (x) => Math.sin(x * (1 + Math.abs(x) / omega)),
+});
 
-function plainKernels(floats) {
+function plainKernels(floats, omega) {
+  const activations = plainActivations(omega);
   function layer(name, x, w, b, y, inputs, groups) {
-    const f = PLAIN[name];
+    const f = activations[name];
     for (let group = 0; group < groups; group++, w += GROUP * inputs, b += GROUP, y += GROUP * BLOCK) {
       for (let p = 0; p < BLOCK; p++) {
         let s0 = floats[b];
@@ -88,6 +91,7 @@ const floats = (x) => [0x43, bytesOf(Float32Array.of(x)), simd(0x13)];
 const integers = (n) => [integer(n), simd(0x11)];
 const op = (code) => (a, b) => [a, b, simd(code)];
 const [add, subtract, multiply, greater] = [0xe4, 0xe5, 0xe6, 0xe9].map(op);
+const absolute = (a) => [a, simd(0xe0)];
 const nearest = (a) => [a, simd(0x6a)];
 const toInteger = (a) => [a, simd(0xf8)];
 const addIntegers = op(0xae);
@@ -96,8 +100,24 @@ const xor = op(0x51);
 const polynomial = (x, coefficients) =>
   coefficients.reduceRight((sum, c) => (sum ? add(multiply(sum, x), floats(c)) : floats(c)), null);
 
+/** sin of local 0: u minus a multiple of pi, pi being the sum of three numbers, as in Cephes' sinf. */
+const SINE_CODE = [
+  set(1, nearest(multiply(get(0), floats(1 / Math.PI)))),
+  [3.140625, 9.67502593994140625e-4, 1.509957990978376432e-7].map((part) =>
+    set(0, subtract(get(0), multiply(get(1), floats(part)))),
+  ),
+  set(2, multiply(get(0), get(0))),
+  xor(
+    multiply(
+      get(0),
+      polynomial(get(2), [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800]),
+    ),
+    shiftLeft(toInteger(get(1)), 31),
+  ),
+];
+
 /** f of local 0, which is u; locals 1 to 3 are free. */
-const ACTIVATION_CODE = {
+const activationCode = (omega) => ({
   relu: greater(get(0), floats(0)),
   // 2^t with t = -u^2 log2(e): a polynomial of the fraction, and the integer into the exponent.
   gaussian: [
@@ -109,26 +129,17 @@ const ACTIVATION_CODE = {
       shiftLeft(addIntegers(toInteger(get(1)), integers(127)), 23),
     ),
   ],
-  // u minus a multiple of pi, pi being the sum of three numbers, as in Cephes' sinf.
-  sine: [
-    set(1, nearest(multiply(get(0), floats(1 / Math.PI)))),
-    [3.140625, 9.67502593994140625e-4, 1.509957990978376432e-7].map((part) =>
-      set(0, subtract(get(0), multiply(get(1), floats(part)))),
-    ),
-    set(2, multiply(get(0), get(0))),
-    xor(
-      multiply(
-        get(0),
-        polynomial(get(2), [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800]),
-      ),
-      shiftLeft(toInteger(get(1)), 31),
-    ),
+  sine: SINE_CODE,
+  finer: [
+    set(0, multiply(get(0), add(floats(1), multiply(absolute(get(0)), floats(1 / omega))))),
+    SINE_CODE,
   ],
-};
+});
 
 /** Bytes of a module that exports one function a kernel, and imports its memory. */
-function assembled(relaxed) {
-  const names = Object.keys(ACTIVATION_CODE);
+function assembled(relaxed, omega) {
+  const codes = activationCode(omega);
+  const names = Object.keys(codes);
   const multiplyAdd = relaxed ? (a, b, c) => [a, b, c, simd(0x105)] : (a, b, c) => add(multiply(a, b), c);
   // Arguments x, w, b, y, 16 inputs, groups; then locals.
   const [X, W, B, Y, SIZE, GROUPS, P, XP, WP, X0, X1, SUMS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
@@ -162,7 +173,7 @@ function assembled(relaxed) {
     ]);
     return sized([list([[3, I32], [10, V128]]), body, 0x0b]);
   };
-  const activations = names.map((name) => sized([list([[3, V128]]), ACTIVATION_CODE[name], 0x0b]));
+  const activations = names.map((name) => sized([list([[3, V128]]), codes[name], 0x0b]));
   return Uint8Array.from([
     [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     section(1, [[0x60, list([V128]), list([V128])], [0x60, list(Array(6).fill(I32)), list([])]]),

@@ -1,6 +1,7 @@
 // Networks: the layers of a field, in the order of their tensors in a file.
 //
-// A stack is a list of layers {outputs, linear, activation, skip, isHidden, inputs}; a network is
+// A stack is a list of layers {inputs, outputs, activation, skip, isSorted, ...what the backbone
+// builds}, `isSorted` where a file has the layer's units in their order; a network is
 // {encoding, stacks}. `evaluator` says how the stacks of a radiance field make density and colour.
 
 import { ENCODINGS, frequency, NUM_HARMONICS, writeHarmonics } from "./encodings.js";
@@ -21,8 +22,15 @@ const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 function layer(linear, inputs, outputs, activation, { first = false, skip = false } = {}) {
   const std = activation?.entry.weightStd(activation.options, inputs, first);
   const built = linear.entry.build(linear.options, inputs, outputs, std);
-  return { ...built, inputs, outputs, activation, skip, isHidden: !!activation };
+  return { ...built, inputs, outputs, activation, skip, isSorted: false };
 }
+
+/** Marks a hidden layer whose units may change places, in its own tensors and in those `after`. */
+function sort(hidden, ...after) {
+  hidden.isSorted = hidden.units.outputs && after.every(({ units }) => units.inputs);
+}
+
+const sortStack = (layers) => layers.slice(1).forEach((next, i) => sort(layers[i], next));
 
 /** in -> width, `depth` times width -> width, width -> out; the inner ones of a backbone. */
 function mlp(inputs, outputs, { linear, activation, width, depth, skips }) {
@@ -40,6 +48,7 @@ function mlp(inputs, outputs, { linear, activation, width, depth, skips }) {
   if (!linear.entry.isDense && layers.every((one) => one.isDense)) {
     throw broken("its factors store as much as dense layers would");
   }
+  sortStack(layers);
   return layers;
 }
 
@@ -98,16 +107,17 @@ export const NETWORKS = new Registry(
       });
       const directions = directionEncoding(config);
       const half = width >> 1;
+      const sigma = layer(linear, width, 1, null);
+      const features = layer(linear, width, width, null);
+      const view = layer(linear, width + directions.features, half, activation);
+      const rgb = layer(linear, half, 3, null);
+      sortStack(trunk);
+      sort(trunk.at(-1), sigma, features);
+      sort(view, rgb);
       return {
         encoding,
         directions,
-        stacks: {
-          trunk,
-          sigma: [layer(linear, width, 1, null)],
-          features: [layer(linear, width, width, null)],
-          view: [layer(linear, width + directions.features, half, activation)],
-          rgb: [layer(linear, half, 3, null)],
-        },
+        stacks: { trunk, sigma: [sigma], features: [features], view: [view], rgb: [rgb] },
       };
     },
     density(run) {

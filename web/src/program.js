@@ -38,7 +38,9 @@ export class Program {
       one.weightsAt = reserve(GROUP * one.groups * one.columns);
       one.biasAt = reserve(GROUP * one.groups);
     }
-    this.kernels = createKernels(floats, kernels);
+    // All layers have the same activation.
+    const omega = layers.find(({ activation }) => activation)?.activation.options.omega_0;
+    this.kernels = createKernels(floats, kernels, omega);
     const memory = this.kernels.floats;
     let from = 0;
     this.steps = steps.map((one, index) => {

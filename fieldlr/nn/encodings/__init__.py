@@ -10,9 +10,10 @@ from fieldlr.nn.encodings.encoding import EncodingConfig as EncodingConfig
 from fieldlr.nn.encodings.frequency import Frequency as Frequency
 from fieldlr.nn.encodings.hash_grid import HashGrid as HashGrid
 from fieldlr.nn.encodings.identity import Identity as Identity
+from fieldlr.nn.encodings.random_fourier import RandomFourier as RandomFourier
 from fieldlr.nn.encodings.spherical import spherical_harmonics as spherical_harmonics
 from fieldlr.system.registry import Registry
 
 ENCODINGS: Registry[type[EncodingConfig]] = Registry(
-    "encoding", Identity, Frequency, HashGrid, DenseGrid
+    "encoding", Identity, Frequency, HashGrid, DenseGrid, RandomFourier
 )

@@ -13,16 +13,41 @@ from torch import nn
 
 from fieldlr.nn.linears.adapter import Adapter as Adapter
 from fieldlr.nn.linears.adapter import adapt as adapt
+from fieldlr.nn.linears.blast import Blast as Blast
 from fieldlr.nn.linears.full import Full as Full
+from fieldlr.nn.linears.hadamard import Hadamard as Hadamard
+from fieldlr.nn.linears.hashed import Hashed as Hashed
+from fieldlr.nn.linears.kernel_low_rank import KernelLowRank as KernelLowRank
+from fieldlr.nn.linears.kronecker import Kronecker as Kronecker
 from fieldlr.nn.linears.linear import Linear as Linear
 from fieldlr.nn.linears.linear import LinearConfig as LinearConfig
 from fieldlr.nn.linears.linear import Units as Units
 from fieldlr.nn.linears.low_rank import LowRank as LowRank
+from fieldlr.nn.linears.monarch import Monarch as Monarch
+from fieldlr.nn.linears.seeded_frame import SeededFrame as SeededFrame
+from fieldlr.nn.linears.seeded_low_rank import SeededLowRank as SeededLowRank
+from fieldlr.nn.linears.seeded_sine import SeededSine as SeededSine
 from fieldlr.nn.linears.sine_low_rank import PhaseSpread as PhaseSpread
 from fieldlr.nn.linears.sine_low_rank import SineLowRank as SineLowRank
+from fieldlr.nn.linears.sparse_low_rank import SparseLowRank as SparseLowRank
 from fieldlr.system.registry import Registry
 
-LINEARS: Registry[type[LinearConfig]] = Registry("backbone", Full, LowRank, SineLowRank)
+LINEARS: Registry[type[LinearConfig]] = Registry(
+    "backbone",
+    Full,
+    LowRank,
+    SineLowRank,
+    Hadamard,
+    Kronecker,
+    Monarch,
+    Blast,
+    KernelLowRank,
+    SparseLowRank,
+    SeededLowRank,
+    SeededSine,
+    SeededFrame,
+    Hashed,
+)
 
 
 def linear_layers(module: nn.Module) -> Iterator[tuple[str, Linear]]:

@@ -27,12 +27,13 @@ class Units:
     """Which axes of a layer's tensors run over its output units and over its input units.
 
     The codec permutes hidden units and, where the activation is even or odd, flips their signs,
-    which flips the sign of the first tensor on each side. A layer whose units cannot be permuted
-    leaves both empty.
+    which flips the sign of the first tensor on each side; without `signs`, that would not flip the
+    sign of W. A layer whose units cannot be permuted leaves both empty.
     """
 
     outputs: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
+    signs: bool = True
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def default_std(in_features: int) -> float:
 
 def rank_option(default: int = 5) -> Any:
     """The option `rank` of a factorised backbone."""
-    return option(Whole(1), "Columns of U and V: higher is sharper, and a larger file", default)
+    text = "Columns of U and V: higher is sharper, and a larger file"
+    return option(Whole(1), text, default, shown_default="5 for most backbones")
 
 
 def stays_dense(rank: int, in_features: int, out_features: int) -> bool:

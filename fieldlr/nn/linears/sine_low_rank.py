@@ -107,6 +107,10 @@ class SineLowRank(LinearConfig):
         omega = self.omega
         return omega.omega(in_features) if isinstance(omega, PhaseSpread) else float(omega)
 
+    def gain_for(self, in_features: int, std: float | None) -> float:
+        """g of a layer with this many inputs whose dense weights would have this `std`."""
+        return 1.0 / (math.sqrt(3.0) * (std or default_std(in_features)))
+
     def build(
         self,
         in_features: int,
@@ -118,8 +122,7 @@ class SineLowRank(LinearConfig):
         """A layer initialised as the authors' is; a `std` other than a dense layer's changes g."""
         if stays_dense(self.rank, in_features, out_features):
             return FullLinear(in_features, out_features, bias, generator, std)
-        gain = 1.0 / (math.sqrt(3.0) * (std or default_std(in_features)))
-        omega = self.omega_for(in_features)
+        omega, gain = self.omega_for(in_features), self.gain_for(in_features, std)
         return SineLowRankLinear(in_features, out_features, self.rank, omega, gain, bias, generator)
 
     def num_weights(self, in_features: int, out_features: int) -> int:
@@ -165,6 +168,8 @@ class SineLowRankLinear(Linear):
     units = Units({"U": 0}, {"V": 0})
     start_at_zero = "U"
 
+    V: Float[Tensor, "in rank"]
+
     def __init__(
         self,
         in_features: int,
@@ -180,8 +185,12 @@ class SineLowRankLinear(Linear):
         self.gain = gain or math.sqrt(in_features)
         # kaiming_uniform_(a=sqrt(5)) on tensors of shape (out, rank) and (rank, in).
         self.U = uniform_((out_features, rank), rank**-0.5, generator)
-        self.V = uniform_((in_features, rank), in_features**-0.5, generator)
+        self.start_inputs(rank, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
+
+    def start_inputs(self, rank: int, generator: torch.Generator | None) -> None:
+        """Sets V."""
+        self.V = uniform_((self.in_features, rank), self.in_features**-0.5, generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain

@@ -1,4 +1,4 @@
-"""Optimisers: Adam, Muon for matrices, and Gauss-Newton for very small networks.
+"""Optimisers: Adam, Muon or Fourier-basis Adam for matrices, Gauss-Newton for small networks.
 
 OPTIMIZERS lists a user's choices; the task decides which optimiser each parameter gets.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from fieldlr.system.registry import Registry
+from fieldlr.training.optim.fourier import FourierAdam
 from fieldlr.training.optim.muon import Muon
 
 
@@ -20,18 +21,19 @@ class OptimizerChoice:
 
     name: str
     summary: str
-    uses_muon: bool = False  # for the square matrices between hidden layers
+    matrices: type[Muon | FourierAdam] | None = None  # for square ones between hidden layers
     uses_gauss_newton: bool = False  # where the task and the backbone declare it better
 
     def build(self, groups: list[dict[str, Any]]) -> list[torch.optim.Optimizer]:
-        """Optimisers of parameter groups: Muon for those with `muon`, Adam for the others."""
-        by_adam, by_muon = ([g for g in groups if g["muon"] is muon] for muon in (False, True))
+        """Optimisers of parameter groups: `matrices` for those so marked, Adam for the others."""
+        by_adam, others = ([g for g in groups if g["matrices"] is own] for own in (False, True))
         adam = torch.optim.Adam(by_adam, betas=(0.9, 0.99), eps=1e-15, fused=True)
-        return [adam, Muon(by_muon)] if by_muon else [adam]
+        return [adam, self.matrices(others)] if self.matrices and others else [adam]
 
 
 OPTIMIZERS: Registry[OptimizerChoice] = Registry(
     "optimizer",
-    OptimizerChoice("auto", "Adam, with Muon and Gauss-Newton where they pay", True, True),
+    OptimizerChoice("auto", "Adam, with Muon and Gauss-Newton where they pay", Muon, True),
     OptimizerChoice("adam", "Adam for everything"),
+    OptimizerChoice("fourier", "Adam, in a Fourier basis for square matrices", FourierAdam),
 )

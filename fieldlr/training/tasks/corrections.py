@@ -46,7 +46,7 @@ class PhotoCorrections(nn.Module):
         cameras = [p for name, p in self.named_parameters() if name != "gains"]
         groups = ((exposure, EXPOSURE_LEARNING_RATE), (cameras, CAMERA_LEARNING_RATE))
         return [
-            {"params": own, "lr": learning_rate, "muon": False}
+            {"params": own, "lr": learning_rate, "matrices": False}
             for own, learning_rate in groups
             if own
         ]

@@ -108,8 +108,8 @@ class OccupancyTask:
         return self
 
     @property
-    def _uses_muon(self) -> bool:
-        return self.optimizer.uses_muon and self.settings.matrix_rate is not None
+    def _matrices_apart(self) -> bool:
+        return self.optimizer.matrices is not None and self.settings.matrix_rate is not None
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> OccupancyField:
         space = Space("box", self.volume.aabb)
@@ -119,7 +119,7 @@ class OccupancyTask:
         config, settings = field.config, self.settings
         slower = min(1.0, FULL_LEARNING_RATE_WIDTH / config.width)
         beside = settings.dense_rate * slower if config.linear.is_dense else settings.end_rate
-        matrix = settings.matrix_rate if self._uses_muon else None
+        matrix = settings.matrix_rate if self._matrices_apart else None
         if matrix is not None and config.activation.scales_frequencies:
             matrix = settings.sine_matrix_rate
         rates = {
@@ -133,7 +133,7 @@ class OccupancyTask:
 
     def learning_rate_factor(self, field: OccupancyField, progress: float, step: int) -> float:
         factor = warm_cosine(progress, step, self.settings.final_rate)
-        if field.config.linear.is_dense and self._uses_muon and step:
+        if field.config.linear.is_dense and self._matrices_apart and step:
             # Long fits need a lower learning rate than short ones.
             factor *= min(1.0, SHORT_FIT_STEPS * progress / step) ** 0.5
         after = self.settings.newton_after

@@ -102,10 +102,10 @@ class RadianceTask:
             rates["factor"] *= self.settings.alone
             rates["dense"] *= self.settings.alone
             rates["phase"] = self.settings.phase_rate
-        matrix = self.settings.matrix_rate if self.optimizer.uses_muon else None
-        muon = matrix is not None
+        matrix = self.settings.matrix_rate if self.optimizer.matrices else None
+        apart = matrix is not None
         rates["matrix"] = rates["dense"] if matrix is None else matrix
-        return parameter_groups(field, rates, muon, scaled=field.config.is_pure_mlp)
+        return parameter_groups(field, rates, apart, scaled=field.config.is_pure_mlp)
 
     def learning_rate_factor(self, field: RadianceField, progress: float, step: int) -> float:
         if self.settings.decay_steps:

@@ -92,7 +92,7 @@ class Training(Protocol[F]):
         ...
 
     def parameter_groups(self, field: F) -> list[dict[str, Any]]:
-        """Parameter groups with their `lr`, and `muon` for those that Muon trains."""
+        """Parameter groups with their `lr`, and `matrices` for those with an optimiser apart."""
         ...
 
     def learning_rate_factor(self, field: F, progress: float, step: int) -> float:
@@ -165,9 +165,9 @@ def tensor_roles(field: Field) -> dict[str, Role]:
 
 
 def parameter_groups(
-    field: Field, rates: dict[str, float], muon: bool, scaled: bool = True
+    field: Field, rates: dict[str, float], matrices: bool, scaled: bool = True
 ) -> list[dict[str, Any]]:
-    """Parameter groups, each with its `lr`, and `muon` if Muon trains it.
+    """Parameter groups, each with its `lr`, and `matrices` if it is for the optimiser of matrices.
 
     `rates` has a learning rate for each kind of `Role`; without one for `phase`, parameters inside
     a sine use that of `factor`. Without `scaled`, the scales of roles are ignored.
@@ -181,6 +181,6 @@ def parameter_groups(
         rate = rates[kind] * (scale if scaled else 1.0)
         groups.setdefault((kind, rate), []).append(parameter)
     return [
-        {"params": parameters, "lr": rate, "muon": muon and kind == "matrix"}
+        {"params": parameters, "lr": rate, "matrices": matrices and kind == "matrix"}
         for (kind, rate), parameters in groups.items()
     ]

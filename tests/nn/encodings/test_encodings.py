@@ -12,12 +12,14 @@ from fieldlr.nn.encodings import (
     Frequency,
     HashGrid,
     Identity,
+    RandomFourier,
     spherical_harmonics,
 )
 
 SMALL = {
     "identity": Identity(),
     "frequency": Frequency(3),
+    "random-fourier": RandomFourier(5, 2.0),
     "dense-grid": DenseGrid(num_levels=2, num_channels=2, coarsest=3, finest=5),
     "hash-grid": HashGrid(num_levels=3, coarsest=3, finest=17, log2_table_size=8),
 }
@@ -133,3 +135,21 @@ def test_spherical_harmonics_are_orthonormal():
 def test_what_cannot_be_built_is_said(make):
     with pytest.raises(FieldlrError, match="got"):
         make()
+
+
+def test_random_fourier_features_are_waves_of_the_given_spread(generator):
+    encoding = RandomFourier(2000, 3.0).build(3)
+    assert encoding.directions.std().item() == pytest.approx(3.0, rel=0.05)
+    x = points(9, generator)
+    sines, cosines = encoding(x).chunk(2, 1)
+    assert torch.allclose(sines.square() + cosines.square(), torch.ones(()), atol=1e-5)
+    # The mean of cos(B (x - y)) over many B is a Gaussian kernel.
+    kernel = (sines @ sines.T + cosines @ cosines.T) / 2000
+    expected = torch.exp(-4.5 * (x[:, None] - x).square().sum(-1))
+    assert (kernel - expected).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("options", [(0, 6.0), (2.5, 6.0), (8, 0.0), (8, math.inf)])
+def test_random_fourier_options_out_of_bounds(options):
+    with pytest.raises(FieldlrError, match=r"num_frequencies|radians"):
+        RandomFourier(*options)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fieldlr.nn.activations import ACTIVATIONS, Gaussian, Relu, Sine
+from fieldlr.nn.activations import ACTIVATIONS, Finer, Gaussian, Relu, Sine
 from fieldlr.nn.execution import CHUNK_ROWS, Layer, layers_loss, run_layers
 
-GENTLE = {"relu": Relu(), "sine": Sine(2.0), "gaussian": Gaussian(0.5)}
+GENTLE = {"relu": Relu(), "sine": Sine(2.0), "gaussian": Gaussian(0.5), "finer": Finer(1.0)}
 
 
 def test_every_activation_is_tried():
