@@ -1,26 +1,24 @@
 """The page of fields in a real browser, without a network."""
 
-import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fieldlr import codec
-from fieldlr.export.page import VIEWER, PageField, write_page, write_still_page
+from fieldlr.export.page import SCENE_VIEWER, VIEWER, PageField, write_page, write_still_page
 from fieldlr.pictures.shading import shade
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.views import Turn, turned
 from fieldlr.surface import extract
 from tests import node
 from tests.codec import fields
+from tests.export.pages import canvas_pixels
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 ROOK = GOLDEN / "rook.flr"
 MOST_BYTES = 40_000
-PATIENCE = 180_000  # milliseconds
 SAMPLES = 64
 SIDE = 480
 # Pixels: the panel at the left, and what the outline of a focused canvas takes.
@@ -31,8 +29,9 @@ def test_the_bundle_is_a_fresh_build(tmp_path):
     if not (node.WEB / "node_modules" / "esbuild").is_dir():
         pytest.skip("needs esbuild: run npm install in web/")
     node.run("build.mjs", tmp_path)
-    built = (tmp_path / VIEWER.name).read_text()
-    assert VIEWER.read_text() == built, "run npm run build in web/"
+    for viewer in (VIEWER, SCENE_VIEWER):
+        built = (tmp_path / viewer.name).read_text()
+        assert viewer.read_text() == built, "run npm run build in web/"
 
 
 def test_a_page_is_small_and_asks_for_nothing(tmp_path):
@@ -55,47 +54,9 @@ def test_a_still_page_has_no_script(tmp_path):
     assert "<script" not in text and 'alt="a &quot;b&quot;"' in text and "1,616 bytes" in text
 
 
-@pytest.fixture
-def open_page(browser, tmp_path):
-    """Opens a page of fields from a file; nothing may be requested and no error logged."""
-    complaints, contexts = [], []
-
-    def opened(entries, width=900, height=700, before="", **how):
-        path = tmp_path / "page.html"
-        write_page(path, "A page", entries)
-        options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce"}
-        context = browser.new_context(**options, **how)
-        contexts.append(context)
-        context.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.add_init_script(before)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-        page.on("request", lambda r: is_own(r.url, path) or complaints.append(r.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("aside")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
-def is_own(url: str, path: Path) -> bool:
-    return url == path.as_uri() or url.startswith(("blob:", "data:"))
-
-
 def until_drawn(page) -> None:
     page.wait_for_function("document.documentElement.dataset.mesh === 'done'")
     page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
-
-
-def canvas_pixels(page) -> np.ndarray:
-    """What is seen where the canvas is, (H, W, 3)."""
-    data = page.locator("canvas").screenshot()
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
 def facts(page) -> dict[str, str]:
