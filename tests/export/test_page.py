@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from fieldlr import codec
+from fieldlr.data.mesh import read_triangles
 from fieldlr.export.page import SCENE_VIEWER, VIEWER, PageField, write_page, write_still_page
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.views import Turn, turned
 from fieldlr.surface import extract
 from tests import node
-from tests.codec import fields
 from tests.export.pages import canvas_pixels
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -64,9 +66,14 @@ def facts(page) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
+def signed_volume(mesh: TriangleMesh) -> float:
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
 def rook_page(open_page, **how):
     page = open_page([PageField("rook", ROOK.read_bytes())], **how)
-    page.locator("details").evaluate("details => details.open = true")
+    page.locator("#panel").evaluate("details => details.open = true")
     page.select_option("#samples", str(SAMPLES))
     until_drawn(page)
     return page
@@ -133,15 +140,46 @@ def test_a_page_is_turned_cut_and_measured(open_page):
 
 
 @pytest.mark.browser
+def test_a_part_is_cropped_and_saved_closed_at_the_cut(open_page, tmp_path):
+    page = rook_page(open_page)
+    whole = facts(page)
+    page.locator("#crop").evaluate("details => details.open = true")
+    page.locator("#crop input").nth(5).fill("0.5")  # z to
+    page.locator("#crop input").nth(5).dispatch_event("change")
+    until_drawn(page)
+    part = facts(page)
+    assert part["Box"] == "1.233 × 1.233 × 0.9448"
+    field = codec.decode(ROOK.read_bytes())
+    low, high = field.aabb.minimum, field.aabb.maximum
+    half = Aabb(low, (*high[:2], 0.5 * (low[2] + high[2])))
+    known = extract(field.level, half, SAMPLES).mesh
+    volume = signed_volume(known)
+    assert float(part["Volume"].split()[0]) == pytest.approx(volume, rel=0.01)
+    assert volume < float(whole["Volume"].split()[0])
+    for suffix in ("GLB", "STL", "PLY"):
+        page.select_option("#format", suffix)
+        with page.expect_download() as waiting:
+            page.click("#save")
+        assert waiting.value.suggested_filename == f"rook.{suffix.lower()}"
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        mesh, _ = read_triangles(path)
+        assert mesh.is_watertight
+        assert signed_volume(mesh) == pytest.approx(volume, rel=0.01)
+        # Samples lie on one grid: the cut is within half a cell of the box.
+        assert mesh.vertices[:, 2].max() == pytest.approx(half.maximum[2], abs=0.01)
+
+
+@pytest.mark.browser
 def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_page):
     picture = np.full((30, 40, 3), (255, 0, 0), np.uint8)
-    photos = codec.encode(fields.radiance(), 6.0, fields.PHOTOS)
+    photos = (GOLDEN / "nerf.flr").read_bytes()
     damaged = bytearray(ROOK.read_bytes())
     damaged[50] ^= 1
     page = open_page(
         [
             PageField("rook", ROOK.read_bytes()),
-            PageField("scene", photos, picture),
+            PageField("scene", photos, picture, is_scene=True),
             PageField("damaged", bytes(damaged)),
         ],
         width=390,
@@ -149,11 +187,11 @@ def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_
     )
     page.click("nav button:nth-child(2)")
     page.wait_for_selector("#picture")
-    assert "made from photos" in page.inner_text("#status")
+    assert "too slow" in page.inner_text("#status")
     page.click("nav button:nth-child(3)")
     assert "checksum" in page.inner_text("#status")
     page.click("nav button:nth-child(1)")
-    page.locator("details").evaluate("details => details.open = true")
+    page.locator("#panel").evaluate("details => details.open = true")
     page.select_option("#samples", str(SAMPLES))
     until_drawn(page)
     assert page.locator("#picture").count() == 0

@@ -8,7 +8,7 @@ import { find } from "./panel.js";
 const MARKUP = `<canvas tabindex="0" aria-label="3-D view. Arrow keys turn it, shift and arrow keys move it,
 plus and minus zoom, 0 resets."></canvas><svg id="ruler" aria-hidden="true"></svg>
 <aside><h1></h1><nav></nav><p id="status" role="status"></p><progress max="1" hidden></progress>
-<dl></dl><details open><summary>View</summary><div id="controls"></div></details></aside>`;
+<dl></dl><details id="panel" open><summary>View</summary><div id="controls"></div></details></aside>`;
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
@@ -20,7 +20,7 @@ export function showPage(script, views) {
   document.head.append(style);
   document.body.insertAdjacentHTML("beforeend", MARKUP);
   find("h1").textContent = document.title;
-  if (innerWidth <= 600) find("details").open = false;
+  if (innerWidth <= 600) find("#panel").open = false;
   let shown;
   const choose = (entry, button) => {
     shown?.end();
@@ -45,17 +45,17 @@ function showEntry({ data, picture, name }, script, views) {
   find("#ruler").replaceChildren();
   find("dl").replaceChildren();
   document.documentElement.dataset.view = "";
-  find("details").hidden = canvas.hidden = false;
+  find("#panel").hidden = canvas.hidden = false;
   const say = (text) => (find("#status").textContent = text);
   say("");
   try {
     const bytes = bytesOf(data);
     const field = decode(bytes);
     const show = field.kind === "photos" ? views.photos : views.shape;
-    return show({ field, bytes, canvas, controls: find("#controls"), say, script });
+    return show({ field, bytes, name, canvas, controls: find("#controls"), say, script });
   } catch (error) {
     say(error.message);
-    find("progress").hidden = find("details").hidden = true;
+    find("progress").hidden = find("#panel").hidden = true;
     if (picture) {
       const image = Object.assign(new Image(), { id: "picture", src: picture, alt: name });
       canvas.hidden = true;

@@ -79,13 +79,33 @@ export class PoseCamera {
     this.jump(this.home);
   }
 
-  /** The view that is nearest to all others, in place and direction. */
+  /**
+   * The view to begin with: of cameras all around the one at their median height and distance, of
+   * others the one that is nearest to all in place and direction.
+   */
   get home() {
     const { views } = this;
-    const spread = Math.max(...views.map((a) => Math.hypot(...plus(a.eye, views[0].eye, -1)))) || 1;
-    const cost = (a) =>
-      views.reduce((sum, b) => sum + Math.hypot(...plus(a.eye, b.eye, -1)) / spread + Math.hypot(...plus(a.back, b.back, -1)), 0);
-    return views.map(cost).reduce((best, one, i, all) => (one < all[best] ? i : best), 0);
+    const offsets = views.map(({ eye }) => plus(eye, this.focus, -1));
+    const apart = (a, b) => Math.hypot(...plus(a, b, -1));
+    const spread = Math.max(...views.map((a) => apart(a.eye, views[0].eye))) || 1;
+    const [height, distance] = [
+      offsets.map((v) => this.angles(v)[1]),
+      offsets.map((v) => Math.log(Math.hypot(...v))),
+    ];
+    const median = (all) => [...all].sort((a, b) => a - b)[all.length >> 1];
+    const costs = views.map((a, i) =>
+      this.isAround(offsets)
+        ? Math.abs(height[i] - median(height)) + Math.abs(distance[i] - median(distance))
+        : views.reduce((sum, b) => sum + apart(a.eye, b.eye) / spread + apart(a.back, b.back), 0),
+    );
+    return costs.indexOf(Math.min(...costs));
+  }
+
+  /** Whether cameras at these offsets stand all around. */
+  isAround(offsets) {
+    const around = offsets.map((v) => this.angles(v)[0]).sort((a, b) => a - b);
+    const gaps = around.map((a, i) => (i ? a - around[i - 1] : a - around.at(-1) + 2 * Math.PI));
+    return !this.walks && gaps.length > 1 && Math.max(...gaps) <= WIDEST_GAP;
   }
 
   jump(index) {
@@ -113,16 +133,15 @@ export class PoseCamera {
     const steep = [Math.min(0, -STEEPEST - own), Math.max(0, STEEPEST - own)];
     const free = [-Infinity, Infinity];
     if (this.walks || this.views.length < 2) return [free, steep];
-    const at = this.views.map(({ eye }) => this.angles(plus(eye, this.target, -1)));
+    const offsets = this.views.map(({ eye }) => plus(eye, this.target, -1));
+    const at = offsets.map((v) => this.angles(v));
     const [azimuth, elevation] = at[this.index];
     const widened = (angles) => {
       const [low, high] = [Math.min(...angles), Math.max(...angles)];
       return [low - MARGIN * (high - low), high + MARGIN * (high - low)];
     };
     const up = widened(at.map((a) => a[1] - elevation)).map((x) => clamp(x, steep));
-    const around = at.map((a) => a[0]).sort((a, b) => a - b);
-    const gaps = around.map((a, i) => (i ? a - around[i - 1] : a - around.at(-1) + 2 * Math.PI));
-    if (Math.max(...gaps) <= WIDEST_GAP) return [free, up];
+    if (this.isAround(offsets)) return [free, up];
     const turn = (a) => a - 2 * Math.PI * Math.round(a / (2 * Math.PI));
     return [widened(at.map((a) => turn(a[0] - azimuth))), up];
   }

@@ -3,6 +3,7 @@
 import { toUser } from "../spaces.js";
 import { Camera } from "./camera.js";
 import { Drawing } from "./drawing.js";
+import { download, FORMAT_NAMES } from "./files.js";
 import { control } from "./input.js";
 import { startMesher } from "./mesher.js";
 import { facts, figure, find, isPressed, press } from "./panel.js";
@@ -10,6 +11,13 @@ import { facts, figure, find, isPressed, press } from "./panel.js";
 const RESOLUTIONS = [64, 128, 256, 512];
 const FIRST_RESOLUTION = 128;
 const SPIN = 0.12; // radians a second, until someone takes over
+
+const THINNEST = 0.01; // of the box, what may be left along an axis
+
+const cropRow = (axis) =>
+  `<label>${axis} ${["from", "to"]
+    .map((end, i) => `<input type="range" min="0" max="1" step="0.005" value="${i}" aria-label="${axis} ${end}">`)
+    .join("")}</label>`;
 
 const CONTROLS = `<label>Samples <select id="samples"></select></label>
 <label>Level <input id="level" type="range" min="-4" max="4" step="0.05" value="0"
@@ -20,16 +28,20 @@ aria-label="Place of the section"></label>
 <label>Up <select id="up"><option>x</option><option>y</option><option selected>z</option></select>
 </label><button id="wireframe" aria-pressed="false">Wireframe</button>
 <button id="measure" aria-pressed="false">Ruler</button> <button id="reset">Reset view</button>
+<details id="crop"><summary>Crop</summary>${["x", "y", "z"].map(cropRow).join("")}
+<button id="whole">Whole shape</button></details>
+<label>Save as <span><select id="format"></select> <button id="save">Download</button></span></label>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
 /** Shows a shape; gives {end}. */
-export function showShape({ field, bytes, canvas, controls, say, script }) {
+export function showShape({ field, bytes, name, canvas, controls, say, script }) {
   controls.innerHTML = CONTROLS;
   for (const n of RESOLUTIONS) find("#samples").add(new Option(n, n, false, n === FIRST_RESOLUTION));
+  for (const format of FORMAT_NAMES) find("#format").add(new Option(format));
+  const crops = [...controls.querySelectorAll("#crop input")];
   const drawing = new Drawing(canvas);
-  const box = userBox(field);
+  const box = bounds(cornersOf({ ...field.space, frame: field.frame }));
   const camera = new Camera(box);
-  const ends = [];
   const ruler = [];
   let [queued, last, isOver] = [false, performance.now(), false];
   let isSpinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -46,6 +58,13 @@ export function showShape({ field, bytes, canvas, controls, say, script }) {
     return { section, wireframe: isPressed("#wireframe") };
   };
 
+  /** What is kept, in the field's frame. */
+  const cropBox = () => {
+    const { low, high } = field.space;
+    const along = (k, end) => low[k] + Number(crops[2 * k + end].value) * (high[k] - low[k]);
+    return { low: [0, 1, 2].map((k) => along(k, 0)), high: [0, 1, 2].map((k) => along(k, 1)), frame: field.frame };
+  };
+
   const draw = (now) => {
     queued = false;
     if (isOver) return;
@@ -57,7 +76,7 @@ export function showShape({ field, bytes, canvas, controls, say, script }) {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     camera.aspect = width / height;
     drawing.draw(camera, options());
-    drawRuler(ruler, camera, canvas);
+    drawMarks(ruler, find("#crop").open ? cornersOf(cropBox()) : [], camera, canvas);
     if (isSpinning) redraw();
   };
   const redraw = () => {
@@ -92,7 +111,8 @@ export function showShape({ field, bytes, canvas, controls, say, script }) {
     else say(message.isLast ? "" : "Refining ...");
     find("progress").hidden = message.isLast;
     drawing.show(message);
-    const size = box.high.map((b, k) => figure(b - box.low[k])).join(" × ");
+    const { low, high } = bounds(cornersOf(cropBox()));
+    const size = high.map((b, k) => figure(b - low[k])).join(" × ");
     facts({
       Box: size,
       Area: `${figure(message.area)} units²`,
@@ -109,15 +129,30 @@ export function showShape({ field, bytes, canvas, controls, say, script }) {
     find("progress").value = 0;
     document.documentElement.dataset.mesh = "";
     ruler.length = 0;
-    mesher.show(Number(find("#level").value), Number(find("#samples").value));
+    const { low, high } = cropBox();
+    mesher.show({ level: Number(find("#level").value), resolution: Number(find("#samples").value), box: { low, high } });
   };
 
-  const on = (selector, event, act) => {
-    find(selector).addEventListener(event, act);
-    ends.push(() => find(selector).removeEventListener(event, act));
-  };
+  const on = (selector, event, act) => find(selector).addEventListener(event, act);
   on("#samples", "change", extract);
   on("#level", "change", extract);
+  crops.forEach((input, i) => {
+    // What is nearer than the thinnest pushes the other end along.
+    input.oninput = () => {
+      const other = crops[i ^ 1];
+      if (i % 2) other.value = Math.min(other.value, input.value - THINNEST);
+      else other.value = Math.max(other.value, Number(input.value) + THINNEST);
+      if (crops[i | 1].value - crops[i & ~1].value < THINNEST / 2) input.value = i % 2 ? THINNEST : 1 - THINNEST;
+      redraw();
+    };
+    input.onchange = extract;
+  });
+  on("#crop", "toggle", redraw);
+  on("#whole", "click", () => {
+    crops.forEach((input, i) => (input.value = i % 2));
+    extract();
+  });
+  on("#save", "click", () => drawing.mesh && download(drawing.mesh, find("#format").value, name));
   on("#axis", "change", ({ target }) => {
     side = camera.back["xyz".indexOf(target.value)] < 0 ? -1 : 1;
     redraw();
@@ -148,34 +183,40 @@ export function showShape({ field, bytes, canvas, controls, say, script }) {
       isOver = true;
       mesher.end();
       resized.disconnect();
-      ends.forEach((act) => act());
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
 }
 
-/** The box of a field in the user's frame. */
-function userBox({ space, frame }) {
-  const corners = Array.from({ length: 24 }, (_, i) =>
-    ((i / 3) >> i % 3) & 1 ? space.high[i % 3] : space.low[i % 3],
-  );
-  const points = toUser(Float64Array.from(corners), frame);
-  const along = (k) => points.filter((_, i) => i % 3 === k);
-  return { low: [0, 1, 2].map((k) => Math.min(...along(k))), high: [0, 1, 2].map((k) => Math.max(...along(k))) };
+/** The eight corners of a box of the field, in the user's frame. */
+function cornersOf({ low, high, frame }) {
+  const corners = Float64Array.from({ length: 24 }, (_, i) => (((i / 3) >> i % 3) & 1 ? high : low)[i % 3]);
+  toUser(corners, frame);
+  return Array.from({ length: 8 }, (_, i) => [...corners.subarray(3 * i, 3 * i + 3)]);
 }
 
-/** Draws the measured points, the line between them and its length. */
-function drawRuler(points, camera, { clientWidth, clientHeight }) {
-  const at = points
-    .map((point) => camera.project(point))
-    .filter(Boolean)
-    .map(([x, y]) => [((x + 1) / 2) * clientWidth, ((1 - y) / 2) * clientHeight]);
+const bounds = (points) => ({
+  low: [0, 1, 2].map((k) => Math.min(...points.map((p) => p[k]))),
+  high: [0, 1, 2].map((k) => Math.max(...points.map((p) => p[k]))),
+});
+
+/** Draws the measured points, the line between them and its length, and the edges of a box. */
+function drawMarks(points, corners, camera, { clientWidth, clientHeight }) {
+  const place = (point) => {
+    const at = camera.project(point);
+    return at && [((at[0] + 1) / 2) * clientWidth, ((1 - at[1]) / 2) * clientHeight];
+  };
+  const line = ([x1, y1], [x2, y2]) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"/>`;
+  const at = points.map(place).filter(Boolean);
   let marks = at.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="4"/>`).join("");
   if (at.length > 1) {
     const [[x1, y1], [x2, y2]] = at;
     const length = Math.hypot(...points[0].map((p, k) => p - points[1][k]));
-    marks += `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"/>`;
+    marks += line(...at);
     marks += `<text x="${(x1 + x2) / 2 + 8}" y="${(y1 + y2) / 2 - 8}">${figure(length)} units</text>`;
   }
+  corners.map(place).forEach((a, i, all) => {
+    for (const bit of [1, 2, 4]) if (!(i & bit) && a && all[i | bit]) marks += line(a, all[i | bit]);
+  });
   find("#ruler").innerHTML = marks;
 }
