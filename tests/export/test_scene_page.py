@@ -96,6 +96,7 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
         steps = {name: nearest_step(1e-3) for name, _ in field.named_parameters()}
         data = codec.encode(field, about=about, steps=steps)
         decoded, about = codec.unpack(data)
+        assert about.cameras is not None
         known.append(expected(decoded, about.cameras, 0, SIDE, about.background))
         entries.append(PageField(space, data, is_scene=True))
     page = open_page(entries, width=SIDE, height=SIDE * 10 // 6)

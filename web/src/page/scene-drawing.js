@@ -98,8 +98,8 @@ export class SceneDrawing {
     }
     gl.linkProgram(program);
     if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
-      const logs = gl.getAttachedShaders(program).map((shader) => gl.getShaderInfoLog(shader));
-      throw new Error(`the shader does not compile: ${logs.join("")}${gl.getProgramInfoLog(program)}`);
+      const [, log] = gl.getAttachedShaders(program).map((shader) => gl.getShaderInfoLog(shader));
+      throw new Error(`This GPU cannot draw the field. ${(log || gl.getProgramInfoLog(program)).slice(0, 200)}`);
     }
     return program;
   }
