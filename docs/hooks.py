@@ -12,6 +12,7 @@ import inspect
 import io
 import os
 import re
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from mkdocs.structure.pages import Page
 
 import fieldlr
 from fieldlr.__main__ import VERBS, parse
+from fieldlr.runs.page import make_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Where a page of the repository stands on the site.
@@ -38,6 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, place, abs_src_path=str(path)))
     files.append(File.generated(config, "cli.md", content=command_line()))
     files.append(File.generated(config, "api.md", content=python()))
+    files.append(File.generated(config, "gallery.html", content=gallery()))
     return files
 
 
@@ -50,6 +53,14 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         markdown = re.sub(r"(\]\(|src(?:set)?=\")docs/", r"\1", markdown)
         return markdown.replace("](README.md", "](index.md")
     return re.sub(r"\]\(\.\./(paper/|CONTRIBUTING|CHANGELOG)", r"](\1", markdown)
+
+
+def gallery() -> str:
+    """The page of the fields in docs/examples: rook (width 32, sine) and windmill (no table)."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "gallery.html"
+        make_page(sorted((REPOSITORY / "docs" / "examples").glob("*.flr")), out, "Two small fields")
+        return out.read_text()
 
 
 def command_line() -> str:

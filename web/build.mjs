@@ -22,9 +22,11 @@ const shaders = {
     })),
 };
 
+const page = join(here, "src", "page");
 await build({
-  entryPoints: [join(here, "src", "page", "entry.js")],
-  outfile: join(out, "viewer.js"),
+  // Pages of shapes alone do without what draws scenes.
+  entryPoints: { viewer: join(page, "entry.js"), "scene-viewer": join(page, "scene-entry.js") },
+  outdir: out,
   bundle: true,
   minify: true,
   format: "iife",

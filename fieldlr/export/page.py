@@ -1,7 +1,8 @@
 """Fields as one HTML page that opens offline: a decoder and a viewer, or pictures alone.
 
-The script is web/src, bundled by web/build.mjs into static/viewer.js. Inside a page it is deflated,
-and the browser inflates it; nothing is ever requested.
+The script is web/src, bundled by web/build.mjs into static/: viewer.js for shapes, scene-viewer.js
+for pages with a scene made from photos. Inside a page it is deflated, and the browser inflates it;
+nothing is ever requested.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pathlib import Path
 from fieldlr.export.image import Pixels, jpeg_bytes
 from fieldlr.system.json import write_whole
 
-VIEWER = Path(__file__).parent / "static" / "viewer.js"
+VIEWER, SCENE_VIEWER = (
+    Path(__file__).parent / "static" / name for name in ("viewer.js", "scene-viewer.js")
+)
 # Everything is in the page: a browser that honours this cannot be made to ask for more.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
@@ -43,13 +46,15 @@ class PageField:
     name: str
     data: bytes
     picture: Pixels | None = None
+    is_scene: bool = False  # made from photos
 
 
 def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
     """Writes a page that decodes and shows fields; its bytes.
 
-    A field that the viewer cannot draw is shown by its picture.
+    A field that the browser cannot draw is shown by its picture.
     """
+    viewer = SCENE_VIEWER if any(field.is_scene for field in fields) else VIEWER
     entries = [
         {"name": field.name, "data": base64.b64encode(field.data).decode()}
         | ({} if field.picture is None else {"picture": _image_address(field.picture)})
@@ -59,7 +64,7 @@ def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int
     body = (
         "<noscript>This page shows a neural field and needs JavaScript.</noscript>"
         f'<script type="application/json" id="fields">{data}</script>'
-        f"<script>{START.replace('%SCRIPT%', _deflated(VIEWER.read_bytes()))}</script>"
+        f"<script>{START.replace('%SCRIPT%', _deflated(viewer.read_bytes()))}</script>"
     )
     return _write(path, title, f"<body>{body}", POLICY)
 

@@ -35,16 +35,18 @@ def make_page(
 
 
 def _page_field(run: Run | FlrRun, still: bool) -> PageField:
-    """The bytes of a run; a picture where the page does not draw it itself."""
+    """The bytes of a run; a picture where the page may not be able to draw it itself."""
     if isinstance(run, FlrRun):
         name, data = run.folder.stem, run.folder.read_bytes()
     else:
         name, data = run.folder.resolve().name, codec.encode(run.load_field(), about=run.about())
-    if not still and run.kind != "photos":
-        return PageField(name, data)
-    if run.kind == "photos":
+    is_scene = run.kind == "photos"
+    if is_scene:
         _require_cameras(run)
-    return PageField(name, data, picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE))
+    elif not still:
+        return PageField(name, data)
+    still_picture = picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE)
+    return PageField(name, data, still_picture, is_scene)
 
 
 def _require_cameras(run: Run | FlrRun) -> None:

@@ -1,26 +1,26 @@
 """The page of fields in a real browser, without a network."""
 
-import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fieldlr import codec
-from fieldlr.export.page import VIEWER, PageField, write_page, write_still_page
+from fieldlr.data.mesh import read_triangles
+from fieldlr.export.page import SCENE_VIEWER, VIEWER, PageField, write_page, write_still_page
+from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.views import Turn, turned
 from fieldlr.surface import extract
 from tests import node
-from tests.codec import fields
+from tests.export.pages import canvas_pixels
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 ROOK = GOLDEN / "rook.flr"
 MOST_BYTES = 40_000
-PATIENCE = 180_000  # milliseconds
 SAMPLES = 64
 SIDE = 480
 # Pixels: the panel at the left, and what the outline of a focused canvas takes.
@@ -31,8 +31,9 @@ def test_the_bundle_is_a_fresh_build(tmp_path):
     if not (node.WEB / "node_modules" / "esbuild").is_dir():
         pytest.skip("needs esbuild: run npm install in web/")
     node.run("build.mjs", tmp_path)
-    built = (tmp_path / VIEWER.name).read_text()
-    assert VIEWER.read_text() == built, "run npm run build in web/"
+    for viewer in (VIEWER, SCENE_VIEWER):
+        built = (tmp_path / viewer.name).read_text()
+        assert viewer.read_text() == built, "run npm run build in web/"
 
 
 def test_a_page_is_small_and_asks_for_nothing(tmp_path):
@@ -55,47 +56,9 @@ def test_a_still_page_has_no_script(tmp_path):
     assert "<script" not in text and 'alt="a &quot;b&quot;"' in text and "1,616 bytes" in text
 
 
-@pytest.fixture
-def open_page(browser, tmp_path):
-    """Opens a page of fields from a file; nothing may be requested and no error logged."""
-    complaints, contexts = [], []
-
-    def opened(entries, width=900, height=700, before="", **how):
-        path = tmp_path / "page.html"
-        write_page(path, "A page", entries)
-        options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce"}
-        context = browser.new_context(**options, **how)
-        contexts.append(context)
-        context.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.add_init_script(before)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-        page.on("request", lambda r: is_own(r.url, path) or complaints.append(r.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("aside")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
-def is_own(url: str, path: Path) -> bool:
-    return url == path.as_uri() or url.startswith(("blob:", "data:"))
-
-
 def until_drawn(page) -> None:
     page.wait_for_function("document.documentElement.dataset.mesh === 'done'")
     page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
-
-
-def canvas_pixels(page) -> np.ndarray:
-    """What is seen where the canvas is, (H, W, 3)."""
-    data = page.locator("canvas").screenshot()
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
 def facts(page) -> dict[str, str]:
@@ -103,9 +66,14 @@ def facts(page) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
+def signed_volume(mesh: TriangleMesh) -> float:
+    a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
 def rook_page(open_page, **how):
     page = open_page([PageField("rook", ROOK.read_bytes())], **how)
-    page.locator("details").evaluate("details => details.open = true")
+    page.locator("#panel").evaluate("details => details.open = true")
     page.select_option("#samples", str(SAMPLES))
     until_drawn(page)
     return page
@@ -172,15 +140,46 @@ def test_a_page_is_turned_cut_and_measured(open_page):
 
 
 @pytest.mark.browser
+def test_a_part_is_cropped_and_saved_closed_at_the_cut(open_page, tmp_path):
+    page = rook_page(open_page)
+    whole = facts(page)
+    page.locator("#crop").evaluate("details => details.open = true")
+    page.locator("#crop input").nth(5).fill("0.5")  # z to
+    page.locator("#crop input").nth(5).dispatch_event("change")
+    until_drawn(page)
+    part = facts(page)
+    assert part["Box"] == "1.233 × 1.233 × 0.9448"
+    field = codec.decode(ROOK.read_bytes())
+    low, high = field.aabb.minimum, field.aabb.maximum
+    half = Aabb(low, (*high[:2], 0.5 * (low[2] + high[2])))
+    known = extract(field.level, half, SAMPLES).mesh
+    volume = signed_volume(known)
+    assert float(part["Volume"].split()[0]) == pytest.approx(volume, rel=0.01)
+    assert volume < float(whole["Volume"].split()[0])
+    for suffix in ("GLB", "STL", "PLY"):
+        page.select_option("#format", suffix)
+        with page.expect_download() as waiting:
+            page.click("#save")
+        assert waiting.value.suggested_filename == f"rook.{suffix.lower()}"
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        mesh, _ = read_triangles(path)
+        assert mesh.is_watertight
+        assert signed_volume(mesh) == pytest.approx(volume, rel=0.01)
+        # Samples lie on one grid: the cut is within half a cell of the box.
+        assert mesh.vertices[:, 2].max() == pytest.approx(half.maximum[2], abs=0.01)
+
+
+@pytest.mark.browser
 def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_page):
     picture = np.full((30, 40, 3), (255, 0, 0), np.uint8)
-    photos = codec.encode(fields.radiance(), 6.0, fields.PHOTOS)
+    photos = (GOLDEN / "nerf.flr").read_bytes()
     damaged = bytearray(ROOK.read_bytes())
     damaged[50] ^= 1
     page = open_page(
         [
             PageField("rook", ROOK.read_bytes()),
-            PageField("scene", photos, picture),
+            PageField("scene", photos, picture, is_scene=True),
             PageField("damaged", bytes(damaged)),
         ],
         width=390,
@@ -188,11 +187,11 @@ def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_
     )
     page.click("nav button:nth-child(2)")
     page.wait_for_selector("#picture")
-    assert "made from photos" in page.inner_text("#status")
+    assert "too slow" in page.inner_text("#status")
     page.click("nav button:nth-child(3)")
     assert "checksum" in page.inner_text("#status")
     page.click("nav button:nth-child(1)")
-    page.locator("details").evaluate("details => details.open = true")
+    page.locator("#panel").evaluate("details => details.open = true")
     page.select_option("#samples", str(SAMPLES))
     until_drawn(page)
     assert page.locator("#picture").count() == 0

@@ -92,6 +92,7 @@ function grid(options) {
       ? (x ^ Math.imul(y, PRIMES[1]) ^ Math.imul(z, PRIMES[2])) & mask
       : x + nodes * (y + nodes * z));
   return {
+    levels,
     features: levels.length * channels,
     shape: [first, channels],
     write(points, start, count, rows, stride, table) {

@@ -6,7 +6,7 @@ const GROUP = 4;
 const padded = (n) => GROUP * Math.ceil(n / GROUP);
 
 /** The matrices of the layers, one after the other, each with what follows it. */
-function products(layers) {
+export function products(layers) {
   return layers.flatMap(({ factors, tensors, bias, activation, skip }) => {
     const matrices = factors(tensors).reverse();
     return matrices.map((matrix, i) => {

@@ -16,8 +16,8 @@ from fieldlr.cli.verbs.verb import Out, Verb
 class Page(Verb):
     """Writes one self-contained page that decodes and shows fields, without a server or a network.
 
-    Several runs or files make a gallery. Shapes can be turned, cut and measured; fields made from
-    photos are shown by a picture.
+    Several runs or files make a gallery. Shapes can be turned, cut, measured, cropped and saved as
+    meshes; scenes made from photos are drawn by the GPU.
 
     Example: fieldlr page vase.flr rook-run --out scene.html --title "Two shapes"
     """

@@ -57,7 +57,9 @@ export class Drawing {
   constructor(canvas) {
     this.canvas = canvas;
     this.gl = canvas.getContext("webgl2", { antialias: true, alpha: true });
-    if (!this.gl) throw new Error("no WebGL 2");
+    if (!this.gl) {
+      throw new Error("This browser has no WebGL 2, so the field cannot be drawn. Use a current browser.");
+    }
     this.prepare();
   }
 

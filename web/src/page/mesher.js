@@ -13,7 +13,6 @@ export class Mesher {
   constructor(bytes, ports, post) {
     this.field = decode(bytes);
     this.post = post;
-    this.surfaces = {};
     this.request = 0;
     this.idle = ports.map((port) => (points) =>
       new Promise((resolve) => {
@@ -27,12 +26,16 @@ export class Mesher {
     }
   }
 
-  /** Posts {progress}, then meshes, the last one with `isLast`; a later call ends an earlier one. */
-  async show(level, resolution) {
+  /**
+   * Posts {progress}, then meshes of what is in a box, closed there, the last one with `isLast`; a
+   * later call ends an earlier one.
+   */
+  async show({ level, resolution, box }) {
     const request = ++this.request;
     const evaluate = (points) => this.evaluate(points, request);
-    const { field } = this;
-    const surface = (this.surfaces[resolution] ??= new Surface(null, field.space, resolution));
+    const part = JSON.stringify(box);
+    if (part !== this.part) Object.assign(this, { part, surfaces: {} });
+    const surface = (this.surfaces[resolution] ??= new Surface(null, box, resolution));
     surface.evaluate = evaluate;
     try {
       await this.running; // two at a time would share the levels of one surface
@@ -103,7 +106,7 @@ export function serve() {
       data.port.onmessage = (message) => data.port.postMessage(field.level(message.data));
     } else if (data.ports) {
       mesher = new Mesher(data.bytes, data.ports, (message) => postMessage(message));
-    } else mesher.show(data.level, data.resolution);
+    } else mesher.show(data);
   };
 }
 
@@ -126,10 +129,10 @@ export function startMesher(bytes, script, post) {
     const main = start();
     main.postMessage({ bytes, ports }, ports);
     main.onmessage = ({ data }) => post(data);
-    return { show: (level, resolution) => main.postMessage({ level, resolution }), end };
+    return { show: (what) => main.postMessage(what), end };
   } catch {
     end();
     const mesher = new Mesher(bytes, [], post);
-    return { show: (level, resolution) => mesher.show(level, resolution), end: () => mesher.request++ };
+    return { show: (what) => mesher.show(what), end: () => mesher.request++ };
   }
 }

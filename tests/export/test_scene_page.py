@@ -1,0 +1,107 @@
+"""Scenes of photos on a page, drawn by the browser, against the renderer of the library."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fieldlr import codec
+from fieldlr.codec.quantisation import nearest_step
+from fieldlr.export import depth_picture
+from fieldlr.export.page import PageField
+from fieldlr.geometry.cameras import Cameras
+from fieldlr.nn.encodings import DenseGrid, HashGrid
+from fieldlr.nn.linears import Full, LowRank, SineLowRank
+from fieldlr.rendering.render import Rendering, render_image
+from fieldlr.runs.flr_file import FlrRun
+from tests.codec import fields
+from tests.export.pages import canvas_pixels
+
+# fieldlr fit scenes/windmill --encoding frequency --width 64 --depth 2 --seconds 60, compressed
+WINDMILL = Path(__file__).resolve().parents[2] / "docs" / "examples" / "windmill.flr"
+LEAST_PSNR, LEAST_DEPTH_PSNR = 38.0, 20.0
+# On a narrow page the canvas is the upper 60 %: a square here.
+SIDE = 36
+
+
+def until_drawn(page) -> None:
+    page.wait_for_function("document.documentElement.dataset.view === 'done'", polling=20)
+
+
+def expected(field, cameras: Cameras, index: int, side: int, background) -> Rendering:
+    """The view of a square camera, without the distortion of its lens."""
+    camera = cameras[[index]].resized(torch.tensor([[side, side]]))
+    return render_image(field, replace(camera, distortion=torch.zeros(1, 6)), 0, background)
+
+
+def psnr(seen: np.ndarray, known: np.ndarray) -> float:
+    return -10.0 * np.log10(np.mean((seen / 255.0 - known) ** 2))
+
+
+@pytest.mark.browser
+def test_a_fit_of_photos_is_drawn_as_here_and_turned_and_as_depth(open_page):
+    run = FlrRun(WINDMILL)
+    cameras, _ = run.load_cameras()
+    entry = PageField("windmill", WINDMILL.read_bytes(), is_scene=True)
+    page = open_page([entry], width=SIDE, height=SIDE * 10 // 6)
+    page.locator("#panel").evaluate("details => details.open = true")
+    for index in (0, 5):
+        page.select_option("#camera", index=index)
+        until_drawn(page)
+        known = expected(run.field, cameras, index, SIDE, run.background)
+        assert psnr(canvas_pixels(page), known.rgb.numpy()) > LEAST_PSNR
+    before = canvas_pixels(page)
+
+    def change(key: str) -> float:
+        page.evaluate(
+            "key => document.querySelector('canvas').dispatchEvent("
+            "new KeyboardEvent('keydown', { key, shiftKey: key.endsWith('Right') }))",
+            key,
+        )
+        until_drawn(page)
+        return float((np.abs(canvas_pixels(page) - before).max(-1) > 8).mean())
+
+    assert change("ArrowLeft") > 0.02  # turned
+    assert change("Home") == 0
+    assert change("ArrowRight") > 0.02  # with shift: moved
+    assert change("+") > 0.02
+    assert change("0") == 0
+    page.locator("#distance").dispatch_event("click")
+    until_drawn(page)
+    depth = depth_picture(np.where(known.opacity > 0.5, known.depth, 0.0)) / 255.0
+    assert psnr(canvas_pixels(page), depth) > LEAST_DEPTH_PSNR
+
+
+KINDS = {
+    "box": (HashGrid(2, 2, 3, 9, 6), LowRank(3), {"skips": (1,)}),
+    "ndc": (DenseGrid(2, 3, 3, 5), SineLowRank(2), {}),
+    "contracted": (HashGrid(2, 1, 3, 9, 6), Full(), {"width": 96}),
+}
+EYES = {"box": (2.5, -4.0, 2.0), "ndc": (0.1, 0.0, 0.0), "contracted": (2.0, 1.5, 1.0)}
+TARGETS = {"box": (0.1, -0.5, 1.1), "ndc": (0.0, 0.0, -3.0), "contracted": (0.0, 0.0, 0.0)}
+
+
+@pytest.mark.browser
+def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
+    known, entries = [], []
+    for space, (encoding, linear, more) in KINDS.items():
+        field = fields.radiance(encoding, linear, space=space, **more)
+        fields.with_ball(field, 0.25)
+        up = (0.0, 1.0, 0.0) if space == "ndc" else (0.0, 0.0, 1.0)
+        size = (SIDE, SIDE)
+        cameras = Cameras.looking_at(EYES[space], TARGETS[space], size=size, up=up)
+        about = replace(fields.PHOTOS, background=(1.0, 0.5, 0.0), cameras=cameras)
+        steps = {name: nearest_step(1e-3) for name, _ in field.named_parameters()}
+        data = codec.encode(field, about=about, steps=steps)
+        decoded, about = codec.unpack(data)
+        assert about.cameras is not None
+        known.append(expected(decoded, about.cameras, 0, SIDE, about.background))
+        entries.append(PageField(space, data, is_scene=True))
+    page = open_page(entries, width=SIDE, height=SIDE * 10 // 6)
+    for number, rendering in enumerate(known, start=1):
+        page.locator(f"nav button:nth-child({number})").dispatch_event("click")
+        until_drawn(page)
+        assert rendering.rgb.std() > 0.01
+        assert psnr(canvas_pixels(page), rendering.rgb.numpy()) > LEAST_PSNR
