@@ -20,7 +20,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "mesh": ("resolution",),
     "render": ("size",),
     "video": ("size", "frames", "fps"),
-    "compress": ("bits", "finetune"),
+    "compress": ("bits", "max_bytes", "finetune"),
     "study": ("backbones", "ranks", "seeds", "narrow", "classic", "bits", "finetune"),
     "thumbnail": (),
 }

@@ -98,7 +98,9 @@ def make_file(bench: Workbench) -> Making:
     yield 0.0
     out, seconds = bench.folder / "field.flr", bench.asked("finetune")
     finetune = None if seconds is None else FitConfig(seconds=seconds)
-    compression = Compression(bench.run, out, bench.asked("bits"), None, finetune, bench.task)
+    compression = Compression(
+        bench.run, out, bench.asked("bits"), None, finetune, bench.task, bench.asked("max_bytes")
+    )
     for report in compression.reports():
         yield 0.9 * report.progress
     figures = compression.finish()

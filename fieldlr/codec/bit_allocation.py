@@ -12,31 +12,43 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
-from fieldlr.codec.parameters import num_bits
+from fieldlr.codec.levels import coded_levels, stepped
+from fieldlr.codec.parameters import Levels, num_bits
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.codec.sensitivity import sensitivities
 from fieldlr.codec.tensors import MAX_ABS
+from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
 
 # The root mean square error allowed at the probe points unless bits are given: of a shape's
 # logits, and of the opacities and colours of photos. Its effect on quality is negligible.
 LOGIT_ERROR, COLOR_ERROR = 0.05, 0.002
+# Errors of a feature table average out along a ray: lego loses nothing at this one.
+TABLE_COLOR_ERROR = 0.04
 # The c for given bits is bisected within these octaves of the c for this error.
-OCTAVES, ROUNDS = 12.0, 9
+OCTAVES, ROUNDS = 16.0, 10
 
 
-def quantisation_steps(field: Field, bits: float | None = None) -> dict[str, int]:
+def quantisation_steps(
+    field: Field, bits: float | None = None, num_bytes: int | None = None
+) -> dict[str, int]:
     """The step byte of every tensor, so that the field's output hardly changes.
 
-    With `bits`, the finest steps at which the file spends at most that many bits per non-zero
-    parameter on average, tables included.
+    With `bits`, the finest steps at which the file spends at most that many bits per stored
+    parameter on average, probability tables included. With `num_bytes`, steps at which they take
+    at most so many bytes; FieldlrError where none do.
     """
-    named = dict(field.named_parameters())
+    named = stepped(field)
     scales = np.array([s**-0.5 for s in sensitivities(field).values()])
-    count = max(1, sum(int((tensor != 0).sum()) for tensor in named.values()))
+    levels = coded_levels(field)
+    count = max(1, sum(num_coded(name, tensor, levels) for name, tensor in named.items()))
     error = COLOR_ERROR if isinstance(field, RadianceField) else LOGIT_ERROR
+    if isinstance(field, RadianceField) and levels:
+        error = TABLE_COLOR_ERROR
     # The difference of two ascending values is at most twice the largest, and the nearest step
     # may be slightly too small.
     least = [2.25 * float(tensor.detach().abs().max()) / MAX_ABS for tensor in named.values()]
@@ -45,11 +57,30 @@ def quantisation_steps(field: Field, bits: float | None = None) -> dict[str, int
         factor = error * math.sqrt(12.0 / count) * 2.0**octaves
         return dict(zip(named, map(nearest_step, np.maximum(factor * scales, least)), strict=True))
 
-    if bits is None:
+    def size(octaves: float) -> float:
+        return num_bits(field, steps(octaves), levels)
+
+    if bits is not None:
+        budget, low = bits * count, -OCTAVES
+    elif num_bytes is None or size(0.0) <= 8.0 * num_bytes:
         return steps(0.0)
-    low, high = -OCTAVES, OCTAVES
+    else:
+        budget, low = 8.0 * num_bytes, 0.0
+    high = OCTAVES
     for _ in range(ROUNDS):
         middle = 0.5 * (low + high)
-        fits = num_bits(field, steps(middle)) <= bits * count
+        fits = size(middle) <= budget
         low, high = (low, middle) if fits else (middle, high)
+    if num_bytes is not None and size(high) > budget:
+        raise FieldlrError(
+            f"this field takes at least {math.ceil(size(OCTAVES) / 8)} bytes beside "
+            f"the header; {num_bytes} are left for it. Allow more, or fit a smaller field."
+        )
     return steps(high)
+
+
+def num_coded(name: str, tensor: Float[Tensor, " ..."], levels: Levels) -> int:
+    """The number of parameters in the file of a tensor: those that are not 0, or are read."""
+    if name in levels:
+        return int(levels[name].read.sum()) * tensor.shape[1]
+    return int((tensor != 0).sum())

@@ -14,7 +14,8 @@ from fieldlr.codec.about import About, read_about, write_about
 from fieldlr.codec.ans import Coded, FastDecoder, PlainDecoder, encode_symbols, symbol_decoder
 from fieldlr.codec.bit_allocation import quantisation_steps
 from fieldlr.codec.byte_io import Reader, Writer, corrupt
-from fieldlr.codec.header import MAGIC, VERSION, read_header, write_header
+from fieldlr.codec.header import MAGIC, TABLE_VERSION, VERSION, read_header, write_header
+from fieldlr.codec.levels import coded_levels, stepped, table_encodings
 from fieldlr.codec.parameters import read_models, read_parameters, write_parameters
 from fieldlr.codec.quantisation import STEPS
 from fieldlr.codec.tensors import Model, fit_model, read_integers, read_model, write_model
@@ -29,7 +30,7 @@ from fieldlr.fields.radiance import RadianceField
 F = TypeVar("F", bound=Field)
 
 CHECKSUM_BYTES = 4
-FEWEST_BITS, MOST_BITS = 2.0, 16.0
+FEWEST_BITS, MOST_BITS = 0.25, 16.0
 # Limits on parameters, in total and per byte of file: a tiny file must not allocate gigabytes.
 MOST_PARAMETERS, PARAMETERS_PER_BYTE = 1 << 25, 1024
 MOST_BYTES = 1 << 28
@@ -59,19 +60,32 @@ def encode(
             "the `about` of its own source."
         )
     field = _copied(field)
-    if not all(bool(p.isfinite().all()) for p in field.parameters()):
-        raise FieldlrError("a field with NaN or infinite parameters cannot be stored. Retrain it.")
-    writer, coded = Writer(), []
-    write_header(writer, field.config, field.space, field.frame, about.kind)
-    write_about(writer, about)
-    if isinstance(field, RadianceField):
-        coded += _write_cells(writer, field)
+    writer, coded = _everything_else(field, about)
     steps = steps or quantisation_steps(field, bits)
-    coded += write_parameters(writer, field, steps)
+    coded += write_parameters(writer, field, steps, coded_levels(field))
     writer.data += encode_symbols(coded)
     data = bytes(writer.data) + zlib.crc32(writer.data).to_bytes(CHECKSUM_BYTES, "little")
     _check_readable(data)
     return data
+
+
+def bytes_left(field: Field, about: About, max_bytes: int) -> int:
+    """What the parameters may take of a file of at most `max_bytes` bytes."""
+    writer, coded = _everything_else(_copied(field), about)
+    return max_bytes - len(writer.data) - len(encode_symbols(coded)) - CHECKSUM_BYTES
+
+
+def _everything_else(field: Field, about: About) -> tuple[Writer, list[Coded]]:
+    """What comes before the parameters, and its symbols; zeroes unused table rows."""
+    if not all(bool(p.isfinite().all()) for p in field.parameters()):
+        raise FieldlrError("a field with NaN or infinite parameters cannot be stored. Retrain it.")
+    writer, coded = Writer(), []
+    version = TABLE_VERSION if table_encodings(field) else VERSION
+    write_header(writer, version, field.config, field.space, field.frame, about.kind)
+    write_about(writer, about)
+    if isinstance(field, RadianceField):
+        coded += _write_cells(writer, field)
+    return writer, coded
 
 
 def check_bits(bits: float | None) -> None:
@@ -102,11 +116,14 @@ def unpack(data: bytes) -> tuple[Field, About]:
     coding, limit = _read_cell_coding(reader, field.config) if photos else (cells.ALL, None)
     octree = [read_model(reader, False) for _ in range(cells.LEVELS * (coding == cells.STORED))]
     order = Order(field)
-    models = read_models(reader, field, order)
+    by_level = data[len(MAGIC)] == TABLE_VERSION
+    tensors = stepped(field) if by_level else dict(field.named_parameters())
+    models = read_models(reader, tensors, order)
     coder = symbol_decoder(reader.rest())
     if octree and isinstance(field, RadianceField):
         field.cell_occupied.copy_(torch.from_numpy(_read_octree(coder, octree)))
-    read_parameters(coder, field, order, models)
+    levels = coded_levels(field) if by_level else {}
+    read_parameters(coder, tensors, order, models, levels)
     coder.close()
     if limit is not None and isinstance(field, RadianceField):
         cells.mark_occupied(field, limit)
@@ -182,10 +199,10 @@ def _checked(data: bytes) -> Reader:
     """A reader positioned behind the version, after magic, version and checksum are verified."""
     if data[: len(MAGIC)] != MAGIC:
         raise FieldlrError("a .flr file begins with FLR; this one does not. Check the path.")
-    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+    if len(data) > len(MAGIC) and data[len(MAGIC)] not in (VERSION, TABLE_VERSION):
         raise FieldlrError(
-            f"this .flr file has version {data[len(MAGIC)]}, but this fieldlr reads version "
-            f"{VERSION}. Update fieldlr."
+            f"this .flr file has version {data[len(MAGIC)]}, but this fieldlr reads versions "
+            f"{VERSION} and {TABLE_VERSION}. Update fieldlr."
         )
     if len(data) > MOST_BYTES:
         raise FieldlrError(f"a .flr file has at most {MOST_BYTES:,} bytes; this one has more.")

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
 
+from fieldlr.codec.levels import table_encodings
 from fieldlr.codec.quantisation import STEPS, nearest_step
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
-from fieldlr.nn.encodings import Encoding
 
 ALL, BY_THRESHOLD, STORED, BY_STORED_THRESHOLD = 0, 1, 2, 3
 LEVELS = GRID_CELLS.bit_length() - 1
@@ -35,7 +35,7 @@ def cell_coding(field: RadianceField) -> int:
         return ALL
     return (
         BY_STORED_THRESHOLD
-        if cheap_to_evaluate(field.config) and not table_encodings(field)
+        if cheap_to_evaluate(field.config) and not any(table_encodings(field))
         else STORED
     )
 
@@ -43,12 +43,6 @@ def cell_coding(field: RadianceField) -> int:
 def cheap_to_evaluate(config: FieldConfig) -> bool:
     """Whether evaluating the density of all cells takes seconds."""
     return config.width**2 * (config.depth + 6) <= MAX_EVALUATED_WEIGHTS
-
-
-def table_encodings(field: RadianceField) -> list[Encoding]:
-    """The encodings with feature tables."""
-    own = [module for module in field.modules() if isinstance(module, Encoding)]
-    return [encoding for encoding in own if any(True for _ in encoding.parameters())]
 
 
 def to_octree(occupied: Bool[np.ndarray, "n n n"]) -> list[UInt8[np.ndarray, " _"]]:
@@ -108,7 +102,7 @@ def _densities(field: RadianceField) -> torch.Tensor:
 @torch.no_grad()
 def zero_unused_rows(field: RadianceField) -> None:
     """Zeroes the table rows that no point of an occupied cell reads."""
-    for encoding in table_encodings(field):
+    for encoding in table_encodings(field).values():
         low = field.cell_occupied.nonzero().flip(-1) * (2.0 / GRID_CELLS) - 1.0
         tables = dict(encoding.named_parameters())
         for name, read in encoding.rows_read(low, low + 2.0 / GRID_CELLS).items():

@@ -21,7 +21,9 @@ from fieldlr.nn.linears import LINEARS
 from fieldlr.system.entries import Entry, Stored
 from fieldlr.system.registry import Registry
 
-MAGIC, VERSION = b"FLR", 1
+MAGIC = b"FLR"
+# Fields with feature tables have a version of their own: there a table is coded level by level.
+VERSION, TABLE_VERSION = 1, 2
 # Files store indices into these; the order never changes.
 KINDS = ("photos", "mesh", "volume")
 SPACES = ("box", "ndc", "contracted")
@@ -38,11 +40,16 @@ REGISTRIES: tuple[Registry, ...] = (LINEARS, ENCODINGS, ACTIVATIONS)
 
 
 def write_header(
-    writer: Writer, config: FieldConfig, space: Space, frame: Similarity, kind: Kind
+    writer: Writer,
+    version: int,
+    config: FieldConfig,
+    space: Space,
+    frame: Similarity,
+    kind: Kind,
 ) -> None:
     """Writes all that is needed to rebuild the field except its parameters."""
     form, framed = _form(space.aabb, frame), frame != Similarity()
-    writer.data += MAGIC + bytes([VERSION])
+    writer.data += MAGIC + bytes([version])
     writer.byte(
         KINDS.index(kind)
         | SPACES.index(space.kind) << 2

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fieldlr.codec.levels import stepped
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import GRID_CELLS, RadianceField
 
@@ -25,14 +26,14 @@ def sensitivities(field: Field) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     probe = _output_probe(field, generator)
     before, found = probe(), {}
-    for name, parameter in field.named_parameters():
+    for name, parameter in stepped(field).items():
         kept = parameter.clone()
         distance = PERTURBATION * max(float(kept.square().mean().sqrt()), 1e-6)
         signs = torch.randint(2, kept.shape, generator=generator) * 2 - 1
         parameter.add_(distance * signs.to(kept) * (kept != 0))
         moved = float((probe() - before).square().mean())
         parameter.copy_(kept)
-        found[name] = max(moved / (distance**2 * max(int((kept != 0).sum()), 1)), 1e-12)
+        found[name] = max(moved / (distance**2 * max(int((kept != 0).sum()), 1)), 1e-16)
     return found
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr import codec
+from fieldlr.codec.bit_allocation import quantisation_steps
+from fieldlr.errors import FieldlrError
 from fieldlr.fields import Field
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
@@ -34,10 +36,16 @@ class Compression:
         source: Path | None = None,
         finetune: FitConfig | None = None,
         task: Task | None = None,
+        max_bytes: int | None = None,
     ):
+        if bits is not None and max_bytes is not None:
+            raise FieldlrError("`bits` and `max_bytes` both set the size of a file. Give one.")
         self.out = None if out is None else flr_path(out)
         codec.check_bits(bits)
         self.bits, self.about, self.field = bits, run.about(), run.load_field()
+        self.max_bytes, self.left = max_bytes, None
+        if max_bytes is not None:
+            self.left = codec.bytes_left(self.field, self.about, max_bytes)
         self.task: Task | None = None
         self.note: str | None = None
         self.tuning: Finetuning | None = None
@@ -49,7 +57,7 @@ class Compression:
                 raise
             self.note = str(error)
         if finetune is not None and self.task is not None:
-            self.tuning = Finetuning(self.field, self.task, finetune, bits)
+            self.tuning = Finetuning(self.field, self.task, finetune, bits, self.left)
 
     def reports(self) -> Iterator[FitReport]:
         """Fine-tunes; yields a few reports a second, and none where nothing is to be tuned."""
@@ -59,7 +67,13 @@ class Compression:
     def finish(self) -> dict[str, Any]:
         """Writes the file; returns its size and, where there is a source, its quality."""
         field, steps = (self.field, None) if self.tuning is None else self.tuning.finish()
+        if steps is None and self.left is not None:
+            steps = quantisation_steps(field, num_bytes=self.left)
         self.data = data = codec.encode(field, self.bits, self.about, steps)
+        if self.max_bytes is not None and len(data) > self.max_bytes:
+            # Fine-tuning may end some bytes above the size that its steps were chosen for.
+            steps = quantisation_steps(field, num_bytes=self.left - (len(data) - self.max_bytes))
+            self.data = data = codec.encode(field, None, self.about, steps)
         self.decoded = codec.decode(data)
         if self.out is not None:
             write_whole(self.out, data)

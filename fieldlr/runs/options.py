@@ -79,6 +79,9 @@ class FileOptions(Options):
         "Bits that a parameter takes on average",
         shown_default="as many as leave the quality nearly unchanged",
     )
+    max_bytes: int | None = option(
+        Whole(100), "The largest size of the file, instead of bits", shown_default="none"
+    )
     finetune: float | None = option(
         Number(unit="S"), "Seconds of quantisation-aware fine-tuning", shown_default="none"
     )

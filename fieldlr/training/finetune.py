@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.codec.bit_allocation import quantisation_steps
+from fieldlr.codec.levels import stepped
 from fieldlr.codec.quantisation import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
@@ -47,14 +48,21 @@ FREE_EXPONENT = 1.5
 
 
 class Finetuning:
-    """Trains a copy of a field for a file of `bits` bits per parameter.
+    """Trains a copy of a field for parameters of `bits` bits each, or of `num_bytes` in all.
 
     Iterate over `reports` to train; `finish` then returns the arguments of `codec.encode`.
     """
 
-    def __init__(self, field: Field, task: Task, config: FitConfig, bits: float | None = None):
+    def __init__(
+        self,
+        field: Field,
+        task: Task,
+        config: FitConfig,
+        bits: float | None = None,
+        num_bytes: int | None = None,
+    ):
         self.config = config
-        self.task = QuantisationTask(task, field, bits, config.seed)
+        self.task = QuantisationTask(task, field, bits, num_bytes, config.seed)
         device = next(field.parameters()).device
         self.state = start_fit(self.task, field.config, config.seed, device)
         for optimizer in self.state.attempt.optimizers:
@@ -66,9 +74,7 @@ class Finetuning:
     def finish(self) -> tuple[Field, dict[str, int]]:
         """(the field as the file will store it, the step byte of every tensor)."""
         plain = self.task.copy()
-        plain_quantiser = ProgressiveQuantiser(
-            plain, quantisation_steps(plain, self.task.bits), self.config.seed
-        )
+        plain_quantiser = ProgressiveQuantiser(plain, self.task.steps(plain), self.config.seed)
         ends = [(self.state.field.eval(), self.task.quantiser), (plain, plain_quantiser)]
         for _, quantiser in ends:
             quantiser.round(1.0)
@@ -83,12 +89,18 @@ class ProgressiveQuantiser:
     """
 
     def __init__(self, field: Field, steps: dict[str, int], seed: int):
-        self.steps, self.parameters = steps, [p for _, p in field.named_parameters()]
+        self.steps, self.field = steps, field
         generator = torch.Generator().manual_seed(seed)
-        order_keys = [torch.rand(p.shape, generator=generator) for p in self.parameters]
-        self.order_keys = [t.to(p.device) for t, p in zip(order_keys, self.parameters, strict=True)]
-        self.quantised = [torch.zeros_like(p, dtype=torch.bool) for p in self.parameters]
-        self.values = [torch.zeros_like(p) for p in self.parameters]
+        tensors = self.tensors
+        order_keys = [torch.rand(p.shape, generator=generator) for p in tensors]
+        self.order_keys = [t.to(p.device) for t, p in zip(order_keys, tensors, strict=True)]
+        self.quantised = [torch.zeros_like(p, dtype=torch.bool) for p in tensors]
+        self.values = [torch.zeros_like(p) for p in tensors]
+
+    @property
+    def tensors(self) -> list[Float[Tensor, " ..."]]:
+        """The tensors that are quantised, a table level by level."""
+        return list(stepped(self.field).values())
 
     @property
     def sizes(self) -> list[float]:
@@ -108,7 +120,7 @@ class ProgressiveQuantiser:
         if model is not None:
             self._compensate(model.matrix, torch.cat([d.flatten() for d in due]))
         for parameter, size, now, quantised, value in zip(
-            self.parameters, self.sizes, due, self.quantised, self.values, strict=True
+            self.tensors, self.sizes, due, self.quantised, self.values, strict=True
         ):
             value[now] = (parameter[now] / size).round_() * size
             quantised |= now
@@ -118,27 +130,27 @@ class ProgressiveQuantiser:
     def restore(self) -> None:
         """Resets quantised parameters to their quantised values."""
         for parameter, quantised, value in zip(
-            self.parameters, self.quantised, self.values, strict=True
+            self.tensors, self.quantised, self.values, strict=True
         ):
             parameter.copy_(torch.where(quantised, value, parameter))
 
     def _compensate(self, matrix: Tensor, due: Tensor) -> None:
         """Changes parameters such that quantising those that are `due` (P,) costs the least."""
         now, rest = due.nonzero()[:, 0], (self.free & ~due).nonzero()[:, 0]
-        sizes = [p.numel() for p in self.parameters]
+        sizes = [p.numel() for p in self.tensors]
         steps = torch.cat([torch.full((n,), s) for n, s in zip(sizes, self.sizes, strict=True)])
         steps = steps.to(matrix)
         # The most sensitive go first, while many are left to compensate their errors.
         now = now[(matrix.diagonal() * steps**2)[now].argsort(descending=True, stable=True)]
         order = torch.cat([now, rest])
-        numbers = torch.cat([p.flatten() for p in self.parameters])
+        numbers = torch.cat([p.flatten() for p in self.tensors])
         moved = quantise_in_order(
             (numbers / steps)[order],
             matrix[order][:, order] * steps[order, None] * steps[order],
             len(now),
         )
         numbers[order] = moved * steps[order]
-        for parameter, own in zip(self.parameters, numbers.split(sizes), strict=True):
+        for parameter, own in zip(self.tensors, numbers.split(sizes), strict=True):
             parameter.copy_(own.view_as(parameter))
 
 
@@ -166,14 +178,21 @@ class QuantisationTask:
 
     corrections = None  # those of the task are fixed
 
-    def __init__(self, task: Task, field: Field, bits: float | None, seed: int):
-        self.task, self.start, self.bits, self.seed = task, field, bits, seed
+    def __init__(
+        self, task: Task, field: Field, bits: float | None, num_bytes: int | None, seed: int
+    ):
+        self.task, self.start, self.seed = task, field, seed
+        self.bits, self.num_bytes = bits, num_bytes
         self.quality_name, self.optimizer = task.quality_name, task.optimizer
         # Unchanged by quantisation.
         self.parameter_groups, self.quality = task.parameter_groups, task.quality
         self.halve_batch = task.halve_batch
         # The curvature matrix, where there is one, serves to compensate quantisation errors.
         self.second_order = None if task.second_order is None else self
+
+    def steps(self, field: Field) -> dict[str, int]:
+        """The quantisation steps of the field for a file of the wanted size."""
+        return quantisation_steps(field, self.bits, self.num_bytes)
 
     def copy(self) -> Field:
         """A copy of the original field."""
@@ -217,10 +236,10 @@ class QuantisationTask:
     def _choose_steps(self, field: Field, progress: float) -> None:
         """Sets quantisation steps and the rate multiplier for the current field."""
         self.next_choice = progress + QUANTISATION_START / STEP_CHOICES
-        self.quantiser.steps = quantisation_steps(field, self.bits)
+        self.quantiser.steps = self.steps(field)
         sizes = self.quantiser.sizes
         multiplier = rate_multiplier(self.task, field, sizes, self.seed)
-        self.rate_term = RateTerm(self.quantiser.parameters, sizes, multiplier)
+        self.rate_term = RateTerm(field, sizes, multiplier)
 
     def learning_rate_factor(self, field: Field, progress: float, step: int) -> float:
         if progress < QUANTISATION_START:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import Parameter
 
+from fieldlr.codec.levels import stepped
 from fieldlr.fields.field import Field
 from fieldlr.training.tasks import Task
 
@@ -27,21 +27,21 @@ class RateTerm:
     quantisation step.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], steps: Sequence[float], multiplier: float):
-        self.parameters, self.steps, self.multiplier = parameters, steps, multiplier
+    def __init__(self, field: Field, steps: Sequence[float], multiplier: float):
+        self.field, self.steps, self.multiplier = field, steps, multiplier
 
     @torch.no_grad()
     def penalty_weights(self) -> list[Float[Tensor, " ..."]]:
         """The weight of every parameter."""
         weights = []
-        for parameter, step in zip(self.parameters, self.steps, strict=True):
+        for parameter, step in zip(stepped(self.field).values(), self.steps, strict=True):
             size = parameter.abs().clamp_min(0.5 * step)
             weights.append(self.multiplier / (size.mean() * size))
         return weights
 
     def __call__(self) -> Float[Tensor, ""]:
         """The value of the penalty."""
-        pairs = zip(self.penalty_weights(), self.parameters, strict=True)
+        pairs = zip(self.penalty_weights(), stepped(self.field).values(), strict=True)
         first, *others = (0.5 * (weight * own.square()).sum() for weight, own in pairs)
         return sum(others, first)
 
@@ -55,7 +55,7 @@ def rate_multiplier(task: Task, field: Field, steps: Sequence[float], seed: int)
     """
     generator = torch.Generator().manual_seed(seed)
     kept = {name: value.clone() for name, value in field.state_dict().items()}
-    parameters = list(field.parameters())
+    parameters = list(stepped(field).values())
     moves = [
         (torch.rand(p.shape, generator=generator).to(p) - 0.5) * (PERTURBATION * step) * (p != 0)
         for p, step in zip(parameters, steps, strict=True)

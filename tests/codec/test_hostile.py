@@ -94,7 +94,7 @@ def test_noise_is_an_error():
     [
         (b"", "begins with FLR"),
         (b"PK\3\4" + bytes(60), "begins with FLR"),
-        (sealed(b"FLR\2" + bytes(60)), "version 2"),
+        (sealed(b"FLR\3" + bytes(60)), "version 3"),
         (FILES["shape"][:-1], "checksum"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fieldlr import codec
+from fieldlr.codec.levels import stepped
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.networks import NETWORKS
@@ -78,7 +79,7 @@ def random_steps(field, draw: random.Random) -> dict[str, int]:
     """From a few to some hundred steps in the spread of a tensor."""
     return {
         name: nearest_step(float(p.detach().abs().mean()) * 2.0 ** -draw.uniform(0, 8))
-        for name, p in field.named_parameters()
+        for name, p in stepped(field).items()
     }
 
 
@@ -137,10 +138,11 @@ def verdict(data: bytes) -> bool:
 def test_damaged_files_end_in_a_sentence_where_they_do_here(tmp_path):
     """Bits, cuts, splices, and other content under a right checksum; node says the same of all."""
     draw = random.Random(0)
-    corpus = [b"", b"FLR", b"FLR\2" + bytes(60)]
+    corpus = [b"", b"FLR", b"FLR\3" + bytes(60)]
     corpus += [draw.randbytes(draw.randrange(200)) for _ in range(NUM_DAMAGED // 4)]
     corpus += [
-        sealed(b"FLR\1" + draw.randbytes(draw.randrange(12, 200))) for _ in range(NUM_DAMAGED)
+        sealed(b"FLR" + bytes([1 + i % 2]) + draw.randbytes(draw.randrange(12, 200)))
+        for i in range(NUM_DAMAGED)
     ]
     # A network of width 4096 and depth 60 in a file of some 60 bytes.
     corpus.append(sealed(b"FLR\1\1\0\0" + b"\x80\x20\x3c\1\1\1\0" + bytes(44)))

@@ -99,7 +99,7 @@ def test_pictures_have_a_known_suffix(study):
     ("words", "complaint"),
     [
         ("--bits 6,x", "--bits is a list of different values"),
-        ("--bits 1", "--bits is a list of different values, each a number from 2 to 16"),
+        ("--bits 0.1", "--bits is a list of different values, each a number from 0.25 to 16"),
         ("--finetune -1", "--finetune is a number above 0; got -1."),
         ("--ranks 1,two", "--ranks is a list of different values, each a whole number"),
         ("--backbones full,fll", "--backbones is a list of different values, each one of full"),

@@ -114,4 +114,4 @@ def test_the_bits_that_were_asked_for_are_used(field, ending):
     """The rate term makes numbers cheaper, and what that saves goes into finer steps."""
     tuned_field, steps = ending
     count = sum(int((parameter != 0).sum()) for parameter in field.parameters())
-    assert 0.85 * BITS < num_bits(tuned_field, steps) / count < 1.1 * BITS
+    assert 0.85 * BITS < num_bits(tuned_field, steps, {}) / count < 1.1 * BITS

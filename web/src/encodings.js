@@ -83,7 +83,7 @@ function grid(options) {
   let first = 0;
   for (const nodes of resolutions(options)) {
     const rows = Math.min(nodes ** 3, mostRows(options));
-    levels.push({ nodes, first, mask: rows < nodes ** 3 ? rows - 1 : 0 });
+    levels.push({ nodes, first, rows, mask: rows < nodes ** 3 ? rows - 1 : 0 });
     first += rows;
   }
   const rowOf = ({ nodes, first: start, mask }, x, y, z) =>
@@ -92,9 +92,10 @@ function grid(options) {
       ? (x ^ Math.imul(y, PRIMES[1]) ^ Math.imul(z, PRIMES[2])) & mask
       : x + nodes * (y + nodes * z));
   return {
-    levels,
     features: levels.length * channels,
     shape: [first, channels],
+    levels,
+    rowOf,
     write(points, start, count, rows, stride, table) {
       const at = [0, 0, 0];
       const part = [0, 0, 0];

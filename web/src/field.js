@@ -2,15 +2,16 @@
 
 import { broken, crc32, Reader } from "./bytes.js";
 import { Decoder } from "./ans.js";
-import { askCells, cellOf, readOctree, readWay } from "./cells.js";
+import { askCells, CELLS, cellOf, readOctree, readWay } from "./cells.js";
 import { readAbout, readHead } from "./head.js";
 import { BLOCK } from "./kernels.js";
+import { readLevelModels, readLevels } from "./levels.js";
 import { shapeNetwork } from "./networks.js";
 import { Program } from "./program.js";
 import { toCube } from "./spaces.js";
 import { readTensor, readTensorModels } from "./tensors.js";
 
-const VERSION = 1;
+const [VERSION, TABLE_VERSION] = [1, 2]; // fields with a table have their own
 const CHECKSUM_BYTES = 4;
 const MOST_NUMBERS = 2 ** 25;
 const NUMBERS_PER_BYTE = 1024;
@@ -31,8 +32,11 @@ export function decode(bytes) {
     ? [shapeNetwork(head.config)]
     : Array.from({ length: network.stages }, () => network.build(head.config));
   const cells = isShape ? {} : readWay(reader, head.config);
+  const byLevel = bytes[3] === TABLE_VERSION;
+  const readTable = ({ shape, levels }) =>
+    byLevel ? readLevelModels(reader, { levels }) : readTensorModels(reader, shape);
   const plans = networks.map((own) => ({
-    table: own.encoding.shape && readTensorModels(reader, own.encoding.shape),
+    table: own.encoding.shape && readTable(own.encoding),
     layers: Object.values(own.stacks).flat().map((layer) => ({
       layer,
       tensors: layer.shapes.map((shape, i) =>
@@ -44,7 +48,12 @@ export function decode(bytes) {
   const decoder = new Decoder(reader.rest());
   if (cells.octree) cells.occupied = readOctree(decoder, cells.octree);
   plans.forEach(({ table, layers }, i) => {
-    if (table) networks[i].table = readTensor(decoder, table).data;
+    if (table) {
+      const all = isShape ? null : cells.occupied ?? new Uint8Array(CELLS ** 3).fill(1);
+      networks[i].table = byLevel
+        ? readLevels(decoder, table, networks[i].encoding, all)
+        : readTensor(decoder, table).data;
+    }
     for (const { layer, tensors, bias } of layers) {
       const read = tensors.map((tensor) => readTensor(decoder, tensor));
       layer.tensors = read.map(({ data }) => data);
@@ -59,9 +68,9 @@ function checked(bytes) {
   if (!"FLR".split("").every((letter, i) => bytes[i] === letter.charCodeAt(0))) {
     throw new Error("a .flr file begins with FLR; this one does not. Check the path.");
   }
-  if (bytes.length > 3 && bytes[3] !== VERSION) {
+  if (bytes.length > 3 && ![VERSION, TABLE_VERSION].includes(bytes[3])) {
     throw new Error(
-      `this .flr file has version ${bytes[3]}, and this viewer reads ${VERSION}. ` +
+      `this .flr file has version ${bytes[3]}, and this viewer reads ${VERSION} and ${TABLE_VERSION}. ` +
         "Create the page with a newer fieldlr.",
     );
   }

@@ -3,7 +3,7 @@
 import { broken } from "./bytes.js";
 import { lawParts, WRITTEN, writtenParts } from "./laws.js";
 
-const MOST_REACH = 1 << 20;
+export const MOST_REACH = 1 << 20;
 const TABLE_BITS = 7;
 
 /** A step is one byte: (8 + low three bits) 2^(high five bits - 27). */

@@ -35,7 +35,12 @@ class Compress(Verb):
         end = None if seconds is None else FitConfig(seconds=seconds)
         with stop_requests() as stop:
             compression = Compression(
-                open_run(self.target), self.out, self.file.bits, self.source, end
+                open_run(self.target),
+                self.out,
+                self.file.bits,
+                self.source,
+                end,
+                max_bytes=self.file.max_bytes,
             )
             quality_name = compression.task.quality_name if compression.task else ""
             for _ in shown(compression.reports(), quality_name, self.quiet):
