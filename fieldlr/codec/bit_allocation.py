@@ -18,7 +18,7 @@ from torch import Tensor
 from fieldlr.codec.levels import coded_levels, stepped
 from fieldlr.codec.parameters import Levels, num_bits
 from fieldlr.codec.quantisation import nearest_step
-from fieldlr.codec.sensitivity import sensitivities
+from fieldlr.codec.sensitivity import output_spread, sensitivities
 from fieldlr.codec.tensors import MAX_ABS
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
@@ -27,8 +27,8 @@ from fieldlr.fields.radiance import RadianceField
 # The root mean square error allowed at the probe points unless bits are given: of a shape's
 # logits, and of the opacities and colours of photos. Its effect on quality is negligible.
 LOGIT_ERROR, COLOR_ERROR = 0.05, 0.002
-# Errors of a feature table average out along a ray: lego loses nothing at this one.
-TABLE_COLOR_ERROR = 0.04
+# Errors of a feature table average out along a ray: what may be lost of the outputs' spread.
+TABLE_ERROR = 0.14
 # The c for given bits is bisected within these octaves of the c for this error.
 OCTAVES, ROUNDS = 16.0, 10
 
@@ -48,7 +48,7 @@ def quantisation_steps(
     count = max(1, sum(num_coded(name, tensor, levels) for name, tensor in named.items()))
     error = COLOR_ERROR if isinstance(field, RadianceField) else LOGIT_ERROR
     if isinstance(field, RadianceField) and levels:
-        error = TABLE_COLOR_ERROR
+        error = TABLE_ERROR * output_spread(field)
     # The difference of two ascending values is at most twice the largest, and the nearest step
     # may be slightly too small.
     least = [2.25 * float(tensor.detach().abs().max()) / MAX_ABS for tensor in named.values()]

@@ -37,6 +37,13 @@ def sensitivities(field: Field) -> dict[str, float]:
     return found
 
 
+@torch.no_grad()
+def output_spread(field: Field) -> float:
+    """The standard deviation of the output among the probe points."""
+    output = _output_probe(field, torch.Generator().manual_seed(0))()
+    return float((output - output.mean(0)).square().mean().sqrt())
+
+
 def _output_probe(field: Field, generator: torch.Generator) -> Callable[[], Tensor]:
     """A function that returns the field's output, with its current parameters, at fixed probes."""
     if isinstance(field, RadianceField):

@@ -107,6 +107,16 @@ def test_a_file_can_be_compressed_further(packed, tmp_path):
     assert result["quality_after"] is None
 
 
+@pytest.mark.parametrize("name", ["volume", "photos"])
+def test_a_file_has_at_most_the_bytes_that_were_asked_for(name, runs, tmp_path):
+    words = {"target": runs[name].folder, "out": tmp_path / "less.flr"}
+    most = verb("compress", **words)["num_bytes"] * 2 // 3
+    result = verb("compress", max_bytes=most, **words)
+    assert 0.8 * most < result["num_bytes"] <= most
+    with pytest.raises(FieldlrError, match="Give one"):
+        verb("compress", max_bytes=most, bits=4.0, **words)
+
+
 # Features of a grid that were 0 are no longer: its files grow, as far as the rate term lets them.
 @pytest.mark.parametrize(("name", "bits", "growth"), [("volume", 5.0, 1.05), ("photos", 4.0, 1.3)])
 def test_a_file_is_better_for_a_little_training(name, bits, growth, runs, tmp_path):

@@ -1,0 +1,69 @@
+"""Tables level by level: differences can be undone, unread rows cost nothing, sizes are kept."""
+
+import numpy as np
+import pytest
+import torch
+
+from fieldlr import codec
+from fieldlr.codec.bit_allocation import quantisation_steps
+from fieldlr.codec.levels import Level, coded_levels, stepped
+from fieldlr.codec.tensors import fit_model
+from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings import DenseGrid, HashGrid
+from tests.codec import fields
+
+ENCODINGS = [DenseGrid(3, 2, 4, 21), HashGrid(3, 2, 4, 40, 10)]
+
+
+@pytest.mark.parametrize("nodes", [0, 2, 7])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_what_is_coded_can_be_undone(nodes, share):
+    random = np.random.default_rng(nodes)
+    rows = nodes**3 or 50
+    level = Level(random.random(rows) < share, nodes)
+    values = random.integers(-9, 10, (rows, 2))
+    coded = level.coded(values)
+    assert coded.shape == (level.read.sum(), 2)
+    assert (level.decoded(coded) == values * level.read[:, None]).all()
+
+
+def test_a_node_is_predicted_by_the_mean_of_those_before_it():
+    values = np.zeros((8, 1), np.int64)
+    values[3], values[5], values[6], values[7] = 4, 7, 9, 10
+    level = Level(np.ones(8, bool), 2)
+    assert level.coded(values)[7] == 10 - round((4 + 7 + 9) / 3)
+    level.read[5] = False
+    assert level.coded(values)[-1] == 10 - 7  # 6.5 is rounded up
+    assert level.coded(values)[0] == 0
+
+
+def test_a_smooth_level_takes_fewer_bits_than_its_values():
+    axes = np.linspace(0.0, 1.0, 12)
+    z, y, x = np.meshgrid(axes, axes, axes, indexing="ij")
+    values = np.rint(40.0 * np.sin(3.0 * x + y) * np.cos(2.0 * z)).astype(np.int64).reshape(-1, 1)
+    level = Level(np.ones(len(values), bool), 12)
+    spread = [np.abs(own).mean() for own in (values, level.coded(values))]
+    assert spread[1] < 0.4 * spread[0]
+    assert fit_model(level.coded(values).ravel())[0].max_abs <= 2 * np.abs(values).max()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda own: own.name)
+def test_rows_that_are_not_read_cost_nothing(encoding):
+    field = fields.with_ball(fields.radiance(encoding), 0.2)
+    steps = quantisation_steps(field, 6.0)
+    size = len(codec.encode(field, about=fields.PHOTOS, steps=steps))
+    with torch.no_grad():
+        for name, level in coded_levels(field).items():
+            stepped(field)[name][~torch.from_numpy(level.read)] = 0.3
+    assert len(codec.encode(field, about=fields.PHOTOS, steps=steps)) == size
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda own: own.name)
+def test_a_file_keeps_the_size_that_was_asked_for(encoding):
+    field, about = fields.shape(encoding=encoding), codec.About("mesh")
+    most = len(codec.encode(field)) * 3 // 4
+    left = codec.bytes_left(field, about, most)
+    steps = quantisation_steps(field, num_bytes=left)
+    assert 0.85 * most < len(codec.encode(field, steps=steps)) <= most
+    with pytest.raises(FieldlrError, match=r"at least \d+ bytes"):
+        quantisation_steps(field, num_bytes=20)
