@@ -160,6 +160,15 @@ class Cameras:
         intrinsics = (self.intrinsics.double() * scale).to(self.intrinsics.dtype)
         return replace(self, sizes=sizes, intrinsics=intrinsics)
 
+    def sampled(self, view: int, stride: int) -> Cameras:
+        """One view of every `stride`-th pixel, an odd number, from the middle of the first block.
+
+        The rays are those of `image[stride // 2 :: stride, stride // 2 :: stride]`.
+        """
+        one = self[view]
+        sizes = (one.sizes + (stride - 1 - stride // 2)) // stride
+        return replace(one, sizes=sizes, intrinsics=one.intrinsics / stride)
+
     def transformed(self, similarity: Similarity) -> Cameras:
         """The cameras seen in another frame."""
         return replace(self, camera_to_world=similarity.apply_poses(self.camera_to_world))

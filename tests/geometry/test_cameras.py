@@ -7,6 +7,7 @@ import torch
 
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
+from tests.codec import fields
 
 LENSES = {
     "pinhole": ("perspective", [0, 0, 0, 0, 0, 0]),
@@ -117,3 +118,15 @@ def test_a_similarity_moves_cameras_with_their_points(generator):
     after, far = one.transformed(frame).project(0, frame.apply(points))
     assert (before - after).abs().max() < 1e-3
     assert torch.allclose(far, 2.5 * depth, rtol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 3, 7])
+@pytest.mark.parametrize("model", ["perspective", "fisheye"])
+def test_sampled_cameras_have_the_rays_of_some_pixels(stride, model):
+    cameras = fields.cameras(2, model)
+    width, height = cameras.sizes[1].tolist()
+    whole, some = cameras.image_rays(1), slice(stride // 2, None, stride)
+    found = cameras.sampled(1, stride).image_rays(0)
+    expected = whole.directions.view(height, width, 3)[some, some].reshape(-1, 3)
+    torch.testing.assert_close(found.directions, expected, rtol=0.0, atol=1e-6)
+    assert torch.equal(found.origins[0], whole.origins[0])

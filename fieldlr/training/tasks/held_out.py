@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fieldlr.data.reducing import shrunk, shrunk_visible
+from fieldlr.data.reducing import shrunk
 from fieldlr.data.scene import Scene
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.geometry.boxes import Vector
@@ -24,7 +24,7 @@ from fieldlr.metrics.image import (
 from fieldlr.rendering.render import WHITE, render_image
 
 NONE_HELD_OUT = "no view is held out: these are the training views"
-# The quick quality estimate: this many held-out views of at most about this many pixels.
+# The quick quality estimate: this many held-out views, and about so many pixels of each.
 QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
 
 
@@ -37,23 +37,25 @@ class HeldOut:
 
     @torch.no_grad()
     def quality(self, field: RadianceField) -> float:
-        """PSNR in dB over a few downscaled held-out views."""
+        """PSNR in dB over a few held-out views, of pixels spread evenly over each.
+
+        Pixels, not downscaled photos: beside an averaged photo a sharp field looks worse than a
+        blurred one, and the estimate would fall while the field gets better.
+        """
         views = self.views
         figures = []
         for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
             photo, mask = self.photo(view)
             height, width = photo.shape[:2]
-            factor = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
-            if mask is None:
-                photo, visible = shrunk(photo, factor), slice(None)
-            else:
-                photo, visible = shrunk_visible(photo, mask, factor)
-                if not visible.any():
-                    continue
-            size = torch.tensor([[photo.shape[1], photo.shape[0]]])
-            small = self.scene.cameras[view].resized(size)
-            rendered = render_image(field, small, 0, self.background).rgb
-            figures.append(psnr_db(photo[visible], rendered[visible]))
+            stride = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
+            stride -= stride % 2 == 0
+            some = slice(stride // 2, None, stride)
+            visible = slice(None) if mask is None else mask[some, some]
+            if mask is not None and not visible.any():
+                continue
+            cameras = self.scene.cameras.sampled(view, stride)
+            rendered = render_image(field, cameras, 0, self.background).rgb
+            figures.append(psnr_db(photo[some, some][visible], rendered[visible]))
         return _mean(figures)
 
     @torch.no_grad()
