@@ -19,9 +19,9 @@ from fieldlr.training.presets import count_parameters, field_config
 
 MAX_RANK = 64
 BRIEF = {"seconds": "{} s", "steps": "{} steps", "downscale": "1/{} size"}
-# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 3 to 5
-# in a hash grid, of which rows that no sample reads are not stored.
-NETWORK_BITS, TABLE_BITS = 9.0, 4.0
+# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 0.5 to
+# 1 in a hash grid, of which rows that no sample reads are not stored.
+NETWORK_BITS, TABLE_BITS = 9.0, 0.7
 NO_SOURCE = "Choose a source first, on the Start tab."
 NO_POSES = "These photos have no camera poses yet. Press “Find poses” on the Start tab first."
 
@@ -49,7 +49,7 @@ class FileSize:
 def more_settings() -> dict[str, Option]:
     """The options under "More settings", by name."""
     known = leaves(ScheduleOptions) | leaves(NetworkOptions) | leaves(ReadingOptions)
-    return {n: own for n, own in known.items() if n not in ("backbone", "rank", "preset")}
+    return {n: own for n, own in known.items() if n not in ("rank", "preset")}
 
 
 def fit_command(source: StoredSource, options: FitOptions, out: str = "{job}/run") -> list[str]:
@@ -105,7 +105,12 @@ def file_size(kind: str, options: FitOptions) -> FileSize:
 
 def file_sizes(kind: str, options: FitOptions) -> dict[str, FileSize]:
     """The predicted size for each backbone, by name."""
-    return {name: file_size(kind, options.with_backbone(name)) for name in LINEARS}
+    return {name: file_size(kind, options.with_backbone(name)) for name in first_backbones()}
+
+
+def first_backbones() -> list[str]:
+    """The model types that are offered at once; the others are under "More settings"."""
+    return [name for name, linear in LINEARS.items() if linear.label]
 
 
 def description(options: FitOptions) -> str:

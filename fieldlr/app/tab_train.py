@@ -26,6 +26,7 @@ from fieldlr.study.sweep import has_rank
 from fieldlr.system.kinds import Choice
 from fieldlr.system.options import Option
 from fieldlr.training.options import FitOptions
+from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import PRESETS
 
 
@@ -67,7 +68,8 @@ def build(page: Page) -> None:
         source = workspace.source(source_id) if source_id else None
         kind = source.kind if source else "mesh"
         # What has no effect cannot be changed: the ranks of a full matrix.
-        fixed = gr.Radio(choices=_preset_choices(kind)), gr.Slider(interactive=has_rank(values[0]))
+        ranked = has_rank(_backbone(*values))
+        fixed = gr.Radio(choices=_preset_choices(kind)), gr.Slider(interactive=ranked)
         try:
             options = _options(*values)
             backbones = gr.Radio(choices=_backbone_choices(kind, options))
@@ -149,24 +151,32 @@ def _input(own: Option) -> Component:
     return gr.Textbox("", label=name, placeholder=placeholder, max_lines=1)
 
 
+def _backbone(backbone: str, rank: float, preset: str, *more: str) -> str:
+    """The model type: that under "More settings" if there is one."""
+    return dict(zip(forms.more_settings(), more, strict=True))["backbone"] or backbone
+
+
 def _options(backbone: str, rank: float, preset: str, *more: str) -> FitOptions:
     chosen = {}
     for (name, own), value in zip(forms.more_settings().items(), more, strict=True):
         if value and value.strip():
             chosen[name] = own.parse(value.strip())
-    return FitOptions.of(preset=preset, rank=int(rank), **chosen).with_backbone(backbone)
+    chosen.pop("backbone", None)
+    options = FitOptions.of(preset=preset, rank=int(rank), **chosen)
+    return options.with_backbone(_backbone(backbone, rank, preset, *more))
 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
     """The model types: the label and the file size, then the technical name and summary."""
     sizes = forms.file_sizes(kind, options)
     return [
-        (f"{backbone_label(name)}\n{sizes[name].text}\n{name}: {linear.summary}", name)
-        for name, linear in LINEARS.items()
+        (f"{backbone_label(name)}\n{size.text}\n{name}: {LINEARS[name].summary}", name)
+        for name, size in sizes.items()
     ]
 
 
 def _preset_choices(kind: str) -> list[tuple[str, str]]:
     """The presets with the length of their training."""
-    lengths = {n: training_text(kind, FitOptions.of(preset=n)) for n in PRESETS}
-    return [(f"{n.capitalize()} · {lengths[n]}\n{summary}", n) for n, summary in PRESETS.items()]
+    known = task_for(forms.task_kind(kind)).presets
+    lengths = {n: training_text(kind, FitOptions.of(preset=n)) for n in PRESETS if n in known}
+    return [(f"{n.capitalize()} · {text}\n{PRESETS[n]}", n) for n, text in lengths.items()]

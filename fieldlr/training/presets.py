@@ -30,7 +30,12 @@ MLP_WIDTH, MLP_DEPTH = 128, 3
 
 def preset_of(options: FitOptions, kind: str) -> Preset:
     """The chosen preset for a kind of source, `quick` by default."""
-    return task_for(kind).presets[options.schedule.preset or "quick"]
+    chosen, known = options.schedule.preset or "quick", task_for(kind).presets
+    if chosen not in known:
+        raise FieldlrError(
+            f"a {kind} has the presets {', '.join(known)}; got {chosen}. Choose one of them."
+        )
+    return known[chosen]
 
 
 def field_config(options: FitOptions, kind: str) -> FieldConfig:

@@ -50,6 +50,16 @@ PRESETS = {
         RadianceSettings(samples_per_step=65536),
         seconds=1200.0,
     ),
+    "compact": Preset(
+        FieldConfig(
+            encoding=HashGrid(finest=512, log2_table_size=14),
+            activation=Relu(),
+            width=64,
+            depth=1,
+        ),
+        RadianceSettings(),
+        seconds=300.0,
+    ),
     "paper": Preset(
         FieldConfig(
             encoding=Frequency(10),

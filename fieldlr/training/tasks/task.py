@@ -24,10 +24,11 @@ Stepped = TypeVar("Stepped", bound=Field, contravariant=True)
 WARM_UP_STEPS = 50
 # The smallest useful batch when it is halved because memory ran out.
 FEWEST_POINTS = 256
-# The presets that every task has, and their descriptions.
+# All presets and their descriptions; a task has those that make sense for its sources.
 PRESETS = {
     "quick": "a first result",
     "standard": "four times as long, and a larger network for photos",
+    "compact": "photos: a small feature table, for a file of 64 KB or less",
     "paper": "the paper's networks and number of steps: hours to days without a GPU",
 }
 
