@@ -28,7 +28,7 @@ from fieldlr.fields.radiance import RadianceField
 # logits, and of the opacities and colours of photos. Its effect on quality is negligible.
 LOGIT_ERROR, COLOR_ERROR = 0.05, 0.002
 # Errors of a feature table average out along a ray: what may be lost of the outputs' spread.
-TABLE_ERROR = 0.14
+TABLE_ERROR = 0.035
 # The c for given bits is bisected within these octaves of the c for this error.
 OCTAVES, ROUNDS = 16.0, 10
 

@@ -52,7 +52,7 @@ PRESETS = {
     ),
     "compact": Preset(
         FieldConfig(
-            encoding=HashGrid(finest=512, log2_table_size=14),
+            encoding=HashGrid(log2_table_size=14),
             activation=Relu(),
             width=64,
             depth=1,
