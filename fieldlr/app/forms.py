@@ -19,9 +19,9 @@ from fieldlr.training.presets import count_parameters, field_config
 
 MAX_RANK = 64
 BRIEF = {"seconds": "{} s", "steps": "{} steps", "downscale": "1/{} size"}
-# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 0.5 to
-# 1 in a hash grid, of which rows that no sample reads are not stored.
-NETWORK_BITS, TABLE_BITS = 9.0, 0.7
+# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 1.5 to
+# 4 in a hash grid, of which rows that no sample reads are not stored.
+NETWORK_BITS, TABLE_BITS = 9.0, 2.5
 NO_SOURCE = "Choose a source first, on the Start tab."
 NO_POSES = "These photos have no camera poses yet. Press “Find poses” on the Start tab first."
 

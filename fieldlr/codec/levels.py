@@ -73,7 +73,7 @@ class Level:
         """The inverse of `differences`; the other rows are 0."""
         edge = self.nodes + 1  # A layer of zeros stands before the first nodes.
         places = np.stack(np.unravel_index(np.flatnonzero(self.read), (self.nodes,) * 3))
-        rows = np.ravel_multi_index(tuple(places + 1), (edge,) * 3)
+        rows = places.T @ [edge**2, edge, 1] + edge**2 + edge + 1
         read = np.zeros(edge**3, np.int64)
         read[rows] = 1
         found = np.zeros((edge**3, differences.shape[1]), np.int64)

@@ -70,9 +70,10 @@ class Compression:
         if steps is None and self.left is not None:
             steps = quantisation_steps(field, num_bytes=self.left)
         self.data = data = codec.encode(field, self.bits, self.about, steps)
-        if self.max_bytes is not None and len(data) > self.max_bytes:
+        above = 0 if self.max_bytes is None else len(data) - self.max_bytes
+        if self.left is not None and above > 0:
             # Fine-tuning may end some bytes above the size that its steps were chosen for.
-            steps = quantisation_steps(field, num_bytes=self.left - (len(data) - self.max_bytes))
+            steps = quantisation_steps(field, num_bytes=self.left - above)
             self.data = data = codec.encode(field, None, self.about, steps)
         self.decoded = codec.decode(data)
         if self.out is not None:

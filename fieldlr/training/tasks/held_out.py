@@ -50,12 +50,13 @@ class HeldOut:
             stride = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
             stride -= stride % 2 == 0
             some = slice(stride // 2, None, stride)
-            visible = slice(None) if mask is None else mask[some, some]
-            if mask is not None and not visible.any():
+            visible = None if mask is None else mask[some, some]
+            if visible is not None and not visible.any():
                 continue
             cameras = self.scene.cameras.sampled(view, stride)
             rendered = render_image(field, cameras, 0, self.background).rgb
-            figures.append(psnr_db(photo[some, some][visible], rendered[visible]))
+            shown = slice(None) if visible is None else visible
+            figures.append(psnr_db(photo[some, some][shown], rendered[shown]))
         return _mean(figures)
 
     @torch.no_grad()
