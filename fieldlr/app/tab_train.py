@@ -144,6 +144,9 @@ def _more_settings() -> list[Component]:
 
 def _input(own: Option) -> Component:
     kind, name = own.kind, label(own)
+    if own.name == "backbone":
+        models = [(f"{key}: {linear.summary}", key) for key, linear in LINEARS.items()]
+        return gr.Dropdown([("As chosen above", ""), *models], value="", label=name)
     if isinstance(kind, Choice):
         return gr.Dropdown([(AUTOMATIC, ""), *kind.names], value="", label=name)
     shown = own.shown_default or AUTOMATIC
@@ -170,8 +173,8 @@ def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
     """The model types: the label and the file size, then the technical name and summary."""
     sizes = forms.file_sizes(kind, options)
     return [
-        (f"{backbone_label(name)}\n{size.text}\n{name}: {LINEARS[name].summary}", name)
-        for name, size in sizes.items()
+        (f"{backbone_label(name)}\n{sizes[name].text}\n{name}: {LINEARS[name].summary}", name)
+        for name in forms.first_backbones()
     ]
 
 

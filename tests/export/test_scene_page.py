@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fieldlr import codec
+from fieldlr.codec.levels import stepped
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.export import depth_picture
 from fieldlr.export.page import PageField
@@ -93,7 +94,7 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
         size = (SIDE, SIDE)
         cameras = Cameras.looking_at(EYES[space], TARGETS[space], size=size, up=up)
         about = replace(fields.PHOTOS, background=(1.0, 0.5, 0.0), cameras=cameras)
-        steps = {name: nearest_step(1e-3) for name, _ in field.named_parameters()}
+        steps = dict.fromkeys(stepped(field), nearest_step(1e-3))
         data = codec.encode(field, about=about, steps=steps)
         decoded, about = codec.unpack(data)
         assert about.cameras is not None

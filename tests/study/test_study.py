@@ -71,7 +71,7 @@ def test_omega_is_of_the_sine_alone(task):
         {"ranks": (0,)},
         {"ranks": (1, 1)},
         {"seeds": 0},
-        {"bits": (1.0,)},
+        {"bits": (0.1,)},
         {"bits": (6.0, 6.0)},
         {"finetune": 0.0},
     ],
