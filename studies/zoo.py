@@ -6,8 +6,8 @@
 The ranks are those of `sine-low-rank`; every other backbone gets the rank at which it stores the
 nearest number of parameters, and a dense network with sine activations the nearest width. Each
 backbone is a `fieldlr study` in a folder of its own: rerun the same command to resume. Afterwards
-zoo.svg has all curves, zoo.json the table that is printed: bytes, quality, seconds a step, and the
-BD-rate against the narrow dense networks and against `low-rank`.
+zoo.svg has all curves, zoo.json the table that is printed: bytes and quality of every point,
+and the BD-rate against the narrow dense networks and against `low-rank`.
 """
 
 from __future__ import annotations

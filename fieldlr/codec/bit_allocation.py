@@ -40,7 +40,7 @@ def quantisation_steps(
 
     With `bits`, the finest steps at which the file spends at most that many bits per stored
     parameter on average, probability tables included. With `num_bytes`, steps at which they take
-    at most so many bytes; FieldlrError where none do.
+    at most that many bytes; FieldlrError if even the coarsest take more.
     """
     named = stepped(field)
     scales = np.array([s**-0.5 for s in sensitivities(field).values()])

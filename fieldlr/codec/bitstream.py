@@ -60,7 +60,7 @@ def encode(
             "the `about` of its own source."
         )
     field = _copied(field)
-    writer, coded = _everything_else(field, about)
+    writer, coded = _preamble(field, about)
     steps = steps or quantisation_steps(field, bits)
     coded += write_parameters(writer, field, steps, coded_levels(field))
     writer.data += encode_symbols(coded)
@@ -70,12 +70,21 @@ def encode(
 
 
 def bytes_left(field: Field, about: About, max_bytes: int) -> int:
-    """What the parameters may take of a file of at most `max_bytes` bytes."""
-    writer, coded = _everything_else(_copied(field), about)
-    return max_bytes - len(writer.data) - len(encode_symbols(coded)) - CHECKSUM_BYTES
+    """What the parameters may take of a file of at most `max_bytes` bytes.
+
+    FieldlrError if the rest of the file alone takes as many.
+    """
+    writer, coded = _preamble(_copied(field), about)
+    rest = len(writer.data) + len(encode_symbols(coded)) + CHECKSUM_BYTES
+    if rest >= max_bytes:
+        raise FieldlrError(
+            f"the header, the cameras and the occupied cells of this field take {rest:,} bytes; "
+            f"`max_bytes` is {max_bytes:,}. Allow more."
+        )
+    return max_bytes - rest
 
 
-def _everything_else(field: Field, about: About) -> tuple[Writer, list[Coded]]:
+def _preamble(field: Field, about: About) -> tuple[Writer, list[Coded]]:
     """What comes before the parameters, and its symbols; zeroes unused table rows."""
     if not all(bool(p.isfinite().all()) for p in field.parameters()):
         raise FieldlrError("a field with NaN or infinite parameters cannot be stored. Retrain it.")

@@ -67,3 +67,5 @@ def test_a_file_keeps_the_size_that_was_asked_for(encoding):
     assert 0.85 * most < len(codec.encode(field, steps=steps)) <= most
     with pytest.raises(FieldlrError, match=r"at least \d+ bytes"):
         quantisation_steps(field, num_bytes=20)
+    with pytest.raises(FieldlrError, match="Allow more"):
+        codec.bytes_left(field, about, 40)
