@@ -34,6 +34,7 @@ from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import count_parameters
 
 NARROW = "narrow dense, sine"
+NARROW_SUMMARY = "dense networks of as many parameters, with sine activations"
 MOST_RANK = 2048
 
 
@@ -85,7 +86,8 @@ def merged(name: str, parts: list[Study]) -> RDCurve:
         for label, curve in curves.items()
         for point in curve.points
     ]
-    return replace(next(iter(curves.values())), name=name, points=tuple(points))
+    own = replace(next(iter(curves.values())), name=name, points=tuple(points))
+    return replace(own, description=NARROW_SUMMARY) if name == NARROW else own
 
 
 def against(curves: list[RDCurve], anchor: str) -> dict[str, float | None]:
