@@ -27,7 +27,7 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=OUT / f"{name}.png")
 
 
-def begin(page: Page, example: str, seconds: int, model: str = "Best quality") -> None:
+def begin(page: Page, example: str, seconds: int, model: str | None = None) -> None:
     tab(page, "Start")
     page.click(f".fl-card:has-text('{example}')")
     page.wait_for_selector(f"#found:has-text('{example}')")
@@ -35,14 +35,15 @@ def begin(page: Page, example: str, seconds: int, model: str = "Best quality") -
     if example == "windmill":
         shoot(page, "start")
     tab(page, "Train")
-    page.click(f"#backbone label:has-text('{model}')")
+    if model:
+        page.click(f"#backbone label:has-text('{model}')")
     page.click("text=More settings")
     page.fill("label:has-text('Training time in seconds') input", str(seconds))
     page.keyboard.press("Tab")
     page.click("text=More settings")
     page.wait_for_timeout(1500)
     page.click("#train:not([disabled])")
-    page.wait_for_selector(f"#live .fl-head:has-text('{example}, {model}')")
+    page.wait_for_selector(f"#live .fl-head:has-text('{example}, {model or 'quick'}')")
 
 
 def study(page: Page) -> None:
@@ -67,7 +68,7 @@ def main() -> None:
         page.set_default_timeout(PATIENCE)
         page.goto(sys.argv[1])
         page.wait_for_selector(".fl-card")
-        begin(page, "rook", 30)
+        begin(page, "rook", 30, "Best quality")
         page.wait_for_selector("#live .fl-head[data-state='done']")
         tab(page, "Surface")
         page.check("label:has-text('Colour the error') input")
@@ -78,12 +79,12 @@ def main() -> None:
         page.wait_for_timeout(45_000)
         shoot(page, "train")
         page.wait_for_selector("#live .fl-head[data-state='done']")
-        tab(page, "View")
-        page.wait_for_selector("#view canvas[data-sharp='true']")
+        page.frame_locator("#stage iframe").locator("html[data-view='done']").wait_for()
+        tab(page, "Video")
         shoot(page, "view")
         tab(page, "Export")
         page.click("#export-mesh:not([disabled])")
-        page.wait_for_selector("a[href*='windmill-best-quality.glb']")
+        page.wait_for_selector("a[href*='windmill-quick.glb']")
         shoot(page, "export")
         begin(page, "vase", 20, "Small and sharp")
         page.wait_for_selector("#live .fl-head[data-state='done']")

@@ -114,20 +114,22 @@ def first_backbones() -> list[str]:
 
 
 def description(options: FitOptions) -> str:
-    """The settings in short: those that tell two runs of a backbone apart."""
+    """The settings in short: those that tell two runs of a model type apart."""
     chosen = options.flat()
     own = []
     for name, option in more_settings().items():
-        if chosen[name] is not None:
+        if name != "backbone" and chosen[name] is not None:
             value = option.kind.show(chosen[name])
             own.append(BRIEF.get(name, f"{short_label(name).lower()} {{}}").format(value))
     return ", ".join([options.schedule.preset or "quick", *own])
 
 
 def run_title(source: StoredSource, options: FitOptions) -> str:
-    """The name of a new run: the source, the model type and its detail."""
-    rank = options.network.linear.get("rank")
-    title = f"{source.name}, {backbone_label(options.network.backbone or 'full')}"
+    """The name of a new run: the source, then the model type and its detail, or the preset."""
+    backbone, rank = options.network.backbone or "full", options.network.linear.get("rank")
+    if source.kind == "photos" and backbone == "full":
+        return f"{source.name}, {options.schedule.preset or 'quick'}"
+    title = f"{source.name}, {backbone_label(backbone)}"
     return title + (f", detail {rank}" if rank else "")
 
 

@@ -1,4 +1,4 @@
-"""The page: the selected source and run above, the tabs below."""
+"""The page: the selected source and run above, the stage with them, the tabs beside it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from gradio.themes import Base, Soft
 
 from fieldlr.app import (
+    stage,
     tab_compare,
     tab_export,
     tab_library,
     tab_start,
     tab_surface,
     tab_train,
-    tab_view,
+    tab_video,
 )
 from fieldlr.app.api import add_endpoints
 from fieldlr.app.page import (
@@ -27,6 +28,7 @@ from fieldlr.app.page import (
     source_choices,
     source_dropdown,
     with_new_choices,
+    with_run,
 )
 from fieldlr.app.poses import collect_posed
 from fieldlr.app.views import Viewer
@@ -37,7 +39,13 @@ TITLE = """<div class='fl-title'><h1>fieldlr</h1>
 <p>Turn photos or a mesh into a compact 3-D model: 1 add, 2 train, 3 view and export.</p></div>"""
 # Gradio announces the end of an event to screen readers by keys that it does not translate.
 MISSING_TRANSLATIONS = {"common.complete": "Done", "common.error": "Error"}
-HEAD = "<script src='/fieldlr/static/fieldlr.js'></script>"
+# Gradio hides what overflows its container, which would keep the stage from staying in view; it
+# would put a rule of fieldlr.css inside that container.
+HEAD = (
+    "<style>gradio-app > .gradio-container { overflow: clip !important }</style>"
+    "<script src='/fieldlr/static/fieldlr.js'></script>"
+    "<script src='/fieldlr/static/stage.js'></script>"
+)
 # System fonts: the page loads nothing from other hosts.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
 MONOSPACE = ["ui-monospace", "Menlo", "Consolas", "monospace"]
@@ -54,36 +62,27 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
         gr.HTML(TITLE)
         with gr.Row():
             source = gr.Dropdown(label="Source", choices=[], elem_id="source", min_width=300)
-            run = gr.Dropdown(label="Run", choices=[], elem_id="run", min_width=300)
-        queue = js_component("queue", elem_id="queue")
-        tabs = gr.Tabs()
+            run = gr.Dropdown(label="Its trainings", choices=[], elem_id="run", min_width=300)
+        queue = js_component("queue", elem_id="queue", padding=False)
+        tabs = gr.Tabs(render=False)
         page = Page(workspace, viewer, source, run, tabs, queue)
-        with tabs:
-            with gr.Tab("Start", id="start"):
-                tab_start.build(page)
-            with gr.Tab("Train", id="train"):
-                tab_train.build(page)
-            with gr.Tab("View", id="view"):
-                tab_view.build(page)
-            with gr.Tab("Surface", id="surface"):
-                shared = tab_surface.build(page)
-            with gr.Tab("Compare", id="compare"):
-                tab_compare.build(page)
-            with gr.Tab("Export", id="export"):
-                tab_export.build(page, shared)
-            with gr.Tab("Library", id="library-tab"):
-                tab_library.build(page)
+        with gr.Row(elem_id="halves"):
+            with gr.Column(min_width=320, elem_id="stage-column"):
+                stage.build(page)
+            with gr.Column(min_width=320):
+                tabs.render()
+                with tabs:
+                    _build_tabs(page)
 
         def opened(request: gr.Request):
             workspace.remove_old_files()
             collect_posed(workspace, gr.Warning)
-            wanted = request.query_params.get("run")
-            return source_dropdown(workspace), run_dropdown(workspace, wanted)
+            return with_run(workspace, request.query_params.get("run"))
 
         def changed(source_id, run_id):
             """Updates the dropdowns when a job has started or ended, here or in another window."""
             posed = collect_posed(workspace, gr.Warning)
-            runs = with_new_choices(run_dropdown(workspace), run_id)
+            runs = with_new_choices(run_dropdown(workspace, source_id), run_id)
             if source_id is None:  # Nothing is selected in place of an upload that failed.
                 return gr.Dropdown(choices=source_choices(workspace)), runs
             if posed and workspace.source(source_id).kind == "unposed":
@@ -98,12 +97,33 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
             else:
                 store.delete(event.value)
 
+        def chosen(source_id, run_id):
+            return run_dropdown(workspace, source_id, run_id)
+
+        source.change(show_errors(chosen), [source, run], run, **QUIET)
         queue.select(show_errors(ended), None, None, **QUIET)
         blocks.load(show_errors(opened), None, [source, run], **QUIET)
         queue.submit(show_errors(changed), [source, run], [source, run], **QUIET)
         for handler, outputs in page.loads:
             blocks.load(handler, None, outputs, **QUIET)
     return blocks
+
+
+def _build_tabs(page: Page) -> None:
+    with gr.Tab("Start", id="start"):
+        tab_start.build(page)
+    with gr.Tab("Train", id="train"):
+        tab_train.build(page)
+    with gr.Tab("Surface", id="surface"):
+        shared = tab_surface.build(page)
+    with gr.Tab("Video", id="video"):
+        tab_video.build(page)
+    with gr.Tab("Export", id="export"):
+        tab_export.build(page, shared)
+    with gr.Tab("Compare", id="compare"):
+        tab_compare.build(page)
+    with gr.Tab("Library", id="library-tab"):
+        tab_library.build(page)
 
 
 def mount(app: FastAPI, workspace: Workspace, viewer: Viewer) -> FastAPI:

@@ -1,11 +1,13 @@
-"""The library: the list of runs; renaming and undoing a deletion."""
+"""The library: the lists of runs and sources, their size on disk, undoing a deletion."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fieldlr.app.labels import clock_time, quality_text, size_text
-from fieldlr.app.workspace import Workspace
+from fieldlr.app.workspace import Workspace, example_paths
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 
@@ -33,6 +35,12 @@ def runs(workspace: Workspace) -> list[dict[str, Any]]:
     return listed
 
 
+def matches(run: dict[str, Any], words: str) -> bool:
+    """Whether each word of a search is in what the page shows of a run."""
+    text = " ".join(str(value) for key, value in run.items() if key not in ("id", "preview"))
+    return all(word in text.lower() for word in words.lower().split())
+
+
 def rename(workspace: Workspace, job_id: str, title: str) -> None:
     title = " ".join(title.split())
     if not 0 < len(title) <= MAX_NAME:
@@ -41,12 +49,45 @@ def rename(workspace: Workspace, job_id: str, title: str) -> None:
 
 
 def undo(workspace: Workspace) -> str:
-    """Restores the run that was deleted last; its id."""
-    job_id = workspace.store.last_deleted()
-    if job_id is None:
-        raise FieldlrError("there is no deleted run to restore.")
-    workspace.store.undelete(job_id)
-    return job_id
+    """Restores the run or the source that was deleted last; its id."""
+    deleted_id = workspace.store.last_deleted()
+    if deleted_id is None:
+        raise FieldlrError("there is no deleted run or source to restore.")
+    workspace.restore(deleted_id)
+    return deleted_id
+
+
+def sources(workspace: Workspace) -> list[dict[str, Any]]:
+    """The sources as the page lists them, the newest first."""
+    return [
+        {
+            "id": source.id,
+            "title": source.name,
+            "picture": source.name if source.path == example_paths().get(source.name) else "",
+            "created": clock_time(source.added),
+            "kind": "photos without poses" if source.kind == "unposed" else source.kind,
+            "size": size_text(folder_size(workspace.folder / "sources" / source.id)),
+        }
+        for source in workspace.sources()
+    ]
+
+
+def disk_use(workspace: Workspace) -> str:
+    """What the workspace takes on disk, in a sentence."""
+    names = {"sources": "sources", "jobs": "runs", "exports": "exports", "trash": "deleted items"}
+    sizes = {text: folder_size(workspace.folder / name) for name, text in names.items()}
+    parts = ", ".join(f"{text} {size_text(size)}" for text, size in sizes.items() if size)
+    kept = " Deleted items are kept for 30 days." if sizes["deleted items"] else ""
+    return f"On disk: {size_text(sum(sizes.values()))}" + (f" ({parts}).{kept}" if parts else ".")
+
+
+def folder_size(folder: Path) -> int:
+    """The bytes of all files in a folder."""
+    num_bytes = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # A running job replaces its files.
+            num_bytes += path.stat().st_size if path.is_file() else 0
+    return num_bytes
 
 
 def _file_size(workspace: Workspace, job: Job) -> str:

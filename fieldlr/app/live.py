@@ -118,7 +118,7 @@ class Live:
             "quality_text": quality_text(kind, result.get("quality")),
             "preview": _version(folder / "preview.png"),
             "photo": (folder / "photo.png").exists(),
-            "trained": (folder / "field.safetensors").exists(),
+            "saved": _version(folder / "field.safetensors"),
         }
 
 

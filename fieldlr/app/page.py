@@ -30,7 +30,7 @@ class Page:
     run: gr.Dropdown
     tabs: gr.Tabs
     queue: gr.HTML  # fires `submit` when a job changes its state
-    live: gr.HTML = field(init=False)  # on the Train tab; fires `submit` when the run changes
+    live: gr.HTML = field(init=False)  # on the stage; fires `submit` when the run changes
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 
     def on_load(self, handler: Callable, outputs: list) -> None:
@@ -94,10 +94,12 @@ def run_label(job: Job) -> str:
     return " · ".join(filter(None, [job.title, clock_time(job.created), settings]))
 
 
-def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Trainings, the newest first, with the state of those that are not done."""
+def run_choices(workspace: Workspace, source_id: str | None = None) -> list[tuple[str, str]]:
+    """Trainings, of one source or all, the newest first; with the state of those not done."""
     choices = []
     for job in workspace.trainings():
+        if source_id is not None and job.about.get("source") != source_id:
+            continue
         state = workspace.store.state(job)
         label = run_label(job)
         choices.append((label if state == "done" else f"{label} ({state})", job.id))
@@ -109,9 +111,24 @@ def source_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dro
     return _dropdown(source_choices(workspace), selected)
 
 
-def run_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dropdown:
-    """The dropdown of runs with the current choices."""
-    return _dropdown(run_choices(workspace), selected)
+def run_dropdown(
+    workspace: Workspace, source_id: str | None, selected: str | None = None
+) -> gr.Dropdown:
+    """The dropdown of a source's runs with the current choices."""
+    return _dropdown(run_choices(workspace, source_id or ""), selected)
+
+
+def with_run(workspace: Workspace, run_id: str | None) -> tuple[gr.Dropdown, gr.Dropdown]:
+    """The dropdowns of sources and runs when a run is selected: its source is selected with it.
+
+    The newest run where there is none of this id.
+    """
+    known = {job.id: job for job in workspace.trainings()}
+    job = known.get(run_id or "") or next(iter(known.values()), None)
+    if job is None:
+        return source_dropdown(workspace), run_dropdown(workspace, None)
+    source_id = job.about.get("source")
+    return source_dropdown(workspace, source_id), run_dropdown(workspace, source_id, job.id)
 
 
 def with_new_choices(dropdown: gr.Dropdown, selected: str | None) -> gr.Dropdown:

@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +27,7 @@ from fieldlr.app.studies import chart_data, curves_of_study
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
+from fieldlr.export.page import served_page
 from fieldlr.jobs.store import LANES
 from fieldlr.metrics.curve import Rate
 from fieldlr.runs.views import Turn
@@ -125,6 +132,20 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         if not path.exists():
             raise FieldlrError("this source has no preview.")
         return FileResponse(path)
+
+    @app.get("/fieldlr/jobs/{job_id}/viewer")
+    def viewer_page(job_id: str) -> Response:
+        job = workspace.store.get(job_id)
+        address = f"/fieldlr/jobs/{job_id}/field.flr"
+        return HTMLResponse(served_page(job.title, address, job.about.get("source", "")))
+
+    @app.get("/fieldlr/jobs/{job_id}/field.flr")
+    def field_file(job_id: str) -> Response:
+        return Response(viewer.flr(job_id), media_type="application/octet-stream")
+
+    @app.get("/fieldlr/jobs/{job_id}/start")
+    def start(job_id: str, camera: int | None = None) -> Response:
+        return JSONResponse(viewer.start(job_id, camera))
 
     @app.get("/fieldlr/jobs/{job_id}/view")
     def view(

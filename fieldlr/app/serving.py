@@ -64,11 +64,13 @@ def _serve(
     import uvicorn
 
     from fieldlr.app.server import make_server
+    from fieldlr.app.timing import test_speed
 
     if host not in LOOPBACK:
         say(f"warning: everyone who can reach {host} and knows the password can use this machine.")
     shown = f"[{host}]" if ":" in host else host
     say(f"fieldlr is running at http://{shown}:{port}. Its files are in {workspace.folder}")
+    test_speed(workspace)
     server = make_server(workspace, auth, LOOPBACK if host in LOOPBACK else None)
     uvicorn.run(server, host=host, port=port, log_level="warning")
 

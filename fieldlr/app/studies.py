@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import shutil
 import threading
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from fieldlr.app.exports import export_folder, file_name
 from fieldlr.app.forms import NO_POSES, option_flags, reading_flags
-from fieldlr.app.labels import app_message, time_text
+from fieldlr.app.labels import app_message, size_text, time_text
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.errors import FieldlrError
@@ -172,6 +173,45 @@ def bd_rows(curves: Sequence[RDCurve], rate: Rate) -> list[list[str]]:
                     )
         rows.append(figures_in_words(row))
     return rows
+
+
+def at_one_size(curves: Sequence[RDCurve], rate: Rate) -> list[tuple[RDCurve, RatePoint]]:
+    """A point of each curve of networks, all of nearly the same size; the best first.
+
+    The size is the one that all curves come nearest to. Empty where there are fewer than two.
+    """
+    fronts = []
+    for curve in curves:
+        if curve.only_bits is None and curve.has(rate) and not curve.is_exact:
+            points = [point for point in curve.front(rate)[0] if point.fits[0].file]
+            fronts += [(curve, points)] if points else []
+    if len(fronts) < 2:
+        return []
+
+    def off(point: RatePoint, size: float) -> float:
+        return abs(math.log(point.rate / size))
+
+    def nearest(points: list[RatePoint], size: float) -> RatePoint:
+        return min(points, key=lambda point: off(point, size))
+
+    sizes = [point.rate for _, points in fronts for point in points]
+    size = min(sizes, key=lambda s: max(off(nearest(points, s), s) for _, points in fronts))
+    chosen = [(curve, nearest(points, size)) for curve, points in fronts]
+    return sorted(chosen, key=lambda one: -one[1].quality)
+
+
+def in_a_sentence(chosen: Sequence[tuple[RDCurve, RatePoint]], rate: Rate) -> str:
+    """What `at_one_size` found, in a sentence."""
+    (best, point), *others = chosen
+    sizes = [one.rate for _, one in chosen]
+    low, high = (size_text(s) if rate == "bytes" else f"{s:,.0f}" for s in (min(sizes), max(sizes)))
+    between = low if low == high else f"{low} to {high}"
+    unit = "" if rate == "bytes" else " parameters"
+    behind = [
+        f"{curve.name} is {point.quality - one.quality:.1f} dB behind" for curve, one in others
+    ]
+    scale = "" if best.measure == "psnr_db" else " (in dB of 1 - IoU)"
+    return f"At {between}{unit} **{best.name}** is best; {', '.join(behind)}{scale}."
 
 
 def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[Path]:

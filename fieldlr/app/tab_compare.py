@@ -26,8 +26,8 @@ from fieldlr.app.timing import overhead_seconds
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
 from fieldlr.pictures.curve_page import HEADS
+from fieldlr.study.drawing import point_text
 from fieldlr.study.sweep import Sweep
-from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions
 
 WIDTHS: list[str | int] = ["105px", "110px", "210px", "105px", "100px", "90px"]
@@ -61,6 +61,16 @@ def build(page: Page) -> None:
             exports = gr.File(label="Exported", file_count="multiple", visible=False)
         with gr.Column(scale=3, min_width=320):
             live = js_component("study", elem_id="study-live")
+            verdict = gr.Markdown(elem_id="verdict")
+            side_by_side = gr.Gallery(
+                label="Side by side at one size",
+                visible=False,
+                columns=3,
+                height=220,
+                object_fit="contain",
+                interactive=False,
+                elem_id="side-by-side",
+            )
             curves = js_component("curves", elem_id="curves")
             with gr.Row():
                 picture = gr.Image(
@@ -70,11 +80,11 @@ def build(page: Page) -> None:
                     buttons=["download", "fullscreen"],
                 )
                 field = gr.DownloadButton("Download .flr", visible=False)
-            gr.Markdown("### Which is smaller at equal quality?")
-            table = gr.Dataframe(
-                headers=list(HEADS), interactive=False, wrap=True, column_widths=WIDTHS
-            )
-            gr.Markdown(WHAT)
+            with gr.Accordion("Details: which is smaller at equal quality?", open=False):
+                table = gr.Dataframe(
+                    headers=list(HEADS), interactive=False, wrap=True, column_widths=WIDTHS
+                )
+                gr.Markdown(WHAT)
 
     def selected_curves(study_id, run_ids):
         if study_id:
@@ -86,6 +96,23 @@ def build(page: Page) -> None:
             return to_json(study=study_id, rate=by), study_id
         known = selected_curves(None, run_ids)
         return to_json(curves=studies.chart_data(known, by), rate=by) if known else "", ""
+
+    def pictures(study_id, run_ids, by):
+        """One sentence, and pictures of all curves at one size: once nothing is being trained."""
+        store = workspace.store
+        active = study_id and store.state(store.get(study_id)) in ("queued", "running")
+        known = [] if active else selected_curves(study_id, run_ids)
+        chosen = studies.at_one_size(known, by)
+        if not chosen:
+            return "", gr.Gallery(visible=False)
+        shown = []
+        for curve, point in chosen:
+            file = point.fits[0].file
+            place = f"{study_id}/{file}" if study_id else file
+            picture_path, _ = studies.fit_files(page.viewer, place)
+            if picture_path is not None:
+                shown.append((str(picture_path), point_text(curve, point)))
+        return studies.in_a_sentence(chosen, by), gr.Gallery(shown, visible=True)
 
     def figures(study_id, run_ids, by):
         return studies.bd_rows(selected_curves(study_id, run_ids), by)
@@ -150,6 +177,7 @@ def build(page: Page) -> None:
         event(show_errors(show), which, [curves, live], **QUIET)
         event(show_errors(figures), which, table, **QUIET)
         event(show_errors(buttons), [study, runs], actions, **QUIET)
+        event(show_errors(pictures), which, [verdict, side_by_side], **QUIET)
         event(clear, None, [picture, field, exports], **PRIVATE)
     # Fires when another point was measured.
     curves.submit(show_errors(buttons), [study, runs], actions, **QUIET)
@@ -166,6 +194,7 @@ def build(page: Page) -> None:
     export.click(show_errors(write), which, exports, **PRIVATE)
     page.queue.submit(show_errors(lambda s: study_dropdown(page, s)), study, study, **PRIVATE)
     page.queue.submit(show_errors(buttons), [study, runs], actions, **QUIET)
+    page.queue.submit(show_errors(pictures), which, [verdict, side_by_side], **QUIET)
     page.queue.submit(show_errors(lambda r: finished_runs(page, r)), runs, runs, **PRIVATE)
     page.on_load(lambda: (study_dropdown(page, None), finished_runs(page, None)), [study, runs])
 
@@ -190,18 +219,18 @@ def finished_runs(page: Page, chosen: list[str] | None) -> gr.Dropdown:
 
 
 def _start_form() -> tuple[gr.Button, list[Any], gr.Markdown]:
-    known = leaves(Sweep)
+    """The inputs of a study; the defaults take three minutes and give three points a curve."""
     backbones = gr.CheckboxGroup(
         [(technical_label(name), name) for name in LINEARS],
-        value=list(known["backbones"].default),
+        value=["low-rank", "sine-low-rank"],
         label="Model types",
     )
     ranks = gr.CheckboxGroup(
-        [1, 2, 5, 10, 20, 40], value=list(known["ranks"].default), label="Detail levels (ranks)"
+        [1, 2, 5, 10, 20, 40], value=[1, 5, 20], label="Detail levels (ranks)"
     )
     narrow = gr.Checkbox(True, label="Ordinary networks of the same size, for comparison")
     seeds = gr.Slider(1, 5, 1, step=1, label="Repeats: trainings per point, each with its own seed")
-    seconds = gr.Slider(5, 600, 30, step=5, label="Seconds of training, for each")
+    seconds = gr.Slider(5, 600, 10, step=5, label="Seconds of training, for each")
     bits = gr.CheckboxGroup(
         [(f"{n} bits", n) for n in (4, 5, 6, 8)],
         label="Precision: bits per parameter in the file",

@@ -1,4 +1,4 @@
-"""Library: all runs with their previews; select, rename, delete and compare them."""
+"""Library: all runs and sources; select, rename, delete, restore and compare them."""
 
 from __future__ import annotations
 
@@ -13,75 +13,113 @@ from fieldlr.app.page import (
     run_choices,
     run_dropdown,
     show_errors,
+    source_dropdown,
     to_json,
+    with_run,
 )
 
 
 def build(page: Page) -> None:
     workspace = page.workspace
+    find = gr.Textbox(
+        label="Search", placeholder="A name, a setting, a state", max_lines=1, elem_id="search"
+    )
     runs = js_component("library", elem_id="library")
     with gr.Row():
         name = gr.Textbox(label="Name of the selected run", scale=3, elem_id="run-name")
         rename = gr.Button("Rename", scale=1, interactive=False, elem_id="rename")
-        delete = gr.Button("Delete", variant="stop", scale=1, interactive=False, elem_id="delete")
-        undo = gr.Button("Undo delete", scale=1, interactive=False, elem_id="undo")
+    with gr.Row():
+        delete = gr.Button("Delete run", variant="stop", interactive=False, elem_id="delete")
+        undo = gr.Button("Undo delete", interactive=False, elem_id="undo")
+    gr.Markdown("### Sources")
+    sources = js_component("sources", elem_id="sources")
+    remove = gr.Button("Delete source", variant="stop", interactive=False, elem_id="delete-source")
+    disk = gr.Markdown(elem_id="disk")
     with gr.Accordion("Compare two runs", open=False):
         with gr.Row():
             first = gr.Dropdown(label="Left", choices=[])
             second = gr.Dropdown(label="Right", choices=[])
         with gr.Row():
-            left, right = js_component("orbit"), js_component("orbit")
+            left, right = js_component("turntable"), js_component("turntable")
 
-    def listed(job_id=None):
-        return to_json(runs=library.runs(workspace), selected=job_id or "")
+    def listed(source_id, job_id, words):
+        """The cards of runs and of sources, and the disk use."""
+        some = [run for run in library.runs(workspace) if library.matches(run, words or "")]
+        return (
+            to_json(runs=some, selected=job_id or "", searched=bool(words)),
+            to_json(sources=library.sources(workspace), selected=source_id or ""),
+            library.disk_use(workspace),
+        )
 
-    def select(event: gr.EventData):
-        return run_dropdown(workspace, event.value)
-
-    def title(job_id):
-        return workspace.store.get(job_id).title if job_id else ""
-
-    def buttons(job_id):
+    def buttons(source_id, job_id):
         """Only what can be done is enabled: a running job is not deleted."""
         store = workspace.store
         running = bool(job_id) and store.state(store.get(job_id)) == "running"
         return (
             gr.Button(interactive=bool(job_id)),
             gr.Button(interactive=bool(job_id) and not running),
+            gr.Button(interactive=bool(source_id)),
             gr.Button(interactive=store.last_deleted() is not None),
         )
 
-    def show(job_id):
+    def refresh(source_id, job_id, words):
+        return *listed(source_id, job_id, words), *buttons(source_id, job_id)
+
+    def show(source_id, job_id, words):
         choices = run_choices(workspace)
         pair = gr.Dropdown(choices=choices), gr.Dropdown(choices=choices)
-        return title(job_id), listed(job_id), *buttons(job_id), *pair
+        title = workspace.store.get(job_id).title if job_id else ""
+        return title, *pair, *refresh(source_id, job_id, words)
 
-    def refresh(job_id):
-        return listed(job_id), *buttons(job_id)
+    def select(event: gr.EventData):
+        return with_run(workspace, event.value)
+
+    def select_source(event: gr.EventData):
+        return of_source(event.value)
+
+    def of_source(source_id):
+        return source_dropdown(workspace, source_id), run_dropdown(workspace, source_id)
 
     def renamed(job_id, text):
         library.rename(workspace, job_id, text)
-        return run_dropdown(workspace, job_id), listed(job_id)
+        return with_run(workspace, job_id)
 
-    def deleted(job_id):
-        gone = title(job_id)
+    def deleted(source_id, job_id):
+        title = workspace.store.get(job_id).title
         workspace.store.delete(job_id)
-        gr.Info(f"{gone} was deleted. “Undo delete” restores it.", duration=8)
-        return run_dropdown(workspace), listed(), gr.Button(interactive=True)
+        gr.Info(f"{title} was deleted. “Undo delete” restores it.", duration=8)
+        return of_source(source_id)
+
+    def removed(source_id):
+        title = workspace.source(source_id).name
+        workspace.delete_source(source_id)
+        gr.Info(f"{title} was deleted. “Undo delete” restores it.", duration=8)
+        return with_run(workspace, None)
 
     def restored():
-        job_id = library.undo(workspace)
-        more = workspace.store.last_deleted() is not None
-        return run_dropdown(workspace, job_id), listed(job_id), gr.Button(interactive=more)
+        known = library.undo(workspace)
+        is_source = known in [source.id for source in workspace.sources()]
+        return of_source(known) if is_source else with_run(workspace, known)
 
-    actions = [rename, delete, undo]
-    runs.select(select, None, page.run, **QUIET)
-    page.run.change(show_errors(show), page.run, [name, runs, *actions, first, second], **QUIET)
-    page.queue.submit(show_errors(refresh), page.run, [runs, *actions], **QUIET)
-    page.live.submit(show_errors(refresh), page.run, [runs, *actions], **QUIET)
-    rename.click(show_errors(renamed), [page.run, name], [page.run, runs], **PRIVATE)
-    delete.click(show_errors(deleted), page.run, [page.run, runs, undo], **PRIVATE)
-    undo.click(show_errors(restored), None, [page.run, runs, undo], **PRIVATE)
-    page.on_load(lambda: gr.Button(interactive=workspace.store.last_deleted() is not None), [undo])
+    selected = [page.source, page.run]
+    inputs, lists = [*selected, find], [runs, sources, disk]
+    shown = [*lists, rename, delete, remove, undo]
+    runs.select(show_errors(select), None, selected, **QUIET)
+    sources.select(show_errors(select_source), None, selected, **QUIET)
+    changes = [page.source.change, page.run.change]
+    outputs = [name, first, second, *shown]
+    gr.on(changes, show_errors(show), inputs, outputs, trigger_mode="always_last", **QUIET)
+    find.change(show_errors(listed), inputs, lists, trigger_mode="always_last", **QUIET)
+    for event in (page.queue.submit, page.live.submit):
+        event(show_errors(refresh), inputs, shown, **QUIET)
+    for button, answer, known in (
+        (rename, renamed, [page.run, name]),
+        (delete, deleted, selected),
+        (remove, removed, page.source),
+        (undo, restored, None),
+    ):
+        done = button.click(show_errors(answer), known, selected, **PRIVATE)
+        done.then(show_errors(refresh), inputs, shown, **QUIET)
+    page.on_load(lambda: refresh(None, None, ""), shown)
     for chosen, view in ((first, left), (second, right)):
-        chosen.change(lambda j: to_json(job=j, link=True) if j else "", chosen, view, **QUIET)
+        chosen.change(lambda job_id: job_id or "", chosen, view, **QUIET)

@@ -26,26 +26,22 @@ NOTHING_SELECTED = "No source selected. Add files, or choose an example."
 
 
 def build(page: Page) -> None:
+    gr.Markdown(HINT)
+    files = gr.File(
+        label="Your files",
+        file_count="multiple",
+        file_types=[*ACCEPTED_SUFFIXES, ".zip"],
+        height=130,
+        elem_id="files",
+    )
+    gr.Markdown("Or start with an example:")
+    examples = js_component("examples", to_json(names=list(example_paths())), padding=False)
+    found = gr.Markdown(NOTHING_SELECTED, elem_id="found")
     with gr.Row():
-        with gr.Column(scale=2, min_width=320):
-            gr.Markdown(HINT)
-            files = gr.File(
-                label="Your files",
-                file_count="multiple",
-                file_types=[*ACCEPTED_SUFFIXES, ".zip"],
-                height=150,
-                elem_id="files",
-            )
-            gr.Markdown("Or start with an example:")
-            examples = js_component("examples", to_json(names=list(example_paths())))
-        with gr.Column(scale=3, min_width=320):
-            found = gr.Markdown(NOTHING_SELECTED, elem_id="found")
-            with gr.Row():
-                to_train = gr.Button(
-                    "Train on this", variant="primary", interactive=False, elem_id="to-train"
-                )
-                poses = gr.Button("Find poses", visible=False, elem_id="find-poses")
-            drawing = gr.HTML(elem_id="drawing")
+        to_train = gr.Button(
+            "Train on this", variant="primary", interactive=False, elem_id="to-train"
+        )
+        poses = gr.Button("Find poses", visible=False, elem_id="find-poses")
     workspace = page.workspace
 
     def upload(paths):
@@ -68,19 +64,12 @@ def build(page: Page) -> None:
     def show(source_id):
         train_off, poses_off = gr.Button(interactive=False), gr.Button(visible=False)
         if not source_id:  # The text says why: nothing is selected, or an upload has failed.
-            return gr.skip(), "", train_off, poses_off
+            return gr.skip(), train_off, poses_off
         source = workspace.source(source_id)
-        frame = ""
-        if workspace.drawing(source_id).exists():
-            address = f"/fieldlr/sources/{source_id}/drawing"
-            frame = (
-                "<iframe class='fl-drawing' title='Preview of the source' "
-                f"sandbox='allow-scripts' src='{address}'></iframe>"
-            )
         if source.kind != "unposed":
-            return sources.summary(source), frame, gr.Button(interactive=True), poses_off
+            return sources.summary(source), gr.Button(interactive=True), poses_off
         text, can_start = pose_status(page, source)
-        return text, frame, train_off, gr.Button(visible=True, interactive=can_start)
+        return text, train_off, gr.Button(visible=True, interactive=can_start)
 
     def begin_poses(source_id):
         source = workspace.source(source_id)
@@ -98,7 +87,7 @@ def build(page: Page) -> None:
 
     files.upload(show_errors(upload), files, [files, page.source, found], **PRIVATE)
     examples.select(show_errors(example), None, page.source, **PRIVATE)
-    outputs = [found, drawing, to_train, poses]
+    outputs = [found, to_train, poses]
     page.source.change(show_errors(show), page.source, outputs, **PRIVATE)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
     poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)

@@ -1,6 +1,8 @@
-"""Train: choose a model type and settings, and watch the field being trained."""
+"""Train: choose by what comes out: the file size, the time, the detail."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -9,14 +11,11 @@ from fieldlr.app import forms
 from fieldlr.app.labels import AUTOMATIC, backbone_label, label, time_text
 from fieldlr.app.page import (
     PRIVATE,
-    QUIET,
     Page,
-    js_component,
     run_dropdown,
     sentence,
     show_errors,
     update_on_change,
-    with_new_choices,
 )
 from fieldlr.app.timing import overhead_seconds, training_text
 from fieldlr.app.workspace import StoredSource
@@ -32,89 +31,62 @@ from fieldlr.training.tasks.task import PRESETS
 
 def build(page: Page) -> None:
     workspace = page.workspace
-    with gr.Row():
-        with gr.Column(min_width=320):
-            backbone = gr.Radio(
-                _backbone_choices("mesh", FitOptions()),
-                value="full",
-                label="Model type: detail or file size",
-                elem_id="backbone",
-            )
-            rank = gr.Slider(
-                1,
-                forms.MAX_RANK,
-                5,
-                step=1,
-                label="Detail: higher is sharper, larger file",
-                info="Rank of the factorised matrices. “Best quality” does not use it.",
-                elem_id="rank",
-            )
-            preset = gr.Radio(
-                _preset_choices("mesh"), value="quick", label="Preset", elem_id="preset"
-            )
-            with gr.Accordion("More settings", open=False):
-                more = _more_settings()
-            cost = gr.Markdown(forms.NO_SOURCE, elem_id="cost")
-            start = gr.Button("Train", variant="primary", interactive=False, elem_id="train")
-        with gr.Column(min_width=320):
-            live = page.live = js_component("live", elem_id="live")
-            with gr.Row():
-                stop = gr.Button("Stop and save", interactive=False, elem_id="stop")
-                resume = gr.Button("Resume", interactive=False, elem_id="resume")
+    backbone = gr.Radio(
+        _backbone_choices("mesh", FitOptions()),
+        value="full",
+        label="Model type: detail or file size",
+        elem_id="backbone",
+    )
+    rank = gr.Slider(
+        1,
+        forms.MAX_RANK,
+        5,
+        step=1,
+        label="Detail: higher is sharper, larger file",
+        info="Rank of the factorised matrices. “Best quality” does not use it.",
+        elem_id="rank",
+    )
+    preset = gr.Radio(_preset_choices("mesh"), value="quick", label="Preset", elem_id="preset")
+    cost = gr.Markdown(forms.NO_SOURCE, elem_id="cost")
+    start = gr.Button("Train", variant="primary", interactive=False, elem_id="train")
+    with gr.Accordion("More settings", open=False):
+        more = _more_settings()
     settings = [backbone, rank, preset, *more]
 
     def update(source_id, *values):
         """Checks the settings as they are typed, and shows the file size and the time."""
         source = workspace.source(source_id) if source_id else None
         kind = source.kind if source else "mesh"
-        # What has no effect cannot be changed: the ranks of a full matrix.
-        ranked = has_rank(_backbone(*values))
-        fixed = gr.Radio(choices=_preset_choices(kind)), gr.Slider(interactive=ranked)
+        # What has no effect is not offered: model types where the file is a grid of features, and
+        # ranks where a matrix is full.
+        of_shapes = forms.task_kind(kind) == "mesh"
+        ranked = has_rank(_backbone(kind, *values))
+        detail = gr.Slider(interactive=ranked, visible=ranked or of_shapes)
         try:
-            options = _options(*values)
-            backbones = gr.Radio(choices=_backbone_choices(kind, options))
+            options = _options(kind, *values)
+            models = gr.Radio(choices=_backbone_choices(kind, options), visible=of_shapes)
+            presets = gr.Radio(choices=_preset_choices(kind, *values))
             if source is None or kind == "unposed":
                 text = forms.NO_POSES if source else forms.NO_SOURCE
-                return backbones, *fixed, text, gr.Button(interactive=False)
+                return models, presets, detail, text, gr.Button(interactive=False)
             forms.fit_command(source, options)
             text = _cost(page, source, options)
         except FieldlrError as error:
             # No message that pops up at every key: it stands above the button until corrected.
             text = f"⚠ **{sentence(str(error))}**"
-            return gr.skip(), *fixed, text, gr.Button(interactive=False)
-        return backbones, *fixed, text, gr.Button(interactive=True)
+            return gr.skip(), gr.skip(), detail, text, gr.Button(interactive=False)
+        return models, presets, detail, text, gr.Button(interactive=True)
 
     def begin(source_id, *values):
         if not source_id:
             raise FieldlrError(forms.NO_SOURCE)
-        job_id = forms.train(workspace, workspace.source(source_id), _options(*values))
-        return run_dropdown(workspace, job_id)
-
-    def buttons(job_id):
-        state = workspace.store.state(workspace.store.get(job_id)) if job_id else ""
-        active = state in ("running", "queued")
-        again = state in ("stopped", "failed")
-        return job_id or "", gr.Button(interactive=active), gr.Button(interactive=again)
-
-    def request_stop(job_id):
-        workspace.store.stop(job_id)
-        return gr.Button(interactive=False)
-
-    def request_resume(job_id):
-        forms.resume(workspace, job_id)
-        return gr.Button(interactive=False)
+        source = workspace.source(source_id)
+        job_id = forms.train(workspace, source, _options(source.kind, *values))
+        return run_dropdown(workspace, source_id, job_id)
 
     inputs = [page.source, *settings]
     update_on_change(inputs, update, [backbone, preset, rank, cost, start])
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
-    status = [live, stop, resume]
-    page.run.change(show_errors(buttons), page.run, status, **QUIET)
-    # A new state changes the buttons, and the names in the dropdown.
-    live.submit(show_errors(buttons), page.run, status, **QUIET)
-    names = show_errors(lambda r: with_new_choices(run_dropdown(workspace, r), r))
-    live.submit(names, page.run, page.run, **QUIET)
-    stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
-    resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
 
 
 def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
@@ -127,12 +99,6 @@ def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
         f"{training_text(source.kind, options)} of training, plus about {time_text(extra)} for "
         "setup and measuring."
     )
-    if size.encoding > size.network:
-        text += (
-            "\n\nMost of the file is the grid of the position encoding, so all model types are "
-            "about the same size. For a small file, set the position encoding to `frequency` under "
-            "More settings."
-        )
     return text
 
 
@@ -154,19 +120,20 @@ def _input(own: Option) -> Component:
     return gr.Textbox("", label=name, placeholder=placeholder, max_lines=1)
 
 
-def _backbone(backbone: str, rank: float, preset: str, *more: str) -> str:
-    """The model type: that under "More settings" if there is one."""
-    return dict(zip(forms.more_settings(), more, strict=True))["backbone"] or backbone
+def _backbone(kind: str, backbone: str, rank: float, preset: str, *more: str) -> str:
+    """The model type: that under "More settings" if there is one; of photos otherwise `full`."""
+    chosen = dict(zip(forms.more_settings(), more, strict=True))["backbone"]
+    return chosen or (backbone if forms.task_kind(kind) == "mesh" else "full")
 
 
-def _options(backbone: str, rank: float, preset: str, *more: str) -> FitOptions:
+def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> FitOptions:
     chosen = {}
     for (name, own), value in zip(forms.more_settings().items(), more, strict=True):
         if value and value.strip():
             chosen[name] = own.parse(value.strip())
     chosen.pop("backbone", None)
     options = FitOptions.of(preset=preset, rank=int(rank), **chosen)
-    return options.with_backbone(_backbone(backbone, rank, preset, *more))
+    return options.with_backbone(_backbone(kind, backbone, rank, preset, *more))
 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
@@ -178,8 +145,15 @@ def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
     ]
 
 
-def _preset_choices(kind: str) -> list[tuple[str, str]]:
-    """The presets with the length of their training."""
-    known = task_for(forms.task_kind(kind)).presets
-    lengths = {n: training_text(kind, FitOptions.of(preset=n)) for n in PRESETS if n in known}
-    return [(f"{n.capitalize()} · {text}\n{PRESETS[n]}", n) for n, text in lengths.items()]
+def _preset_choices(kind: str, *values: Any) -> list[tuple[str, str]]:
+    """The presets with the length of their training and, for photos, the size of the file."""
+    known, choices = task_for(forms.task_kind(kind)).presets, []
+    for name in (own for own in PRESETS if own in known):
+        head = f"{name.capitalize()} · {training_text(kind, FitOptions.of(preset=name))}"
+        lines = [head, PRESETS[name]]
+        if values and forms.task_kind(kind) == "photos":
+            backbone, rank, _, *more = values
+            options = _options(kind, backbone, rank, name, *more)
+            lines.insert(1, forms.file_size(kind, options).text)
+        choices.append(("\n".join(lines), name))
+    return choices

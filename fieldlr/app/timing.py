@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from fieldlr.app.labels import time_text
 from fieldlr.app.workspace import StoredSource, Workspace
+from fieldlr.data import in_memory
+from fieldlr.system.json import read_json, write_json
 from fieldlr.training.options import FitOptions
-from fieldlr.training.presets import fit_config
+from fieldlr.training.presets import field_config, fit_config
+from fieldlr.training.tasks import OccupancyTask
 
 # A forward pass alone is about so many times as fast as a training step on the same samples.
 FORWARD_SPEEDUP = 3.0
@@ -23,6 +29,9 @@ FORWARD_SPEEDUP = 3.0
 RAY_SAMPLES = 24
 # Until a training of this kind has finished here: training samples per second, setup in seconds.
 TYPICAL_SPEED = 250_000.0
+# The speed test: its length, the edge of its solid in voxels, and how fast photos are beside it.
+SPEED_FILE = "speed.json"
+TEST_SECONDS, TEST_EDGE, PHOTOS_SPEED = 0.5, 32, 1.4
 TYPICAL_SETUP = {"photos": 10.0, "mesh": 10.0, "volume": 5.0}
 
 
@@ -34,15 +43,39 @@ class Speed:
     setup_seconds: float
 
 
+def test_speed(workspace: Workspace) -> None:
+    """Takes training passes on a ball for half a second and keeps their speed, once in a workspace.
+
+    The first pass, which sets up the kernels, does not count.
+    """
+    place = workspace.folder / SPEED_FILE
+    if place.exists():
+        return
+    axis = np.linspace(-1.0, 1.0, TEST_EDGE)
+    ball = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 0.5
+    task, generator = OccupancyTask(in_memory.volume(ball).content), torch.Generator()
+    field = task.make_field(field_config(FitOptions(), "mesh"), generator.manual_seed(0))
+    samples, began = -1, 0.0
+    while samples < 0 or time.perf_counter() - began < TEST_SECONDS:
+        loss, count = task.loss(field, generator, 0.0)
+        loss.backward()
+        samples, began = (0, time.perf_counter()) if samples < 0 else (samples + count, began)
+    write_json(place, {"samples_per_second": samples / (time.perf_counter() - began)})
+
+
 def measured_speed(workspace: Workspace, kind: str) -> Speed:
-    """The speed of the latest finished training of this kind of source, else a typical one."""
+    """The speed of the latest finished training of this kind of source, else of the speed test."""
     for job in workspace.trainings():
         if job.about.get("kind") != kind:
             continue
         result = workspace.store.result(job) or {}
         if result.get("samples") and result.get("seconds") and "setup_seconds" in result:
             return Speed(result["samples"] / result["seconds"], result["setup_seconds"])
-    return Speed(TYPICAL_SPEED, TYPICAL_SETUP.get(kind, 10.0))
+    speed, place = TYPICAL_SPEED, workspace.folder / SPEED_FILE
+    if place.exists():
+        tested = read_json(place)["samples_per_second"]
+        speed = tested * (PHOTOS_SPEED if kind == "photos" else 1.0)
+    return Speed(speed, TYPICAL_SETUP.get(kind, 10.0))
 
 
 def evaluation_samples(source: StoredSource, options: FitOptions) -> int:

@@ -1,7 +1,11 @@
-"""Novel views for the page: a coarse render first, then a sharp one. Fields are cached."""
+"""Fields for the page: as .flr files that the browser draws, and as views rendered here.
+
+A view comes as a coarse render first, then a sharp one. Fields are cached.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 from collections import OrderedDict
@@ -11,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fieldlr import codec
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.export import depth_picture
@@ -28,6 +33,8 @@ from fieldlr.surface import transform
 
 MAX_CACHED_FIELDS = 4
 MAX_PIXELS = 1 << 20
+# Sixteen bits a parameter take no search for what the output tolerates.
+SHAPE_BITS = 16
 COARSE, FINE = 64, 192  # mesh resolutions at which shapes are shown
 COARSE_QUALITY, FINE_QUALITY = 70, 90
 
@@ -39,7 +46,8 @@ class LoadedRun:
     run: Run
     field: Field
     version: int
-    meshes: dict[int, TriangleMesh]
+    meshes: dict[int, TriangleMesh] = dataclasses.field(default_factory=dict)
+    flr: bytes = b""  # empty until it is asked for
 
 
 class Viewer:
@@ -63,28 +71,45 @@ class Viewer:
         with self._lock:
             shown = self._known.get(job_id)
             if shown is None or shown.version != version:
-                shown = LoadedRun(run, run.load_field(), version, {})
+                shown = LoadedRun(run, run.load_field(), version)
             self._known[job_id] = shown
             self._known.move_to_end(job_id)
             while len(self._known) > MAX_CACHED_FIELDS:
                 self._known.popitem(last=False)
         return shown
 
-    def start(self, job_id: str, camera: int | None = None) -> dict[str, Any]:
-        """The camera at which the view of a photo scene starts, its aspect, the limits of turning.
+    def flr(self, job_id: str) -> bytes:
+        """The .flr file of a run, finer than the eye sees, as it was last saved."""
+        shown = self.loaded(job_id)
+        with self.busy:
+            if not shown.flr:
+                bits = None if isinstance(shown.field, RadianceField) else SHAPE_BITS
+                shown.flr = codec.encode(shown.field, bits, shown.run.about())
+        return shown.flr
 
-        Plain values; None is no limit. Empty before the first checkpoint, and for shapes.
+    def start(self, job_id: str, camera: int | None = None) -> dict[str, Any]:
+        """Where a view rendered here starts, as plain values; empty before the first checkpoint.
+
+        For photos: the names of the cameras, the one it starts at, its aspect, and the limits of
+        turning, where None is no limit.
         """
-        path = self.workspace.run(job_id).folder / "field.safetensors"
-        if not path.exists():
+        run = self.workspace.run(job_id)
+        if run.kind != "photos" or not (run.folder / "field.safetensors").exists():
             return {}
         shown = self.loaded(job_id)
-        if shown.run.kind != "photos":
-            return {}
+        cameras, test = run.load_cameras()
+        held_out = set(test)
         begins = beginning(shown.run, shown.field, camera)
         width, height = begins.size
-        room = [[end if math.isfinite(end) else None for end in ends] for ends in begins.room]
-        return {"camera": begins.camera, "shape": height / width, "room": room}
+        return {
+            "cameras": [
+                f"photo {index + 1}" + (" (held out)" if index in held_out else "")
+                for index in range(len(cameras))
+            ],
+            "camera": begins.camera,
+            "shape": height / width,
+            "room": [[end if math.isfinite(end) else None for end in ends] for ends in begins.room],
+        }
 
     def frames(
         self, job_id: str, turn: Turn, size: tuple[int, int], depth: bool = False

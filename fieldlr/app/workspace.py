@@ -3,7 +3,7 @@
 sources/ID/source.json   a source: its name, its path, the facts found by the check
 sources/ID/data/         its files; a bundled example stays where it is
 jobs/ID/                 trainings, studies, videos, poses (see fieldlr.jobs), each with its run
-trash/ID/                runs deleted in the last thirty days
+trash/ID/                runs and sources deleted in the last thirty days
 exports/                 files made for download
 uploads/                 files sent by browsers that are not part of a source yet
 """
@@ -11,6 +11,7 @@ uploads/                 files sent by browsers that are not part of a source ye
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import shutil
 import time
@@ -84,6 +85,25 @@ class Workspace:
     def remove_source(self, source_id: str) -> None:
         """Removes a source."""
         shutil.rmtree(self._of(source_id), ignore_errors=True)
+
+    def delete_source(self, source_id: str) -> None:
+        """Moves a source to the trash; FieldlrError where runs of it are left."""
+        name = self.source(source_id).name
+        num_jobs = sum(job.about.get("source") == source_id for job in self.store.jobs())
+        if num_jobs:
+            raise FieldlrError(
+                f"{name} is needed by {num_jobs} runs, studies or videos. Delete those first."
+            )
+        make_folder(self.store.trash)
+        os.replace(self._of(source_id), self.store.trash / source_id)
+
+    def restore(self, deleted_id: str) -> None:
+        """Restores a deleted source or job."""
+        place = self.store.trash / deleted_id
+        if (place / "source.json").exists():
+            os.replace(place, self._of(deleted_id))
+        else:
+            self.store.undelete(deleted_id)
 
     def add(
         self, source_id: str, name: str, path: Path, kind: str, facts: dict[str, Any]

@@ -1,5 +1,7 @@
 """Fields as one HTML page that opens offline: a decoder and a viewer, or pictures alone.
 
+The same viewer as a page of a server, which reads its field from there: `served_page`.
+
 The script is web/src, bundled by web/build.mjs into static/: viewer.js for shapes, scene-viewer.js
 for pages with a scene made from photos. Inside a page it is deflated, and the browser inflates it;
 nothing is ever requested.
@@ -26,6 +28,7 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data:"
 )
+STILL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STILL_STYLE = (
     ":root{color-scheme:light dark}body{margin:0 auto;padding:16px;max-width:960px;"
     "font:15px/1.5 system-ui,sans-serif}img{width:100%;border-radius:8px}figure{margin:16px 0}"
@@ -60,13 +63,26 @@ def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int
         | ({} if field.picture is None else {"picture": _image_address(field.picture)})
         for field in fields
     ]
+    return _write(path, _page(title, _viewer_body(viewer, entries), POLICY))
+
+
+def served_page(title: str, address: str, source: str) -> bytes:
+    """A page for a frame of the app: it reads the .flr file of its field from an address.
+
+    A message of the app makes it read the field again; it sends one if it cannot show the field.
+    The axis that stands upright is remembered for the name of a source.
+    """
+    entries = [{"name": title, "address": address, "source": source}]
+    return _page(title, _viewer_body(SCENE_VIEWER, entries), POLICY + "; connect-src 'self'")
+
+
+def _viewer_body(viewer: Path, entries: Sequence[dict[str, str]]) -> str:
     data = json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
-    body = (
-        "<noscript>This page shows a neural field and needs JavaScript.</noscript>"
+    return (
+        "<body><noscript>This page shows a neural field and needs JavaScript.</noscript>"
         f'<script type="application/json" id="fields">{data}</script>'
         f"<script>{START.replace('%SCRIPT%', _deflated(viewer.read_bytes()))}</script>"
     )
-    return _write(path, title, f"<body>{body}", POLICY)
 
 
 def write_still_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
@@ -79,16 +95,19 @@ def write_still_page(path: Path | str, title: str, fields: Sequence[PageField]) 
         if field.picture is not None
     )
     body = f"<style>{STILL_STYLE}</style><body><h1>{html.escape(title)}</h1>{figures}"
-    return _write(path, title, body, "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    return _write(path, _page(title, body, STILL_POLICY))
 
 
-def _write(path: Path | str, title: str, body: str, policy: str) -> int:
-    page = (
+def _page(title: str, body: str, policy: str) -> bytes:
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title>{body}</html>\n'
     ).encode()
+
+
+def _write(path: Path | str, page: bytes) -> int:
     write_whole(Path(path), page)
     return len(page)
 

@@ -243,7 +243,7 @@ class JobStore:
         self.wake(self.get(job_id).lane)
 
     def last_deleted(self) -> str | None:
-        """The id of the most recently deleted job."""
+        """The id of what was deleted last: a job, or what else is moved to the trash."""
         places = self.trash.glob("*") if self.trash.is_dir() else ()
         latest = max(places, key=lambda place: place.stat().st_ctime_ns, default=None)
         return None if latest is None else latest.name

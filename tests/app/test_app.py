@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image
 
 import fieldlr
+from fieldlr import codec
 from fieldlr.__main__ import parse
 from fieldlr.app import exports, forms, library, sources, studies, surfaces
 from fieldlr.app.labels import size_text
@@ -160,6 +162,20 @@ def test_views_come_coarse_then_sharp(trained):
         next(viewer.frames(scene, Turn(), (1 << 12, 1 << 12)))
 
 
+def test_the_browser_gets_the_field_as_it_was_saved(trained):
+    viewer, solid, scene = trained
+    for job_id in (solid, scene):
+        data, own = viewer.flr(job_id), viewer.loaded(job_id).field
+        decoded = codec.decode(data)
+        points = 2.0 * torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) - 1.0
+        levels = [field.eval().level(points) for field in (decoded, own)]
+        spread = float(levels[1].std())
+        assert float((levels[0] - levels[1]).abs().mean()) < 0.1 * spread
+    assert viewer.start(solid) == {}
+    begins = viewer.start(scene, 3)
+    assert begins["camera"] == 3 and len(begins["cameras"]) == 68
+
+
 def test_a_turn_shows_another_side(trained):
     viewer, _, scene = trained
     home, again, turned = (
@@ -245,6 +261,20 @@ def test_the_library_renames_deletes_and_restores(trained):
     assert viewer.loaded(scene).field.num_parameters > 0
     with pytest.raises(FieldlrError, match="no deleted run"):
         library.undo(workspace)
+    assert library.matches(listed, "MILL my") and not library.matches(listed, "mill, rook")
+
+
+def test_a_source_is_deleted_and_restored_but_not_under_its_runs(trained, workspace, block):
+    used = trained[0].workspace
+    with pytest.raises(FieldlrError, match="needed by 1 runs"):
+        used.delete_source(used.store.get(trained[1]).about["source"])
+    source = sources.add(workspace, [block])
+    before = library.sources(workspace)
+    assert library.folder_size(workspace.folder / "sources") > block.stat().st_size
+    workspace.delete_source(source.id)
+    assert workspace.sources() == [] and "deleted items" in library.disk_use(workspace)
+    assert library.undo(workspace) == source.id
+    assert library.sources(workspace) == before and source.path.exists()
 
 
 def test_runs_make_curves_that_can_be_exported(trained, tmp_path):

@@ -11,7 +11,7 @@ pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
 pytestmark = pytest.mark.browser
 PATIENCE = 180_000  # milliseconds
-TABS = ("Start", "Train", "View", "Surface", "Compare", "Export", "Library")
+TABS = ("Start", "Train", "Surface", "Video", "Export", "Compare", "Library")
 PHONE, DESKTOP = {"width": 390, "height": 780}, {"width": 1280, "height": 900}
 MIN_CONTRAST = 4.5
 LOW_CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
@@ -73,12 +73,12 @@ def test_nothing_is_enabled_that_can_do_nothing(open_page, empty):
     page = open_page(empty)
     for name, buttons in {
         "Start": "#to-train",
-        "Train": "#stop, #resume",
-        "View": "#render-video",
+        "Train": "#train",
+        "Video": "#render-video",
         "Surface": "#extract, #download",
         "Compare": "#stop-study, #resume-study, #export-curves",
         "Export": "#export-mesh, #export-flr, #export-weights, #export-run",
-        "Library": "#rename, #delete, #undo",
+        "Library": "#rename, #delete, #delete-source, #undo",
     }.items():
         tab(page, name)
         page.locator(buttons).first.wait_for()
@@ -155,9 +155,56 @@ def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, tr
     page.wait_for_selector("#commands:has-text('--threshold')")
 
 
+def test_the_stage_shows_the_source_then_the_run(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    view = page.frame_locator("#stage iframe")
+    view.locator("html[data-mesh='done']").wait_for()
+    assert view.locator("#controls button").count() > 2
+    page.wait_for_selector("#to-surface")
+    page.click("#to-export")
+    page.wait_for_selector("#export-flr:not([disabled])")
+    # Another source has no runs yet, so it is shown itself.
+    tab(page, "Start")
+    page.click(".fl-card:has-text('vase')")
+    page.wait_for_selector("#stage [data-shows='source'] iframe")
+    assert page.input_value("#run input") == ""
+    assert not page.is_visible("#to-export")
+
+
+def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
+    browser, open_page, full, trained
+):
+    page = open_page(full, run=trained[2])
+    page.frame_locator("#stage iframe").locator("html[data-view='done']").wait_for()
+    blind = page.context.new_page()
+    blind.add_init_script(
+        "HTMLCanvasElement.prototype.getContext = (get => function (kind, ...more) {"
+        " return kind === 'webgl2' ? null : get.call(this, kind, ...more);"
+        "})(HTMLCanvasElement.prototype.getContext)"
+    )
+    blind.set_default_timeout(PATIENCE)
+    blind.goto(page.url)
+    canvas = "#stage canvas[data-sharp='true']"
+    blind.wait_for_selector(canvas)
+    before = blind.evaluate(f'document.querySelector("{canvas}").toDataURL()')
+    blind.check("#stage .fl-photos input")
+    blind.wait_for_function(
+        f'b => document.querySelector("{canvas}")?.toDataURL() !== b', arg=before
+    )
+    box = blind.locator("#stage canvas").bounding_box()
+    depth = blind.evaluate(f'document.querySelector("{canvas}").toDataURL()')
+    blind.mouse.move(box["x"] + 100, box["y"] + 100)
+    blind.mouse.down()
+    blind.mouse.move(box["x"] + 220, box["y"] + 120, steps=4)
+    blind.mouse.up()
+    blind.wait_for_function(
+        f'b => document.querySelector("{canvas}")?.toDataURL() !== b', arg=depth
+    )
+
+
 def test_the_status_of_a_video_ends_with_it(open_page, full, trained):
     page = open_page(full, run=trained[1])
-    tab(page, "View")
+    tab(page, "Video")
     page.fill("input[aria-label='number input for Length in seconds']", "1")
     page.keyboard.press("Tab")
     page.click("#render-video:not([disabled])")
@@ -234,3 +281,36 @@ def test_the_page_speaks_no_command_line(open_page, full, trained):
           return copy.textContent;
         }""")
         assert not re.findall(r"(?<![\w-])--[a-z][\w-]*", text), name
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_axe_finds_nothing_serious(open_page, full, trained, viewport):
+    """axe-core, the accessibility checker, on every tab; Gradio's own parts are counted too."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
+    page = open_page(full, run=trained[1], viewport=viewport)
+    found = {}
+    for name in TABS:
+        tab(page, name)
+        page.wait_for_timeout(700)
+        for problem in axe.run(page).response["violations"]:
+            if problem["impact"] in ("serious", "critical"):
+                nodes = [node["html"][:120] for node in problem["nodes"]]
+                found.setdefault(problem["id"], {})[name] = nodes[:3]
+    assert found == {}
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_hardly_anything_moves_while_the_page_opens(browser, full, trained, viewport):
+    """The layout shift as browsers measure it: 0.05 at most."""
+    context = browser.new_context(viewport=viewport)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.add_init_script("""window.shift = 0;
+      const add = list => { for (const one of list.getEntries()) window.shift += one.value; };
+      new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });""")
+    page.goto(f"{full}/?run={trained[1]}")
+    page.frame_locator("#stage iframe").locator("html[data-mesh='done']").wait_for()
+    page.wait_for_timeout(1000)
+    shift = page.evaluate("window.shift")
+    context.close()
+    assert shift <= 0.05

@@ -1,4 +1,4 @@
-// The interactive parts of the page. Gradio mounts each on an element by its `js_on_load`.
+// The interactive parts of the page but the stage. Gradio mounts each on an element by its `js_on_load`.
 "use strict";
 const fieldlr = {};
 {
@@ -39,13 +39,13 @@ const fieldlr = {};
     again();
   };
   let boot = "";
-  // Polls an address while the page is visible and calls `update` with what is new. `update` returns
+  // Polls an address while it is `wanted`, by default while the page is visible, and calls `update` with what is new. `update` returns
   // whether nothing is running, so that polling may slow down.
-  const polling = (address, update, lost, wanted = () => true) => {
+  const polling = (address, update, lost, wanted = () => !document.hidden) => {
     let tag = "", timer = 0, ended = false, idle = false;
     const ask = async () => {
       if (ended) return;
-      if (!document.hidden && wanted()) {
+      if (wanted()) {
         try {
           const headers = tag ? { "If-None-Match": tag } : {};
           const answer = await fetch(address, { headers, cache: "no-store" });
@@ -62,6 +62,9 @@ const fieldlr = {};
     ask();
     return () => { ended = true; clearTimeout(timer); };
   };
+
+  const notifies = () => globalThis.Notification?.permission === "granted";
+  fieldlr.kit = { make, mounted, polling };
 
   // ---- a chart: lines with the range of each point -------------------------------------------
   const ticks = (low, high, log) => {
@@ -139,17 +142,6 @@ const fieldlr = {};
 
   // ---- the status of a training -----------------------------------------------------------------
   const STATES = { queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped", failed: "Failed" };
-  const pair = root => {  // a render over its photo, with a slider between them
-    const render = make("img", { alt: "Current render" });
-    const photo = make("img", { alt: "Held-out photo of the same view", class: "fl-over" });
-    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Share of the photo shown over the render" });
-    const cut = () => { photo.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; };
-    slider.oninput = cut; cut();
-    const frame = make("div", { class: "fl-pair" }, render, photo);
-    const below = make("div", { class: "fl-ends" }, make("span", {}, "photo"), slider, make("span", {}, "render"));
-    root.append(frame, below);
-    return { render, photo, below };
-  };
   const status = job => {
     if (job.state === "queued") return job.ahead ? `${job.ahead} ahead in the queue` : "starting";
     if (job.state === "failed" || job.state === "stopped") return job.reason;
@@ -165,24 +157,20 @@ const fieldlr = {};
     if (!id) { root.append(make("p", { class: "fl-quiet" }, nothing)); return null; }
     const head = make("div", { class: "fl-head", "aria-live": "polite" });
     const bar = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
-    const pictures = make("div", { class: "fl-pictures" }), charts = make("div", { class: "fl-charts" });
+    const charts = make("div", { class: "fl-charts" });
     const quality = make("div"), loss = make("div");
     charts.append(quality, loss);
-    root.append(head, bar, pictures, charts);
-    const { render, photo, below } = pair(pictures);
+    const notify = make("button", { class: "fl-save", type: "button", hidden: "",
+      onclick: async () => { await Notification.requestPermission(); notify.hidden = true; } }, "Notify me when it is done");
+    root.append(head, bar, notify, charts);
     let known = null, drawn = "";
     const show = job => {
       head.replaceChildren(make("b", {}, job.title), ` ${STATES[job.state]}. `, make("span", {}, status(job)));
       head.dataset.state = job.state;
+      notify.hidden = job.state !== "running" || globalThis.Notification?.permission !== "default";
       // A bar without a value moves to and fro: something is happening, how long it takes is unknown.
       if (job.progress == null) bar.removeAttribute("value"); else bar.value = job.progress;
-      if (job.purpose !== "fit") { bar.hidden = job.state !== "running"; pictures.hidden = charts.hidden = true; return; }
-      pictures.hidden = !job.preview;
-      if (job.preview) {
-        render.src = `/fieldlr/jobs/${id}/picture/preview.png?v=${job.preview}`;
-        if (job.photo && !photo.src) photo.src = `/fieldlr/jobs/${id}/picture/photo.png`;
-        photo.hidden = below.hidden = !job.photo;
-      }
+      if (job.purpose !== "fit") { bar.hidden = job.state !== "running"; charts.hidden = true; return; }
       const now = JSON.stringify([job.quality, job.loss.length]);
       if (now !== drawn) {
         drawn = now;
@@ -193,7 +181,7 @@ const fieldlr = {};
       }
     };
     const update = job => {
-      const change = known && (known.state !== job.state || known.trained !== job.trained || known.stopping !== job.stopping);
+      const change = known && (known.state !== job.state || !known.saved !== !job.saved || known.stopping !== job.stopping);
       known = job;
       show(job);
       if (change) trigger("submit");
@@ -207,10 +195,16 @@ const fieldlr = {};
   // ---- the queue -----------------------------------------------------------------------------
   fieldlr.queue = (element, props, trigger, watch) => mounted(element, props, watch, root => {
     let known = "";
+    const states = {};
     const update = jobs => {
       const now = jobs.map(j => j.id + j.state).join();
       if (known && now !== known) trigger("submit");
       known = now;
+      for (const j of jobs) {
+        const ended = states[j.id] === "running" && ["done", "failed"].includes(j.state);
+        if (ended && document.hidden && notifies()) new Notification(`${j.title}: ${STATES[j.state].toLowerCase()}`, { tag: j.id });
+        states[j.id] = j.state;
+      }
       // Trainings and studies show their end on their tabs; other jobs show it here.
       const shown = jobs.filter(j => j.state === "running" || j.state === "queued"
         || (j.state !== "done" && !["fit", "study"].includes(j.purpose)));
@@ -222,97 +216,8 @@ const fieldlr = {};
         return make("span", { class: "fl-chip", "data-state": j.state }, `${j.title}: ${STATES[j.state].toLowerCase()}${message ? `, ${message}` : ""} `, end);
       }));
     };
-    return polling("/fieldlr/jobs", update, text => root.replaceChildren(make("span", { class: "fl-chip", "data-state": "failed" }, text)));
-  });
-
-  // ---- a view that is turned by hand -----------------------------------------------------------
-  const linked = new Set(), turns = {};  // the last view of each run
-  fieldlr.orbit = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
-    const { job, depth = false, link = false, camera = null, shape = 0.8, room = [[null, null], [-110, 110]] } = value ? JSON.parse(value) : {};
-    if (!job) { root.append(make("p", { class: "fl-quiet" }, "Select a run above.")); return null; }
-    const canvas = make("canvas", { class: "fl-view", tabindex: 0, role: "application",
-      "aria-label": "3-D view: drag or use the arrow keys to turn, scroll or + and - to zoom, 0 to reset" });
-    const note = make("div", { class: "fl-quiet", role: "status" });
-    const save = make("button", { class: "fl-save", type: "button" }, "Save image");
-    save.onclick = () => make("a", { href: canvas.toDataURL("image/png"), download: "view.png" }).click();
-    root.append(canvas, save, note);
-    const pen = canvas.getContext("2d");
-    const side = Math.min(root.clientWidth || 480, 720);
-    // The same number of pixels at every aspect ratio: those of 480 x 384.
-    canvas.width = Math.min(Math.round(429 / Math.sqrt(shape) / 4) * 4, Math.round(side / 4) * 4); canvas.height = Math.round(canvas.width * shape);
-    canvas.style.maxWidth = `min(720px, ${Math.round(80 / shape)}vh)`;
-    const place = camera === null ? job : `${job} ${camera}`;
-    const within = (angle, [least, most]) => Math.max(least ?? -Infinity, Math.min(most ?? Infinity, angle));
-    let turn = turns[place] || { right: 0, up: 0, zoom: 1 }, asking = null, due = false, alive = true, later = 0;
-    const read = async (reader, got, count) => {
-      while (got.length < count) {
-        const { done, value } = await reader.read();
-        if (done) return null;
-        const both = new Uint8Array(got.length + value.length); both.set(got); both.set(value, got.length); got = both;
-      }
-      return got;
-    };
-    const ask = async () => {
-      due = false;
-      const stop = asking = new AbortController();
-      const words = new URLSearchParams({ ...turn, width: canvas.width, height: canvas.height, depth });
-      if (camera !== null) words.set("camera", camera);
-      try {
-        const answer = await fetch(`/fieldlr/jobs/${job}/view?${words}`, { signal: stop.signal });
-        if (!(answer.headers.get("Content-Type") || "").includes("octet-stream")) {
-          note.textContent = (await answer.json()).error || "No view is available.";
-          later = setTimeout(render, 2000);
-          return;
-        }
-        const reader = answer.body.getReader();
-        let got = new Uint8Array(0), shown = 0;
-        while ((got = await read(reader, got, 4))) {
-          const size = new DataView(got.buffer).getUint32(0);
-          got = await read(reader, got, 4 + size);
-          if (!got) break;
-          const picture = await createImageBitmap(new Blob([got.slice(4, 4 + size)], { type: "image/jpeg" }));
-          pen.imageSmoothingQuality = "high";
-          pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-          canvas.dataset.sharp = picture.width === canvas.width;
-          canvas.dataset.frames = ++shown;
-          note.textContent = "";
-          got = got.slice(4 + size);
-          if (due) { stop.abort(); break; }  // The view has moved: one image of each view is enough.
-        }
-      } catch (error) { if (error.name !== "AbortError") note.textContent = "The server does not respond."; }
-      finally { asking = null; if (due && alive) ask(); }
-    };
-    const render = () => { clearTimeout(later); if (asking) due = true; else ask(); };
-    const move = (change, from = null) => {
-      turn = { right: within(turn.right + (change.right || 0), room[0]), up: within(turn.up + (change.up || 0), room[1]),
-        zoom: Math.max(0.2, Math.min(8, turn.zoom * (change.zoom || 1))) };
-      if (change.home) turn = { right: 0, up: 0, zoom: 1 };
-      turns[place] = turn;
-      render();
-      if (link && !from) for (const other of linked) if (other !== move) other(change, move);
-    };
-    if (link) linked.add(move);
-    const touches = new Map();
-    canvas.onpointerdown = e => { canvas.setPointerCapture(e.pointerId); touches.set(e.pointerId, e); canvas.focus({ preventScroll: true }); };
-    canvas.onpointerup = canvas.onpointercancel = e => touches.delete(e.pointerId);
-    canvas.onpointermove = e => {
-      const last = touches.get(e.pointerId);
-      if (!last) return;
-      if (touches.size === 2) {
-        const other = [...touches.entries()].find(([n]) => n !== e.pointerId)[1];
-        const gap = p => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
-        move({ zoom: gap(e) / Math.max(gap(last), 1) });
-      } else move({ right: -(e.clientX - last.clientX) * 0.4, up: (e.clientY - last.clientY) * 0.4 });
-      touches.set(e.pointerId, e);
-    };
-    canvas.onwheel = e => { e.preventDefault(); move({ zoom: Math.exp(-e.deltaY * 0.0012) }); };
-    canvas.ondblclick = () => move({ home: true });
-    const keys = { ArrowLeft: { right: -8 }, ArrowRight: { right: 8 }, ArrowUp: { up: 8 }, ArrowDown: { up: -8 },
-      "+": { zoom: 1.15 }, "=": { zoom: 1.15 }, "-": { zoom: 1 / 1.15 }, "0": { home: true } };
-    canvas.onkeydown = e => { if (keys[e.key]) { e.preventDefault(); move(keys[e.key]); } };
-    const visible = new IntersectionObserver(entries => { if (entries.some(e => e.isIntersecting)) { visible.disconnect(); render(); } });
-    visible.observe(canvas);
-    return () => { alive = false; due = false; clearTimeout(later); linked.delete(move); asking?.abort(); visible.disconnect(); };
+    return polling("/fieldlr/jobs", update, text => root.replaceChildren(make("span", { class: "fl-chip", "data-state": "failed" }, text)),
+      () => !document.hidden || notifies());
   });
 
   // ---- quality against file size --------------------------------------------------------------------
@@ -331,7 +236,7 @@ const fieldlr = {};
     const wide = new ResizeObserver(again);
     wide.observe(root);
     if (!study) { if (curves) fieldlr.chart(chart, { ...curves, log: true, height: 360, pick }); return () => wide.disconnect(); }
-    const end = polling(`/fieldlr/jobs/${study}/curves?rate=${rate}`, draw, text => chart.replaceChildren(make("p", { class: "fl-quiet" }, text)), () => root.offsetParent !== null);
+    const end = polling(`/fieldlr/jobs/${study}/curves?rate=${rate}`, draw, text => chart.replaceChildren(make("p", { class: "fl-quiet" }, text)), () => !document.hidden && root.offsetParent !== null);
     return () => { end(); wide.disconnect(); };
   });
 
@@ -344,14 +249,21 @@ const fieldlr = {};
   fieldlr.examples = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
     const cards = JSON.parse(value || '{"names": []}').names.map(name =>
       card(`/fieldlr/static/examples/${name}.jpg`, name, [], () => trigger("select", { value: name })));
-    root.append(make("div", { class: "fl-cards fl-small" }, ...cards));
+    root.append(make("div", { class: "fl-cards fl-tiny" }, ...cards));
   });
   fieldlr.library = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
-    const { runs = [], selected = "" } = value ? JSON.parse(value) : {};
-    if (!runs.length) root.append(make("p", { class: "fl-quiet" }, "No runs yet. Trained runs appear here."));
+    const { runs = [], selected = "", searched = false } = value ? JSON.parse(value) : {};
+    if (!runs.length) root.append(make("p", { class: "fl-quiet" }, searched ? "No run matches." : "No runs yet. Trained runs appear here."));
     root.append(make("div", { class: "fl-cards" }, ...runs.map(run => card(
       run.preview && `/fieldlr/jobs/${run.id}/picture/preview.png?v=${run.preview}`, run.title,
       [[run.settings, run.created].filter(Boolean).join(" · "), run.quality, run.size, run.state === "done" ? "" : STATES[run.state].toLowerCase()],
       () => trigger("select", { value: run.id }), run.id === selected))));
+  });
+  fieldlr.sources = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
+    const { sources = [], selected = "" } = value ? JSON.parse(value) : {};
+    if (!sources.length) root.append(make("p", { class: "fl-quiet" }, "No sources yet."));
+    root.append(make("div", { class: "fl-cards fl-small" }, ...sources.map(source => card(
+      source.picture && `/fieldlr/static/examples/${source.picture}.jpg`, source.title,
+      [source.kind, `${source.created}, ${source.size}`], () => trigger("select", { value: source.id }), source.id === selected))));
   });
 }

@@ -1,4 +1,4 @@
-// The page: fields from the document, one of them on show.
+// The page: fields from the document or, in the app, from its server; one of them on show.
 
 import { decode } from "../field.js";
 import { find } from "./panel.js";
@@ -10,7 +10,13 @@ plus and minus zoom, 0 resets."></canvas><svg id="ruler" aria-hidden="true"></sv
 <aside><h1></h1><nav></nav><p id="status" role="status"></p><progress max="1" hidden></progress>
 <dl></dl><details id="panel" open><summary>View</summary><div id="controls"></div></details></aside>`;
 
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+/** The bytes of a field: in the document, or at an address. */
+async function bytesOf({ data, address }) {
+  if (data) return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  const answer = await fetch(address, { cache: "no-store" });
+  if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
+  throw new Error((await answer.json()).error);
+}
 
 /** `script` is the address of this script, for workers; `views` show shapes and perhaps photos. */
 export function showPage(script, views) {
@@ -21,11 +27,19 @@ export function showPage(script, views) {
   document.body.insertAdjacentHTML("beforeend", MARKUP);
   find("h1").textContent = document.title;
   if (innerWidth <= 600) find("#panel").open = false;
-  let shown;
-  const choose = (entry, button) => {
+  let shown, chosen;
+  const choose = async (entry, button) => {
     shown?.end();
+    shown = null;
+    chosen = entry;
     for (const one of find("nav").children) one.setAttribute("aria-current", one === button);
-    shown = showEntry(entry, script, views);
+    clear();
+    try {
+      const bytes = await bytesOf(entry);
+      if (chosen === entry) shown = showField(decode(bytes), bytes, entry, script, views);
+    } catch (error) {
+      if (chosen === entry) showPicture(entry, error.message);
+    }
   };
   const buttons = entries.map((entry) => {
     const button = document.createElement("button");
@@ -35,32 +49,43 @@ export function showPage(script, views) {
   });
   if (entries.length > 1) find("nav").append(...buttons);
   choose(entries[0], buttons[0]);
+  if (entries[0].address) serveApp(() => shown, entries[0], choose);
 }
 
-/** Shows one field; gives {end}. */
-function showEntry({ data, picture, name }, script, views) {
-  const canvas = find("canvas").cloneNode();
-  find("canvas").replaceWith(canvas);
+/** In the app: the field is read again when the app says so, and the app is told of failures. */
+function serveApp(shown, entry, choose) {
+  document.documentElement.dataset.served = "";
+  addEventListener("message", async ({ source }) => {
+    if (source !== parent) return;
+    if (!shown()?.renew) return choose(entry);
+    const bytes = await bytesOf(entry).catch(() => null);
+    if (bytes) shown()?.renew(decode(bytes), bytes);
+  });
+}
+
+/** Removes what belongs to the field that was on show. */
+function clear() {
+  find("canvas").replaceWith(find("canvas").cloneNode());
   find("#picture")?.remove();
   find("#ruler").replaceChildren();
   find("dl").replaceChildren();
   document.documentElement.dataset.view = "";
-  find("#panel").hidden = canvas.hidden = false;
-  const say = (text) => (find("#status").textContent = text);
+  find("#panel").hidden = find("canvas").hidden = false;
   say("");
-  try {
-    const bytes = bytesOf(data);
-    const field = decode(bytes);
-    const show = field.kind === "photos" ? views.photos : views.shape;
-    return show({ field, bytes, name, canvas, controls: find("#controls"), say, script });
-  } catch (error) {
-    say(error.message);
-    find("progress").hidden = find("#panel").hidden = true;
-    if (picture) {
-      const image = Object.assign(new Image(), { id: "picture", src: picture, alt: name });
-      canvas.hidden = true;
-      canvas.after(image);
-    }
-    return { end() {} };
-  }
+}
+
+const say = (text) => (find("#status").textContent = text);
+
+/** Shows a field; gives {end} and, for shapes, {renew}. */
+function showField(field, bytes, { name, source }, script, views) {
+  const show = field.kind === "photos" ? views.photos : views.shape;
+  return show({ field, bytes, name, source, canvas: find("canvas"), controls: find("#controls"), say, script });
+}
+
+/** Shows why a field cannot be shown, and its picture where there is one. */
+function showPicture({ picture, name, address }, reason) {
+  say(reason);
+  find("progress").hidden = find("#panel").hidden = find("canvas").hidden = true;
+  if (picture) find("canvas").after(Object.assign(new Image(), { id: "picture", src: picture, alt: name }));
+  if (address) parent.postMessage({ failed: reason }, location.origin);
 }

@@ -5,6 +5,9 @@ export const find = (selector) => document.querySelector(selector);
 /** Four digits at most, without trailing zeros. */
 export const figure = (x) => Number(x.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
 
+/** Whether the app shows this page in a frame of its own. */
+export const isInApp = () => document.documentElement.dataset.served !== undefined;
+
 export const isPressed = (selector) => find(selector).ariaPressed === "true";
 
 export function press(button, act) {

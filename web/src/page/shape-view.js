@@ -6,7 +6,7 @@ import { Drawing } from "./drawing.js";
 import { download, FORMAT_NAMES } from "./files.js";
 import { control } from "./input.js";
 import { startMesher } from "./mesher.js";
-import { facts, figure, find, isPressed, press } from "./panel.js";
+import { facts, figure, find, isInApp, isPressed, press } from "./panel.js";
 
 const RESOLUTIONS = [64, 128, 256, 512];
 const FIRST_RESOLUTION = 128;
@@ -33,8 +33,8 @@ aria-label="Place of the section"></label>
 <label>Save as <span><select id="format"></select> <button id="save">Download</button></span></label>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
-/** Shows a shape; gives {end}. */
-export function showShape({ field, bytes, name, canvas, controls, say, script }) {
+/** Shows a shape; gives {end, renew}: `renew(field, bytes)` shows a later state of it. */
+export function showShape({ field, bytes, name, source, canvas, controls, say, script }) {
   controls.innerHTML = CONTROLS;
   for (const n of RESOLUTIONS) find("#samples").add(new Option(n, n, false, n === FIRST_RESOLUTION));
   for (const format of FORMAT_NAMES) find("#format").add(new Option(format));
@@ -44,7 +44,8 @@ export function showShape({ field, bytes, name, canvas, controls, say, script })
   const camera = new Camera(box);
   const ruler = [];
   let [queued, last, isOver] = [false, performance.now(), false];
-  let isSpinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  // In the app it would take time from the training.
+  let isSpinning = !isInApp() && !matchMedia("(prefers-reduced-motion: reduce)").matches;
   let side = 1; // of the section: the cut faces the viewer when it is made
 
   const options = () => {
@@ -104,7 +105,7 @@ export function showShape({ field, bytes, name, canvas, controls, say, script })
     redraw();
   });
 
-  const mesher = startMesher(bytes, script, (message) => {
+  const show = (message) => {
     if (message.error) return say(`This field cannot be shown: ${message.error}`);
     if (message.progress) return (find("progress").value = message.progress);
     if (!message.faces.length) say("There is no surface at this level. Move the level.");
@@ -121,8 +122,10 @@ export function showShape({ field, bytes, name, canvas, controls, say, script })
       "File size": `${bytes.length.toLocaleString("en")} bytes`,
     });
     document.documentElement.dataset.mesh = message.isLast ? "done" : "coarse";
+    if (isInApp() && message.isLast) parent.postMessage({ shown: true }, location.origin);
     redraw();
-  });
+  };
+  let mesher = startMesher(bytes, script, show);
   const extract = () => {
     say("Computing the surface ...");
     find("progress").hidden = false;
@@ -158,10 +161,12 @@ export function showShape({ field, bytes, name, canvas, controls, say, script })
     redraw();
   });
   on("#depth", "input", redraw);
-  on("#up", "change", ({ target }) => {
-    camera.upright = "xyz".indexOf(target.value);
+  const stand = () => {
+    camera.upright = "xyz".indexOf(find("#up").value);
+    if (source) localStorage.setItem(`fieldlr-up-${source}`, find("#up").value);
     stopAndRedraw();
-  });
+  };
+  on("#up", "change", stand);
   on("#wireframe", "click", (event) => press(event.target, redraw));
   on("#measure", "click", (event) =>
     press(event.target, (isOn) => {
@@ -177,8 +182,20 @@ export function showShape({ field, bytes, name, canvas, controls, say, script })
   });
   const resized = new ResizeObserver(redraw);
   resized.observe(canvas);
+  // In the app a source stands as it was last made to stand.
+  const upright = source && localStorage.getItem(`fieldlr-up-${source}`);
+  if (upright) {
+    find("#up").value = upright;
+    stand();
+  }
   extract();
   return {
+    renew(later, laterBytes) {
+      mesher.end();
+      [field, bytes] = [later, laterBytes];
+      mesher = startMesher(bytes, script, show);
+      extract();
+    },
     end() {
       isOver = true;
       mesher.end();

@@ -1,0 +1,71 @@
+"""The stage: the selected source or run in the middle of the page, its status, and what is next."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from fieldlr.app import forms
+from fieldlr.app.page import (
+    PRIVATE,
+    QUIET,
+    Page,
+    js_component,
+    run_dropdown,
+    show_errors,
+    to_json,
+    update_on_change,
+    with_new_choices,
+)
+
+
+def build(page: Page) -> None:
+    workspace = page.workspace
+    stage = js_component("stage", elem_id="stage", padding=False)
+    live = page.live = js_component("live", elem_id="live", padding=False)
+    with gr.Row():
+        stop = gr.Button("Stop and save", visible=False, elem_id="stop")
+        resume = gr.Button("Resume", visible=False, elem_id="resume")
+        onward = [
+            gr.Button(name, visible=False, elem_id=f"to-{tab}")
+            for tab, name in (("surface", "Get the mesh"), ("video", "Make a video"))
+        ]
+        export = gr.Button("Export", variant="primary", visible=False, elem_id="to-export")
+
+    def show(source_id, run_id):
+        has_drawing = source_id and workspace.drawing(source_id).exists()
+        drawing = f"/fieldlr/sources/{source_id}/drawing" if has_drawing else ""
+        return to_json(drawing=drawing, job=run_id or "")
+
+    def buttons(run_id):
+        """What can be done with a run now: nothing else is shown."""
+        state = workspace.store.state(workspace.store.get(run_id)) if run_id else ""
+        active = state in ("running", "queued")
+        done = state in ("done", "stopped") and page.has_field(run_id)
+        return (
+            run_id or "",
+            gr.Button(visible=active, interactive=True),
+            gr.Button(visible=state in ("stopped", "failed"), interactive=True),
+            *(gr.Button(visible=done) for _ in (*onward, export)),
+        )
+
+    def request_stop(run_id):
+        workspace.store.stop(run_id)
+        return gr.Button(interactive=False)
+
+    def request_resume(run_id):
+        forms.resume(workspace, run_id)
+        return gr.Button(interactive=False)
+
+    def names(source_id, run_id):
+        return with_new_choices(run_dropdown(workspace, source_id, run_id), run_id)
+
+    update_on_change([page.source, page.run], show, stage)
+    status = [live, stop, resume, *onward, export]
+    page.run.change(show_errors(buttons), page.run, status, **QUIET)
+    # A new state changes the buttons, and the names in the dropdown.
+    live.submit(show_errors(buttons), page.run, status, **QUIET)
+    live.submit(show_errors(names), [page.source, page.run], page.run, **QUIET)
+    stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
+    resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
+    for button, tab in zip((*onward, export), ("surface", "video", "export"), strict=True):
+        button.click(lambda tab=tab: gr.Tabs(selected=tab), None, page.tabs, **PRIVATE)
