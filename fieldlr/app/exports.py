@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
 from fieldlr.system.options import leaves
 
+MAX_PATH_LENGTH = 4_000_000
 MESHES = (".glb", ".ply", ".obj", ".stl")
 # Camera paths of a video; the empty name is the default of `render`.
 PATHS = {"photos": ("", "orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
@@ -93,9 +95,27 @@ def queue_video(workspace: Workspace, job_id: str, path: str, frames: int) -> st
     if path not in PATHS[run.kind]:
         known = " or ".join(filter(None, PATHS[run.kind]))
         raise FieldlrError(f"the camera path of a {run.kind} must be {known}; got {path!r}.")
-    arguments = ["render", str(run.folder), "--out", "{job}/video.mp4"]
-    arguments += ["--frames", str(frames), *(["--path", path] if path else [])]
-    about = {"purpose": "video", "of": job_id}
+    how = ["--frames", str(frames), *(["--path", path] if path else [])]
+    return _submit_video(workspace, job, how)
+
+
+def queue_path_video(workspace: Workspace, job_id: str, path: str) -> str:
+    """Queues a video along a camera_path.json, given as its text; the new job's id."""
+    if len(path) > MAX_PATH_LENGTH:
+        raise FieldlrError(
+            f"a camera path may have {MAX_PATH_LENGTH:,} characters; this one has {len(path):,}. "
+            "Keep fewer views."
+        )
+    job = workspace.store.get(job_id)
+    file = export_folder(workspace, job_id) / f"{time.time_ns()}-camera_path.json"
+    write_whole(file, path.encode())
+    return _submit_video(workspace, job, ["--path", str(file)])
+
+
+def _submit_video(workspace: Workspace, job: Job, how: list[str]) -> str:
+    folder = workspace.run(job.id).folder
+    arguments = ["render", str(folder), "--out", "{job}/video.mp4", *how]
+    about = {"purpose": "video", "of": job.id}
     return workspace.store.submit(arguments, f"{job.title}, video", about, lane="make").id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import forms
+from fieldlr.app.exports import queue_path_video
 from fieldlr.app.page import (
     PRIVATE,
     QUIET,
@@ -22,7 +23,7 @@ def build(page: Page) -> None:
     workspace = page.workspace
     stage = js_component("stage", elem_id="stage", padding=False)
     live = page.live = js_component("live", elem_id="live", padding=False)
-    with gr.Row():
+    with gr.Row(elem_id="next"):
         stop = gr.Button("Stop and save", visible=False, elem_id="stop")
         resume = gr.Button("Resume", visible=False, elem_id="resume")
         onward = [
@@ -56,10 +57,15 @@ def build(page: Page) -> None:
         forms.resume(workspace, run_id)
         return gr.Button(interactive=False)
 
+    def film(run_id, event: gr.EventData):
+        queue_path_video(workspace, run_id, event.value)
+        return gr.Tabs(selected="video")
+
     def names(source_id, run_id):
         return with_new_choices(run_dropdown(workspace, source_id, run_id), run_id)
 
     update_on_change([page.source, page.run], show, stage)
+    stage.select(show_errors(film), page.run, page.tabs, **PRIVATE)
     status = [live, stop, resume, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
     # A new state changes the buttons, and the names in the dropdown.

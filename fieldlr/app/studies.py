@@ -36,6 +36,7 @@ from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions
 
 SIZES: dict[Rate, str] = {"bytes": "file size in bytes", "params": "number of parameters"}
+LEVEL = 0.05  # dB, below which two curves are called level
 MIN_POINTS = 2  # of a curve that can be compared
 QUALITIES = {"psnr_db": "PSNR in dB", "iou": "overlap with the original (IoU)"}
 # The chart and the table of a page request the same files at once: only one makes them.
@@ -207,11 +208,10 @@ def in_a_sentence(chosen: Sequence[tuple[RDCurve, RatePoint]], rate: Rate) -> st
     low, high = (size_text(s) if rate == "bytes" else f"{s:,.0f}" for s in (min(sizes), max(sizes)))
     between = low if low == high else f"{low} to {high}"
     unit = "" if rate == "bytes" else " parameters"
-    behind = [
-        f"{curve.name} is {point.quality - one.quality:.1f} dB behind" for curve, one in others
-    ]
+    gaps = [(curve.name, point.quality - other.quality) for curve, other in others]
+    words = [f"{n} is {gap:.1f} dB behind" if gap >= LEVEL else f"{n} is level" for n, gap in gaps]
     scale = "" if best.measure == "psnr_db" else " (in dB of 1 - IoU)"
-    return f"At {between}{unit} **{best.name}** is best; {', '.join(behind)}{scale}."
+    return f"At {between}{unit} **{best.name}** is best; {', '.join(words)}{scale}."
 
 
 def export_curves(curves: Sequence[RDCurve], folder: Path, rate: Rate) -> list[Path]:

@@ -225,9 +225,7 @@ def _start_form() -> tuple[gr.Button, list[Any], gr.Markdown]:
         value=["low-rank", "sine-low-rank"],
         label="Model types",
     )
-    ranks = gr.CheckboxGroup(
-        [1, 2, 5, 10, 20, 40], value=[1, 5, 20], label="Detail levels (ranks)"
-    )
+    ranks = gr.CheckboxGroup([1, 2, 5, 10, 20, 40], value=[1, 5, 20], label="Detail levels (ranks)")
     narrow = gr.Checkbox(True, label="Ordinary networks of the same size, for comparison")
     seeds = gr.Slider(1, 5, 1, step=1, label="Repeats: trainings per point, each with its own seed")
     seconds = gr.Slider(5, 600, 10, step=5, label="Seconds of training, for each")

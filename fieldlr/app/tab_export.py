@@ -29,7 +29,7 @@ def build(page: Page, shared: SharedInputs) -> None:
             mesh = gr.Button(
                 "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
             )
-            mesh_file = gr.File(label="Mesh", interactive=False)
+            mesh_file = gr.File(label="Mesh", interactive=False, visible=False)
         with gr.Column(min_width=300):
             gr.Markdown("### Field")
             small = gr.Button("Compact file (.flr)", interactive=False, elem_id="export-flr")
@@ -37,10 +37,10 @@ def build(page: Page, shared: SharedInputs) -> None:
                 "Weights (.safetensors)", interactive=False, elem_id="export-weights"
             )
             folder = gr.Button("Run folder (.zip)", interactive=False, elem_id="export-run")
-            file = gr.File(label="Field", interactive=False)
+            file = gr.File(label="Field", interactive=False, visible=False)
             gr.Markdown("### The same on the command line")
-            commands = gr.Code(
-                language=None, label="Commands", interactive=False, elem_id="commands"
+            commands = gr.Textbox(
+                label="Commands", interactive=False, buttons=["copy"], lines=5, elem_id="commands"
             )
     buttons = [mesh, small, weights, folder]
 
@@ -50,7 +50,7 @@ def build(page: Page, shared: SharedInputs) -> None:
 
     def make(job_id, kind, samples, only_largest, *values):
         options = options_of(job_id, samples, only_largest, values)
-        return str(exports.export_mesh(viewer, job_id, kind, options))
+        return gr.File(str(exports.export_mesh(viewer, job_id, kind, options)), visible=True)
 
     def describe(job_id, samples, only_largest, *values):
         """The settings of the Surface tab that apply, and the commands with them."""
@@ -65,7 +65,7 @@ def build(page: Page, shared: SharedInputs) -> None:
         return settings_text(options), exports.commands(workspace, job_id, options), *on
 
     def clear():
-        return None, None
+        return gr.File(None, visible=False), gr.File(None, visible=False)
 
     inputs = [page.run, resolution, largest, *shared]
     outputs = [settings, commands, *buttons]
@@ -84,7 +84,7 @@ def build(page: Page, shared: SharedInputs) -> None:
 
 
 def _path_of(export):
-    return lambda job_id: str(export(job_id))
+    return lambda job_id: gr.File(str(export(job_id)), visible=True)
 
 
 def settings_text(options: MeshOptions) -> str:

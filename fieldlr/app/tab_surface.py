@@ -56,21 +56,23 @@ def build(page: Page) -> SharedInputs:
             )
         with gr.Column(scale=2, min_width=320):
             with gr.Row():
-                mesh = gr.Model3D(label="Extracted mesh", height=420, clear_color=(1, 1, 1, 1))
-                given = gr.Model3D(label="Original", height=420, clear_color=(1, 1, 1, 1))
+                mesh = gr.Model3D(
+                    label="Extracted mesh", height=420, clear_color=(1, 1, 1, 1), visible=False
+                )
+                given = gr.Model3D(
+                    label="Original", height=420, clear_color=(1, 1, 1, 1), visible=False
+                )
 
     shared = (level, joined, crop, floor, holes)
 
     def scale(job_id, fused, known=""):
         """The inputs for a run: the histogram, the range of the threshold, what applies to it."""
         if not job_id:
-            unchanged = gr.Checkbox(), gr.Checkbox(), gr.Model3D()
-            return "", gr.Slider(), *unchanged, gr.Button(interactive=False)
+            return "", gr.Slider(), gr.Checkbox(), gr.Checkbox(), gr.Button(interactive=False)
         of_photos = page.workspace.store.get(job_id).about["kind"] == "photos"
         others = (
             gr.Checkbox(visible=not of_photos),
             gr.Checkbox(visible=of_photos),
-            gr.Model3D(visible=not of_photos),
         )
         try:
             levels = surfaces.levels(page.viewer.loaded(job_id).field)
@@ -89,7 +91,8 @@ def build(page: Page) -> SharedInputs:
         return _bars(levels), slider, *others, ready
 
     def clear():
-        return None, gr.Model3D(value=None), "", gr.DownloadButton(value=None, interactive=False)
+        off = gr.DownloadButton(value=None, interactive=False)
+        return gr.Model3D(None, visible=False), gr.Model3D(None, visible=False), "", off
 
     def outdated(text):
         """The file for download is of other settings than those that are shown."""
@@ -116,11 +119,11 @@ def build(page: Page) -> SharedInputs:
             truth = gr.Model3D(str(light), visible=True)
         name = file_name(page.workspace.store.get(job_id), ".glb")
         file = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
-        return str(made.view), truth, text, file
+        return gr.Model3D(str(made.view), visible=True), truth, text, file
 
     inputs = [page.run, resolution, largest, errors, *shared]
     outputs = [mesh, given, status, download]
-    scales = [bars, level, errors, joined, given, make]
+    scales = [bars, level, errors, joined, make]
     page.run.change(show_errors(scale), [page.run, joined], scales, **QUIET)
     page.run.change(clear, None, outputs, **QUIET)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)

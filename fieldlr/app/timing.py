@@ -17,7 +17,7 @@ import torch
 
 from fieldlr.app.labels import time_text
 from fieldlr.app.workspace import StoredSource, Workspace
-from fieldlr.data import in_memory
+from fieldlr.data.volume import make_volume
 from fieldlr.system.json import read_json, write_json
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, fit_config
@@ -53,7 +53,7 @@ def test_speed(workspace: Workspace) -> None:
         return
     axis = np.linspace(-1.0, 1.0, TEST_EDGE)
     ball = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 0.5
-    task, generator = OccupancyTask(in_memory.volume(ball).content), torch.Generator()
+    task, generator = OccupancyTask(make_volume("ball", ball)), torch.Generator()
     field = task.make_field(field_config(FitOptions(), "mesh"), generator.manual_seed(0))
     samples, began = -1, 0.0
     while samples < 0 or time.perf_counter() - began < TEST_SECONDS:

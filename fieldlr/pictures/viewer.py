@@ -115,8 +115,9 @@ const home = () => ({yaw: -2.2, pitch: 0.42, zoom: 1, move: [0, 0]});
 const middle = box[0].map((v, k) => (v + box[1][k]) / 2);
 const radius = Math.hypot(...box[0].map((v, k) => box[1][k] - v)) / 2 || 1;
 let view = home(), queued = false;
-const canvas = document.querySelector("canvas"), // Many small points: drawn by the CPU, which is fast at them everywhere.
-  pen = canvas.getContext("2d", {willReadFrequently: true});
+const canvas = document.querySelector("canvas");
+// Many small points: drawn by the CPU, which is fast at them everywhere.
+const pen = canvas.getContext("2d", {willReadFrequently: true});
 // A point becomes [x, y, depth]; a mild perspective from four radii away.
 function project(x, y, z, out) {
   x -= middle[0]; y -= middle[1]; z -= middle[2];

@@ -22,6 +22,7 @@ from fieldlr.app.live import MAX_POINTS, History, Live, downsampled
 from fieldlr.app.workspace import Workspace
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
+from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import open_run
 from fieldlr.runs.options import MeshOptions
@@ -168,7 +169,7 @@ def test_the_browser_gets_the_field_as_it_was_saved(trained):
         data, own = viewer.flr(job_id), viewer.loaded(job_id).field
         decoded = codec.decode(data)
         points = 2.0 * torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) - 1.0
-        levels = [field.eval().level(points) for field in (decoded, own)]
+        levels = [field.eval().level(points).detach() for field in (decoded, own)]
         spread = float(levels[1].std())
         assert float((levels[0] - levels[1]).abs().mean()) < 0.1 * spread
     assert viewer.start(solid) == {}
@@ -275,6 +276,23 @@ def test_a_source_is_deleted_and_restored_but_not_under_its_runs(trained, worksp
     assert workspace.sources() == [] and "deleted items" in library.disk_use(workspace)
     assert library.undo(workspace) == source.id
     assert library.sources(workspace) == before and source.path.exists()
+
+
+def test_curves_are_compared_at_one_size_in_a_sentence():
+    def curve(name, *points):
+        fits = [RDPoint(f"k={n}", n, n / 2, db, 0, f"{n}.flr") for n, db in points]
+        return RDCurve(name, "psnr_db", tuple(fits))
+
+    low = curve("low-rank", (1000, 20.0), (2000, 23.0), (9000, 27.0))
+    sine = curve("sine-low-rank", (500, 18.0), (2100, 24.2), (4000, 26.0))
+    chosen = studies.at_one_size([low, sine], "bytes")
+    assert [(c.name, point.rate) for c, point in chosen] == [
+        ("sine-low-rank", pytest.approx(2100)),
+        ("low-rank", pytest.approx(2000)),
+    ]
+    text = studies.in_a_sentence(chosen, "bytes")
+    assert text == "At 2.0 KB to 2.1 KB **sine-low-rank** is best; low-rank is 1.2 dB behind."
+    assert studies.at_one_size([low], "bytes") == []
 
 
 def test_runs_make_curves_that_can_be_exported(trained, tmp_path):

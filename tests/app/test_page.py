@@ -11,6 +11,7 @@ pytest.importorskip("gradio", reason="needs fieldlr[app]")
 
 pytestmark = pytest.mark.browser
 PATIENCE = 180_000  # milliseconds
+COMMANDS = "document.querySelector('#commands textarea').value.includes('{}')"
 TABS = ("Start", "Train", "Surface", "Video", "Export", "Compare", "Library")
 PHONE, DESKTOP = {"width": 390, "height": 780}, {"width": 1280, "height": 900}
 MIN_CONTRAST = 4.5
@@ -137,7 +138,7 @@ def test_a_download_is_of_the_threshold_that_is_shown(open_page, full, trained):
     page.wait_for_selector("#download[disabled]")
     tab(page, "Export")
     page.wait_for_selector("#mesh-settings:has-text('surface threshold 0.7')")
-    page.wait_for_selector("#commands:has-text('--threshold 0.7')")
+    page.wait_for_function(COMMANDS.format("--threshold 0.7"))
 
 
 def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, trained):
@@ -152,7 +153,7 @@ def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, tr
     # The toggle shows the other surface, or says why there is none.
     page.wait_for_selector("#surface-status:has-text('triangles in'), .toast-body")
     tab(page, "Export")
-    page.wait_for_selector("#commands:has-text('--threshold')")
+    page.wait_for_function(COMMANDS.format("--threshold"))
 
 
 def test_the_stage_shows_the_source_then_the_run(open_page, full, trained):
@@ -175,7 +176,9 @@ def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
     browser, open_page, full, trained
 ):
     page = open_page(full, run=trained[2])
-    page.frame_locator("#stage iframe").locator("html[data-view='done']").wait_for()
+    page.frame_locator("#stage iframe").locator(
+        "html:is([data-view='coarse'], [data-view='done'])"
+    ).wait_for()
     blind = page.context.new_page()
     blind.add_init_script(
         "HTMLCanvasElement.prototype.getContext = (get => function (kind, ...more) {"
@@ -186,13 +189,13 @@ def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
     blind.goto(page.url)
     canvas = "#stage canvas[data-sharp='true']"
     blind.wait_for_selector(canvas)
-    before = blind.evaluate(f'document.querySelector("{canvas}").toDataURL()')
+    before = blind.evaluate(f'document.querySelector("{canvas}")?.toDataURL()')
     blind.check("#stage .fl-photos input")
     blind.wait_for_function(
         f'b => document.querySelector("{canvas}")?.toDataURL() !== b', arg=before
     )
     box = blind.locator("#stage canvas").bounding_box()
-    depth = blind.evaluate(f'document.querySelector("{canvas}").toDataURL()')
+    depth = blind.evaluate(f'document.querySelector("{canvas}")?.toDataURL()')
     blind.mouse.move(box["x"] + 100, box["y"] + 100)
     blind.mouse.down()
     blind.mouse.move(box["x"] + 220, box["y"] + 120, steps=4)

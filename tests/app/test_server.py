@@ -103,7 +103,7 @@ def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, ser
     until("running", also=lambda job: job["step"] > 5)
     client.predict(run, api_name="/stop")
     stopped = until("stopped")
-    assert stopped["trained"] and stopped["reason"].startswith("Saved at step")
+    assert stopped["saved"] and stopped["reason"].startswith("Saved at step")
     client.predict(run, api_name="/resume")
     until("running", also=lambda job: job["step"] > stopped["step"])
     client.predict(run, api_name="/stop")

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fieldlr import codec
 from fieldlr.data.mesh import read_triangles
 from fieldlr.export.page import SCENE_VIEWER, VIEWER, PageField, write_page, write_still_page
 from fieldlr.geometry.boxes import Aabb
+from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
+from fieldlr.rendering.paths import read_camera_path
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.views import Turn, turned
 from fieldlr.surface import extract
@@ -168,6 +171,46 @@ def test_a_part_is_cropped_and_saved_closed_at_the_cut(open_page, tmp_path):
         assert signed_volume(mesh) == pytest.approx(volume, rel=0.01)
         # Samples lie on one grid: the cut is within half a cell of the box.
         assert mesh.vertices[:, 2].max() == pytest.approx(half.maximum[2], abs=0.01)
+
+
+@pytest.mark.browser
+def test_a_camera_path_flies_through_kept_views_and_is_saved(open_page, tmp_path):
+    page = rook_page(open_page)
+    page.evaluate("""() => {
+      const all = WebGL2RenderingContext.prototype, draw = all.drawElements;
+      window.drawn = 0;
+      all.drawElements = function (...how) { window.drawn++; return draw.apply(this, how); };
+    }""")
+    page.locator("#path").evaluate("details => details.open = true")
+    page.click("#keep")
+    for _ in range(3):
+        page.focus("canvas")
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+        page.click("#keep")
+    kept = canvas_pixels(page)
+    page.evaluate("window.drawn = 0")
+    page.click("#play")
+    page.wait_for_function("document.querySelector('#play').textContent === 'Play'")
+    assert page.evaluate("window.drawn") >= 3
+    page.wait_for_timeout(1500)  # the next frame: a busy browser draws one a second
+    assert (canvas_pixels(page) == kept).all()
+    with page.expect_download() as waiting:
+        page.click("#save-path")
+    waiting.value.save_as(tmp_path / "path.json")
+    cameras = read_camera_path(tmp_path / "path.json", Similarity())
+    box = codec.decode(ROOK.read_bytes()).aabb
+    assert len(cameras) == 136 and cameras.sizes[0, 1] == 720
+    middle = torch.tensor(box.center, dtype=torch.float64)
+    away = cameras.camera_to_world[:, :, 3].double() - middle
+    distance = away.norm(dim=-1)
+    # About the middle, nearly on a circle, and looking at the middle.
+    assert torch.allclose(distance, distance[0].expand(136), rtol=0.03)
+    assert torch.allclose(
+        away / distance[:, None], cameras.camera_to_world[:, :, 2].double(), atol=0.03
+    )
+    ends = torch.atan2(away[[0, -1], 1], away[[0, -1], 0])
+    assert float((ends[1] - ends[0]).abs()) == pytest.approx(3 * 0.48, abs=1e-3)
 
 
 @pytest.mark.browser

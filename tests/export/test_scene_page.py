@@ -15,6 +15,7 @@ from fieldlr.export.page import PageField
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.encodings import DenseGrid, HashGrid
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
+from fieldlr.rendering.paths import read_camera_path
 from fieldlr.rendering.render import Rendering, render_image
 from fieldlr.runs.flr_file import FlrRun
 from tests.codec import fields
@@ -106,3 +107,30 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
         until_drawn(page)
         assert rendering.rgb.std() > 0.01
         assert psnr(canvas_pixels(page), rendering.rgb.numpy()) > LEAST_PSNR
+
+
+@pytest.mark.browser
+def test_a_saved_path_shows_what_was_kept(open_page, tmp_path):
+    encoding, linear, more = KINDS["box"]
+    field = fields.radiance(encoding, linear, space="box", **more)
+    fields.with_ball(field, 0.25)
+    cameras = Cameras.looking_at(EYES["box"], TARGETS["box"], size=(SIDE, SIDE))
+    about = replace(fields.PHOTOS, background=(1.0, 0.5, 0.0), cameras=cameras)
+    data = codec.encode(field, about=about)
+    page = open_page([PageField("ball", data, is_scene=True)], width=SIDE, height=SIDE * 10 // 6)
+    until_drawn(page)
+    for key in ("", "+", "ArrowLeft"):
+        page.evaluate(
+            "key => document.querySelector('canvas').dispatchEvent("
+            "new KeyboardEvent('keydown', { key }))",
+            key,
+        )
+        page.locator("#keep").dispatch_event("click")
+    until_drawn(page)
+    with page.expect_download() as waiting:
+        page.locator("#save-path").dispatch_event("click")
+    waiting.value.save_as(tmp_path / "path.json")
+    decoded, _ = codec.unpack(data)
+    path = read_camera_path(tmp_path / "path.json", decoded.frame, (SIDE, SIDE))
+    rendering = expected(decoded, path, len(path) - 1, SIDE, about.background)
+    assert psnr(canvas_pixels(page), rendering.rgb.numpy()) > LEAST_PSNR

@@ -157,9 +157,9 @@ const fieldlr = {};
     if (!id) { root.append(make("p", { class: "fl-quiet" }, nothing)); return null; }
     const head = make("div", { class: "fl-head", "aria-live": "polite" });
     const bar = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
-    const charts = make("div", { class: "fl-charts" });
     const quality = make("div"), loss = make("div");
-    charts.append(quality, loss);
+    const charts = make("details", {}, make("summary", {}, "Curves"), make("div", { class: "fl-charts" }, quality, loss));
+    charts.open = matchMedia("(min-width: 1000px)").matches;
     const notify = make("button", { class: "fl-save", type: "button", hidden: "",
       onclick: async () => { await Notification.requestPermission(); notify.hidden = true; } }, "Notify me when it is done");
     root.append(head, bar, notify, charts);
@@ -180,6 +180,7 @@ const fieldlr = {};
         fieldlr.chart(loss, { series: [{ name: "", marks: line(job.loss) }], x: "training time in seconds", y: "training loss" });
       }
     };
+    charts.ontoggle = () => { drawn = ""; if (known) show(known); };  // closed, they had no width
     const update = job => {
       const change = known && (known.state !== job.state || !known.saved !== !job.saved || known.stopping !== job.stopping);
       known = job;

@@ -20,13 +20,14 @@
     };
   };
 
-  // The field drawn by the browser; `failed` is called where it cannot.
-  const viewer = (root, id, failed) => {
+  // The field drawn by the browser; `failed` is called where it cannot, `film` with a camera path.
+  const viewer = (root, id, failed, film) => {
     const frame = make("iframe", { class: "fl-viewer", title: "3-D view", src: `/fieldlr/jobs/${id}/viewer` });
     let saved = null, wanted = null, sent = 0, due = 0, timer = 0, isOver = false;
     const hear = ({ source, data }) => {
       if (source !== frame.contentWindow) return;
       if (data.failed) { failed(); return; }
+      if (data.path) { film(data.path); return; }
       if (due === Infinity) due = performance.now() + (performance.now() - sent) / SHARE;
       renew();
     };
@@ -68,7 +69,8 @@
       return [() => {}, () => {}];
     });
     const server = () => put("server", () => turntable(place, id));
-    const browser = () => put("browser", () => viewer(place, id, () => { canDraw = false; server(); }));
+    const browser = () => put("browser", () => viewer(place, id, () => { canDraw = false; server(); },
+      path => trigger("select", { value: JSON.stringify(path) })));
     if (!id) { idle(); return () => end(); }
     const show = job => {
       const active = job.state === "running" || job.state === "queued";

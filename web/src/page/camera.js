@@ -14,6 +14,7 @@ export class Camera {
     this.radius = Math.hypot(...low.map((a, k) => high[k] - a)) / 2;
     this.aspect = 1;
     this.upright = 2; // the axis that is up: z
+    this.flown = null; // a view {eye, right, up, back} in place of its own, while a path is played
     this.reset();
   }
 
@@ -51,30 +52,40 @@ export class Camera {
   }
 
   get back() {
+    if (this.flown) return this.flown.back;
     const { yaw, pitch } = this;
     const level = Math.cos(pitch);
     return this.oriented([level * Math.cos(yaw), level * Math.sin(yaw), Math.sin(pitch)]);
   }
 
   get right() {
+    if (this.flown) return this.flown.right;
     return this.oriented([-Math.sin(this.yaw), Math.cos(this.yaw), 0]);
   }
 
   get up() {
+    if (this.flown) return this.flown.up;
     const { yaw, pitch } = this;
     const slope = -Math.sin(pitch);
     return this.oriented([slope * Math.cos(yaw), slope * Math.sin(yaw), Math.cos(pitch)]);
   }
 
   get eye() {
+    if (this.flown) return this.flown.eye;
     return this.target.map((t, k) => t + this.distance * this.back[k]);
   }
 
   /** Distances in front of the camera between which the box lies. */
   get planes() {
-    const aside = Math.hypot(...this.target.map((t, k) => t - this.center[k]));
-    const far = this.distance + aside + 1.1 * this.radius;
-    return [Math.max(this.distance - aside - 1.1 * this.radius, far / 3000), far];
+    const middle = dot(this.eye.map((e, k) => e - this.center[k]), this.back);
+    const far = Math.max(middle + 1.1 * this.radius, 1e-3 * this.radius);
+    return [Math.max(middle - 1.1 * this.radius, far / 3000), far];
+  }
+
+  /** The view on show, with its vertical angle. */
+  get view() {
+    const { eye, right, up, back } = this;
+    return { eye, right, up, back, angle: 2 * Math.atan(1 / this.scales[1]) };
   }
 
   /** [x, y] of clip space per tangent of the angle from the axis. */

@@ -2,17 +2,19 @@
 
 import { control } from "./input.js";
 import { facts, find, isPressed, press } from "./panel.js";
+import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
 import { PoseCamera } from "./pose.js";
 import { SceneDrawing } from "./scene-drawing.js";
 
 const CONTROLS = `<label>Held-out view <select id="camera"></select></label>
 <button id="distance" aria-pressed="false">Depth</button> <button id="reset">Reset view</button>
+${PATH_CONTROLS}
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
 const PAUSE = 2; // milliseconds between two looks at what the GPU has done
 
 /** Shows a scene; gives {end}. */
-export function showScene({ field, bytes, canvas, controls, say }) {
+export function showScene({ field, bytes, name, canvas, controls, say }) {
   if (field.networks.length > 1) {
     throw new Error("A coarse and a fine network are too slow for a page: this is a picture of the field.");
   }
@@ -44,11 +46,16 @@ export function showScene({ field, bytes, canvas, controls, say }) {
     if (!queued) setTimeout(work, PAUSE);
     queued = true;
   };
+  let flown = null; // a view in place of the camera's, while a path is played
   const look = () => {
     fit();
     document.documentElement.dataset.view = "coarse";
-    drawing.look({ pose: camera.pose, showsDepth: isPressed("#distance") });
+    drawing.look({ pose: flown ? flownPose() : camera.pose, showsDepth: isPressed("#distance") });
     queue();
+  };
+  const flownPose = () => {
+    const tall = 0.5 / Math.tan(0.5 * flown.angle);
+    return { ...flown, lens: [tall / camera.aspect, tall, 0.5, 0.5], unit: camera.unit };
   };
 
   control(canvas, camera, look, () => {});
@@ -66,6 +73,18 @@ export function showScene({ field, bytes, canvas, controls, say }) {
     camera.reset();
     look();
   };
+  const path = startPath({
+    name,
+    now() {
+      const { eye, right, up, back, lens } = camera.pose;
+      return { eye, right, up, back, angle: 2 * Math.atan(0.5 / lens[1]) };
+    },
+    fly(view = null) {
+      flown = view;
+      look();
+    },
+    file: (views) => pathFile(views, field.frame, camera.aspect),
+  });
   facts({
     "File size": `${bytes.length.toLocaleString("en")} bytes`,
     Parameters: field.tensors.reduce((sum, tensor) => sum + tensor.length, 0).toLocaleString("en"),
@@ -77,6 +96,7 @@ export function showScene({ field, bytes, canvas, controls, say }) {
   return {
     end() {
       isOver = true;
+      path.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },

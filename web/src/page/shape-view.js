@@ -6,6 +6,7 @@ import { Drawing } from "./drawing.js";
 import { download, FORMAT_NAMES } from "./files.js";
 import { control } from "./input.js";
 import { startMesher } from "./mesher.js";
+import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
 import { facts, figure, find, isInApp, isPressed, press } from "./panel.js";
 
 const RESOLUTIONS = [64, 128, 256, 512];
@@ -30,6 +31,7 @@ aria-label="Place of the section"></label>
 <button id="measure" aria-pressed="false">Ruler</button> <button id="reset">Reset view</button>
 <details id="crop"><summary>Crop</summary>${["x", "y", "z"].map(cropRow).join("")}
 <button id="whole">Whole shape</button></details>
+${PATH_CONTROLS}
 <label>Save as <span><select id="format"></select> <button id="save">Download</button></span></label>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
@@ -180,6 +182,16 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     camera.reset();
     stopAndRedraw();
   });
+  const path = startPath({
+    name,
+    now: () => camera.view,
+    fly(view = null) {
+      camera.flown = view;
+      stopAndRedraw();
+    },
+    // The mesh is in the user's frame already.
+    file: (views) => pathFile(views, null, camera.aspect),
+  });
   const resized = new ResizeObserver(redraw);
   resized.observe(canvas);
   // In the app a source stands as it was last made to stand.
@@ -198,6 +210,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     },
     end() {
       isOver = true;
+      path.end();
       mesher.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
