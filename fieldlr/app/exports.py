@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import shutil
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from fieldlr import codec
 from fieldlr.app.forms import equivalent_command
@@ -23,6 +25,15 @@ from fieldlr.system.options import leaves
 
 MAX_PATH_LENGTH = 4_000_000
 MESHES = (".glb", ".ply", ".obj", ".stl")
+# What a mesh is made for: its format, resolution, whether floating pieces go, the most triangles.
+FIRST_USE = "Anything"
+USES = {
+    FIRST_USE: (".glb", 256, False, ""),
+    "The web": (".glb", 256, True, "50000"),
+    "3-D printing": (".stl", 512, True, ""),
+    "CAD": (".obj", 256, True, "20000"),
+}
+TEXELS = 2048  # along the edges of a picture of colours
 # Camera paths of a video; the empty name is the default of `render`.
 PATHS = {"photos": ("", "orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
 
@@ -39,6 +50,16 @@ def file_name(job: Job, suffix: str) -> str:
     """A file name from the run's title, of letters, digits and dashes."""
     words = "".join(c if c.isalnum() else " " for c in job.title.lower()).split()
     return f"{'-'.join(words)[:60] or 'field'}{suffix}"
+
+
+def with_texts(options: MeshOptions, texts: dict[str, Any]) -> MeshOptions:
+    """The options with others that were typed; a blank text leaves one as it is."""
+    known, chosen = leaves(MeshOptions), {}
+    for name, value in texts.items():
+        if isinstance(value, str):
+            value = known[name].parse(value.strip()) if value.strip() else None
+        chosen[name] = value
+    return dataclasses.replace(options, **chosen)
 
 
 def export_mesh(viewer: Viewer, job_id: str, suffix: str, options: MeshOptions) -> Path:

@@ -32,6 +32,7 @@ SAMPLES = 40  # along each edge of the box, for the histogram
 BINS = 48
 PROBABILITY, DENSITY = "occupancy probability", "log10 of the density"
 # The choices for holes on the page, and the values of the option.
+UPRIGHT = {"Automatic": None, "x": "x", "y": "y", "z": "z"}
 HOLES = {"Automatic": None, "Close": "closed", "Leave open": "left"}
 DECADES = 1.5  # of density on each side of the default
 WORST_SHARE = 0.01  # of the longest edge: the distance from which the colour is dark red
@@ -98,6 +99,7 @@ def mesh_options(
     crop: str,
     remove_floor: bool,
     holes: str,
+    up: str,
 ) -> MeshOptions:
     """The mesh options that the inputs of the page stand for.
 
@@ -112,6 +114,7 @@ def mesh_options(
         remove_floor=remove_floor,
         holes=HOLES[holes],
         largest=largest,
+        up=UPRIGHT[up],
     )
 
 

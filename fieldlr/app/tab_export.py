@@ -10,8 +10,11 @@ from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors, update_on_change
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
 from fieldlr.errors import FieldlrError
+from fieldlr.fields.radiance import RadianceField
 from fieldlr.runs.options import MeshOptions
 from fieldlr.system.options import leaves
+
+HERE = ("resolution", "largest", "faces", "scale", "texture")  # set on this tab
 
 
 def build(page: Page, shared: SharedInputs) -> None:
@@ -20,11 +23,19 @@ def build(page: Page, shared: SharedInputs) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
             gr.Markdown("### Mesh")
+            use = gr.Radio(list(exports.USES), value=exports.FIRST_USE, label="Made for")
             suffix = gr.Radio(list(exports.MESHES), value=".glb", label="Format")
             resolution = gr.Slider(
                 64, 1024, 256, step=64, label="Resolution: samples along the longest edge"
             )
             largest = gr.Checkbox(False, label="Remove floating pieces")
+            faces = gr.Textbox("", label="Most triangles", placeholder="All", elem_id="faces")
+            scale = gr.Textbox(
+                "", label="Scale: multiplies the coordinates", placeholder="1", elem_id="scale"
+            )
+            texture = gr.Checkbox(
+                False, label="Colours as a picture: photos, .glb or .obj", elem_id="texture"
+            )
             settings = gr.Markdown(elem_id="mesh-settings")
             mesh = gr.Button(
                 "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
@@ -44,36 +55,40 @@ def build(page: Page, shared: SharedInputs) -> None:
             )
     buttons = [mesh, small, weights, folder]
 
-    def options_of(job_id, samples, only_largest, values) -> MeshOptions:
+    def options_of(job_id, *values) -> MeshOptions:
+        samples, only_largest, most, factor, textured, *from_surface = values
         field = viewer.loaded(job_id).field
-        return mesh_options(field, int(samples), only_largest, *values)
+        chosen = mesh_options(field, int(samples), only_largest, *from_surface)
+        has_picture = textured and isinstance(field, RadianceField)
+        own = {"faces": most, "scale": factor, "texture": exports.TEXELS if has_picture else None}
+        return exports.with_texts(chosen, own)
 
-    def make(job_id, kind, samples, only_largest, *values):
-        options = options_of(job_id, samples, only_largest, values)
+    def make(job_id, kind, *values):
+        options = options_of(job_id, *values)
         return gr.File(str(exports.export_mesh(viewer, job_id, kind, options)), visible=True)
 
-    def describe(job_id, samples, only_largest, *values):
+    def describe(job_id, *values):
         """The settings of the Surface tab that apply, and the commands with them."""
         if not page.has_field(job_id):
             off = [gr.Button(interactive=False) for _ in buttons]
             return "", "", *off
         on = [gr.Button(interactive=True) for _ in buttons]
         try:
-            options = options_of(job_id, samples, only_largest, values)
-        except FieldlrError:  # The crop box is being typed; the button reports the error.
+            options = options_of(job_id, *values)
+        except FieldlrError:  # A text is being typed; the button reports the error.
             return gr.skip(), gr.skip(), *on
         return settings_text(options), exports.commands(workspace, job_id, options), *on
 
     def clear():
         return gr.File(None, visible=False), gr.File(None, visible=False)
 
-    inputs = [page.run, resolution, largest, *shared]
+    own = [resolution, largest, faces, scale, texture]
+    inputs = [page.run, *own, *shared]
     outputs = [settings, commands, *buttons]
     update_on_change(inputs, describe, outputs)
     page.live.submit(show_errors(describe), inputs, outputs, **QUIET)
-    mesh.click(
-        show_errors(make), [page.run, suffix, resolution, largest, *shared], mesh_file, **PRIVATE
-    )
+    mesh.click(show_errors(make), [page.run, suffix, *own, *shared], mesh_file, **PRIVATE)
+    use.input(lambda name: exports.USES[name], use, [suffix, resolution, largest, faces], **QUIET)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),
         (weights, lambda job_id: exports.export_weights(workspace, job_id)),
@@ -89,7 +104,7 @@ def _path_of(export):
 
 def settings_text(options: MeshOptions) -> str:
     """The settings of the Surface tab that apply to an exported mesh."""
-    own = {n: v for n, v in leaves(MeshOptions).items() if n not in ("resolution", "largest")}
+    own = {n: v for n, v in leaves(MeshOptions).items() if n not in HERE}
     set_here = [
         f"{short_label(name).lower()}" + ("" if value is True else f" {kind.kind.show(value)}")
         for name, kind in own.items()

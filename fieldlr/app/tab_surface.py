@@ -11,7 +11,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 
 # The inputs that the Export tab shares: `surfaces.mesh_options` takes their values.
-SharedInputs = tuple[gr.Slider, gr.Checkbox, gr.Textbox, gr.Checkbox, gr.Radio]
+SharedInputs = tuple[gr.Slider, gr.Checkbox, gr.Textbox, gr.Checkbox, gr.Radio, gr.Radio]
 
 
 def build(page: Page) -> SharedInputs:
@@ -40,6 +40,9 @@ def build(page: Page) -> SharedInputs:
                 elem_id="holes",
             )
             floor = gr.Checkbox(False, label="Remove the floor", elem_id="floor")
+            up = gr.Radio(
+                list(surfaces.UPRIGHT), value="Automatic", label="Axis that is up", elem_id="up"
+            )
             crop = gr.Textbox(
                 "",
                 label="Crop box: keep only what is inside",
@@ -63,7 +66,7 @@ def build(page: Page) -> SharedInputs:
                     label="Original", height=420, clear_color=(1, 1, 1, 1), visible=False
                 )
 
-    shared = (level, joined, crop, floor, holes)
+    shared = (level, joined, crop, floor, holes, up)
 
     def scale(job_id, fused, known=""):
         """The inputs for a run: the histogram, the range of the threshold, what applies to it."""
@@ -128,7 +131,15 @@ def build(page: Page) -> SharedInputs:
     page.run.change(clear, None, outputs, **QUIET)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
     # These show the new surface at once; resolution and crop box wait for the button.
-    direct = (level.release, errors.input, largest.input, floor.input, holes.input, joined.input)
+    direct = (
+        level.release,
+        errors.input,
+        largest.input,
+        floor.input,
+        holes.input,
+        up.input,
+        joined.input,
+    )
     for event in (make.click, *direct):
         event(show_errors(extract), inputs, outputs, **PRIVATE)
     for event in (level.input, resolution.input, crop.input):

@@ -25,7 +25,7 @@ from fieldlr.runs import Run
 from fieldlr.runs.baking import baked
 from fieldlr.runs.depth_fusion import fused
 from fieldlr.runs.flr_file import FlrRun
-from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.options import AXES, MeshOptions
 from fieldlr.runs.subject import Subject
 from fieldlr.runs.viewpoints import Viewpoints, viewpoints
 from fieldlr.surface import Extraction, decimate, extract, largest_component, transform
@@ -90,6 +90,8 @@ def make_mesh(
     mesh = dataclasses.replace(mesh, up=vector(up.tolist()))
     if paint is not None:
         mesh = _painted(mesh, field, paint, options.texture)
+    if options.scale is not None:
+        mesh = dataclasses.replace(mesh, vertices=options.scale * mesh.vertices)
     extraction = dataclasses.replace(extraction, mesh=mesh, seconds=time.perf_counter() - began)
     return SurfaceMesh(**vars(extraction), floor=floor)
 
@@ -98,8 +100,7 @@ def _subject(
     field: Field, options: MeshOptions, views: Viewpoints | None
 ) -> tuple[Subject, Painter | None, np.ndarray | None]:
     """(what is meshed, in the field's frame; its colours; where cameras stand, if they tell)"""
-    up: Vector = (0.0, 1.0, 0.0) if field.space.kind == "ndc" else (0.0, 0.0, 1.0)
-    bounded = field.space.kind == "box"
+    up, bounded = _upward(field, options), field.space.kind == "box"
     if isinstance(field, RadianceField) and options.threshold is None and views is not None:
         made = fused(field, views, options.resolution)
         fusion = made.fusion
@@ -112,6 +113,14 @@ def _subject(
 
     paint = _straight_colors(field) if isinstance(field, RadianceField) else None
     return Subject(level, field.aabb, field.frame, up, bounded=bounded), paint, None
+
+
+def _upward(field: Field, options: MeshOptions) -> Vector:
+    """The direction that is up, in the field's frame."""
+    if options.up is None:
+        return (0.0, 1.0, 0.0) if field.space.kind == "ndc" else (0.0, 0.0, 1.0)
+    # The axis of the user's frame, turned back: a row of the rotation.
+    return vector(np.asarray(field.frame.rotation)[AXES.index(options.up)].tolist())
 
 
 def _without_floor(subject: Subject, resolution: int) -> tuple[Plane, Subject]:

@@ -11,6 +11,7 @@ from fieldlr.system.options import Options, option
 FINEST_MESH = 2048
 MOST_TEXELS = 8192
 HOLES = ("closed", "left")
+AXES = ("x", "y", "z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,14 @@ class MeshOptions(Options):
         Whole(64, MOST_TEXELS),
         "Colours as a picture of so many pixels along its edges: photos, .glb or .obj",
         shown_default="colours at the vertices",
+    )
+    up: str | None = option(
+        Choice(AXES),
+        "The axis of the source that stands upright in a .glb, and on the floor",
+        shown_default="z, or as the photos were held",
+    )
+    scale: float | None = option(
+        Number(), "Multiplies the coordinates: 1000 makes metres millimetres", shown_default="1"
     )
     dense: bool = option(
         Switch(), "Evaluates the field everywhere instead of coarse to fine: the reference", False

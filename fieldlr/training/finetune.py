@@ -21,10 +21,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fieldlr.codec.bit_allocation import quantisation_steps
-from fieldlr.codec.levels import stepped
+from fieldlr.codec.cells import zero_unused_rows
+from fieldlr.codec.levels import stepped, table_encodings
 from fieldlr.codec.quantisation import STEPS
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
+from fieldlr.fields.radiance import RadianceField
 from fieldlr.training.loop import FitConfig, FitReport, fit
 from fieldlr.training.optim.gauss_newton import QuadraticModel, damped
 from fieldlr.training.rate_term import RateTerm, rate_multiplier
@@ -34,9 +36,9 @@ from fieldlr.training.tasks.task import cosine
 
 # The progress at which quantisation begins, and how often steps are re-chosen before it.
 QUANTISATION_START, STEP_CHOICES = 0.6, 12
-# Factors on a fit's learning rates: at the start, for dense networks and for others; when
-# quantisation begins; and at the end.
-DENSE_FACTOR, FACTORISED_FACTOR, QUANTISATION_FACTOR, FINAL_FACTOR = 1.0, 0.1, 0.05, 0.001
+# Factors on a fit's learning rates: at the start, for dense networks and for others, those with
+# feature tables among them; when quantisation begins; and at the end.
+DENSE_FACTOR, OTHER_FACTOR, QUANTISATION_FACTOR, FINAL_FACTOR = 1.0, 0.1, 0.05, 0.001
 NEWTON_STEP = 0.5
 # Error compensation needs the curvature of the whole batch: with fewer rows some parameters seem to
 # have no effect. Damping is relative to a parameter's own curvature. With first-order training,
@@ -195,9 +197,11 @@ class QuantisationTask:
         return quantisation_steps(field, self.bits, self.num_bytes)
 
     def copy(self) -> Field:
-        """A copy of the original field."""
+        """A copy of the original field, without the table rows that no file keeps."""
         copy = type(self.start)(self.start.config, self.start.space, self.start.frame)
         copy.load_state_dict(self.start.state_dict())
+        if isinstance(copy, RadianceField) and copy.cell_occupied.any():
+            zero_unused_rows(copy)
         return copy.eval()
 
     def make_field(self, config: FieldConfig, generator: torch.Generator) -> Field:
@@ -243,7 +247,8 @@ class QuantisationTask:
 
     def learning_rate_factor(self, field: Field, progress: float, step: int) -> float:
         if progress < QUANTISATION_START:
-            first = DENSE_FACTOR if field.config.linear.is_dense else FACTORISED_FACTOR
+            plain = field.config.linear.is_dense and not table_encodings(field)
+            first = DENSE_FACTOR if plain else OTHER_FACTOR
             return cosine(first, QUANTISATION_FACTOR, progress / QUANTISATION_START)
         return cosine(QUANTISATION_FACTOR, FINAL_FACTOR, quantisation_progress(progress))
 

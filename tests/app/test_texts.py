@@ -105,7 +105,7 @@ def test_a_finished_training_says_how_fast_the_machine_is(trained, workspace):
 def test_the_threshold_is_that_of_the_user_alone(trained):
     viewer, solid, scene = trained
     shape, photos = viewer.loaded(solid).field, viewer.loaded(scene).field
-    others = {"crop": "", "remove_floor": False, "holes": "Automatic"}
+    others = {"crop": "", "remove_floor": False, "holes": "Automatic", "up": "Automatic"}
 
     def chosen(field, level, joined):
         return surfaces.mesh_options(field, 64, False, level, joined, **others).threshold
@@ -123,6 +123,13 @@ def test_commands_have_the_settings_of_the_mesh(trained):
     commands = exports.commands(viewer.workspace, solid, options).splitlines()
     expected = "fieldlr mesh my-run --out mesh.glb --resolution 64 --threshold 0.7 --remove-floor"
     assert commands[2] == expected
+
+
+def test_texts_set_what_a_mesh_is_made_for():
+    options = exports.with_texts(MeshOptions(), {"faces": " 5000 ", "scale": "", "texture": None})
+    assert options == MeshOptions(faces=5000)
+    with pytest.raises(FieldlrError, match="`scale` is a number above 0; got big"):
+        exports.with_texts(options, {"scale": "big"})
 
 
 def curve(name, points):

@@ -102,6 +102,12 @@ def test_a_crop_crops_what_was_fused_of_an_unbounded_scene():
     assert np.ptp(vertices[:, 0]) > 0.7
 
 
+def test_a_mesh_is_scaled_and_told_what_is_up():
+    plain, made = mesh_of(frame=FRAME).mesh, mesh_of(frame=FRAME, scale=1000.0, up="y").mesh
+    assert np.allclose(made.vertices, 1000.0 * plain.vertices)
+    assert np.allclose(made.up, (0.0, 1.0, 0.0))
+
+
 def test_a_package_that_is_missing_is_named_before_the_work(monkeypatch):
     monkeypatch.setattr(cleaning, "find_spec", lambda name: None)
     # The work would end in another error: there is no surface at this level.
