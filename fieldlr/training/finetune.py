@@ -36,9 +36,10 @@ from fieldlr.training.tasks.task import cosine
 
 # The progress at which quantisation begins, and how often steps are re-chosen before it.
 QUANTISATION_START, STEP_CHOICES = 0.6, 12
-# Factors on a fit's learning rates: at the start, for dense networks and for others, those with
-# feature tables among them; when quantisation begins; and at the end.
-DENSE_FACTOR, OTHER_FACTOR, QUANTISATION_FACTOR, FINAL_FACTOR = 1.0, 0.1, 0.05, 0.001
+# Factors on a fit's learning rates: at the start, for dense networks, for fields with feature
+# tables and for factorised networks; when quantisation begins; and at the end.
+DENSE_FACTOR, TABLE_FACTOR, FACTORISED_FACTOR = 1.0, 0.3, 0.1
+QUANTISATION_FACTOR, FINAL_FACTOR = 0.05, 0.001
 NEWTON_STEP = 0.5
 # Error compensation needs the curvature of the whole batch: with fewer rows some parameters seem to
 # have no effect. Damping is relative to a parameter's own curvature. With first-order training,
@@ -247,8 +248,9 @@ class QuantisationTask:
 
     def learning_rate_factor(self, field: Field, progress: float, step: int) -> float:
         if progress < QUANTISATION_START:
-            plain = field.config.linear.is_dense and not table_encodings(field)
-            first = DENSE_FACTOR if plain else OTHER_FACTOR
+            first = DENSE_FACTOR if field.config.linear.is_dense else FACTORISED_FACTOR
+            if table_encodings(field):
+                first = TABLE_FACTOR
             return cosine(first, QUANTISATION_FACTOR, progress / QUANTISATION_START)
         return cosine(QUANTISATION_FACTOR, FINAL_FACTOR, quantisation_progress(progress))
 
