@@ -1,5 +1,7 @@
 """Tables level by level: differences can be undone, unread rows cost nothing, sizes are kept."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,18 +11,18 @@ from fieldlr.codec.bit_allocation import quantisation_steps
 from fieldlr.codec.levels import Level, coded_levels, stepped
 from fieldlr.codec.tensors import fit_model
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.encodings import DenseGrid, HashGrid
+from fieldlr.nn.encodings import DenseGrid, HashGrid, Vm
 from tests.codec import fields
 
-ENCODINGS = [DenseGrid(3, 2, 4, 21), HashGrid(3, 2, 4, 40, 10)]
+ENCODINGS = [DenseGrid(3, 2, 4, 21), HashGrid(3, 2, 4, 40, 10), Vm(1, 4, 16, 16)]
 
 
-@pytest.mark.parametrize("nodes", [0, 2, 7])
+@pytest.mark.parametrize("edges", [(), (2, 2, 2), (7, 7, 7), (5, 5), (9,)])
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_what_is_coded_can_be_undone(nodes, share):
-    random = np.random.default_rng(nodes)
-    rows = nodes**3 or 50
-    level = Level(random.random(rows) < share, nodes)
+def test_what_is_coded_can_be_undone(edges, share):
+    random = np.random.default_rng(len(edges))
+    rows = math.prod(edges) if edges else 50
+    level = Level(random.random(rows) < share, edges)
     values = random.integers(-9, 10, (rows, 2))
     coded = level.coded(values)
     assert coded.shape == (level.read.sum(), 2)
@@ -30,7 +32,7 @@ def test_what_is_coded_can_be_undone(nodes, share):
 def test_a_node_is_predicted_by_the_mean_of_those_before_it():
     values = np.zeros((8, 1), np.int64)
     values[3], values[5], values[6], values[7] = 4, 7, 9, 10
-    level = Level(np.ones(8, bool), 2)
+    level = Level(np.ones(8, bool), (2, 2, 2))
     assert level.coded(values)[7] == 10 - round((4 + 7 + 9) / 3)
     level.read[5] = False
     assert level.coded(values)[-1] == 10 - 7  # 6.5 is rounded up
@@ -41,7 +43,7 @@ def test_a_smooth_level_takes_fewer_bits_than_its_values():
     axes = np.linspace(0.0, 1.0, 12)
     z, y, x = np.meshgrid(axes, axes, axes, indexing="ij")
     values = np.rint(40.0 * np.sin(3.0 * x + y) * np.cos(2.0 * z)).astype(np.int64).reshape(-1, 1)
-    level = Level(np.ones(len(values), bool), 12)
+    level = Level(np.ones(len(values), bool), (12, 12, 12))
     spread = [np.abs(own).mean() for own in (values, level.coded(values))]
     assert spread[1] < 0.4 * spread[0]
     assert fit_model(level.coded(values).ravel())[0].max_abs <= 2 * np.abs(values).max()
