@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from fieldlr import codec
+from fieldlr.codec.levels import stepped
 from fieldlr.nn.activations import Finer, Sine
-from fieldlr.nn.encodings import RandomFourier
+from fieldlr.nn.encodings import Cp, DenseGrid, RandomFourier, Vm
 from tests.codec import fields
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -25,6 +26,7 @@ EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 # Where the levels were taken, in parts of the box.
 UNIT = torch.tensor([[-0.5, -0.25, 0.125], [0.0, 0.0, 0.0], [0.75, 0.5, -0.375]])
 PLAIN = ("tiny", "rook", "whole", "radians", *(linear.name for linear in fields.NEWER))
+TABLES = (DenseGrid(2, 3, 3, 5), Cp(2, 5, 4, 9), Vm(2, 3, 3, 6))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,19 @@ def test_the_reader_of_the_docs_reads_every_backbone(linear, activation, read_fl
     assert not again.mlp.linears[2].is_dense
     stored = digest(t for stored, bias in shape.layers for t in (*stored, bias))
     assert stored == digest(p.detach().numpy() for p in again.parameters())
+    points = again.aabb.from_unit(UNIT)
+    with torch.no_grad():
+        levels = again.level(points)
+    np.testing.assert_allclose(shape.logits(points.numpy()), levels, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("encoding", TABLES, ids=lambda own: own.name)
+def test_the_reader_of_the_docs_reads_tables(encoding, read_flr):
+    field = fields.shape(encoding=encoding)
+    data = codec.encode(field, steps=dict.fromkeys(stepped(field), 130))
+    shape, again = read_flr.Shape(data), codec.decode(data)
+    table = digest(t.reshape(-1, encoding.num_channels) for t in shape.tables)
+    assert table == digest([again.encoding.table.detach().numpy()])
     points = again.aabb.from_unit(UNIT)
     with torch.no_grad():
         levels = again.level(points)

@@ -9,10 +9,10 @@ from fieldlr.nn.encodings.separable import SeparableConfig
 
 @dataclass(frozen=True)
 class Cp(SeparableConfig):
-    """Features f(x) g(y) h(z) of lines of nodes, interpolated linearly (Chen et al. 2022, "TensoRF").
+    """Features f(x) g(y) h(z), each factor interpolated linearly between the nodes of a line.
 
-    The sum over channels is the CP decomposition of a volume; here a network follows instead, as in
-    Pashtari et al. 2026, "FUTON", whose size is the default.
+    Their sum is the CP decomposition of a volume (Chen et al. 2022, "TensoRF"); here a network
+    follows, as in Pashtari et al. 2026, "FUTON", whose size is the default.
     """
 
     name = "cp"

@@ -10,7 +10,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fieldlr.nn.encodings.encoding import Encoding, Factor, Part
-from fieldlr.nn.encodings.interpolation import CHUNK, GPU_CHUNK, GridConfig, mark_read, weighted_rows
+from fieldlr.nn.encodings.interpolation import (
+    CHUNK,
+    GPU_CHUNK,
+    GridConfig,
+    mark_read,
+    weighted_rows,
+)
 from fieldlr.system.entries import Role
 
 

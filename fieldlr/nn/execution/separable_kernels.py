@@ -56,6 +56,7 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
     Arrays are flat and offsets unsigned: with signed ones Numba checks every index for being
     negative, and the loops are not vectorised.
     """
+
     @compiled
     def multiply(points, table, terms, out, start, stop):
         """Features of the points from `start` to `stop`."""
