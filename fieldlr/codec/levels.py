@@ -1,8 +1,8 @@
 """The parts of feature tables, each with a quantisation step and a model of its own.
 
-A part is a level of a grid, a plane or a line. Rows that no occupied cell reads are not coded.
-Where the nodes of a part are stored by their place, and not by their hash, a node is predicted by
-the mean of those before it along every axis, and the difference is coded.
+A part is a level of a grid, a plane or a line. Rows of a grid that no occupied cell reads are not
+coded. Where the nodes of a part are stored by their place, and not by their hash, a node is
+predicted by the mean of those before it along every axis, and the difference is coded.
 """
 
 from __future__ import annotations
@@ -98,13 +98,14 @@ def _mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def coded_levels(field: Field) -> dict[str, Level]:
     """The parts of the tables of a field by their names in `stepped`.
 
-    The cells of a radiance field tell which rows are read; if none is occupied, all are stored so.
+    The cells of a radiance field tell which rows of a grid are read; if none is occupied, all are
+    stored so. Lines and planes are stored whole: a decoder needs them to find the cells.
     """
     levels = {}
     for name, encoding in table_encodings(field).items():
         sizes = [part.rows for part in encoding.parts]
         read = torch.ones(sum(sizes), dtype=torch.bool)
-        if isinstance(field, RadianceField):
+        if isinstance(field, RadianceField) and encoding.levels:
             occupied = field.cell_occupied
             low = (occupied if occupied.any() else ~occupied).nonzero().flip(-1) * (
                 2.0 / GRID_CELLS

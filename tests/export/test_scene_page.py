@@ -80,7 +80,7 @@ KINDS = (
     ("box", HashGrid(2, 2, 3, 9, 6), LowRank(3), {"skips": (1,)}),
     ("ndc", DenseGrid(2, 3, 3, 5), SineLowRank(2), {}),
     ("contracted", HashGrid(2, 1, 3, 9, 6), Full(), {"width": 96}),
-    ("box", Cp(2, 5, 4, 9), Full(), {}),
+    ("box", Cp(2, 3, 4, 9), Full(), {}),
     ("contracted", Vm(2, 2, 3, 6), Full(), {}),
 )
 EYES = {"box": (2.5, -4.0, 2.0), "ndc": (0.1, 0.0, 0.0), "contracted": (2.0, 1.5, 1.0)}

@@ -1,7 +1,7 @@
 // The parts of a feature table (files of version 2): each has a step and a model of its own.
 //
-// A part is a level of a grid, a plane or a line. Only rows that an occupied cell reads are coded.
-// Nodes that are stored by their place are coded as differences from the mean of the nodes before
+// A part is a level of a grid, a plane or a line. Of a grid only rows that an occupied cell reads are
+// coded. Nodes that are stored by their place are coded as differences from the mean of the nodes before
 // them along every axis.
 
 import { broken } from "./bytes.js";
@@ -29,7 +29,7 @@ export function readLevels(decoder, plans, { levels, shape: [rows, channels] }, 
 
 function rowsRead(level, occupied) {
   const { nodes, axes, first, rows } = level;
-  if (!occupied) return new Uint8Array(rows).fill(1);
+  if (!occupied || axes.length < 3) return new Uint8Array(rows).fill(1);
   const read = new Uint8Array(rows);
   const ends = Array.from({ length: CELLS }, (_, cell) =>
     [cell, cell + 1].map((edge) => Math.min(Math.floor(((nodes - 1) * edge) / CELLS), nodes - 2)),
@@ -37,8 +37,7 @@ function rowsRead(level, occupied) {
   let left = rows;
   for (let cell = 0; cell < occupied.length && left; cell++) {
     if (!occupied[cell]) continue;
-    const at = [cell % CELLS, (cell >> 6) % CELLS, cell >> 12];
-    const [x, y = [0, -1], z = [0, -1]] = axes.map((axis) => ends[at[axis]]);
+    const [x, y, z] = [ends[cell % CELLS], ends[(cell >> 6) % CELLS], ends[cell >> 12]];
     for (let k = z[0]; k <= z[1] + 1; k++) {
       for (let j = y[0]; j <= y[1] + 1; j++) {
         for (let i = x[0]; i <= x[1] + 1; i++) {

@@ -70,7 +70,7 @@ class SeparableEncoding(Encoding):
         return [Part(factor.rows, (factor.nodes,) * len(factor.axes)) for factor in factors]
 
     def roles(self) -> dict[str, Role]:
-        return {"table": Role("table")}
+        return {"table": Role("line")}
 
     def rows_read(
         self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
