@@ -18,7 +18,7 @@ class RadianceSettings:
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 1e-2
-    line_rate: float = 2e-2  # of lines and planes
+    line_rate: float = 4e-2  # of lines and planes
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3  # of U and V
     alone: float = 4.0  # the factor of these two in pure MLPs, which also have
