@@ -17,7 +17,7 @@ class Vm(SeparableConfig):
     products = (((0, 1), (2,)), ((0, 2), (1,)), ((1, 2), (0,)))
     start = 0.1
 
-    num_levels: int = 2
-    num_channels: int = 8
-    coarsest: int = 32
-    finest: int = 96
+    num_levels: int = 1
+    num_channels: int = 16
+    coarsest: int = 64
+    finest: int = 64

@@ -24,8 +24,8 @@ SMALL = {
     "random-fourier": RandomFourier(5, 2.0),
     "dense-grid": DenseGrid(num_levels=2, num_channels=2, coarsest=3, finest=5),
     "hash-grid": HashGrid(num_levels=3, coarsest=3, finest=17, log2_table_size=8),
-    "cp": Cp(num_levels=2, num_channels=2, coarsest=3, finest=5),
-    "vm": Vm(num_levels=2, num_channels=2, coarsest=3, finest=5),
+    "cp": Cp(num_levels=2, num_channels=2, coarsest=2, finest=4),
+    "vm": Vm(num_levels=2, num_channels=1, coarsest=2, finest=3),
 }
 
 
