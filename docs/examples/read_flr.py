@@ -4,7 +4,7 @@
 
 A second decoder, written from docs/format.md and not from the first: it shows that the format is
 what the document says, and it can be copied into any project. It needs neither torch nor fieldlr,
-reads shapes whose encoding has no table and whose frame is the user's, and trusts the file beyond
+reads shapes whose encoding has no hash and whose frame is the user's, and trusts the file beyond
 its checksum.
 """
 
@@ -22,8 +22,16 @@ LINEARS = [[], RANK, SINE, RANK, RANK, BLOCKS, BLOCKS, RANK, SINE, RANK, SINE, R
 SINES = (2, 10)
 FIXED_OUTPUTS = (4, 5, 6, 8, 11, 12)  # those whose outputs are not sorted
 FIXED_INPUTS = (*FIXED_OUTPUTS, 9, 10)  # those whose inputs are not sorted
-# identity; frequency: how many, with the input; random-fourier: how many, spread in radians.
-ENCODINGS = {0: [], 1: ["varint", "varint"], 4: ["varint", "decimal"]}
+# identity; frequency: how many, with the input; random-fourier: how many, spread in radians; those
+# with a table: levels, channels, nodes of the coarsest and of the finest level.
+TABLE = ["varint"] * 4
+ENCODINGS = {0: [], 1: TABLE[:2], 4: ["varint", "decimal"], 3: TABLE, 5: TABLE, 6: TABLE}
+# Of those with a table: the terms of a level, each a product of tables over these axes.
+TERMS = {
+    3: [["xyz"]],  # dense-grid
+    5: [["x", "y", "z"]],  # cp
+    6: [["xy", "z"], ["xz", "y"], ["yz", "x"]],  # vm
+}
 # relu; sine: omega_0; gaussian: sigma; finer: omega_0.
 ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"], 3: ["decimal"]}
 UNIFORM, WRITTEN, TOTAL_BITS, ONE, MOST = 224, 225, 24, 1 << 16, 24 << 16
@@ -213,19 +221,54 @@ def weight(linear, options, stored, m, n):
     return np.float32(signs * stored[0][shared]).reshape(m, n)
 
 
+def resolutions(count, _, first, last):
+    """Nodes along an edge, level by level."""
+    if count == 1:
+        return [last]
+    return [round(first * (last / first) ** (i / (count - 1))) for i in range(count)]
+
+
+def summed(differences):
+    """The values of nodes (..., channels) that are coded as differences from those before them."""
+    *edges, channels = differences.shape
+    padded = np.zeros([*(edge + 1 for edge in edges), channels], int)
+    for node in np.ndindex(*edges):
+        before = [tuple(i + (k != a) for k, i in enumerate(node)) for a in range(len(edges))]
+        known = [padded[place] for place, index in zip(before, node, strict=True) if index > 0]
+        mean = (2 * sum(known) + len(known)) // (2 * len(known)) if known else 0
+        padded[tuple(i + 1 for i in node)] = differences[node] + mean
+    return padded[(slice(1, None),) * len(edges)]
+
+
+def interpolated(table, axes, unit):
+    """Features (M, channels) of a table over the named axes at points (M, 3) of the cube."""
+    nodes = len(table)
+    position = (np.clip(unit, -1, 1) + 1)[:, ["xyz".index(a) for a in axes]] * 0.5 * (nodes - 1)
+    cell = np.minimum(position.astype(int), nodes - 2)
+    part, total = position - cell, 0
+    for corner in np.ndindex(*[2] * len(axes)):
+        share = np.prod(np.where(corner, part, 1 - part), 1)
+        # The first axis is the fastest in the table: its last.
+        total = total + share[:, None] * table[tuple((cell + corner).T[::-1])]
+    return total
+
+
 class Shape:
     """A shape as its file has it: `layers` of (weight or factors, bias), and `inside`."""
 
     def __init__(self, data):
-        if data[:4] != b"FLR\1" or zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
-            raise SystemExit("this is no .flr file of version 1, or it is broken")
+        version = data[3] if data[:3] == b"FLR" else 0
+        if version not in (1, 2) or zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
+            raise SystemExit("this is no .flr file of version 1 or 2, or it is broken")
         file = Bytes(data[4:-4])
         first, tables, last = file.byte(), file.byte(), None
         last, width, depth = file.byte(), file.varint(), file.varint()
         self.skips = [file.varint() for _ in range(last >> 4)]
         self.linear, self.encoding, self.activation = tables & 15, tables >> 4, last & 15
         if first & 3 == 0 or first & 0b11001100 or self.encoding not in ENCODINGS:
-            raise SystemExit("this reader knows shapes in a box, without a frame or a table")
+            raise SystemExit("this reader knows shapes in a box, without a frame or a hash")
+        if (version == 2) != (self.encoding in TERMS):
+            raise SystemExit("this reader knows tables of version 2 alone")
         if self.linear >= len(LINEARS) or self.activation not in ACTIVATIONS:
             names = f"linear {self.linear} or activation {self.activation}"
             raise SystemExit(f"this reader does not know {names}: it reads the first ones alone")
@@ -242,8 +285,11 @@ class Shape:
         self.read_layers(file, width, depth)
 
     def read_layers(self, file, width, depth):
-        count, more = self.encoding_options or (0, 1)
+        count, more, *_ = self.encoding_options or (0, 1)
         inputs = 2 * count if self.encoding == 4 else 3 * (2 * count + more)
+        tables = self.read_table_models(file) if self.encoding in TERMS else []
+        if self.encoding in TERMS:
+            inputs = count * len(TERMS[self.encoding]) * more
         sizes = [
             (width, inputs),
             *((width, width + inputs * (i in self.skips)) for i in range(1, depth + 1)),
@@ -270,6 +316,10 @@ class Shape:
                 models = [(c, read_model(file, r)) for c, r in zip(split, rising, strict=False)]
                 plan[-1].append(((8 + byte % 8) * 2.0 ** (byte // 8 - 27), models, shape))
         coder, self.layers = Coder(file.take(len(file.data) - file.place)), []
+        self.tables = []
+        for step, model, shape in tables:
+            whole = summed(read_numbers(coder, model, prod(shape), []).reshape(shape))
+            self.tables.append(np.float32(whole * step))
         for layer in plan:
             tensors, fresh = [], [True] + [False] * width
             for step, models, shape in layer:
@@ -279,6 +329,26 @@ class Shape:
                 if not tensors[1:]:  # the first tensor, whose first column is the key
                     fresh = [True, *(np.diff(whole[:, 0]) != 0)]
             self.layers.append((tensors[:-1], tensors[-1][:, 0]))
+
+    def read_table_models(self, file):
+        """(step, model, shape) of every part of the table."""
+        models, channels = [], self.encoding_options[1]
+        for nodes in resolutions(*self.encoding_options):
+            for axes in (axes for term in TERMS[self.encoding] for axes in term):
+                byte = file.byte()
+                step = (8 + byte % 8) * 2.0 ** (byte // 8 - 27)
+                shape = (*[nodes] * len(axes), channels)
+                models.append((step, read_model(file, False), shape))
+        return models
+
+    def products(self, unit):
+        """The features of tables at points (M, 3) of the cube."""
+        tables, features = iter(self.tables), []
+        for _ in range(self.encoding_options[0]):
+            for term in TERMS[self.encoding]:
+                factors = [interpolated(next(tables), axes, unit) for axes in term]
+                features.append(prod(factors))
+        return np.concatenate(features, 1)
 
     def weight(self, stored, m, n):
         if stored[0].shape == (m, n):
@@ -307,6 +377,8 @@ class Shape:
             sums = np.float32(((pairs >> 16) + (pairs & 65535)).sum(1) - 131070)
             phases = unit @ (sums * np.float32(radians * 3**0.5 / 65536)).reshape(count, 3).T
             x = np.concatenate([np.sin(phases), np.cos(phases)], 1)
+        elif self.encoding in TERMS:
+            x = self.products(unit)
         h = x
         for index, (stored, bias) in enumerate(self.layers):
             h = np.concatenate([h, x], 1) if index in self.skips else h

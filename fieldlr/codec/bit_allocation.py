@@ -9,12 +9,14 @@ V inside the sine.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from fieldlr.codec.cells import NEAR_STORED_THRESHOLD, cell_coding, zero_unused_rows
 from fieldlr.codec.levels import coded_levels, stepped
 from fieldlr.codec.parameters import Levels, num_bits
 from fieldlr.codec.quantisation import nearest_step
@@ -42,6 +44,10 @@ def quantisation_steps(
     parameter on average, probability tables included. With `num_bytes`, steps at which they take
     at most that many bytes; FieldlrError if even the coarsest take more.
     """
+    if isinstance(field, RadianceField) and cell_coding(field) == NEAR_STORED_THRESHOLD:
+        # As the encoder does: what nothing reads is stored, but as zeros.
+        field = copy.deepcopy(field)
+        zero_unused_rows(field)
     named = stepped(field)
     scales = np.array([s**-0.5 for s in sensitivities(field).values()])
     levels = coded_levels(field)

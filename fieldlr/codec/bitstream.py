@@ -135,7 +135,7 @@ def unpack(data: bytes) -> tuple[Field, About]:
     read_parameters(coder, tensors, order, models, levels)
     coder.close()
     if limit is not None and isinstance(field, RadianceField):
-        cells.mark_occupied(field, limit)
+        cells.mark_occupied(field, limit, coding == cells.NEAR_STORED_THRESHOLD)
     return field.eval(), about
 
 
@@ -143,10 +143,13 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
     """Writes how the occupied cells are coded, and zeroes table rows that are then unused."""
     coding, coded = cells.cell_coding(field), []
     writer.byte(coding)
+    if coding in (cells.STORED, cells.NEAR_STORED_THRESHOLD):
+        cells.zero_unused_rows(field)
     if coding == cells.BY_STORED_THRESHOLD:
         writer.byte(cells.best_threshold(field))
+    if coding == cells.NEAR_STORED_THRESHOLD:
+        writer.byte(cells.largest_threshold(field))
     if coding == cells.STORED:
-        cells.zero_unused_rows(field)
         for children in cells.to_octree(field.cell_occupied.cpu().numpy()):
             model, own = fit_model(children.astype(np.int64) - MIDDLE)
             write_model(writer, model)
@@ -157,9 +160,9 @@ def _write_cells(writer: Writer, field: RadianceField) -> list[Coded]:
 def _read_cell_coding(reader: Reader, config: FieldConfig) -> tuple[int, float | None]:
     """(how the occupied cells are coded, the density threshold if they are evaluated)."""
     coding = reader.byte()
-    if coding not in (cells.ALL, cells.BY_THRESHOLD, cells.STORED, cells.BY_STORED_THRESHOLD):
+    if coding > cells.NEAR_STORED_THRESHOLD:
         raise corrupt("unknown coding of the occupied cells")
-    if coding not in (cells.BY_THRESHOLD, cells.BY_STORED_THRESHOLD):
+    if coding in (cells.ALL, cells.STORED):
         return coding, None
     if not cells.cheap_to_evaluate(config):
         raise corrupt("the occupied cells must be evaluated, with too large a network")

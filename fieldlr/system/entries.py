@@ -18,10 +18,11 @@ class Role(NamedTuple):
 
     `dense`: weights and biases. `matrix`: square weights between hidden layers, which Muon may
     train. `factor`: the factors of a factorised weight. `phase`: factors inside a sine, whose
-    learning rate is in radians of phase. `table`: features of an encoding.
+    learning rate is in radians of phase. `table`: features of a grid. `line`: features of lines and
+    planes, of which products are formed.
     """
 
-    kind: Literal["dense", "matrix", "factor", "phase", "table"]
+    kind: Literal["dense", "matrix", "factor", "phase", "table", "line"]
     scale: float = 1.0
 
 

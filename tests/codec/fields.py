@@ -13,7 +13,15 @@ from fieldlr.geometry.cameras import Cameras
 from fieldlr.geometry.frames import Similarity
 from fieldlr.geometry.spaces import Space
 from fieldlr.nn.activations import Finer, Gaussian, Relu, Sine
-from fieldlr.nn.encodings import DenseGrid, Frequency, HashGrid, Identity, RandomFourier
+from fieldlr.nn.encodings import (
+    Cp,
+    DenseGrid,
+    Frequency,
+    HashGrid,
+    Identity,
+    RandomFourier,
+    Vm,
+)
 from fieldlr.nn.linears import LINEARS as KINDS
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 
@@ -27,6 +35,8 @@ ENCODINGS = (
     DenseGrid(2, 2, 3, 5),
     HashGrid(2, 1, 3, 9, 6),
     RandomFourier(4, 2.0),
+    Cp(2, 3, 4, 7),
+    Vm(2, 2, 3, 6),
 )
 ACTIVATIONS = (Relu(), Sine(), Sine(12.5), Gaussian(), Gaussian(0.25), Finer(12.5))
 BOX = Aabb((-1.0, -2.0, 0.3), (1.3, 1.0, 2.0))

@@ -13,7 +13,7 @@ from fieldlr.codec.quantisation import nearest_step
 from fieldlr.export import depth_picture
 from fieldlr.export.page import PageField
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.nn.encodings import DenseGrid, HashGrid
+from fieldlr.nn.encodings import Cp, DenseGrid, HashGrid, Vm
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.rendering.render import Rendering, render_image
@@ -76,11 +76,13 @@ def test_a_fit_of_photos_is_drawn_as_here_and_turned_and_as_depth(open_page):
     assert psnr(canvas_pixels(page), depth) > LEAST_DEPTH_PSNR
 
 
-KINDS = {
-    "box": (HashGrid(2, 2, 3, 9, 6), LowRank(3), {"skips": (1,)}),
-    "ndc": (DenseGrid(2, 3, 3, 5), SineLowRank(2), {}),
-    "contracted": (HashGrid(2, 1, 3, 9, 6), Full(), {"width": 96}),
-}
+KINDS = (
+    ("box", HashGrid(2, 2, 3, 9, 6), LowRank(3), {"skips": (1,)}),
+    ("ndc", DenseGrid(2, 3, 3, 5), SineLowRank(2), {}),
+    ("contracted", HashGrid(2, 1, 3, 9, 6), Full(), {"width": 96}),
+    ("box", Cp(2, 3, 4, 9), Full(), {}),
+    ("contracted", Vm(2, 2, 3, 6), Full(), {}),
+)
 EYES = {"box": (2.5, -4.0, 2.0), "ndc": (0.1, 0.0, 0.0), "contracted": (2.0, 1.5, 1.0)}
 TARGETS = {"box": (0.1, -0.5, 1.1), "ndc": (0.0, 0.0, -3.0), "contracted": (0.0, 0.0, 0.0)}
 
@@ -88,7 +90,7 @@ TARGETS = {"box": (0.1, -0.5, 1.1), "ndc": (0.0, 0.0, -3.0), "contracted": (0.0,
 @pytest.mark.browser
 def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
     known, entries = [], []
-    for space, (encoding, linear, more) in KINDS.items():
+    for space, encoding, linear, more in KINDS:
         field = fields.radiance(encoding, linear, space=space, **more)
         fields.with_ball(field, 0.25)
         up = (0.0, 1.0, 0.0) if space == "ndc" else (0.0, 0.0, 1.0)
@@ -100,7 +102,7 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
         decoded, about = codec.unpack(data)
         assert about.cameras is not None
         known.append(expected(decoded, about.cameras, 0, SIDE, about.background))
-        entries.append(PageField(space, data, is_scene=True))
+        entries.append(PageField(encoding.name, data, is_scene=True))
     page = open_page(entries, width=SIDE, height=SIDE * 10 // 6)
     for number, rendering in enumerate(known, start=1):
         page.locator(f"nav button:nth-child({number})").dispatch_event("click")

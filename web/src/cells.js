@@ -4,22 +4,22 @@ import { broken } from "./bytes.js";
 import { readModel, readWhole, stepOf } from "./tensors.js";
 
 export const CELLS = 64;
-const [ALL, ASKED, STORED, ASKED_AT] = [0, 1, 2, 3];
+const [ALL, ASKED, STORED, ASKED_AT, NEAR] = [0, 1, 2, 3, 4];
 const LEVELS = 6;
 const MIDDLE = 128;
 const EMPTY_DENSITY = 0.01 * 0.5 * CELLS;
 const MOST_ASKED = 1 << 20;
 
-/** How the cells are kept: {octree: models} or {limit: density}, or neither where all may. */
+/** How the cells are kept: {octree: models} or {limit: density, widened}, or neither where all may. */
 export function readWay(reader, { width, depth }) {
   const way = reader.byte();
   if (way === ALL) return {};
   if (way === STORED) return { octree: Array.from({ length: LEVELS }, () => readModel(reader, false)) };
-  if (way !== ASKED && way !== ASKED_AT) throw broken("its cells are kept in an unknown way");
+  if (way > NEAR) throw broken("its cells are kept in an unknown way");
   if (width ** 2 * (depth + 6) > MOST_ASKED) {
     throw broken("its cells are to be computed from too large a network");
   }
-  return { limit: way === ASKED ? EMPTY_DENSITY : stepOf(reader.byte()) };
+  return { limit: way === ASKED ? EMPTY_DENSITY : stepOf(reader.byte()), widened: way === NEAR };
 }
 
 /** The occupied cells, a byte each, x fastest. */
@@ -44,8 +44,11 @@ export function readOctree(decoder, models) {
   return occupied;
 }
 
-/** The occupied cells by the density in their middles: above a limit, or half of the highest. */
-export function askCells(density, limit) {
+/**
+ * The occupied cells by the density in their middles: above a limit, or half of the highest. With
+ * `widened` also the neighbours of these.
+ */
+export function askCells(density, { limit, widened }) {
   const points = new Float32Array(3 * CELLS ** 3);
   for (let cell = 0; cell < CELLS ** 3; cell++) {
     const at = [cell % CELLS, (cell >> 6) % CELLS, cell >> 12];
@@ -53,8 +56,16 @@ export function askCells(density, limit) {
   }
   const densities = density(points);
   const above = Math.min(limit, 0.5 * densities.reduce((a, b) => Math.max(a, b), 0));
-  return Uint8Array.from(densities, (value) => value > above);
+  const occupied = Uint8Array.from(densities, (value) => value > above);
+  return widened ? [1, CELLS, CELLS ** 2].reduce(widenedAlong, occupied) : occupied;
 }
+
+/** The cells and those beside them along one axis. */
+const widenedAlong = (occupied, stride) =>
+  occupied.map((full, cell) => {
+    const at = Math.floor(cell / stride) % CELLS;
+    return full || (at > 0 && occupied[cell - stride]) || (at < CELLS - 1 && occupied[cell + stride]);
+  });
 
 /** The index of the cell that a point of the cube lies in. */
 export function cellOf(x, y, z) {

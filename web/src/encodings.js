@@ -76,6 +76,21 @@ const gridParameters = (options) =>
   resolutions(options).reduce((sum, n) => sum + Math.min(n ** 3, mostRows(options)), 0) *
   options.num_channels;
 
+/** The row of a node of a level, plane or line, by its indices along the axes of that. */
+export const rowOf = ({ nodes, first, mask }, x, y = 0, z = 0) =>
+  first +
+  (mask
+    ? (x ^ Math.imul(y, PRIMES[1]) ^ Math.imul(z, PRIMES[2])) & mask
+    : x + nodes * (y + nodes * z));
+
+/** The cell of a coordinate between `nodes` nodes, and the place within it: [cell, part]. */
+function placeOf(coordinate, nodes) {
+  const unit = Math.min(Math.max(coordinate, -1), 1) + 1;
+  const position = Math.fround(unit) * 0.5 * (nodes - 1);
+  const cell = Math.min(Math.floor(position), nodes - 2);
+  return [cell, position - cell];
+}
+
 /** Features at the nodes of grids, read trilinearly; nodes share rows by a hash where few fit. */
 function grid(options) {
   const channels = options.num_channels;
@@ -83,29 +98,20 @@ function grid(options) {
   let first = 0;
   for (const nodes of resolutions(options)) {
     const rows = Math.min(nodes ** 3, mostRows(options));
-    levels.push({ nodes, first, rows, mask: rows < nodes ** 3 ? rows - 1 : 0 });
+    levels.push({ nodes, axes: [0, 1, 2], first, rows, mask: rows < nodes ** 3 ? rows - 1 : 0 });
     first += rows;
   }
-  const rowOf = ({ nodes, first: start, mask }, x, y, z) =>
-    start +
-    (mask
-      ? (x ^ Math.imul(y, PRIMES[1]) ^ Math.imul(z, PRIMES[2])) & mask
-      : x + nodes * (y + nodes * z));
   return {
     features: levels.length * channels,
     shape: [first, channels],
     levels,
-    rowOf,
     write(points, start, count, rows, stride, table) {
       const at = [0, 0, 0];
       const part = [0, 0, 0];
       for (let p = 0; p < count; p++) {
         levels.forEach((level, index) => {
           for (let k = 0; k < 3; k++) {
-            const unit = Math.min(Math.max(points[(start + p) * 3 + k], -1), 1) + 1;
-            const position = Math.fround(unit) * 0.5 * (level.nodes - 1);
-            at[k] = Math.min(Math.floor(position), level.nodes - 2);
-            part[k] = position - at[k];
+            [at[k], part[k]] = placeOf(points[(start + p) * 3 + k], level.nodes);
           }
           for (let c = 0; c < channels; c++) rows[(index * channels + c) * stride + p] = 0;
           for (let corner = 0; corner < 8; corner++) {
@@ -126,6 +132,67 @@ function grid(options) {
     },
   };
 }
+
+/** Products of lines and planes: a term has the axes of its factors. */
+function separable(products) {
+  return (options) => {
+    const channels = options.num_channels;
+    const levels = [];
+    let first = 0;
+    const terms = resolutions(options).flatMap((nodes) =>
+      products.map((product) =>
+        product.map((axes) => {
+          const factor = { nodes, axes, first, rows: nodes ** axes.length, mask: 0 };
+          levels.push(factor);
+          first += factor.rows;
+          return factor;
+        }),
+      ),
+    );
+    return {
+      features: terms.length * channels,
+      shape: [first, channels],
+      levels,
+      terms,
+      write(points, start, count, rows, stride, table) {
+        for (let p = 0; p < count; p++) {
+          terms.forEach((term, index) => {
+            for (let c = 0; c < channels; c++) rows[(index * channels + c) * stride + p] = 1;
+            for (const factor of term) {
+              const places = factor.axes.map((axis) => placeOf(points[(start + p) * 3 + axis], factor.nodes));
+              const [[x, right], [y, above] = [0, 0]] = places;
+              const corners = [];
+              for (let corner = 0; corner < 2 ** factor.axes.length; corner++) {
+                const [i, j] = [corner & 1, corner >> 1];
+                const weight = (i ? right : 1 - right) * (j ? above : 1 - above);
+                corners.push([rowOf(factor, x + i, y + j) * channels, weight]);
+              }
+              for (let c = 0; c < channels; c++) {
+                let value = 0;
+                for (const [row, weight] of corners) value += weight * table[row + c];
+                rows[(index * channels + c) * stride + p] *= value;
+              }
+            }
+          });
+        }
+      },
+    };
+  };
+}
+
+/** The entry of products of lines and planes; those of `products` are of one level. */
+const separableEntry = (name, number, products) => ({
+  name,
+  number,
+  options: GRID_OPTIONS,
+  complaint: gridComplaint,
+  numParameters: (options) =>
+    resolutions(options).reduce(
+      (sum, n) => sum + products.flat().reduce((rows, axes) => rows + n ** axes.length, 0),
+      0,
+    ) * options.num_channels,
+  build: separable(products),
+});
 
 export const ENCODINGS = new Registry(
   "encoding",
@@ -173,6 +240,8 @@ export const ENCODINGS = new Registry(
     numParameters: () => 0,
     build: (options, inputs = 3) => randomFourier(options, inputs),
   },
+  separableEntry("cp", 5, [[[0], [1], [2]]]),
+  separableEntry("vm", 6, [[[0, 1], [2]], [[0, 2], [1]], [[1, 2], [0]]]),
 );
 
 export const NUM_HARMONICS = 16;

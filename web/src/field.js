@@ -188,7 +188,7 @@ export class Radiance extends Field {
   get occupied() {
     const { cells } = this;
     if (cells.limit && !cells.occupied) {
-      cells.occupied = askCells((points) => this.atCube(points)[0], cells.limit);
+      cells.occupied = askCells((points) => this.atCube(points)[0], cells);
     }
     return cells.occupied ?? null;
   }

@@ -1,10 +1,12 @@
-// The levels of a feature table (files of version 2): each has a step and a model of its own.
+// The parts of a feature table (files of version 2): each has a step and a model of its own.
 //
-// Only rows that an occupied cell reads are coded. Nodes that are stored by their place are coded
-// as differences from the mean of the nodes before them along x, y and z.
+// A part is a level of a grid, a plane or a line. Of a grid only rows that an occupied cell reads are
+// coded. Nodes that are stored by their place are coded as differences from the mean of the nodes before
+// them along every axis.
 
 import { broken } from "./bytes.js";
 import { CELLS } from "./cells.js";
+import { rowOf } from "./encodings.js";
 import { MOST_REACH, readModel, readWhole, stepOf } from "./tensors.js";
 
 /** The step and the model of every level. */
@@ -12,10 +14,10 @@ export const readLevelModels = (reader, { levels }) =>
   levels.map(() => ({ step: stepOf(reader.byte()), model: readModel(reader, false) }));
 
 /** The table; `occupied` has a byte per cell, or is null where every row is read. */
-export function readLevels(decoder, plans, { levels, rowOf, shape: [rows, channels] }, occupied) {
+export function readLevels(decoder, plans, { levels, shape: [rows, channels] }, occupied) {
   const table = new Float32Array(rows * channels);
   levels.forEach((level, index) => {
-    const read = rowsRead(level, rowOf, occupied);
+    const read = rowsRead(level, occupied);
     const count = read.reduce((sum, one) => sum + one, 0) * channels;
     const { step, model } = plans[index];
     const coded = readWhole(decoder, model, count);
@@ -25,9 +27,9 @@ export function readLevels(decoder, plans, { levels, rowOf, shape: [rows, channe
   return table;
 }
 
-function rowsRead(level, rowOf, occupied) {
-  const { nodes, first, rows } = level;
-  if (!occupied) return new Uint8Array(rows).fill(1);
+function rowsRead(level, occupied) {
+  const { nodes, axes, first, rows } = level;
+  if (!occupied || axes.length < 3) return new Uint8Array(rows).fill(1);
   const read = new Uint8Array(rows);
   const ends = Array.from({ length: CELLS }, (_, cell) =>
     [cell, cell + 1].map((edge) => Math.min(Math.floor(((nodes - 1) * edge) / CELLS), nodes - 2)),
@@ -58,12 +60,12 @@ function spread(read, coded, channels) {
   return values;
 }
 
-function summed({ nodes }, read, coded, channels) {
+function summed({ nodes, axes }, read, coded, channels) {
   const values = new Int32Array(read.length * channels);
-  const strides = [1, nodes, nodes * nodes];
+  const strides = axes.map((_, k) => nodes ** k);
   for (let row = 0, next = 0; row < read.length; row++) {
     if (!read[row]) continue;
-    const places = [row % nodes, Math.floor(row / nodes) % nodes, Math.floor(row / nodes ** 2)];
+    const places = strides.map((stride) => Math.floor(row / stride) % nodes);
     const before = strides.map((stride) => row - stride).filter((other, k) => places[k] && read[other]);
     for (let c = 0; c < channels; c++) {
       const sum = before.reduce((total, other) => total + values[other * channels + c], 0);

@@ -40,7 +40,8 @@ for (const [name, known] of Object.entries(expected)) {
     assert.equal(field.about.cameras?.length ?? 0, known.cameras);
     if (known.occupied !== null) {
       const occupied = field.occupied?.reduce((a, b) => a + b, 0) ?? 64 ** 3;
-      assert.ok(Math.abs(occupied - known.occupied) <= (field.cells.limit ? 5 : 0), `${occupied}`);
+      const tolerance = field.cells.widened ? 100 : field.cells.limit ? 5 : 0;
+      assert.ok(Math.abs(occupied - known.occupied) <= tolerance, `${occupied}`);
     }
   });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,6 +30,30 @@ class EncodingConfig(Entry):
         return self.num_parameters() > 0
 
 
+class Part(NamedTuple):
+    """A part of a table with a quantisation step of its own in a file: its number of rows, and the
+    edges of the grid that they lie on, the slowest axis first; none where nodes share rows.
+    """
+
+    rows: int
+    edges: tuple[int, ...]
+
+
+class Factor(NamedTuple):
+    """A line or a plane of features: its first row, its nodes along an edge, the axes it lies on.
+
+    Nodes along the first of these axes are neighbours in the table.
+    """
+
+    first: int
+    nodes: int
+    axes: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.nodes ** len(self.axes)
+
+
 class Encoding(nn.Module):
     """Maps (N, in_features) in [-1, 1] to (N, out_features).
 
@@ -46,6 +71,16 @@ class Encoding(nn.Module):
         return {}
 
     @property
+    def parts(self) -> list[Part]:
+        """The parts of its `table`, in the order of their rows."""
+        return []
+
+    @property
     def levels(self) -> list[tuple[int, int]]:
         """(nodes along an edge, rows) of each level of a trilinearly interpolated `table`."""
+        return []
+
+    @property
+    def terms(self) -> list[tuple[Factor, ...]]:
+        """The lines and planes of `table` whose products are features, where it has those."""
         return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig
+from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig, Part
 from fieldlr.system.entries import Role
 
 # The corners of a cell, x + 2 y + 4 z.
@@ -98,23 +100,16 @@ class GridEncoding(Encoding):
         read = torch.zeros(len(self.table), dtype=torch.bool, device=low.device)
         levels = read.split([rows for _, rows in self.levels])
         for level, (own, (nodes, _)) in enumerate(zip(levels, self.levels, strict=True)):
-            cells = (0.5 * (nodes - 1) * (torch.stack([low, high]) + 1.0)).long()
-            first, last = cells.clamp(0, nodes - 2).unbind(0)
-            last = last + 1
-            steps = torch.arange(int((last - first).max()) + 1 if len(first) else 0)
-            steps = torch.cartesian_prod(steps, steps, steps).to(first)
-            size = max(1, GPU_CHUNK // max(1, len(steps)))
-            for some in range(0, len(first), size):
-                part = slice(some, some + size)
-                box = torch.minimum(first[part, None] + steps, last[part, None])
-                own[self.rows_of(level, *box.unbind(-1))] = True
-                if own.all():
-                    break
+            mark_read(own, low, high, nodes, functools.partial(self.rows_of, level))
         return {"table": read}
 
     @property
     def levels(self) -> list[tuple[int, int]]:
         return list(zip(self.config.resolutions, self.config.rows, strict=True))
+
+    @property
+    def parts(self) -> list[Part]:
+        return [Part(rows, (nodes,) * 3 * (rows == nodes**3)) for nodes, rows in self.levels]
 
     def trilinear(self, fractions: Float[Tensor, "3 n levels"]) -> Float[Tensor, "n levels 8"]:
         """Weights (N, levels, 8) of the corners for positions (3, N, levels) within a cell."""
@@ -138,6 +133,32 @@ class GridEncoding(Encoding):
             [weights.flatten(0, 1) for _, weights in chunks],
         )
         return rows.view(len(points), self.out_features)
+
+
+def mark_read(
+    own: Bool[Tensor, " rows"],
+    low: Float[Tensor, "n d"],
+    high: Float[Tensor, "n d"],
+    nodes: int,
+    rows_of: Callable[..., Int[Tensor, "*m"]],
+) -> None:
+    """Marks the rows of the nodes that points in the boxes low to high (N, D) read.
+
+    `rows_of` gives the row of a node by its D indices along the axes.
+    """
+    cells = (0.5 * (nodes - 1) * (torch.stack([low, high]) + 1.0)).long()
+    first, last = cells.clamp(0, nodes - 2).unbind(0)
+    last = last + 1
+    steps = torch.arange(int((last - first).max()) + 1 if len(first) else 0)
+    dimensions = low.shape[1]
+    steps = torch.cartesian_prod(*[steps] * dimensions).view(-1, dimensions).to(first)
+    size = max(1, GPU_CHUNK // max(1, len(steps)))
+    for some in range(0, len(first), size):
+        part = slice(some, some + size)
+        box = torch.minimum(first[part, None] + steps, last[part, None])
+        own[rows_of(*box.unbind(-1))] = True
+        if own.all():
+            break
 
 
 def weighted_rows(

@@ -64,7 +64,7 @@ class _Read(torch.autograd.Function):
 
 
 @compiled
-def _place(coordinate, nodes):
+def place(coordinate: float, nodes: int) -> tuple[int, float]:
     """(cell, fraction within it) of a coordinate in [-1, 1]."""
     inside = min(max(coordinate, np.float32(-1)), np.float32(1)) + np.float32(1)
     scaled = inside * (np.float32(0.5) * np.float32(nodes - 1))
@@ -103,9 +103,9 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
             n, r, base = nodes[level], rows[level], first[level]
             hashed, mask = r != n * n * n, np.uint32(r - 1)
             for i in range(start, stop):
-                x, fx = _place(points[i, 0], n)
-                y, fy = _place(points[i, 1], n)
-                z, fz = _place(points[i, 2], n)
+                x, fx = place(points[i, 0], n)
+                y, fy = place(points[i, 1], n)
+                z, fz = place(points[i, 2], n)
                 gx, gy, gz = np.float32(1) - fx, np.float32(1) - fy, np.float32(1) - fz
                 a, b, c, d, e, f, g, h = _corners(x, y, z, n, hashed, mask)
                 for j in range(channels):
@@ -122,9 +122,9 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
         n, r, base = nodes[level], rows[level], first[level]
         hashed, mask = r != n * n * n, np.uint32(r - 1)
         for i in range(len(points)):
-            x, fx = _place(points[i, 0], n)
-            y, fy = _place(points[i, 1], n)
-            z, fz = _place(points[i, 2], n)
+            x, fx = place(points[i, 0], n)
+            y, fy = place(points[i, 1], n)
+            z, fz = place(points[i, 2], n)
             gx, gy, gz = np.float32(1) - fx, np.float32(1) - fy, np.float32(1) - fz
             a, b, c, d, e, f, g, h = _corners(x, y, z, n, hashed, mask)
             for j in range(channels):
@@ -146,9 +146,9 @@ def _kernels(channels: int) -> tuple[Callable[..., None], ...]:
             hashed, mask = r != n * n * n, np.uint32(r - 1)
             scale = np.float32(0.5) * np.float32(n - 1)
             for i in range(start, stop):
-                x, fx = _place(points[i, 0], n)
-                y, fy = _place(points[i, 1], n)
-                z, fz = _place(points[i, 2], n)
+                x, fx = place(points[i, 0], n)
+                y, fy = place(points[i, 1], n)
+                z, fz = place(points[i, 2], n)
                 gy, gz = np.float32(1) - fy, np.float32(1) - fz
                 a, b, c, d, e, f, g, h = _corners(x, y, z, n, hashed, mask)
                 for j in range(channels):

@@ -22,6 +22,10 @@ ROW_GRANULE = 8  # Tables are padded to multiples of it.
 
 def encode(encoding: Any, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
     """`encoding(points)`, points (N, 3) in [-1, 1], by the fastest available backend."""
+    if encoding.terms and compiled.takes(points) and not points.requires_grad:
+        from fieldlr.nn.execution import separable_kernels
+
+        return separable_kernels.read(encoding, points)
     if not takes(encoding, points):
         return encoding(points)
     if compiled.takes(points):

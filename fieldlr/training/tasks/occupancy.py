@@ -125,6 +125,7 @@ class OccupancyTask:
         rates = {
             "dense": beside,
             "table": beside,
+            "line": beside,
             "factor": settings.factor_rate,
             "phase": settings.phase_rate,
             "matrix": beside if matrix is None else matrix,

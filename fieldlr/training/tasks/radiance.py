@@ -95,6 +95,7 @@ class RadianceTask:
     def parameter_groups(self, field: RadianceField) -> list[dict[str, Any]]:
         rates = {
             "table": self.settings.grid_rate,
+            "line": self.settings.line_rate,
             "factor": self.settings.factor_rate,
             "dense": self.settings.dense_rate,
         }

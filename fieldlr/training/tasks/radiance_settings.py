@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.activations import Relu
-from fieldlr.nn.encodings import Frequency, HashGrid
+from fieldlr.nn.encodings import Cp, Frequency, HashGrid
 from fieldlr.training.tasks.corrections import NOTHING
 from fieldlr.training.tasks.task import Preset
 
@@ -18,6 +18,7 @@ class RadianceSettings:
     samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 1e-2
+    line_rate: float = 4e-2  # of lines and planes
     dense_rate: float = 4e-3
     factor_rate: float = 5e-3  # of U and V
     alone: float = 4.0  # the factor of these two in pure MLPs, which also have
@@ -52,7 +53,7 @@ PRESETS = {
     ),
     "compact": Preset(
         FieldConfig(
-            encoding=HashGrid(log2_table_size=14),
+            encoding=Cp(),
             activation=Relu(),
             width=64,
             depth=1,

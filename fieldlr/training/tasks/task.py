@@ -28,7 +28,7 @@ FEWEST_POINTS = 256
 PRESETS = {
     "quick": "a first result",
     "standard": "four times as long, and a larger network for photos",
-    "compact": "photos: a small feature table, for a file of 64 KB or less",
+    "compact": "photos: lines of features instead of a grid, for a file of 50 KB or less",
     "paper": "the paper's networks and number of steps: hours to days without a GPU",
 }
 

@@ -8,11 +8,13 @@ import torch
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.encodings import (
     ENCODINGS,
+    Cp,
     DenseGrid,
     Frequency,
     HashGrid,
     Identity,
     RandomFourier,
+    Vm,
     spherical_harmonics,
 )
 
@@ -22,6 +24,8 @@ SMALL = {
     "random-fourier": RandomFourier(5, 2.0),
     "dense-grid": DenseGrid(num_levels=2, num_channels=2, coarsest=3, finest=5),
     "hash-grid": HashGrid(num_levels=3, coarsest=3, finest=17, log2_table_size=8),
+    "cp": Cp(num_levels=2, num_channels=2, coarsest=2, finest=4),
+    "vm": Vm(num_levels=2, num_channels=1, coarsest=2, finest=3),
 }
 
 
@@ -103,6 +107,31 @@ def test_dense_grid_equals_grid_sample(generator):
         volume, p.view(1, -1, 1, 1, 3), align_corners=True, padding_mode="border"
     )
     assert torch.allclose(encoding(p), expected.view(2, -1).T, atol=1e-6)
+
+
+def test_products_of_lines_and_planes_equal_grid_sample(generator):
+    p = 1.5 * points(64, generator)  # some outside: both read the nearest node
+
+    def sampled(rows, *axes):
+        """A line or plane (rows, channels) at the points, by torch."""
+        nodes = round(len(rows) ** (1 / len(axes)))
+        image = rows.T.reshape(1, -1, *(nodes,) * len(axes), *(1,) * (len(axes) == 1))
+        where = p[:, axes] if len(axes) == 2 else torch.stack([0 * p[:, 0], p[:, axes[0]]], 1)
+        return torch.nn.functional.grid_sample(
+            image, where.view(1, -1, 1, 2), align_corners=True, padding_mode="border"
+        ).view(rows.shape[1], -1)
+
+    cp = Cp(1, 4, 9, 9).build(3, generator)
+    x, y, z = cp.table.split(9)
+    assert torch.allclose(cp(p).T, sampled(x, 0) * sampled(y, 1) * sampled(z, 2), atol=1e-6)
+    vm = Vm(1, 4, 6, 6).build(3, generator)
+    xy, z, xz, y, yz, x = vm.table.split([36, 6] * 3)
+    terms = [
+        sampled(xy, 0, 1) * sampled(z, 2),
+        sampled(xz, 0, 2) * sampled(y, 1),
+        sampled(yz, 1, 2) * sampled(x, 0),
+    ]
+    assert torch.allclose(vm(p).T, torch.cat(terms), atol=1e-6)
 
 
 def test_chunks_change_nothing(generator):

@@ -136,6 +136,22 @@ vec4 grid(vec3 p, int nodes, int first, uint mask, int group) {
   return sum;
 }`;
 
+const LINES = ({ groups }) => `
+uniform highp sampler2D table;
+vec4 node(int row, int group) {
+  row = row * ${groups} + group;
+  return texelFetch(table, ivec2(row % ${TABLE_WIDTH}, row / ${TABLE_WIDTH}), 0);
+}
+vec4 line(float x, int nodes, int first, int group) {
+  float position = (clamp(x, -1., 1.) + 1.) * .5 * float(nodes - 1), cell = min(floor(position), float(nodes - 2));
+  return mix(node(first + int(cell), group), node(first + int(cell) + 1, group), position - cell);
+}
+vec4 plane(vec2 p, int nodes, int first, int group) {
+  float position = (clamp(p.y, -1., 1.) + 1.) * .5 * float(nodes - 1), cell = min(floor(position), float(nodes - 2));
+  int row = first + int(cell) * nodes;
+  return mix(line(p.x, nodes, row, group), line(p.x, nodes, row + nodes, group), position - cell);
+}`;
+
 /** GLSL that encodes p: {declarations, prepare, features: one expression each}. */
 const ENCODINGS = {
   identity: () => ({ features: ["p.x", "p.y", "p.z"] }),
@@ -149,6 +165,8 @@ const ENCODINGS = {
   }),
   "hash-grid": (options, encoding) => gridCode(options, encoding),
   "dense-grid": (options, encoding) => gridCode(options, encoding),
+  cp: (options, encoding) => productCode(options, encoding),
+  vm: (options, encoding) => productCode(options, encoding),
 };
 
 function gridCode({ num_channels: channels }, { levels }) {
@@ -161,6 +179,21 @@ function gridCode({ num_channels: channels }, { levels }) {
     prepare: reads.join("\n"),
     features: levels.flatMap((_, i) =>
       Array.from({ length: channels }, (_, c) => `g${i}_${c >> 2}.${"xyzw"[c & 3]}`),
+    ),
+  };
+}
+
+function productCode({ num_channels: channels }, { terms }) {
+  const groups = quarter(channels);
+  const factor = ({ nodes, axes, first }, g) =>
+    `${axes.length > 1 ? "plane" : "line"}(p.${axes.map((k) => "xyz"[k]).join("")}, ${nodes}, ${first}, ${g})`;
+  return {
+    declarations: LINES({ groups }),
+    prepare: terms
+      .map((term, i) => upTo(groups, (g) => `vec4 t${i}_${g} = ${term.map((own) => factor(own, g)).join(" * ")};`))
+      .join("\n"),
+    features: terms.flatMap((_, i) =>
+      Array.from({ length: channels }, (_, c) => `t${i}_${c >> 2}.${"xyzw"[c & 3]}`),
     ),
   };
 }
