@@ -55,7 +55,7 @@ RATES = {
     "head": (1e-3, 1e-2),
     "full": (5e-5, 2e-4),
 }
-HEAD_RATE = 1e-3
+HEAD_RATE = 3e-3
 BATCH = 32
 HELD_OUT = 0.1  # the part of the training rows that the search keeps aside
 

@@ -80,7 +80,9 @@ class Training:
         return self.history
 
     def save(self) -> None:
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        # What does not learn comes with the model.
+        learning = ((n, p) for n, p in self.model.named_parameters() if p.requires_grad)
+        tensors = {f"model.{name}": value for name, value in learning}
         for index, own in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in own.items()}
         write_tensors(self.checkpoint, tensors, {"history": self.history})
@@ -88,7 +90,7 @@ class Training:
     def restore(self) -> None:
         tensors, plain = read_tensors(self.checkpoint)
         own = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-        self.model.load_state_dict(own)
+        self.model.load_state_dict(own, strict=False)
         state: dict[int, Figures] = {}
         for name, value in tensors.items():
             kind, _, rest = name.partition(".")
