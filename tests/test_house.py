@@ -235,7 +235,7 @@ def test_every_room_says_what_it_is_for_and_the_map_is_of_today():
 
 def test_tests_mirror_the_package():
     """A folder of tests has the name of a room, but for those of the whole."""
-    whole = {"benchmarks", "docs", "fuzz", "golden"}
+    whole = {"benchmarks", "docs", "fuzz", "golden", "studies"}
     parents = {"/".join(Path(room).parts[:-1]) for room in rooms.ROOMS}
     tests = REPOSITORY / "tests"
     folders = {str(path.parent.relative_to(tests)) for path in tests.rglob("*.py")} - {"."}

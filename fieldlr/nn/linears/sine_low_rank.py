@@ -193,6 +193,11 @@ class SineLowRankLinear(Linear):
         self.V = uniform_((self.in_features, rank), self.in_features**-0.5, generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:
+        device = self.U.device.type
+        if torch.is_autocast_enabled(device):
+            # In half precision a phase of several turns would be off by hundredths of a radian.
+            with torch.autocast(device, enabled=False):
+                return self.dense_weight()
         return torch.sin(self.U @ (self.omega * self.V.T)) / self.gain
 
     def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:

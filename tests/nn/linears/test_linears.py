@@ -347,3 +347,12 @@ def test_a_step_of_either_factor_moves_the_phase_as_far(rank, name, generator):
     moved = factors | {name: factors[name] + step}
     difference = moved["U"] @ moved["V"].T - factors["U"] @ factors["V"].T
     assert float(layer.omega * difference.std()) == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", [SineLowRank, SeededSine])
+def test_the_phase_keeps_its_digits_in_mixed_precision(kind, generator):
+    layer = kind(2).build(64, 48, generator=generator)
+    expected = layer.dense_weight()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.dense_weight(), expected)
+        assert layer(torch.randn(3, 64)).dtype == torch.bfloat16
