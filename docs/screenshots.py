@@ -76,7 +76,8 @@ def main() -> None:
         page.wait_for_timeout(6000)
         shoot(page, "surface")
         begin(page, "windmill", 60)
-        page.wait_for_timeout(45_000)
+        page.wait_for_function("document.querySelector('#live progress').value > 0.6")
+        page.wait_for_timeout(4000)  # the next preview
         shoot(page, "train")
         page.wait_for_selector("#live .fl-head[data-state='done']")
         page.frame_locator("#stage iframe").locator("html[data-view='done']").wait_for()

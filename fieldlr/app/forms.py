@@ -12,6 +12,7 @@ from fieldlr.app.timing import evaluation_samples
 from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
+from fieldlr.nn.encodings import Cp, Vm
 from fieldlr.nn.linears import LINEARS
 from fieldlr.system.options import Option, leaves
 from fieldlr.training.options import FitOptions, NetworkOptions, ScheduleOptions
@@ -19,9 +20,9 @@ from fieldlr.training.presets import count_parameters, field_config
 
 MAX_RANK = 64
 BRIEF = {"seconds": "{} s", "steps": "{} steps", "downscale": "1/{} size"}
-# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, and 1.5 to
-# 4 in a hash grid, of which rows that no sample reads are not stored.
-NETWORK_BITS, TABLE_BITS = 9.0, 2.5
+# Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, 1.5 to 4
+# in a grid, of which rows that no sample reads are not stored, and 5 in lines and planes.
+NETWORK_BITS, TABLE_BITS, LINE_BITS = 9.0, 2.5, 5.0
 NO_SOURCE = "Choose a source first, on the Start tab."
 NO_POSES = "These photos have no camera poses yet. Press “Find poses” on the Start tab first."
 
@@ -98,9 +99,11 @@ def num_parameters(kind: str, options: FitOptions) -> int:
 
 def file_size(kind: str, options: FitOptions) -> FileSize:
     """The predicted size of the .flr file."""
-    encoding = field_config(options, task_kind(kind)).encoding.num_parameters()
-    network = num_parameters(kind, options) - encoding
-    return FileSize(NETWORK_BITS * network / 8.0, TABLE_BITS * encoding / 8.0)
+    encoding = field_config(options, task_kind(kind)).encoding
+    count = encoding.num_parameters()
+    network = num_parameters(kind, options) - count
+    bits = LINE_BITS if isinstance(encoding, Cp | Vm) else TABLE_BITS
+    return FileSize(NETWORK_BITS * network / 8.0, bits * count / 8.0)
 
 
 def file_sizes(kind: str, options: FitOptions) -> dict[str, FileSize]:
