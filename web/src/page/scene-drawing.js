@@ -45,9 +45,12 @@ const UNITS = { table: 0, weights: 1, biases: 2, cells: 3, done: 4, next: 5 };
 const SCALARS = ["RED", "RG", null, "RGBA"];
 
 export class SceneDrawing {
-  /** Throws where the canvas has no WebGL 2, or none that can draw the field. */
-  constructor(canvas, field) {
-    Object.assign(this, { canvas, field, batch: FIRST_BATCH, range: [0, 1] });
+  /**
+   * Throws where the canvas has no WebGL 2, or none that can draw the field. A finer picture is not
+   * begun where it would take more than `longest` milliseconds.
+   */
+  constructor(canvas, field, longest) {
+    Object.assign(this, { canvas, field, longest, batch: FIRST_BATCH, range: [0, 1] });
     this.gl = canvas.getContext("webgl2", { antialias: false, alpha: false, depth: false });
     if (!this.gl) {
       throw new Error("This browser has no WebGL 2, so the field cannot be drawn. Use a current browser.");
@@ -142,11 +145,18 @@ export class SceneDrawing {
     const isNew = this.view !== this.wanted || this.isStale;
     // A coarse picture is finished even while the view moves, so that there is always one to see.
     if (isNew && !(this.picture && this.picture.isFirst)) this.begin(this.coarsest(), true);
-    else if (!this.picture && this.stride > 1) this.begin(this.stride >> 1, false);
+    else if (!this.picture && this.stride > 1 && this.isWorthIt()) this.begin(this.stride >> 1, false);
     if (this.picture) this.drawBand();
     if (!this.shown) return true;
     this.present();
     return !!this.picture;
+  }
+
+  /** Whether the next finer picture is done in time: without a GPU it may take minutes. */
+  isWorthIt() {
+    const [width, height] = this.size;
+    const finer = this.stride >> 1;
+    return ((width * height) / finer ** 2 / this.batch) * MOMENT < this.longest;
   }
 
   /** How much of the picture at rest is done, 0 to 1. */

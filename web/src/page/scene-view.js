@@ -1,7 +1,7 @@
 // A scene of photos on the page: drawn by rays, from where its photos were taken and near there.
 
 import { control } from "./input.js";
-import { facts, find, isPressed, press } from "./panel.js";
+import { facts, find, isInApp, isPressed, press } from "./panel.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
 import { PoseCamera } from "./pose.js";
 import { SceneDrawing } from "./scene-drawing.js";
@@ -11,6 +11,8 @@ const CONTROLS = `<label>Held-out view <select id="camera"></select></label>
 ${PATH_CONTROLS}
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
+// Milliseconds that a picture may take: in the app it takes them from a training.
+const [LONGEST, LONGEST_IN_APP] = [120_000, 5000];
 const PAUSE = 2; // milliseconds between two looks at what the GPU has done
 
 /** Shows a scene; gives {end}. */
@@ -18,7 +20,7 @@ export function showScene({ field, bytes, name, canvas, controls, say }) {
   if (field.networks.length > 1) {
     throw new Error("A coarse and a fine network are too slow for a page: this is a picture of the field.");
   }
-  const drawing = new SceneDrawing(canvas, field);
+  const drawing = new SceneDrawing(canvas, field, isInApp() ? LONGEST_IN_APP : LONGEST);
   const { cameras } = field.about;
   const camera = new PoseCamera(field.space, cameras);
   controls.innerHTML = CONTROLS;
