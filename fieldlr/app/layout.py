@@ -60,9 +60,9 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
     ) as blocks:
         add_endpoints(workspace, viewer)  # first, so that they get their names
         gr.HTML(TITLE)
-        with gr.Row():
+        with gr.Row(elem_id="current"):
             source = gr.Dropdown(label="Source", choices=[], elem_id="source", min_width=300)
-            run = gr.Dropdown(label="Its trainings", choices=[], elem_id="run", min_width=300)
+            run = gr.Dropdown(label="Training", choices=[], elem_id="run", min_width=300)
         queue = js_component("queue", elem_id="queue", padding=False)
         tabs = gr.Tabs(render=False)
         page = Page(workspace, viewer, source, run, tabs, queue)
@@ -101,6 +101,8 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
             return run_dropdown(workspace, source_id, run_id)
 
         source.change(show_errors(chosen), [source, run], run, **QUIET)
+        # A run brings its source.
+        run.input(show_errors(lambda r: with_run(workspace, r)), run, [source, run], **QUIET)
         queue.select(show_errors(ended), None, None, **QUIET)
         blocks.load(show_errors(opened), None, [source, run], **QUIET)
         queue.submit(show_errors(changed), [source, run], [source, run], **QUIET)

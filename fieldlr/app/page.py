@@ -94,12 +94,10 @@ def run_label(job: Job) -> str:
     return " · ".join(filter(None, [job.title, clock_time(job.created), settings]))
 
 
-def run_choices(workspace: Workspace, source_id: str | None = None) -> list[tuple[str, str]]:
-    """Trainings, of one source or all, the newest first; with the state of those not done."""
+def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    """Trainings, the newest first, with the state of those that are not done."""
     choices = []
     for job in workspace.trainings():
-        if source_id is not None and job.about.get("source") != source_id:
-            continue
         state = workspace.store.state(job)
         label = run_label(job)
         choices.append((label if state == "done" else f"{label} ({state})", job.id))
@@ -114,8 +112,13 @@ def source_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dro
 def run_dropdown(
     workspace: Workspace, source_id: str | None, selected: str | None = None
 ) -> gr.Dropdown:
-    """The dropdown of a source's runs with the current choices."""
-    return _dropdown(run_choices(workspace, source_id or ""), selected)
+    """The dropdown of all runs, with a run of the source selected: the newest if not `selected`.
+
+    Not of the source's runs alone: Gradio's dropdowns fail when their choices become fewer.
+    """
+    own = [job.id for job in workspace.trainings() if job.about.get("source") == source_id]
+    value = selected if selected in own else next(iter(own), None)
+    return gr.Dropdown(choices=run_choices(workspace), value=value)
 
 
 def with_run(workspace: Workspace, run_id: str | None) -> tuple[gr.Dropdown, gr.Dropdown]:

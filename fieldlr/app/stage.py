@@ -57,7 +57,7 @@ def build(page: Page) -> None:
         forms.resume(workspace, run_id)
         return gr.Button(interactive=False)
 
-    def film(run_id, event: gr.EventData):
+    def render_path(run_id, event: gr.EventData):
         queue_path_video(workspace, run_id, event.value)
         return gr.Tabs(selected="video")
 
@@ -65,7 +65,7 @@ def build(page: Page) -> None:
         return with_new_choices(run_dropdown(workspace, source_id, run_id), run_id)
 
     update_on_change([page.source, page.run], show, stage)
-    stage.select(show_errors(film), page.run, page.tabs, **PRIVATE)
+    stage.select(show_errors(render_path), page.run, page.tabs, **PRIVATE)
     status = [live, stop, resume, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
     # A new state changes the buttons, and the names in the dropdown.

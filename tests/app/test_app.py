@@ -242,7 +242,8 @@ def test_a_video_is_a_job_in_its_own_queue(trained, wait):
     job_id = exports.queue_video(workspace, solid, "orbit", 2)
     assert workspace.store.get(job_id).lane == "make"
     assert wait(workspace, job_id, "done", "failed") == "done"
-    (video,) = exports.videos_of(workspace, solid)
+    video, *_ = exports.videos_of(workspace, solid)
+    assert video == workspace.store.path(job_id, "video.mp4")
     assert video.stat().st_size > 0
     with pytest.raises(FieldlrError, match="must be orbit"):
         exports.queue_video(workspace, solid, "spiral", 2)

@@ -113,7 +113,7 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
 
 @pytest.mark.browser
 def test_a_saved_path_shows_what_was_kept(open_page, tmp_path):
-    encoding, linear, more = KINDS["box"]
+    _, encoding, linear, more = KINDS[0]
     field = fields.radiance(encoding, linear, space="box", **more)
     fields.with_ball(field, 0.25)
     cameras = Cameras.looking_at(EYES["box"], TARGETS["box"], size=(SIDE, SIDE))

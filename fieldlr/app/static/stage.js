@@ -20,14 +20,14 @@
     };
   };
 
-  // The field drawn by the browser; `failed` is called where it cannot, `film` with a camera path.
-  const viewer = (root, id, failed, film) => {
+  // The field drawn by the browser; `failed` is called where it cannot, `render` with a camera path.
+  const viewer = (root, id, failed, render) => {
     const frame = make("iframe", { class: "fl-viewer", title: "3-D view", src: `/fieldlr/jobs/${id}/viewer` });
     let saved = null, wanted = null, sent = 0, due = 0, timer = 0, isOver = false;
     const hear = ({ source, data }) => {
       if (source !== frame.contentWindow) return;
       if (data.failed) { failed(); return; }
-      if (data.path) { film(data.path); return; }
+      if (data.path) { render(data.path); return; }
       if (due === Infinity) due = performance.now() + (performance.now() - sent) / SHARE;
       renew();
     };

@@ -64,7 +64,7 @@ class _Read(torch.autograd.Function):
 
 
 @compiled
-def place(coordinate, nodes):
+def place(coordinate: np.float32, nodes: int) -> tuple[np.int32, np.float32]:
     """(cell, fraction within it) of a coordinate in [-1, 1]."""
     inside = min(max(coordinate, np.float32(-1)), np.float32(1)) + np.float32(1)
     scaled = inside * (np.float32(0.5) * np.float32(nodes - 1))
