@@ -38,11 +38,12 @@ def test_invalid_settings_are_refused_before_they_are_queued(workspace, tmp_path
 
 
 def test_names_tell_runs_and_sources_apart(trained, workspace, block):
-    jobs = trained[0].workspace.trainings()
-    labels = [page.run_label(job) for job in jobs]
-    assert labels[1].startswith("block, Best quality · ") and "200 steps" in labels[1]
-    assert clock_time(jobs[1].created) in labels[1] and "neurons per layer 32" in labels[1]
-    assert "1/8 size" in labels[0]
+    viewer, *runs = trained
+    solid, scene = (viewer.workspace.store.get(run) for run in runs)
+    label = page.run_label(solid)
+    assert label.startswith("block, Best quality · ") and "200 steps" in label
+    assert clock_time(solid.created) in label and "neurons per layer 32" in label
+    assert "1/8 size" in page.run_label(scene)
     for _ in range(2):
         sources.add(workspace, [block])
     assert all(", added " in text for text, _ in page.source_choices(workspace))
