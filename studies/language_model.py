@@ -35,8 +35,9 @@ from fieldlr.nn import Adapter
 from fieldlr.runs.tensors import read_tensors, write_tensors
 from fieldlr.system.process import prepare_process
 from studies.glue import TASKS, Rows, batches, read_rows
-from studies.language_report import report
+from studies.language_report import plot, table
 from studies.minilm import Classifier, load_encoder
+from studies.results import report
 from studies.resumable import (
     Progress,
     Training,
@@ -246,7 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
         return score_file(words.score, words.data)
     if not words.report:
         Study(words).run()
-    report(words.out)
+    report(words.out, table, plot)
 
 
 if __name__ == "__main__":

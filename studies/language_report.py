@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
 
-from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
-from fieldlr.system.json import read_json
-from studies.resumable import interval
-from studies.vision_report import Results, chosen, ranged
+from fieldlr.pictures.curves import Mark, Plot, Series
+from studies.fits import ranged
+from studies.results import Results, chosen, interval
 
 TITLE = "LoRA and sine-LoRA on GLUE"
 
@@ -37,7 +35,7 @@ def table(results: Results) -> list[str]:
         {(r["parameters"], r["kind"], r["rank"]) for r in results}
     ):
         own = [chosen(results, task=task, kind=kind, rank=rank) for task in tasks]
-        cells = [ranged(scores(few)) if few else "-" for few in own]
+        cells = [ranged(scores(few), ".2f") if few else "-" for few in own]
         seconds = statistics.mean(one["seconds"] for few in own for one in few)
         name = f"{kind}, k = {rank}" if rank else kind
         lines.append(f"| {name} | {parameters:,} | {' | '.join(cells)} | {seconds:,.0f} |")
@@ -72,11 +70,3 @@ def plot(results: Results) -> Plot:
                 series.append(Series(f"{task}, {kind}", marks, dashed=dashed, family=task))
     note = f"{results[0]['epochs']} epochs; MiniLM of 6 layers. Bars: range over seeds."
     return Plot(TITLE, "parameters of the adapters", "score on dev, %", series, notes=[note])
-
-
-def report(path: Path) -> None:
-    """Prints the tables of the results, and draws them beside the JSON."""
-    results = [one for one in read_json(path) if not one["search"]]
-    if results:
-        print("\n".join(table(results)))
-        draw_svg(plot(results), path.with_suffix(".svg"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import scipy.stats
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -34,7 +32,7 @@ class Progress:
     seconds: float = 0.0
 
     def skip(self, work: float) -> None:
-        """Counts work of an earlier session."""
+        """Counts work done before it was started again."""
         self.done += work
 
     def add(self, work: float, seconds: float) -> None:
@@ -130,13 +128,3 @@ def schedule(step: int, steps: int, warm_up: float) -> float:
 
 def seconds_of(history: list[Figures]) -> float:
     return sum(figures["seconds"] for figures in history)
-
-
-def interval(differences: list[float]) -> tuple[float, float, float]:
-    """(mean, low, high) of paired differences: the 95 % interval of Student's t."""
-    mean = statistics.mean(differences)
-    if len(differences) < 2:
-        return mean, float("-inf"), float("inf")
-    spread = statistics.stdev(differences) / len(differences) ** 0.5
-    half = float(scipy.stats.t.ppf(0.975, len(differences) - 1)) * spread
-    return mean, mean - half, mean + half

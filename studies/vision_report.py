@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
-from typing import Any
 
-from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
-from fieldlr.system.json import read_json
-from studies.resumable import interval
+from fieldlr.pictures.curves import Mark, Plot, Series
+from studies.fits import ranged
+from studies.results import Results, chosen, interval
 
-Results = list[dict[str, Any]]
 TITLE = "vision transformers on CIFAR-100"
-
-
-def chosen(results: Results, **setting: Any) -> Results:
-    """The results of a setting, by seed."""
-    found = [one for one in results if setting.items() <= one.items()]
-    return sorted(found, key=lambda one: one["seed"])
 
 
 def shares(results: Results) -> list[float]:
@@ -37,12 +28,6 @@ def compared(results: Results, rank: int, other: str) -> str:
     return f"{mean:+.2f}" + (f" ({low:+.2f} to {high:+.2f})" if len(both) > 1 else "")
 
 
-def ranged(values: list[float]) -> str:
-    """The mean, and the range if there are several."""
-    text = f"{statistics.mean(values):.2f}"
-    return text if len(values) == 1 else f"{text} ({min(values):.2f} to {max(values):.2f})"
-
-
 def table(results: Results) -> list[str]:
     """The lines of the tables: each setting, then the sine against the others."""
     lines = [
@@ -58,7 +43,7 @@ def table(results: Results) -> list[str]:
         loss, seconds = (statistics.mean(r[name] for r in own) for name in ("loss", "seconds"))
         name = kind if kind == "full" else f"{kind}, k = {rank}{tuned}"
         lines.append(
-            f"| {name} | {parameters:,} | {share} | {ranged(shares(own))} | {len(own)} "
+            f"| {name} | {parameters:,} | {share} | {ranged(shares(own), '.2f')} | {len(own)} "
             f"| {loss:.3f} | {seconds:,.0f} |"
         )
     lines += ["", "| k | sine - low-rank, % (95 %) | sine - narrow, % (95 %) |", "|---|---|---|"]
@@ -86,11 +71,3 @@ def plot(results: Results) -> Plot:
         f"{sizes['depth']} layers. Bars: range over seeds."
     )
     return Plot(TITLE, "parameters of the network", "accuracy, %", series, notes=[note])
-
-
-def report(path: Path) -> None:
-    """Prints the tables of the results, and draws them beside the JSON."""
-    results = [one for one in read_json(path) if not one["search"]]
-    if results:
-        print("\n".join(table(results)))
-        draw_svg(plot(results), path.with_suffix(".svg"))

@@ -29,6 +29,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import Full, Linear, LinearConfig, LowRank, SineLowRank, replace
 from fieldlr.system.process import prepare_process
 from studies.cifar import Images, augmented, normalised, read_images
+from studies.results import report
 from studies.resumable import (
     Progress,
     Training,
@@ -39,7 +40,7 @@ from studies.resumable import (
     seeded,
 )
 from studies.trials import Trials
-from studies.vision_report import report
+from studies.vision_report import plot, table
 
 KINDS = ("low-rank", "sine-low-rank", "narrow")
 SEARCH_RANK, SEARCH_SHARE = 5, 4  # the rank of the search, and the part of the epochs it gets
@@ -275,7 +276,7 @@ def main(arguments: list[str] | None = None) -> None:
     prepare_process()
     if not words.report:
         Study(words).run()
-    report(words.out)
+    report(words.out, table, plot)
 
 
 if __name__ == "__main__":

@@ -105,8 +105,11 @@ def run_choices(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def source_dropdown(workspace: Workspace, selected: str | None = None) -> gr.Dropdown:
-    """The dropdown of sources with the current choices."""
-    return _dropdown(source_choices(workspace), selected)
+    """The dropdown of sources, with this one selected where it exists, else the newest."""
+    choices = source_choices(workspace)
+    known = [value for _, value in choices]
+    value = selected if selected in known else next(iter(known), None)
+    return gr.Dropdown(choices=choices, value=value)
 
 
 def run_dropdown(
@@ -139,13 +142,6 @@ def with_new_choices(dropdown: gr.Dropdown, selected: str | None) -> gr.Dropdown
     choices: list[Any] = [*dropdown.choices]
     known = [value for _, value in choices]
     return gr.Dropdown(choices=choices) if selected in known else dropdown
-
-
-def _dropdown(choices: list[tuple[str, str]], selected: str | None) -> gr.Dropdown:
-    """Selects a value where it is among the choices, else the first."""
-    known = [value for _, value in choices]
-    selected = selected if selected in known else next(iter(known), None)
-    return gr.Dropdown(choices=choices, value=selected)
 
 
 def js_component(kind: str, value: str = "", **where: Any) -> gr.HTML:

@@ -11,11 +11,9 @@ from fieldlr.app.page import (
     QUIET,
     Page,
     js_component,
-    run_dropdown,
     show_errors,
     to_json,
     update_on_change,
-    with_new_choices,
 )
 
 
@@ -61,16 +59,11 @@ def build(page: Page) -> None:
         queue_path_video(workspace, run_id, event.value)
         return gr.Tabs(selected="video")
 
-    def names(source_id, run_id):
-        return with_new_choices(run_dropdown(workspace, source_id, run_id), run_id)
-
     update_on_change([page.source, page.run], show, stage)
     stage.select(show_errors(render_path), page.run, page.tabs, **PRIVATE)
     status = [live, stop, resume, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
-    # A new state changes the buttons, and the names in the dropdown.
-    live.submit(show_errors(buttons), page.run, status, **QUIET)
-    live.submit(show_errors(names), [page.source, page.run], page.run, **QUIET)
+    live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
     resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
     for button, tab in zip((*onward, export), ("surface", "video", "export"), strict=True):

@@ -33,8 +33,6 @@ from fieldlr.surface import transform
 
 MAX_CACHED_FIELDS = 4
 MAX_PIXELS = 1 << 20
-# Sixteen bits a parameter take no search for what the output tolerates.
-SHAPE_BITS = 16
 COARSE, FINE = 64, 192  # mesh resolutions at which shapes are shown
 COARSE_QUALITY, FINE_QUALITY = 70, 90
 
@@ -79,12 +77,11 @@ class Viewer:
         return shown
 
     def flr(self, job_id: str) -> bytes:
-        """The .flr file of a run, finer than the eye sees, as it was last saved."""
+        """The .flr file of a run as it was last saved, at automatic precision."""
         shown = self.loaded(job_id)
         with self.busy:
             if not shown.flr:
-                bits = None if isinstance(shown.field, RadianceField) else SHAPE_BITS
-                shown.flr = codec.encode(shown.field, bits, shown.run.about())
+                shown.flr = codec.encode(shown.field, about=shown.run.about())
         return shown.flr
 
     def start(self, job_id: str, camera: int | None = None) -> dict[str, Any]:

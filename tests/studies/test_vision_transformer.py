@@ -10,6 +10,7 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from studies import cifar, resumable, vision_transformer
+from studies.results import interval
 from studies.vision_report import compared
 
 # Table 2 of the paper: the share of the dense network's parameters, in per cent.
@@ -154,7 +155,7 @@ def test_a_study_is_recorded_and_a_second_run_trains_nothing(small, monkeypatch,
 
 
 def test_the_interval_of_paired_differences():
-    mean, low, high = resumable.interval([1.0, 2.0, 3.0])
+    mean, low, high = interval([1.0, 2.0, 3.0])
     assert (mean, low, high) == pytest.approx((2.0, 2.0 - 2.4841, 2.0 + 2.4841), abs=1e-4)
 
 

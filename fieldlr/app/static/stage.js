@@ -35,7 +35,7 @@
       clearTimeout(timer);
       if (wanted === saved) return;
       const wait = due - performance.now();
-      if (wait > 0 && !(isOver && due < Infinity)) { if (wait < Infinity) timer = setTimeout(renew, wait); return; }
+      if (wait > 0 && !isOver) { if (wait < Infinity) timer = setTimeout(renew, wait); return; }
       saved = wanted; sent = performance.now(); due = Infinity;
       frame.contentWindow.postMessage("renew", location.origin);
     };
@@ -102,7 +102,9 @@
     const pen = canvas.getContext("2d");
     // Where the view starts, and what may be chosen: of photos alone.
     const start = async chosen => {
-      const begins = await (await fetch(`/fieldlr/jobs/${job}/start${chosen ? `?camera=${chosen}` : ""}`)).json();
+      const answer = await fetch(`/fieldlr/jobs/${job}/start${chosen ? `?camera=${chosen}` : ""}`).catch(() => null);
+      if (!answer) { note.textContent = "The server does not respond."; return; }
+      const begins = await answer.json();
       if (begins.cameras) {
         ({ camera, shape, room } = begins);
         place = `${job} ${camera}`;
