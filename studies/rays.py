@@ -16,6 +16,7 @@ import torch
 
 from fieldlr.data import open_source
 from fieldlr.rendering.render import render_rays
+from fieldlr.rendering.samplers import sampler_for
 from fieldlr.system.process import prepare_process
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
@@ -69,7 +70,9 @@ class ErrorSampledTask(RadianceTask):
             self._update_grid(field, generator)
         num_rays = self._rays_for(field, samples_per_ray)
         drawn = self.draw(num_rays, generator, torch.device("cpu"))
-        seen, num_samples = render_rays(field, drawn.rays, drawn.background, generator, 0.0)
+        seen, num_samples = render_rays(
+            field, drawn.rays, drawn.background, generator, sampler=sampler_for(field)
+        )
         field.training_state.copy_(torch.tensor([steps + 1.0, num_samples / num_rays]))
         errors = ((seen[0].rgb - drawn.target) ** 2).mean(-1)
         self.pixels.learn(errors.detach())

@@ -1,13 +1,14 @@
 """All backbones at equal parameters and at equal bytes, on one plot.
 
     python -m studies.zoo SOURCE --out DIR [--ranks 1,2,5] [--steps 600] [--bits 5] [--finetune 200]
-        [--seeds 1] [--only hashed,kronecker] [--width N] [--grid N]
+        [--seeds 1] [--only hashed,kronecker] [--width N] [--grid N] [--optimizer adam]
 
 The ranks are those of `sine-low-rank`; every other backbone gets the rank at which it stores the
 nearest number of parameters, and a dense network with sine activations the nearest width. Each
 backbone is a `fieldlr study` in a folder of its own: rerun the same command to resume. Afterwards
 zoo.svg has all curves, zoo.json the table that is printed: bytes and quality of every point,
-and the BD-rate against the narrow dense networks and against `low-rank`.
+and the BD-rate against the narrow dense networks and against `low-rank`. With `--optimizer adam`
+no structure has an optimiser that others lack (Muon, Gauss-Newton).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep, has_rank, narrow_width
 from fieldlr.system.json import write_json
 from fieldlr.system.process import prepare_process
+from fieldlr.training.optim import OPTIMIZERS
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import count_parameters
 
@@ -110,9 +112,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--width", type=int)
     parser.add_argument("--grid", type=int)
+    parser.add_argument("--optimizer", choices=list(OPTIMIZERS))
     words = parser.parse_args()
     prepare_process()
-    base = FitOptions.of(steps=words.steps, width=words.width, grid=words.grid)
+    base = FitOptions.of(
+        steps=words.steps, width=words.width, grid=words.grid, optimizer=words.optimizer
+    )
     found = studies(words, base)
     for name, parts in found.items():
         for part in parts:

@@ -13,8 +13,7 @@ from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import median_depths
-from fieldlr.rendering.render import BLACK, CHUNK_SAMPLES, evaluate_rays, render_rays
-from fieldlr.rendering.samplers import sampler_for
+from fieldlr.rendering.render import BLACK, evaluate_rays, rays_at_once, render_rays
 
 # The spread of a depth is the distance between these quantiles of a ray's opacity.
 QUARTILES = (0.25, 0.75)
@@ -48,8 +47,7 @@ def depth_view(
         near, far = (median_depths(seen.samples, seen.weights, share) for share in QUARTILES)
         return torch.stack([*seen.rgb.T, seen.depth, far - near, seen.opacity])
 
-    size = max(1, CHUNK_SAMPLES // sampler_for(field).most_samples)
-    columns = torch.cat(list(in_parts(part, len(rays), size)), 1)
+    columns = torch.cat(list(in_parts(part, len(rays), rays_at_once(field))), 1)
     width, height = cameras.sizes[index].tolist()
     maps = columns.view(6, height, width)
     return DepthView(maps[:3].permute(1, 2, 0).clamp(0.0, 1.0), *maps[3:])

@@ -18,11 +18,12 @@ from fieldlr.geometry.rays import Rays
 from fieldlr.nn.execution import in_parts
 from fieldlr.rendering.compositing import Composite, composite, ray_sums, render_weights
 from fieldlr.rendering.gradients import distance_scale, scale_gradients
-from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, sampler_for
+from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, view_sampler
 from fieldlr.rendering.samples import RaySamples
 
-# Most intervals rendered at a time: 256 MiB at a width of 256.
-CHUNK_SAMPLES = 1 << 20
+# Most intervals rendered at a time: 256 MiB at a width of 256. With an occupancy grid so many times
+# as many, because most are skipped; half a GiB where none is.
+CHUNK_SAMPLES, SKIPPING = 1 << 20, 4
 # A ray's intervals are evaluated in these slabs until its transmittance is below exp(-DARK).
 SLABS = (0, 8, 16, 32, 48, 64, 96, 128, 1 << 20)
 DARK = 7.0
@@ -54,9 +55,9 @@ def render_rays(
     """The composites of N rays by each network, the finest last, and the number of samples.
 
     background: (3,) or (N, 3); random offsets and density noise need a generator. The sampler
-    defaults to the field's own.
+    defaults to that of views.
     """
-    sampler = sampler or sampler_for(field)
+    sampler = sampler or view_sampler(field)
     composites, previous, num_samples = [], None, 0
     for network in field.networks:
         samples = sampler.sample(field.space, rays, generator, previous)
@@ -82,7 +83,7 @@ def evaluate_rays(
     As `render_rays` without randomness, but rays terminate early, and colours of intervals that
     contribute next to nothing are skipped: together a change below 8-bit precision.
     """
-    network, samples = field.networks[-1], sampler_for(field).sample(field.space, rays)
+    network, samples = field.networks[-1], view_sampler(field).sample(field.space, rays)
     own = rays[samples.ray_indices]
     unit = field.space.contract(own.at(samples.midpoints))
     lengths = field.space.lengths(own, samples.t_starts, samples.t_ends)
@@ -93,6 +94,8 @@ def evaluate_rays(
     for low, high in pairwise(SLABS):
         within = (place >= low) & (place < high) & (passed[samples.ray_indices] < DARK)
         chosen = within.nonzero()[:, 0]
+        if low and len(chosen) == 0:
+            break
         density, found = network.density(unit[chosen])
         optical[chosen] = density * lengths[chosen]
         passed.index_add_(0, samples.ray_indices[chosen], optical[chosen])
@@ -124,13 +127,18 @@ def _colored(
     return composite(samples, rgb, optical, background)
 
 
+def rays_at_once(field: RadianceField) -> int:
+    """How many rays of a view are rendered together."""
+    share = SKIPPING if len(field.networks) == 1 else 1
+    return max(1, share * CHUNK_SAMPLES // view_sampler(field).most_samples)
+
+
 @torch.no_grad()
 def render_image(
     field: RadianceField, cameras: Cameras, index: int, background: Vector = WHITE
 ) -> Rendering:
     """The view of one camera (internal frame), deterministic, as tensors on the CPU."""
     rays = cameras.to(field.cell_density.device).image_rays(index)
-    size = max(1, CHUNK_SAMPLES // sampler_for(field).most_samples)
     color = rays.origins.new_tensor(background)
 
     def part(some: slice) -> Composite:
@@ -138,7 +146,7 @@ def render_image(
             return evaluate_rays(field, rays[some], color)[0]
         return render_rays(field, rays[some], color)[0][-1]
 
-    parts = list(in_parts(part, len(rays), size))
+    parts = list(in_parts(part, len(rays), rays_at_once(field)))
     width, height = cameras.sizes[index].tolist()
     return Rendering(
         rgb=torch.cat([part.rgb for part in parts]).cpu().clamp(0.0, 1.0).view(height, width, 3),

@@ -25,6 +25,9 @@ from fieldlr.rendering.samples import RaySamples, uniform
 CHUNK, GPU_CHUNK = 65536, 1 << 22
 # Steps along the diagonal of a box, or along a whole ray of an unbounded space.
 NUM_STEPS = {"box": 192, "ndc": 128, "contracted": 128}
+# Views take steps so many times as short. The random offsets of training average over what lies
+# within a step; a view has none, and long steps roughen its surfaces.
+FINER = {"box": 2.0, "ndc": 1.0, "contracted": 1.0}
 # The longest path of a ray through the cube.
 DIAGONAL = 2.0 * math.sqrt(3.0)
 
@@ -177,13 +180,20 @@ def inverse_cdf(
 
 
 def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
-    """The sampler of a field: hierarchical for coarse and fine networks, else a grid."""
+    """The sampler that trains a field: hierarchical for coarse and fine networks, else a grid."""
     if len(field.networks) > 1:
         return HierarchicalSampler()
     return grid_sampler(field)
 
 
+def view_sampler(field: RadianceField) -> GridSampler | HierarchicalSampler:
+    """The sampler of views, with shorter steps."""
+    if len(field.networks) > 1:
+        return HierarchicalSampler()
+    return grid_sampler(field, 1.0 / FINER[field.space.kind])
+
+
 def grid_sampler(field: RadianceField, coarser: float = 1.0) -> GridSampler:
-    """The grid sampler of a field, with steps `coarser` times as long."""
+    """The grid sampler of a field, with steps `coarser` times as long as in training."""
     num_steps = round(NUM_STEPS[field.space.kind] / coarser)
     return GridSampler(OccupancyGrid.of(field), num_steps)

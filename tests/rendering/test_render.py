@@ -1,11 +1,13 @@
 """Rendering a field that is known, in each kind of space."""
 
+import pytest
 import torch
 
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
 from fieldlr.rendering.render import evaluate_rays, render_image, render_progressively, render_rays
+from fieldlr.rendering.samplers import grid_sampler, sampler_for, view_sampler
 
 
 def test_ball_is_red_before_white(ball, rays):
@@ -70,3 +72,14 @@ def test_chunks_change_nothing(ball, rays):
         render_rays(ball, rays[i : i + 17], torch.ones(3))[0][0].rgb for i in range(0, 192, 17)
     ]
     assert torch.allclose(whole.rgb, torch.cat(parts), atol=1e-6)
+
+
+@pytest.mark.parametrize("space", ["box"], indirect=True)
+def test_views_of_a_box_take_steps_short_enough_for_smooth_surfaces(ball, rays):
+    background = torch.ones(3)
+    (true,), _ = render_rays(ball, rays, background, sampler=grid_sampler(ball, 1 / 16))
+    trained, viewed = (
+        (render_rays(ball, rays, background, sampler=sampler)[0][0].depth - true.depth).abs().mean()
+        for sampler in (sampler_for(ball), view_sampler(ball))
+    )
+    assert viewed < 0.6 * trained

@@ -71,7 +71,7 @@ vec3 seen(vec4 harmonics[4]) {
   for (int i = 0; i < 4; i++) a[4 + i] = harmonics[i];
   head();
   return 1. / (1. + exp(-a[0].xyz));
-}`,blocks:l.blocks,weights:l.texels,biases:l.biases,table:o&&lr(o,r.options.num_channels)}}var hr={box:192,ndc:128,contracted:128},ur=7,fr=5e-4,[bs,pr]=[1e6,1e-6],mt=n=>`vec3(${n.map(t=>R(Math.fround(t))).join(", ")})`,dt=({low:n,high:t})=>Math.max(...t.map((e,s)=>e-n[s])),ys="float stretch(vec3 d, float t0, float t1) { return distance(cube(eye + t0 * d), cube(eye + t1 * d)); }",mr={box:({low:n,high:t,near:e,far:s,...o})=>`
+}`,blocks:l.blocks,weights:l.texels,biases:l.biases,table:o&&lr(o,r.options.num_channels)}}var hr={box:384,ndc:128,contracted:128},ur=7,fr=5e-4,[bs,pr]=[1e6,1e-6],mt=n=>`vec3(${n.map(t=>R(Math.fround(t))).join(", ")})`,dt=({low:n,high:t})=>Math.max(...t.map((e,s)=>e-n[s])),ys="float stretch(vec3 d, float t0, float t1) { return distance(cube(eye + t0 * d), cube(eye + t1 * d)); }",mr={box:({low:n,high:t,near:e,far:s,...o})=>`
 vec3 cube(vec3 p) { return (p - ${mt(n)}) * ${mt(t.map((r,i)=>2/(r-n[i])))} - 1.; }
 vec2 span(vec3 d) {
   vec3 inverse = 1. / mix(d, vec3(1e-12), lessThan(abs(d), vec3(1e-12)));

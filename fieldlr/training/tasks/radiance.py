@@ -160,7 +160,8 @@ class RadianceTask:
             rays = self.corrections.rays(batch.photos, rays)
         if len(field.networks) > 1 or field.config.is_pure_mlp:
             noise = self.settings.density_noise
-            return render_rays(field, rays, background, generator, noise)
+            sampler = sampler_for(field)
+            return render_rays(field, rays, background, generator, noise, sampler)
         sampler = grid_sampler(field, COARSER if steps < COARSE_STEPS else 1.0)
         if steps < THIN_AFTER:
             return render_rays(field, rays, background, generator, sampler=sampler)
@@ -209,16 +210,6 @@ class RadianceTask:
 
     def _update_grid(self, field: RadianceField, generator: torch.Generator) -> None:
         OccupancyGrid.of(field).update(field.networks[-1].rough_density, GRID_SHARE, generator)
-
-
-def _sum(gradients):
-    present = [g for g in gradients if g is not None]
-    if not present:
-        return None
-    total = present[0]
-    for g in present[1:]:
-        total += g
-    return total
 
 
 def _device(field: RadianceField) -> torch.device:

@@ -4,8 +4,8 @@
 import { CELLS } from "../cells.js";
 import { networkShader, real } from "./network-shader.js";
 
-// Of fieldlr/rendering: steps of a ray, and the optical depth at which it ends.
-const STEPS = { box: 192, ndc: 128, contracted: 128 };
+// Of fieldlr/rendering: steps of a ray in views, and the optical depth at which it ends.
+const STEPS = { box: 384, ndc: 128, contracted: 128 };
 const DARK = 7;
 // A sample that adds less than this gets no colour of its own; the others of its ray have its share.
 const FAINT = 5e-4;
