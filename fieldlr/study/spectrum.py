@@ -1,4 +1,4 @@
-"""Singular values, rank and stable rank of weight matrices."""
+"""Singular values, rank, stable rank and nuclear norm of weight matrices."""
 
 from __future__ import annotations
 
@@ -48,12 +48,29 @@ class Spectrum:
         squares = self.singular_values**2
         return float(squares.sum() / squares[0].clamp_min(1e-300))
 
+    @property
+    def nuclear_norm(self) -> float:
+        """||W||_*, the sum of the singular values."""
+        return float(self.singular_values.sum())
+
+    @property
+    def nuclear_bound(self) -> float:
+        """The sum of the norms of the columns (or rows, where they are fewer).
+
+        At least the nuclear norm, and equal to it if they are orthogonal. Li et al. 2024, "Large
+        language model evaluation via matrix nuclear-norm", use it of activations, and centre them.
+        """
+        rows, columns = self.weight.shape
+        return float(self.weight.norm(dim=0 if columns <= rows else 1).sum())
+
     def to_json(self) -> dict[str, Any]:
         return {
             "layer": self.name,
             "shape": list(self.weight.shape),
             "rank": self.rank,
             "stable_rank": self.stable_rank,
+            "nuclear_norm": self.nuclear_norm,
+            "nuclear_bound": self.nuclear_bound,
             "singular_values": self.singular_values.tolist(),
         }
 

@@ -22,6 +22,17 @@ def test_a_known_matrix():
     assert spectrum.to_json()["singular_values"] == pytest.approx([3.0, 2.0, 0.0])
 
 
+@pytest.mark.parametrize("shape", [(40, 24), (24, 40), (30, 30)])
+def test_the_nuclear_norm_is_at_most_its_bound(shape):
+    weight = torch.randn(shape, generator=generator(), dtype=torch.float64)
+    spectrum = Spectrum("random", weight)
+    assert spectrum.nuclear_norm == pytest.approx(torch.linalg.matrix_norm(weight, "nuc").item())
+    assert spectrum.nuclear_norm < spectrum.nuclear_bound
+    columns = torch.linalg.qr(weight if shape[0] >= shape[1] else weight.T).Q
+    orthogonal = Spectrum("orthogonal", columns if shape[0] >= shape[1] else columns.T)
+    assert orthogonal.nuclear_norm == pytest.approx(orthogonal.nuclear_bound)
+
+
 @pytest.mark.parametrize("rank", [1, 5])
 def test_low_rank_keeps_its_rank_and_the_sine_lifts_it(rank):
     model = nn.Sequential(nn.Linear(96, 96))

@@ -27,7 +27,7 @@ class Look(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Spectrum(Verb):
-    """Singular values, rank and stable rank of every layer of a run.
+    """Singular values, rank, stable rank and nuclear norm of every layer of a run.
 
     Example: fieldlr spectrum vase-run --out spectrum.svg
     """
@@ -69,10 +69,11 @@ class Spectrum(Verb):
         return {"run": str(self.target), "layers": [s.to_json() for s in spectra]}
 
     def text(self, result: dict[str, Any]) -> str:
-        lines = [f"{'layer':>24}  {'shape':>11}  {'rank':>5}  stable rank"]
+        lines = [f"{'layer':>24}  {'shape':>11}  {'rank':>5}  stable rank  nuclear norm"]
         for layer in result["layers"]:
             shape = " x ".join(map(str, layer["shape"]))
             lines.append(
-                f"{layer['layer']:>24}  {shape:>11}  {layer['rank']:>5}  {layer['stable_rank']:.2f}"
+                f"{layer['layer']:>24}  {shape:>11}  {layer['rank']:>5}  "
+                f"{layer['stable_rank']:>11.2f}  {layer['nuclear_norm']:>12.4g}"
             )
         return "\n".join(lines)

@@ -290,6 +290,32 @@ def test_block_lora_is_low_rank(generator):
     assert torch.allclose(same, change)
 
 
+def test_flora_of_one_matrix_is_low_rank(generator):
+    """FLoRA: A G B^T with A (m, r1), the core G (r1, r2) and B (n, r2) has the rank of G."""
+    a, b, core = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((48, 4), (64, 4), (4, 4))
+    )
+    low = LowRank(4).build(64, 48).double()
+    assert torch.allclose(with_tensors(low, U=a @ core, V=b), a @ core @ b.T)
+    assert sum(t.numel() for t in (a, b, core)) > low.U.numel() + low.V.numel()
+
+
+def test_lost_without_its_activation_is_low_rank(generator):
+    """LOST: U V^T and whole columns of W. Each column is one more rank, whose V is one-hot."""
+    u, v, columns = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((48, 3), (64, 3), (48, 2))
+    )
+    places = torch.tensor([7, 40])
+    weight = u @ v.T
+    weight[:, places] += columns
+    hot = functional.one_hot(places, 64).double().T
+    low = LowRank(5).build(64, 48).double()
+    same = with_tensors(low, U=torch.cat([u, columns], 1), V=torch.cat([v, hot], 1))
+    assert torch.allclose(same, weight)
+
+
 def test_a_factorised_layer_never_stores_more_than_the_dense_one():
     assert isinstance(SineLowRank(200).build(256, 256), FullLinear)
     assert isinstance(LowRank(1).build(256, 1), FullLinear)

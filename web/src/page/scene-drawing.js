@@ -5,7 +5,7 @@
 
 import { CELLS } from "../cells.js";
 import { TABLE_WIDTH, TEXTURE_WIDTH } from "./network-shader.js";
-import { sceneShader } from "./scene-shader.js";
+import { sceneShader, stepsOf } from "./scene-shader.js";
 
 const MOMENT = 40; // milliseconds for a band, and for a picture that moves
 const COARSEST = 16; // pixels along the edge of a block
@@ -156,7 +156,9 @@ export class SceneDrawing {
   isWorthIt() {
     const [width, height] = this.size;
     const finer = this.stride >> 1;
-    return ((width * height) / finer ** 2 / this.batch) * MOMENT < this.longest;
+    const { coarse, fine } = stepsOf(this.field);
+    const times = finer === 1 ? fine / coarse : 1;
+    return ((times * width * height) / finer ** 2 / this.batch) * MOMENT < this.longest;
   }
 
   /** How much of the picture at rest is done, 0 to 1. */
@@ -194,7 +196,8 @@ export class SceneDrawing {
 
   drawBand() {
     const { gl, picture, field } = this;
-    const { width, height, rows, view } = picture;
+    const { width, height, rows, view, stride } = picture;
+    const { coarse, fine } = stepsOf(field);
     picture.band = Math.min(height - rows, Math.max(1, Math.round(this.batch / width)));
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.pictures[0].frame);
     gl.useProgram(this.scene);
@@ -207,6 +210,7 @@ export class SceneDrawing {
     set("raster", "2f", width, height);
     set("showsDepth", "1i", view.showsDepth);
     set("unit", "1f", view.pose.unit);
+    set("steps", "1i", stride === 1 ? fine : coarse);
     gl.viewport(0, 0, width, height);
     gl.enable(gl.SCISSOR_TEST);
     gl.scissor(0, rows, width, picture.band);

@@ -4,8 +4,10 @@
 import { CELLS } from "../cells.js";
 import { networkShader, real } from "./network-shader.js";
 
-// Of fieldlr/rendering: steps of a ray in views, and the optical depth at which it ends.
-const STEPS = { box: 384, ndc: 128, contracted: 128 };
+// Of fieldlr/rendering: steps of a ray in training, how many times as many views take, and the
+// optical depth at which it ends.
+const STEPS = { box: 192, ndc: 128, contracted: 128 };
+const FINER = { box: 2, ndc: 1, contracted: 1 };
 const DARK = 7;
 // A sample that adds less than this gets no colour of its own; the others of its ray have its share.
 const FAINT = 5e-4;
@@ -35,7 +37,7 @@ vec2 span(vec3 d) {
   return vec2(enter, max(min(leave, ${real(Math.min(far, OUTERMOST * longest({ low, high })))}), enter));
 }
 float pace(vec2 span) {
-  return ${real((2 * Math.sqrt(3) * longest({ low, high })) / 2)} / STEPS / max(span.y - span.x, 1e-9);
+  return ${real((2 * Math.sqrt(3) * longest({ low, high })) / 2)} / float(steps) / max(span.y - span.x, 1e-9);
 }
 float at(float s, vec2 span, vec3 d) { return mix(span.x, span.y, s); }
 float stretch(vec3 d, float t0, float t1) { return (t1 - t0) * ${real(2 / longest({ low, high }))}; }`,
@@ -45,7 +47,7 @@ vec3 cube(vec3 p) {
   return vec3(${real(-focal[0])} * p.x / z, ${real(-focal[1])} * p.y / z, 1. + ${real(2 * near)} / z);
 }
 vec2 span(vec3 d) { return vec2(-(${real(near)} + eye.z) / min(d.z, -1e-6), ${real(1e30)}); }
-float pace(vec2 span) { return 1. / STEPS; }
+float pace(vec2 span) { return 1. / float(steps); }
 float at(float s, vec2 span, vec3 d) {
   return span.x + ${real(near)} * s / (max(1. - s, ${TINIEST}) * -min(d.z, -1e-6));
 }
@@ -57,7 +59,7 @@ vec3 cube(vec3 p) {
   return .5 * (norm <= 1. ? u : (2. - 1. / norm) * u / norm);
 }
 vec2 span(vec3 d) { return vec2(${real(near)}, ${real(Math.min(far, OUTERMOST * longest({ low, high })))}); }
-float pace(vec2 span) { return 1. / STEPS; }
+float pace(vec2 span) { return 1. / float(steps); }
 float paced(float t) {
   t /= ${real(longest({ low, high }) / 2)};
   return t < 1. ? .5 * t : 1. - .5 / max(t, 1e-9);
@@ -96,7 +98,7 @@ void main() {
   while (passed < ${real(DARK)}) {
     vec3 p;
     bool found = false;
-    while (k < STEP_COUNT && !found) {
+    while (k < steps && !found) {
       t0 = t1;
       t1 = min(at(min(float(++k) * step, 1.), reach, d), reach.y);
       if (t1 <= t0) break;
@@ -126,16 +128,20 @@ void main() {
   color = vec4(sum * (1. - light) / max(kept, 1e-9) + light * background, 1);
 }`;
 
+/** {coarse, fine}: the steps of a ray in pictures on the way, and in the last, as of `render`. */
+export function stepsOf({ space }) {
+  const coarse = STEPS[space.kind];
+  return { coarse, fine: FINER[space.kind] * coarse };
+}
+
 /** What draws a field: {source, blocks, weights, biases, table, cells}; `limits` are the GPU's. */
 export function sceneShader(field, limits) {
   const { code, ...data } = networkShader(field, limits);
-  const steps = STEPS[field.space.kind];
   const source = `#version 300 es
 precision highp float;
 precision highp int;
 precision highp sampler2D;
-const int STEP_COUNT = ${steps};
-const float STEPS = ${real(steps)};
+uniform int steps;
 uniform vec3 eye, right, up, back, background;
 uniform vec4 lens; // focal lengths and principal point, in widths and heights of the picture
 uniform vec2 raster;
