@@ -26,8 +26,8 @@ def take_over(
 ) -> dict[str, Any]:
     """Writes the posed photos into `folder` and gives the figures; FieldlrError without poses.
 
-    `copies` lie in folder/work/images; the one at index i is of files[i]. `twins` are files of the
-    same content as another, which were left out before.
+    `copies` are the photos that were matched; the one at index i is of files[i]. `twins` are files
+    of the same content as another, which were left out before.
     """
     originals = [file.name for file in files]
     failed = explain(originals, [copy.path for copy in copies], found)

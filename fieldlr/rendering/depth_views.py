@@ -47,7 +47,7 @@ def depth_view(
         near, far = (median_depths(seen.samples, seen.weights, share) for share in QUARTILES)
         return torch.stack([*seen.rgb.T, seen.depth, far - near, seen.opacity])
 
-    columns = torch.cat(list(in_parts(part, len(rays), rays_at_once(field))), 1)
+    columns = torch.cat(list(in_parts(part, len(rays), rays_at_once(field, rays))), 1)
     width, height = cameras.sizes[index].tolist()
     maps = columns.view(6, height, width)
     return DepthView(maps[:3].permute(1, 2, 0).clamp(0.0, 1.0), *maps[3:])

@@ -21,9 +21,10 @@ from fieldlr.rendering.gradients import distance_scale, scale_gradients
 from fieldlr.rendering.samplers import GridSampler, HierarchicalSampler, view_sampler
 from fieldlr.rendering.samples import RaySamples
 
-# Most intervals rendered at a time: 256 MiB at a width of 256. With an occupancy grid so many times
-# as many, because most are skipped; half a GiB where none is.
-CHUNK_SAMPLES, SKIPPING = 1 << 20, 4
+# Most intervals rendered at a time: 256 MiB at a width of 256.
+CHUNK_SAMPLES = 1 << 20
+# So many rays of a view tell how many intervals a ray has, taken as at least this share of all.
+PROBES, LEAST_SHARE = 512, 1 / 8
 # A ray's intervals are evaluated in these slabs until its transmittance is below exp(-DARK).
 SLABS = (0, 8, 16, 32, 48, 64, 96, 128, 1 << 20)
 DARK = 7.0
@@ -127,10 +128,17 @@ def _colored(
     return composite(samples, rgb, optical, background)
 
 
-def rays_at_once(field: RadianceField) -> int:
-    """How many rays of a view are rendered together."""
-    share = SKIPPING if len(field.networks) == 1 else 1
-    return max(1, share * CHUNK_SAMPLES // view_sampler(field).most_samples)
+def rays_at_once(field: RadianceField, rays: Rays) -> int:
+    """How many of N rays are rendered together, so that they have about CHUNK_SAMPLES intervals.
+
+    Most intervals of most fields are in empty cells: fewer rays would leave small batches.
+    """
+    sampler = view_sampler(field)
+    most = sampler.most_samples
+    if isinstance(sampler, GridSampler):
+        some = sampler.sample(field.space, rays[:: len(rays) // PROBES + 1])
+        most = max(int(some.first.diff().max()), int(LEAST_SHARE * most))
+    return max(1, CHUNK_SAMPLES // most)
 
 
 @torch.no_grad()
@@ -146,7 +154,7 @@ def render_image(
             return evaluate_rays(field, rays[some], color)[0]
         return render_rays(field, rays[some], color)[0][-1]
 
-    parts = list(in_parts(part, len(rays), rays_at_once(field)))
+    parts = list(in_parts(part, len(rays), rays_at_once(field, rays)))
     width, height = cameras.sizes[index].tolist()
     return Rendering(
         rgb=torch.cat([part.rgb for part in parts]).cpu().clamp(0.0, 1.0).view(height, width, 3),

@@ -179,18 +179,16 @@ def inverse_cdf(
     return left + part.clamp(0.0, 1.0) * (right - left)
 
 
-def sampler_for(field: RadianceField) -> GridSampler | HierarchicalSampler:
+def sampler_for(field: RadianceField, coarser: float = 1.0) -> GridSampler | HierarchicalSampler:
     """The sampler that trains a field: hierarchical for coarse and fine networks, else a grid."""
     if len(field.networks) > 1:
         return HierarchicalSampler()
-    return grid_sampler(field)
+    return grid_sampler(field, coarser)
 
 
 def view_sampler(field: RadianceField) -> GridSampler | HierarchicalSampler:
     """The sampler of views, with shorter steps."""
-    if len(field.networks) > 1:
-        return HierarchicalSampler()
-    return grid_sampler(field, 1.0 / FINER[field.space.kind])
+    return sampler_for(field, 1.0 / FINER[field.space.kind])
 
 
 def grid_sampler(field: RadianceField, coarser: float = 1.0) -> GridSampler:

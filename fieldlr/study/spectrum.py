@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class Spectrum:
     name: str
     weight: Float64[Tensor, "out in"]
 
-    @property
+    @cached_property
     def singular_values(self) -> Float64[Tensor, " values"]:
         """(min(out, in),), descending."""
         return torch.linalg.svdvals(self.weight)

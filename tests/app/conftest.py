@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     workspace = Workspace(folder / "workspace")
     block = add(workspace, [block_in(folder)])
-    solid_run = forms.train(workspace, block, FitOptions.of(steps=200, width=32))
+    solid_run = forms.train(workspace, block, FitOptions.of(steps=400, width=32))
     scene = add_example(workspace, "windmill")
     scene_run = forms.train(workspace, scene, FitOptions.of(steps=30, downscale=8))
     for job_id in (solid_run, scene_run):

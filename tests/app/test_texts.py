@@ -41,7 +41,7 @@ def test_names_tell_runs_and_sources_apart(trained, workspace, block):
     viewer, *runs = trained
     solid, scene = (viewer.workspace.store.get(run) for run in runs)
     label = page.run_label(solid)
-    assert label.startswith("block, Best quality · ") and "200 steps" in label
+    assert label.startswith("block, Best quality · ") and "400 steps" in label
     assert clock_time(solid.created) in label and "neurons per layer 32" in label
     assert "1/8 size" in page.run_label(scene)
     for _ in range(2):

@@ -6,7 +6,14 @@ import torch
 from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.spaces import Space
 from fieldlr.rendering.occupancy_grid import OccupancyGrid
-from fieldlr.rendering.render import evaluate_rays, render_image, render_progressively, render_rays
+from fieldlr.rendering.render import (
+    CHUNK_SAMPLES,
+    evaluate_rays,
+    rays_at_once,
+    render_image,
+    render_progressively,
+    render_rays,
+)
 from fieldlr.rendering.samplers import grid_sampler, sampler_for, view_sampler
 
 
@@ -83,3 +90,17 @@ def test_views_of_a_box_take_steps_short_enough_for_smooth_surfaces(ball, rays):
         for sampler in (sampler_for(ball), view_sampler(ball))
     )
     assert viewed < 0.6 * trained
+
+
+def test_more_rays_at_once_where_most_is_empty_but_no_more_than_memory_is_for(ball, rays):
+    def counted():
+        samples = view_sampler(ball).sample(ball.space, rays)
+        return rays_at_once(ball, rays), int(samples.first.diff().max())
+
+    full, most = counted()
+    assert 0.9 * CHUNK_SAMPLES < full * most <= CHUNK_SAMPLES
+    cells = OccupancyGrid.of(ball)
+    distances = cells.points(torch.arange(cells.occupied.numel()), None).norm(dim=-1)
+    cells.occupied.copy_((distances < 0.2).view_as(cells.occupied))
+    carved, few = counted()
+    assert carved > 2 * full and 0 < carved * few <= CHUNK_SAMPLES
