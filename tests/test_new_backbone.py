@@ -24,9 +24,9 @@ from fieldlr.app.workspace import Workspace
 from fieldlr.batch import read_manifest
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.nn import LINEARS, replace
+from fieldlr.nn import LINEARS, draws, replace
 from fieldlr.nn.linears.full import FullLinear
-from fieldlr.nn.linears.linear import Linear, LinearConfig, default_std, draw_bias, uniform_
+from fieldlr.nn.linears.linear import Linear, LinearConfig, default_std, draw_bias
 from fieldlr.study.sweep import Sweep, plan
 from fieldlr.system.kinds import Whole
 from fieldlr.system.options import option
@@ -62,7 +62,7 @@ class TiledLinear(Linear):
         self.copies = copies
         size = out_features // copies, in_features // copies
         bound = 3.0**0.5 * (std or default_std(in_features))
-        self.block = uniform_(size, bound / copies**0.5, generator)
+        self.block = draws.uniform(size, bound / copies**0.5, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
     def dense_weight(self):

@@ -107,8 +107,8 @@ def file_size(kind: str, options: FitOptions) -> FileSize:
 
 
 def file_sizes(kind: str, options: FitOptions) -> dict[str, FileSize]:
-    """The predicted size for each backbone, by name."""
-    return {name: file_size(kind, options.with_backbone(name)) for name in LINEARS}
+    """The predicted size for each model type that is offered at once, by name."""
+    return {name: file_size(kind, options.with_backbone(name)) for name in first_backbones()}
 
 
 def first_backbones() -> list[str]:

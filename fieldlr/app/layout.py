@@ -52,6 +52,8 @@ MONOSPACE = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 UPLOAD_CLEANUP = (3600, 86400)  # seconds: checked hourly, kept for a day
 MAX_FILE_BYTES = 8 << 30
 CONCURRENT_EVENTS = 8
+# Gradio looks for new events every millisecond: an idle server would take 7 % of a core.
+POLL_SECONDS = 0.05
 
 
 def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
@@ -132,6 +134,8 @@ def mount(app: FastAPI, workspace: Workspace, viewer: Viewer) -> FastAPI:
     """The page at / of an application that has the other routes."""
     blocks = build(workspace, viewer)
     blocks.queue(default_concurrency_limit=CONCURRENT_EVENTS)
+    for pause in ("sleep_when_free", "progress_update_sleep_when_free"):
+        setattr(blocks._queue, pause, POLL_SECONDS)
     return gr.mount_gradio_app(
         app,
         blocks,

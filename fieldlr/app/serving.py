@@ -56,9 +56,10 @@ def _serve(
 ) -> None:
     prepare_process()
     _check_port(host, port)
-    # Read by Gradio when it is imported: the folder of uploads, and no telemetry.
+    # Read by Gradio: the folder of uploads, no telemetry, and no table of times after every event.
     os.environ["GRADIO_TEMP_DIR"] = str(workspace.folder / "uploads")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(1 << 30)
     # Gradio serves files of the working directory, so this one is empty.
     os.chdir(workspace.folder / "served")
     import uvicorn

@@ -138,10 +138,9 @@ def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:
     """The model types: the label and the file size, then the technical name and summary."""
-    sizes = forms.file_sizes(kind, options)
     return [
-        (f"{backbone_label(name)}\n{sizes[name].text}\n{name}: {LINEARS[name].summary}", name)
-        for name in forms.first_backbones()
+        (f"{backbone_label(name)}\n{size.text}\n{name}: {LINEARS[name].summary}", name)
+        for name, size in forms.file_sizes(kind, options).items()
     ]
 
 

@@ -132,7 +132,6 @@ def densities(field: RadianceField) -> Float[Tensor, "n n n"]:
 def zero_unused_rows(field: RadianceField) -> None:
     """Zeroes the table rows that no point of an occupied cell reads."""
     for encoding in table_encodings(field).values():
-        low = field.cell_occupied.nonzero().flip(-1) * (2.0 / GRID_CELLS) - 1.0
         tables = dict(encoding.named_parameters())
-        for name, read in encoding.rows_read(low, low + 2.0 / GRID_CELLS).items():
+        for name, read in encoding.rows_read(field.cell_occupied).items():
             tables[name][~read] = 0.0

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fieldlr.fields.field import Field
-from fieldlr.fields.radiance import GRID_CELLS, RadianceField
+from fieldlr.fields.radiance import RadianceField
 from fieldlr.nn.encodings import Encoding
 
 
@@ -107,10 +107,8 @@ def coded_levels(field: Field) -> dict[str, Level]:
         read = torch.ones(sum(sizes), dtype=torch.bool)
         if isinstance(field, RadianceField) and encoding.levels:
             occupied = field.cell_occupied
-            low = (occupied if occupied.any() else ~occupied).nonzero().flip(-1) * (
-                2.0 / GRID_CELLS
-            ) - 1.0
-            read = encoding.rows_read(low, low + 2.0 / GRID_CELLS)["table"].cpu()
+            cells = occupied if occupied.any() else ~occupied
+            read = encoding.rows_read(cells)["table"].cpu()
         for index, (own, part) in enumerate(zip(read.split(sizes), encoding.parts, strict=True)):
             levels[f"{name}[{index}]"] = Level(own.numpy(), part.edges)
     return levels

@@ -68,8 +68,8 @@ class Finetuning:
         self.task = QuantisationTask(task, field, bits, num_bytes, config.seed)
         device = next(field.parameters()).device
         self.state = start_fit(self.task, field.config, config.seed, device)
-        for optimizer in self.state.attempt.optimizers:
-            optimizer.register_step_post_hook(lambda *_: self.task.quantiser.restore())
+        last = self.state.attempt.optimizers[-1]
+        last.after_step = lambda: self.task.quantiser.restore()
 
     def reports(self) -> Iterator[FitReport]:
         yield from fit(self.state, self.config)

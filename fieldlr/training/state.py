@@ -15,6 +15,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.field import Field
 from fieldlr.nn.execution import tinycudann
+from fieldlr.training.optim.optimizer import Optimizer
 from fieldlr.training.tasks.task import Training
 
 MAX_SETBACKS = 20
@@ -44,7 +45,7 @@ class Attempt:
         """The parameter groups of all optimisers."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
-    def trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, Float[Tensor, " ..."]]]:
+    def trained(self) -> Iterator[tuple[str, Optimizer, Float[Tensor, " ..."]]]:
         """(name, optimiser, parameter) of all trained parameters."""
         names = {id(parameter): name for name, parameter in self.field.named_parameters()}
         if self.corrections is not None:

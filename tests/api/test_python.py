@@ -216,6 +216,10 @@ def test_a_process_is_left_as_it_was(tmp_path):
         "run = fieldlr.fit(fieldlr.volume(grid), steps=3, width=16, progress=False)\n"
         "run.evaluate(resolution=24), run.compress()\n"
         "assert state() == before, (state(), before)\n"
+        "from fieldlr.training.presets import FitOptions, count_parameters\n"
+        "count_parameters(FitOptions.of(), 'photos')\n"
+        # Torch's compiler, which takes seconds to load and is not used.
+        "import sys; assert 'torch._dynamo' not in sys.modules\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     environment["OMP_WAIT_POLICY"] = "PASSIVE"  # Others may use these cores.

@@ -13,7 +13,6 @@ from fieldlr.codec.levels import Level, coded_levels, stepped
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.codec.tensors import fit_model
 from fieldlr.errors import FieldlrError
-from fieldlr.fields.radiance import GRID_CELLS
 from fieldlr.nn.encodings import DenseGrid, HashGrid, Vm
 from tests.codec import fields
 
@@ -80,8 +79,7 @@ def test_lines_and_planes_find_the_cells_without_an_octree():
     encoding = field.networks[0].encoding
     assert len(coded_levels(field)) == 6 and all(p.read.all() for p in coded_levels(field).values())
     # What nothing reads is stored as zeros.
-    low = field.cell_occupied.nonzero().flip(-1) * (2.0 / GRID_CELLS) - 1.0
-    unread = ~encoding.rows_read(low, low + 2.0 / GRID_CELLS)["table"]
+    unread = ~encoding.rows_read(field.cell_occupied)["table"]
     with torch.no_grad():
         encoding.table[unread] = 0.3
     assert codec.encode(field, about=fields.PHOTOS, steps=steps) == data

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from fieldlr.system.entries import Entry
@@ -64,10 +64,8 @@ class Encoding(nn.Module):
         super().__init__()
         self.out_features = out_features
 
-    def rows_read(
-        self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
-    ) -> dict[str, Bool[Tensor, " rows"]]:
-        """Per table name, which rows are read by points within the boxes low to high (N, 3)."""
+    def rows_read(self, occupied: Bool[Tensor, "z y x"]) -> dict[str, Bool[Tensor, " rows"]]:
+        """Per table name, which rows are read by points in these cells of the cube."""
         return {}
 
     @property

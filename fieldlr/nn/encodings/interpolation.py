@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.encodings.encoding import Encoding, EncodingConfig, Part
+from fieldlr.nn.encodings.nodes_read import mark_hashed, nodes_read
+from fieldlr.system import draws
 from fieldlr.system.entries import Role
 
 # The corners of a cell, x + 2 y + 4 z.
@@ -72,12 +73,13 @@ class GridEncoding(Encoding):
         super().__init__(config.num_levels * config.num_channels)
         self.config = config
         # Small initial values give grey first colours; Müller et al.'s 1e-4 trains more slowly.
-        rows = sum(config.rows)
-        start = 2.0 * torch.rand(rows, config.num_channels, generator=generator) - 1.0
-        self.table = nn.Parameter(0.01 * start)
-        corners = torch.tensor(CORNERS, dtype=torch.float32)
-        self.register_buffer("slopes", (2.0 * corners - 1.0).T.clone(), persistent=False)
-        self.register_buffer("starts", (1.0 - corners).T.clone(), persistent=False)
+        shape = (sum(config.rows), config.num_channels)
+        self.table = draws.uniform(shape, 0.01, generator)
+        axes = [*zip(*CORNERS, strict=True)]
+        slopes = [[2.0 * corner - 1.0 for corner in axis] for axis in axes]
+        starts = [[1.0 - corner for corner in axis] for axis in axes]
+        self.register_buffer("slopes", torch.tensor(slopes), persistent=False)
+        self.register_buffer("starts", torch.tensor(starts), persistent=False)
 
     def corners(
         self, points: Float[Tensor, "n 3"]
@@ -94,13 +96,14 @@ class GridEncoding(Encoding):
         """The rows (...) within a level of its nodes x, y, z (...)."""
         raise NotImplementedError
 
-    def rows_read(
-        self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
-    ) -> dict[str, Bool[Tensor, " rows"]]:
-        read = torch.zeros(len(self.table), dtype=torch.bool, device=low.device)
+    def rows_read(self, occupied: Bool[Tensor, "z y x"]) -> dict[str, Bool[Tensor, " rows"]]:
+        read = torch.zeros(len(self.table), dtype=torch.bool, device=occupied.device)
         levels = read.split([rows for _, rows in self.levels])
-        for level, (own, (nodes, _)) in enumerate(zip(levels, self.levels, strict=True)):
-            mark_read(own, low, high, nodes, functools.partial(self.rows_of, level))
+        for level, (own, (nodes, rows)) in enumerate(zip(levels, self.levels, strict=True)):
+            if rows == nodes**3:
+                own.copy_(nodes_read(occupied, nodes).flatten())
+            else:
+                mark_hashed(own, occupied, nodes, functools.partial(self.rows_of, level))
         return {"table": read}
 
     @property
@@ -133,32 +136,6 @@ class GridEncoding(Encoding):
             [weights.flatten(0, 1) for _, weights in chunks],
         )
         return rows.view(len(points), self.out_features)
-
-
-def mark_read(
-    own: Bool[Tensor, " rows"],
-    low: Float[Tensor, "n d"],
-    high: Float[Tensor, "n d"],
-    nodes: int,
-    rows_of: Callable[..., Int[Tensor, "*m"]],
-) -> None:
-    """Marks the rows of the nodes that points in the boxes low to high (N, D) read.
-
-    `rows_of` gives the row of a node by its D indices along the axes.
-    """
-    cells = (0.5 * (nodes - 1) * (torch.stack([low, high]) + 1.0)).long()
-    first, last = cells.clamp(0, nodes - 2).unbind(0)
-    last = last + 1
-    steps = torch.arange(int((last - first).max()) + 1 if len(first) else 0)
-    dimensions = low.shape[1]
-    steps = torch.cartesian_prod(*[steps] * dimensions).view(-1, dimensions).to(first)
-    size = max(1, GPU_CHUNK // max(1, len(steps)))
-    for some in range(0, len(first), size):
-        part = slice(some, some + size)
-        box = torch.minimum(first[part, None] + steps, last[part, None])
-        own[rows_of(*box.unbind(-1))] = True
-        if own.all():
-            break
 
 
 def weighted_rows(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from fieldlr.nn.encodings.encoding import Encoding, Factor, Part
 from fieldlr.nn.encodings.interpolation import (
     CHUNK,
     GPU_CHUNK,
     GridConfig,
-    mark_read,
     weighted_rows,
 )
+from fieldlr.nn.encodings.nodes_read import nodes_read
+from fieldlr.system import draws
 from fieldlr.system.entries import Role
 
 
@@ -57,8 +58,8 @@ class SeparableEncoding(Encoding):
     def __init__(self, config: SeparableConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(len(config.terms) * config.num_channels)
         self.config = config
-        drawn = torch.randn(sum(config.rows), config.num_channels, generator=generator)
-        self.table = nn.Parameter(config.start * drawn)
+        shape = (sum(config.rows), config.num_channels)
+        self.table = draws.normal(shape, config.start, generator)
 
     @property
     def terms(self) -> list[tuple[Factor, ...]]:
@@ -72,17 +73,12 @@ class SeparableEncoding(Encoding):
     def roles(self) -> dict[str, Role]:
         return {"table": Role("line")}
 
-    def rows_read(
-        self, low: Float[Tensor, "n 3"], high: Float[Tensor, "n 3"]
-    ) -> dict[str, Bool[Tensor, " rows"]]:
-        read = torch.zeros(len(self.table), dtype=torch.bool, device=low.device)
+    def rows_read(self, occupied: Bool[Tensor, "z y x"]) -> dict[str, Bool[Tensor, " rows"]]:
+        read = torch.zeros(len(self.table), dtype=torch.bool, device=occupied.device)
         for first, nodes, axes in (factor for term in self.terms for factor in term):
-            own = read[first : first + nodes ** len(axes)]
-
-            def row(*indices: Any, nodes: int = nodes) -> Any:
-                return sum(index * nodes**axis for axis, index in enumerate(indices))
-
-            mark_read(own, low[:, axes], high[:, axes], nodes, row)
+            across = [2 - axis for axis in range(3) if axis not in axes]
+            seen = occupied.amax(across) if across else occupied
+            read[first : first + nodes ** len(axes)] = nodes_read(seen, nodes).flatten()
         return {"table": read}
 
     def forward(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:

@@ -16,8 +16,8 @@ from fieldlr.nn.linears.linear import (
     default_std,
     draw_bias,
     outer,
-    uniform_,
 )
+from fieldlr.system import draws
 from fieldlr.system.entries import Role
 
 
@@ -63,7 +63,7 @@ class FullLinear(Linear):
     ) -> None:
         super().__init__(in_features, out_features)
         bound = 3.0**0.5 * (std or default_std(in_features))
-        self.weight = uniform_((out_features, in_features), bound, generator)
+        self.weight = draws.uniform((out_features, in_features), bound, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:

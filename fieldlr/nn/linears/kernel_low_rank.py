@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fieldlr.nn.linears.linear import Passes, Units, rank_option
 from fieldlr.nn.linears.structured import Shapes, Structured, StructuredLinear
+from fieldlr.system import draws
 
 
 class KernelLowRankLinear(StructuredLinear):
@@ -35,7 +36,7 @@ class KernelLowRankLinear(StructuredLinear):
     def draw(
         self, name: str, shape: tuple[int, ...], generator: torch.Generator | None
     ) -> Float[nn.Parameter, " ..."]:
-        return nn.Parameter(torch.randn(shape, generator=generator) * self.sizes[name])
+        return draws.normal(shape, self.sizes[name], generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:
         return distances(self.Q1, self.P1) - distances(self.Q2, self.P2)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fieldlr.system import draws
 from fieldlr.system.entries import Entry, Role
 from fieldlr.system.kinds import Whole
 from fieldlr.system.options import option
@@ -129,18 +130,11 @@ def outer(
     return (deltas[:, :, None] * inputs[:, None, :]).flatten(1)
 
 
-def uniform_(
-    shape: int | tuple[int, ...], bound: float, generator: torch.Generator | None
-) -> Float[nn.Parameter, " ..."]:
-    """A parameter drawn from U(-bound, bound)."""
-    return nn.Parameter((torch.rand(shape, generator=generator) * 2.0 - 1.0) * bound)
-
-
 def draw_bias(
     in_features: int, out_features: int, bias: bool, generator: torch.Generator | None
 ) -> Float[nn.Parameter, " {out_features}"] | None:
     """A bias from U(-1/sqrt(in), 1/sqrt(in)), as in `nn.Linear`."""
-    return uniform_(out_features, in_features**-0.5, generator) if bias else None
+    return draws.uniform(out_features, in_features**-0.5, generator) if bias else None
 
 
 def default_std(in_features: int) -> float:

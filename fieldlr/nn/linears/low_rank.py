@@ -20,8 +20,8 @@ from fieldlr.nn.linears.linear import (
     outer,
     rank_option,
     stays_dense,
-    uniform_,
 )
+from fieldlr.system import draws
 from fieldlr.system.entries import Role
 
 # Factors of a higher rank need a lower learning rate: with the full one, a shape fit of rank 20
@@ -77,8 +77,8 @@ class LowRankLinear(Linear):
         # var(U V^T) = rank var(u) var(v): both factors get the same variance, so that one learning
         # rate suits both, and the product starts with the variance of a dense layer.
         bound = (3.0 * (std or default_std(in_features)) / rank**0.5) ** 0.5
-        self.U = uniform_((out_features, rank), bound, generator)
-        self.V = uniform_((in_features, rank), bound, generator)
+        self.U = draws.uniform((out_features, rank), bound, generator)
+        self.V = draws.uniform((in_features, rank), bound, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:

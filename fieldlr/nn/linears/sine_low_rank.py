@@ -22,8 +22,8 @@ from fieldlr.nn.linears.linear import (
     draw_bias,
     rank_option,
     stays_dense,
-    uniform_,
 )
+from fieldlr.system import draws
 from fieldlr.system.entries import Role, Stored
 from fieldlr.system.kinds import Kind, Number
 from fieldlr.system.options import option
@@ -184,13 +184,13 @@ class SineLowRankLinear(Linear):
         self.omega = omega
         self.gain = gain or math.sqrt(in_features)
         # kaiming_uniform_(a=sqrt(5)) on tensors of shape (out, rank) and (rank, in).
-        self.U = uniform_((out_features, rank), rank**-0.5, generator)
+        self.U = draws.uniform((out_features, rank), rank**-0.5, generator)
         self.start_inputs(rank, generator)
         self.bias = draw_bias(in_features, out_features, bias, generator)
 
     def start_inputs(self, rank: int, generator: torch.Generator | None) -> None:
         """Sets V."""
-        self.V = uniform_((self.in_features, rank), self.in_features**-0.5, generator)
+        self.V = draws.uniform((self.in_features, rank), self.in_features**-0.5, generator)
 
     def dense_weight(self) -> Float[Tensor, "out in"]:
         device = self.U.device.type

@@ -18,8 +18,8 @@ from fieldlr.nn.linears.linear import (
     MatrixFunction,
     default_std,
     draw_bias,
-    uniform_,
 )
+from fieldlr.system import draws
 from fieldlr.system.entries import Role
 
 # The learning rate of a tensor is this multiple of its initial size, divided by the number of
@@ -93,7 +93,7 @@ class StructuredLinear(Linear):
         self, name: str, shape: tuple[int, ...], generator: torch.Generator | None
     ) -> Float[nn.Parameter, " ..."]:
         """An initial tensor of the size in `sizes`; uniform, unless its layer says otherwise."""
-        return uniform_(shape, 3.0**0.5 * self.sizes[name], generator)
+        return draws.uniform(shape, 3.0**0.5 * self.sizes[name], generator)
 
     def weight_under(self, function: MatrixFunction) -> Float[Tensor, "out in"]:
         return function(self.dense_weight().double())

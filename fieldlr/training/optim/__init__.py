@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from fieldlr.system.registry import Registry
+from fieldlr.training.optim.adam import Adam
 from fieldlr.training.optim.fourier import FourierAdam
 from fieldlr.training.optim.muon import Muon
+from fieldlr.training.optim.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class OptimizerChoice:
     matrices: type[Muon | FourierAdam] | None = None  # for square ones between hidden layers
     uses_gauss_newton: bool = False  # where the task and the backbone declare it better
 
-    def build(self, groups: list[dict[str, Any]]) -> list[torch.optim.Optimizer]:
+    def build(self, groups: list[dict[str, Any]]) -> list[Optimizer]:
         """Optimisers of parameter groups: `matrices` for those so marked, Adam for the others."""
         by_adam, others = ([g for g in groups if g["matrices"] is own] for own in (False, True))
-        adam = torch.optim.Adam(by_adam, betas=(0.9, 0.99), eps=1e-15, fused=True)
-        return [adam, self.matrices(others)] if self.matrices and others else [adam]
+        matrices = [self.matrices(others)] if self.matrices and others else []
+        return [Adam(by_adam), *matrices]
 
 
 OPTIMIZERS: Registry[OptimizerChoice] = Registry(

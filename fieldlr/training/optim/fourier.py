@@ -9,34 +9,28 @@ step is taken back. Nothing has to be multiplied out, and a file is that of a de
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fieldlr.training.optim.adam import BETAS, EPSILON
+from fieldlr.training.optim.optimizer import Optimizer
+
 # Frequencies 1 to NUM_FREQUENCIES and their reciprocals, with NUM_PHASES phases each.
 NUM_FREQUENCIES, NUM_PHASES = 32, 8
-BETAS, EPSILON = (0.9, 0.99), 1e-15
 
 
-class FourierAdam(torch.optim.Optimizer):
+class FourierAdam(Optimizer):
     """For parameters that are matrices (out, in), with learning rates on Adam's scale."""
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float = 1e-3):
-        super().__init__(groups, {"lr": lr})
+    def update(self, parameters: list[Float[Tensor, " ..."]], rate: float) -> None:
+        for parameter in parameters:
+            assert parameter.grad is not None
+            self._move(parameter, parameter.grad, rate)
 
-    @torch.no_grad()
-    # No closure argument: no task evaluates a loss twice in a step.
-    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._step(parameter, parameter.grad, group["lr"])
-
-    def _step(self, parameter: Tensor, dense_gradient: Tensor, rate: float) -> None:
+    def _move(self, parameter: Tensor, dense_gradient: Tensor, rate: float) -> None:
         basis = fourier_basis(parameter.shape[1]).to(parameter.device, parameter.dtype)
         gradient = dense_gradient @ basis.T
         state = self.state[parameter]

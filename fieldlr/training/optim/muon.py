@@ -8,14 +8,12 @@ first and last layers, biases and tables use Adam.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fieldlr.nn.execution import fast_format
+from fieldlr.training.optim.optimizer import Optimizer
 
 MOMENTUM = 0.95
 # The quintic of Jordan et al.: five iterations bring singular values of 0.003 to 1 near 1.
@@ -26,26 +24,19 @@ ITERATIONS = 5
 ADAM_RMS = 0.2
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Optimizer):
     """For parameters that are matrices, with learning rates on Adam's scale."""
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float = 1e-3):
-        super().__init__(groups, {"lr": lr})
-
-    @torch.no_grad()
-    # No closure argument: no task evaluates a loss twice in a step.
-    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                momentum = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
-                ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov momentum
-                size = group["lr"] * ADAM_RMS * max(parameter.shape) ** 0.5
-                parameter.sub_(orthogonal_factor(ahead), alpha=size)
+    def update(self, parameters: list[Float[Tensor, " ..."]], rate: float) -> None:
+        for parameter in parameters:
+            assert parameter.grad is not None
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            momentum = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
+            ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov momentum
+            size = rate * ADAM_RMS * max(parameter.shape) ** 0.5
+            parameter.sub_(orthogonal_factor(ahead), alpha=size)
 
 
 def orthogonal_factor(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fieldlr.training.optim import OPTIMIZERS
-from fieldlr.training.optim.fourier import BETAS, EPSILON, FourierAdam, fourier_basis
+from fieldlr.training.optim.adam import BETAS, EPSILON, Adam
+from fieldlr.training.optim.fourier import FourierAdam, fourier_basis
 from fieldlr.training.optim.muon import Muon
 
 
@@ -46,6 +47,6 @@ def test_choices_train_matrices_apart():
         if choice.matrices
     }
     assert kinds == {
-        "auto": [torch.optim.Adam, Muon],
-        "fourier": [torch.optim.Adam, FourierAdam],
+        "auto": [Adam, Muon],
+        "fourier": [Adam, FourierAdam],
     }

@@ -1,0 +1,29 @@
+"""Initial parameters, drawn at random.
+
+On the meta device, where parameters are only counted, nothing is computed: arithmetic there loads
+torch's compiler, which takes one to three seconds.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+Shape = int | tuple[int, ...]
+
+
+def uniform(
+    shape: Shape, bound: float, generator: torch.Generator | None
+) -> Float[nn.Parameter, " ..."]:
+    """A parameter drawn from U(-bound, bound)."""
+    drawn = torch.rand(shape, generator=generator)
+    return nn.Parameter(drawn if drawn.is_meta else (drawn * 2.0 - 1.0) * bound)
+
+
+def normal(
+    shape: Shape, std: float, generator: torch.Generator | None
+) -> Float[nn.Parameter, " ..."]:
+    """A parameter drawn from N(0, std^2)."""
+    drawn = torch.randn(shape, generator=generator)
+    return nn.Parameter(drawn if drawn.is_meta else drawn * std)
