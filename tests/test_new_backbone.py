@@ -24,10 +24,11 @@ from fieldlr.app.workspace import Workspace
 from fieldlr.batch import read_manifest
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
-from fieldlr.nn import LINEARS, draws, replace
+from fieldlr.nn import LINEARS, replace
 from fieldlr.nn.linears.full import FullLinear
 from fieldlr.nn.linears.linear import Linear, LinearConfig, default_std, draw_bias
 from fieldlr.study.sweep import Sweep, plan
+from fieldlr.system import draws
 from fieldlr.system.kinds import Whole
 from fieldlr.system.options import option
 from fieldlr.training.options import FitOptions
@@ -125,7 +126,8 @@ def test_photos_are_fitted(tmp_path):
     words = ["--steps", "8", "--downscale", "8", "--encoding", "frequency", "--width", "32"]
     results = fit(example("windmill"), tmp_path / "run", *words)
     assert results["kind"] == "photos" and results["config"]["field"]["linear"]["copies"] == 2
-    run = fieldlr.reconstruct(example("shelf"), tmp_path / "b", steps=3, backbone="tiled")
+    words = {"steps": 3, "downscale": 4, "backbone": "tiled"}
+    run = fieldlr.reconstruct(example("shelf"), tmp_path / "b", **words)
     data = codec.encode(run.load_field(), about=run.about())
     assert codec.decode(data).config.linear == Tiled(4)
 

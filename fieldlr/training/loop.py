@@ -18,6 +18,9 @@ from fieldlr.training.state import SETBACK, FitState
 
 REPORT_SECONDS = 0.2
 NUM_QUALITIES = 10  # quick estimates of the quality in one fit
+# Estimates between the first and the last are left out where they would take a larger share of the
+# time: a short training is not to wait for them.
+MOST_LOOKING = 0.25
 MAX_RESTARTS = 3
 COPY_EVERY = 100  # steps between copies to return to when the loss is non-finite
 _RECENT = 500
@@ -94,7 +97,7 @@ def fit(
 
     `clock` measures the seconds of training, by default wall time.
     """
-    last_report, next_quality = -math.inf, 0
+    last_report, next_quality, looked = -math.inf, 0, 0.0
     while not config.is_over(state.step, state.seconds):
         started = clock()
         progress = config.progress(state.step, state.seconds)
@@ -106,9 +109,11 @@ def fit(
             last_report = now
             progress = config.progress(state.step, state.seconds)
             quality = None
-            if progress * NUM_QUALITIES >= next_quality or over:
+            is_due = progress * NUM_QUALITIES >= next_quality
+            if over or (is_due and looked <= MOST_LOOKING * state.seconds):
                 next_quality = int(progress * NUM_QUALITIES) + 1
                 quality = state.task.quality(state.field)
+                looked += clock() - now
             yield _report(state, progress, quality)
 
 

@@ -68,7 +68,7 @@ def trained(tmp_path_factory):
     block = add(workspace, [block_in(folder)])
     solid_run = forms.train(workspace, block, FitOptions.of(steps=400, width=32))
     scene = add_example(workspace, "windmill")
-    scene_run = forms.train(workspace, scene, FitOptions.of(steps=30, downscale=8))
+    scene_run = forms.train(workspace, scene, FitOptions.of(steps=120, downscale=8))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
     return Viewer(workspace), solid_run, scene_run

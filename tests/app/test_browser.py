@@ -141,10 +141,11 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
 def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page, other = open_page(), open_page()
     add(page, block, "A volume")
-    train(page, "block", 100_000, "Small and sharp")
+    train(page, "block", 100_000, "Small and sharp", Neurons=32)
     page.wait_for_selector("#live .fl-charts svg")
     # The other page learns of it by itself.
     other.wait_for_selector("#queue .fl-chip:has-text('block')")
+    other.close()
     page.click("#stop:not([disabled])")
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
     assert "Press Resume" in page.text_content("#live .fl-head")

@@ -169,7 +169,7 @@ def test_the_stage_shows_the_source_then_the_run(open_page, full, trained):
     page.click(".fl-card:has-text('vase')")
     page.wait_for_selector("#stage [data-shows='source'] iframe")
     assert page.input_value("#run input") == ""
-    assert not page.is_visible("#to-export")
+    page.wait_for_selector("#to-export", state="hidden")
 
 
 def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(

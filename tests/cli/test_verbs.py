@@ -29,6 +29,11 @@ def run(*words, expect=0):
     return json.loads(done.stdout) if done.stdout.startswith("{") else None, done.stderr
 
 
+def told(capsys, *words):
+    """The JSON of a command in this process."""
+    return json.loads(said(capsys, *words, "--json", expect=0).out)
+
+
 def said(capsys, *words, expect):
     """(standard output, standard error) of a command in this process."""
     with pytest.raises(SystemExit) as end:
@@ -72,56 +77,56 @@ def test_fit_says_what_the_contract_asks(shape_run, photo_run):
         assert result["quality"] > 0
 
 
-def test_eval_of_a_shape(shape_run):
-    result, _ = run("eval", shape_run[0], "--json")
+def test_eval_of_a_shape(shape_run, capsys):
+    result = told(capsys, "eval", shape_run[0])
     assert {"iou", "iou_mesh", "chamfer_l1", "fscore_1pct", "grid"} <= result.keys()
     assert result["iou"] == pytest.approx(shape_run[1]["quality"], abs=1e-9)
     assert max(result["grid"]) == 64
 
 
-def test_eval_of_photos(photo_run):
-    result, _ = run("eval", photo_run[0], "--json")
+def test_eval_of_photos(photo_run, capsys):
+    result = told(capsys, "eval", photo_run[0])
     assert {"psnr_db", "ssim", "per_view"} <= result.keys()
     assert len(result["per_view"]) == 8
     assert result["psnr_db"] == pytest.approx(photo_run[1]["quality"], abs=1e-6)
 
 
 @pytest.mark.parametrize("suffix", ["glb", "ply", "obj", "stl"])
-def test_mesh_in_every_format(shape_run, tmp_path, suffix):
+def test_mesh_in_every_format(shape_run, tmp_path, suffix, capsys):
     path = tmp_path / f"x.{suffix}"
-    result, _ = run("mesh", shape_run[0], "--out", path, "--resolution", 48, "--json")
+    result = told(capsys, "mesh", shape_run[0], "--out", path, "--resolution", 48)
     assert {"vertices", "faces", "watertight", "evaluations", "seconds"} <= result.keys()
     assert result["watertight"]
     assert len(trimesh.load(path, force="mesh").faces) == result["faces"]
 
 
-def test_mesh_can_be_simplified(shape_run, tmp_path):
+def test_mesh_can_be_simplified(shape_run, tmp_path, capsys):
     pytest.importorskip("fast_simplification")
-    words = ["--resolution", 64, "--faces", 1000, "--largest", "--json"]
-    result, _ = run("mesh", shape_run[0], "--out", tmp_path / "x.ply", *words)
+    words = ["--resolution", 64, "--faces", 1000, "--largest"]
+    result = told(capsys, "mesh", shape_run[0], "--out", tmp_path / "x.ply", *words)
     assert result["faces"] <= 1000
 
 
-def test_render_of_a_shape_and_of_photos(shape_run, photo_run, tmp_path):
+def test_render_of_a_shape_and_of_photos(shape_run, photo_run, tmp_path, capsys):
     for folder, _ in (shape_run, photo_run):
         path = tmp_path / f"{folder.parent.name}.png"
-        run("render", folder, "--out", path, "--size", "64x48", "--quiet")
+        said(capsys, "render", folder, "--out", path, "--size", "64x48", "--quiet", expect=0)
         picture = np.asarray(Image.open(path))
         assert picture.shape == (48, 64, 3)
         assert picture.std() > 2.0
     views = tmp_path / "views"
     words = ["--path", "orbit", "--frames", 3, "--size", "32x32", "--depth-map"]
-    result, _ = run("render", photo_run[0], "--out", views, *words, "--json")
+    result = told(capsys, "render", photo_run[0], "--out", views, *words)
     assert result["frames"] == 3
     assert np.load(views / "00002_depth.npy").shape == (32, 32)
 
 
-def test_check_of_every_kind(tmp_path):
+def test_check_of_every_kind(tmp_path, capsys):
     keys = {"kind", "views", "missing", "train", "test", "aabb", "memory_bytes", "warnings"}
     for name, kind in (("shelf", "photos"), ("courtyard", "photos"), ("chain", "mesh")):
         page = tmp_path / f"{name}.html"
         words = ["--grid", 64] if kind == "mesh" else []
-        result, _ = run("check", example(name), "--html", page, "--json", *words)
+        result = told(capsys, "check", example(name), "--html", page, *words)
         assert keys <= result.keys()
         assert result["kind"] == kind
         assert "<canvas" in page.read_text()

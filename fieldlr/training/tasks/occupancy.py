@@ -34,6 +34,8 @@ from fieldlr.training.tasks.task import (
 SHAPE_METRIC_VERSION = 1
 # Voxels per call in evaluations over all voxels.
 SLAB_VOXELS = 1 << 19
+# Voxels of a quick estimate.
+QUICK_VOXELS = 1 << 18
 # Muon's learning rates are for fits of this many steps; longer fits use smaller ones.
 SHORT_FIT_STEPS = 1100
 # Dense networks wider than this use learning rates in inverse proportion to the width.
@@ -213,9 +215,11 @@ class OccupancyTask:
         return False
 
     def quality(self, field: OccupancyField) -> float:
-        """IoU over a fixed random sample of 2^18 voxels."""
+        """IoU over a fixed random sample of QUICK_VOXELS, or all where the grid has no more."""
+        if self.volume.num_voxels <= QUICK_VOXELS:
+            return self.iou(field)
         generator = torch.Generator().manual_seed(0)
-        voxels = torch.randint(self.volume.num_voxels, (1 << 18,), generator=generator)
+        voxels = torch.randint(self.volume.num_voxels, (QUICK_VOXELS,), generator=generator)
         both, either = self._count(field, voxels)
         return both / max(either, 1)
 
