@@ -15,12 +15,24 @@ install_import_hook("fieldlr", "tests.typecheck.check")
 
 torch.set_flush_denormal(True)
 CHROMIUM = Path("/usr/bin/chromium")
+# Files of tests between two that use the browser.
+BETWEEN = 20
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first: where files are tested side by side, none is left for the end."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    """Files that wait for a browser come early, and apart: others keep the cores busy meanwhile."""
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting, busy = [], []
+    for own in files.values():
+        (waiting if own[0].get_closest_marker("browser") else busy).append(own)
+    ordered = []
+    while waiting or busy:
+        ordered += waiting[:1] + busy[:BETWEEN]
+        waiting, busy = waiting[1:], busy[BETWEEN:]
+    items[:] = [item for own in ordered for item in own]
 
 
 @pytest.fixture(autouse=True)

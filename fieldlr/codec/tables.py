@@ -91,8 +91,13 @@ def explicit_bytes(histogram: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
     return np.where(histogram == 0, 0, 1 + np.searchsorted(midpoints, scaled))
 
 
+def symbol_bits(frequencies: Int[np.ndarray, "*batch k"]) -> Float[np.ndarray, "*batch k"]:
+    """Bits (..., K) that each symbol takes with frequencies (..., K)."""
+    return TOTAL_BITS - np.log2(frequencies)
+
+
 def cost_bits(
     histogram: Int[np.ndarray, " k"], frequencies: Int[np.ndarray, "*batch k"]
 ) -> Float[np.ndarray, "*batch"]:
     """Bits (...) that symbols with this histogram (K,) take with frequencies (..., K)."""
-    return np.asarray((TOTAL_BITS - np.log2(frequencies)) @ histogram)
+    return np.asarray(symbol_bits(frequencies) @ histogram)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -88,8 +89,7 @@ def fit_model(
 
 def _with_table(model: Model, histogram: np.ndarray) -> Model:
     """The model with the law or explicit table that takes the fewest bits."""
-    laws = tables.normalised(tables.all_law_weights(model.distances()))
-    costs = tables.cost_bits(histogram, laws)
+    costs = _law_bits(model.max_abs, model.ascending) @ histogram
     best = int(costs.argmin())
     explicit = tables.explicit_bytes(histogram)
     frequencies = tables.normalised(tables.explicit_weight(explicit))
@@ -97,6 +97,13 @@ def _with_table(model: Model, histogram: np.ndarray) -> Model:
         explicit = explicit.astype(np.uint8).tobytes()
         return replace(model, law=tables.EXPLICIT, explicit=explicit)
     return replace(model, law=best)
+
+
+@lru_cache(maxsize=128)  # up to half a MiB each
+def _law_bits(max_abs: int, ascending: bool) -> np.ndarray:
+    """Bits (laws, K) that each symbol of a model takes by every law."""
+    distances = Model(max_abs, ascending).distances()
+    return tables.symbol_bits(tables.normalised(tables.all_law_weights(distances)))
 
 
 def write_model(writer: Writer, model: Model) -> None:

@@ -1,7 +1,11 @@
 """A workspace, and small runs in it that real processes have trained."""
 
 import importlib.util
+import json
+import os
+import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from fieldlr.app import forms
 from fieldlr.app.sources import add, add_example
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
+from fieldlr.system.files import lock
 from fieldlr.training.options import FitOptions
 
 PATIENCE_SECONDS = 120.0
@@ -62,13 +67,38 @@ def workspace(tmp_path):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """(viewer, id of a solid's run, id of a scene's run), both trained for a moment."""
+    """(viewer, id of a solid's run, id of a scene's run), both trained for a moment.
+
+    Processes that test side by side copy the workspace of the one that came first.
+    """
     folder = tmp_path_factory.mktemp("trained")
+    base = tmp_path_factory.getbasetemp()
+    first = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first"
+    first.mkdir(exist_ok=True)
+    with waited_for(first / "lock"):
+        if not (first / "runs.json").exists():
+            (first / "runs.json").write_text(json.dumps(_train(first)))
+    shutil.copytree(first / "workspace", folder / "workspace")
+    return Viewer(Workspace(folder / "workspace")), *json.loads((first / "runs.json").read_text())
+
+
+@contextmanager
+def waited_for(path):
+    """Holds a lock, once others have let it go."""
+    while True:
+        with lock(path) as held:
+            if held:
+                yield
+                return
+        time.sleep(0.2)
+
+
+def _train(folder):
     workspace = Workspace(folder / "workspace")
     block = add(workspace, [block_in(folder)])
     solid_run = forms.train(workspace, block, FitOptions.of(steps=400, width=32))
     scene = add_example(workspace, "windmill")
-    scene_run = forms.train(workspace, scene, FitOptions.of(steps=120, downscale=8))
+    scene_run = forms.train(workspace, scene, FitOptions.of(steps=150, downscale=8))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
-    return Viewer(workspace), solid_run, scene_run
+    return solid_run, scene_run

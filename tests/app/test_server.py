@@ -105,7 +105,7 @@ def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, ser
     stopped = until("stopped")
     assert stopped["saved"] and stopped["reason"].startswith("Saved at step")
     client.predict(run, api_name="/resume")
-    until("running", also=lambda job: job["step"] > max(200, stopped["step"]))
+    until("running", also=lambda job: job["step"] > max(60, stopped["step"]))
     client.predict(run, api_name="/stop")
     until("stopped")
     path = client.predict(run, ".glb", 32, 0.5, api_name="/mesh")
