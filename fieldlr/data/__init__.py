@@ -138,8 +138,8 @@ def _opened(path: Path, reading: ReadingOptions, most_bytes: int | None) -> Sour
     refuse(path)
     raise FieldlrError(
         f"{path} is none of the sources that fieldlr reads: posed photos (transforms.json, LLFF "
-        "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb), a point cloud "
-        "(.ply .xyz .pts .pcd), a volume (.npz, .npy) or a .zip of one."
+        "poses_bounds.npy, COLMAP sparse model), a mesh (.obj .ply .stl .off .glb .3mf .dae), a "
+        "point cloud (.ply .xyz .pts .pcd), a volume (.npz, .npy) or a .zip of one."
     )
 
 

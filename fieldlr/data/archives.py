@@ -108,8 +108,8 @@ def find_source(folder: Path) -> Path:
         raise FieldlrError(f"one video at a time; got {len(videos)}. Choose one of them.")
     raise FieldlrError(
         "no supported file found. Give photos with poses (transforms.json, LLFF, COLMAP), "
-        "photos alone, a video, a mesh (.obj .ply .stl .off .glb), a point cloud (.ply .xyz .pts "
-        ".pcd) or a volume (.npz, .npy)."
+        "photos alone, a video, a mesh (.obj .ply .stl .off .glb .3mf .dae), a point cloud (.ply "
+        ".xyz .pts .pcd) or a volume (.npz, .npy)."
     )
 
 

@@ -14,15 +14,23 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from fieldlr.data import glb, gltf_file, obj_text, plain_gltf, ply_file, stl_file, voxels
+from fieldlr.data import (
+    glb,
+    gltf_file,
+    obj_text,
+    plain_gltf,
+    ply_file,
+    stl_file,
+    voxels,
+    xml_meshes,
+)
 from fieldlr.data.scene import FARTHEST
 from fieldlr.data.volume import OccupancyVolume, make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
-SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf")
-_GLTF_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf", *xml_meshes.PACKAGES)
 _OFF_WORD = re.compile(rb"\w*off\b", re.IGNORECASE)
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
@@ -49,7 +57,8 @@ def read_triangles(
     path: Path, most_bytes: int | None = None
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """(mesh, notes): all triangles of a file in one frame, cleaned; the notes say of what."""
-    size = gltf_file.num_bytes(path) if path.suffix.lower() == ".gltf" else path.stat().st_size
+    sizes = {".gltf": gltf_file.num_bytes, ".3mf": xml_meshes.num_bytes}
+    size = sizes.get(path.suffix.lower(), lambda path: path.stat().st_size)(path)
     num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * size
     memory.require(num_bytes, most_bytes, "Decimate the mesh in an editor.")
     vertices, faces, colors = _load(path)
@@ -100,6 +109,8 @@ def _parsed_scene(data: bytes, suffix: str) -> Parsed:
         data = glb.with_scene(plain_gltf.plain(data))
     if suffix == ".obj":
         data = obj_text.absolute(obj_text.plain(data))
+    if suffix in xml_meshes.PACKAGES:
+        xml_meshes.require_readable(data, suffix)
     if suffix == ".off":
         data = _OFF_WORD.sub(lambda word: word[0].upper(), data, count=1)
     # Bytes have no folder: no other file is read, whatever this one refers to.
@@ -118,7 +129,9 @@ def _parsed_scene(data: bytes, suffix: str) -> Parsed:
     if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
         raise ValueError("its points or its triangles do not have three numbers each")
     if suffix == ".glb":
-        vertices = vertices @ _GLTF_TO_WORLD.T
+        vertices = vertices @ xml_meshes.TO_WORLD[b"Y"].T
+    if suffix in xml_meshes.PACKAGES:
+        vertices = vertices @ xml_meshes.to_world(data, suffix).T
     return vertices, faces, _colors(surfaces)
 
 

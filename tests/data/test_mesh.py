@@ -32,7 +32,7 @@ def as_mesh(body: trimesh.Trimesh) -> TriangleMesh:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_format_gives_the_same_solid_in_the_users_frame(tmp_path, knot, suffix):
     stored = knot.copy()
-    if suffix in (".glb", ".gltf"):  # glTF is Y-up: what is z here is y there
+    if suffix in (".glb", ".gltf", ".dae"):  # These are +Y up: what is z here is y there.
         stored.vertices = np.stack(
             [knot.vertices[:, 0], knot.vertices[:, 2], -knot.vertices[:, 1]], 1
         )
