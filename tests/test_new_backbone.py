@@ -152,8 +152,9 @@ def test_the_app_offers_it(tmp_path):
     workspace = Workspace(tmp_path)
     page = json.dumps(layout.build(workspace, Viewer(workspace)).get_config_file(), default=str)
     assert "one block of W, repeated" in page and "Copies of the block along each side" in page
-    assert forms.file_sizes("mesh", FitOptions.of(copies=8))["tiled"].total < 150_000 / 30
-    words = forms.option_flags(FitOptions.of(backbone="tiled", copies=8))
+    tiled = FitOptions.of(backbone="tiled", copies=8)
+    assert forms.file_size("mesh", tiled).total < 150_000 / 30
+    words = forms.option_flags(tiled)
     assert words == ["--backbone", "tiled", "--copies", "8"]
     gc.collect()  # Gradio leaves an event loop, and the warning of it belongs to this test.
 

@@ -42,12 +42,13 @@ def build(page: Page) -> None:
             "Train on this", variant="primary", interactive=False, elem_id="to-train"
         )
         poses = gr.Button("Find poses", visible=False, elem_id="find-poses")
+    failure = gr.State("")  # why the last upload was not added, if it was not
     workspace = page.workspace
 
     def upload(paths):
         """Adds the files and clears the upload field, so that the next upload replaces them."""
         if not paths:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
             source = sources.add(workspace, paths)
         except FieldlrError as error:
@@ -55,16 +56,16 @@ def build(page: Page) -> None:
             message = sentence(str(error))
             gr.Warning(message, title="Not added", duration=20)
             text = f"### Not added\n\n{sources.escape_markdown(message)}"
-            return None, gr.Dropdown(value=None), text
-        return None, source_dropdown(workspace, source.id), gr.skip()
+            return None, gr.Dropdown(value=None), text, text
+        return None, source_dropdown(workspace, source.id), gr.skip(), ""
 
     def example(event: gr.EventData):
         return source_dropdown(workspace, sources.add_example(workspace, event.value).id)
 
-    def show(source_id):
+    def show(source_id, failed):
         train_off, poses_off = gr.Button(interactive=False), gr.Button(visible=False)
-        if not source_id:  # The text says why: nothing is selected, or an upload has failed.
-            return gr.skip(), train_off, poses_off
+        if not source_id:
+            return failed or NOTHING_SELECTED, train_off, poses_off
         source = workspace.source(source_id)
         if source.kind != "unposed":
             return sources.summary(source), gr.Button(interactive=True), poses_off
@@ -85,10 +86,10 @@ def build(page: Page) -> None:
         text, can_start = pose_status(page, source)
         return text, gr.Button(interactive=can_start)
 
-    files.upload(show_errors(upload), files, [files, page.source, found], **PRIVATE)
+    files.upload(show_errors(upload), files, [files, page.source, found, failure], **PRIVATE)
     examples.select(show_errors(example), None, page.source, **PRIVATE)
     outputs = [found, to_train, poses]
-    page.source.change(show_errors(show), page.source, outputs, **PRIVATE)
+    page.source.change(show_errors(show), [page.source, failure], outputs, **PRIVATE)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
     poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)
     page.queue.submit(show_errors(refresh), page.source, [found, poses], **PRIVATE)

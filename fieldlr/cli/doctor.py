@@ -48,6 +48,10 @@ PARTS = (
         "pip install 'fieldlr[mesh]'",
         "import igl",
     ),
+    Part("lxml", "lxml", "reads .3mf meshes", "pip install 'fieldlr[mesh]'", "import lxml.etree"),
+    Part(
+        "collada", "pycollada", "reads .dae meshes", "pip install 'fieldlr[mesh]'", "import collada"
+    ),
     Part(
         "embreex",
         "embreex",

@@ -45,3 +45,18 @@ def serving(folder):
     finally:
         server.terminate()
         server.wait()
+
+
+def load(page, address):
+    """Opens the app in a page of the browser, and waits until Gradio's first events are done."""
+    streams = []
+    page.on("request", lambda r: "queue/data" in r.url and streams.append(r))
+    for ended in ("requestfinished", "requestfailed"):
+        page.on(ended, lambda r: r in streams and streams.remove(r))
+    page.goto(address)
+    page.wait_for_selector(".fl-card")
+    until = time.monotonic() + PATIENCE_SECONDS
+    page.wait_for_timeout(500)
+    while streams:  # Open as long as an event is not answered.
+        assert time.monotonic() < until
+        page.wait_for_timeout(100)

@@ -26,7 +26,7 @@ def address(servers, tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(browser, address):
+def open_page(browser, address, servers):
     """Opens the app; no page may log an error, or ask any other host for anything."""
     problems, context = [], browser.new_context(viewport={"width": 1280, "height": 900})
 
@@ -36,9 +36,7 @@ def open_page(browser, address):
         page.on("pageerror", lambda error: problems.append(error.stack or str(error)))
         page.on("console", lambda m: m.type == "error" and problems.append(m.text))
         page.on("request", lambda r: own(r.url) or problems.append(r.url))
-        page.goto(address)
-        page.wait_for_selector(".fl-card")
-        page.wait_for_timeout(500)  # Gradio's first events
+        servers.load(page, address)
         return page
 
     def own(url):
@@ -176,7 +174,7 @@ def test_a_study_grows_and_is_compared(open_page, block):
     page.click("#export-curves:not([disabled])")
     page.wait_for_selector("a[href*='curves.csv']")
     # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.
-    events, until = [], time.monotonic() + 20.0
+    events, until = [], time.monotonic() + 120.0
     page.on("request", lambda r: "queue/join" in r.url and events.append(r.url))
     page.wait_for_timeout(3000)
     while len(events) > 2 and time.monotonic() < until:  # A busy machine is still at those before.

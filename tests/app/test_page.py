@@ -33,16 +33,14 @@ def full(trained, servers):
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(browser, servers):
     contexts = []
 
     def opened(address, run="", viewport=DESKTOP, color_scheme="light"):
         contexts.append(browser.new_context(viewport=viewport, color_scheme=color_scheme))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
-        page.goto(f"{address}/?run={run}")
-        page.wait_for_selector(".fl-card")
-        page.wait_for_timeout(500)  # Gradio's first events
+        servers.load(page, f"{address}/?run={run}")
         return page
 
     yield opened
