@@ -63,7 +63,8 @@ def read_triangles(
     memory.require(num_bytes, most_bytes, "Decimate the mesh in an editor.")
     vertices, faces, colors = _load(path)
     if len(faces) == 0:
-        what = f"{len(vertices):,} points and no triangle" if len(vertices) else "no triangle"
+        points = f"{len(vertices):,} point{'s' * (len(vertices) > 1)} and "
+        what = f"{points if len(vertices) else ''}no triangle"
         raise FieldlrError(
             f"A mesh needs triangles; {path.name} holds {what}. Export the surface itself, not "
             "its points."

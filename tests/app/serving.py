@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 PATIENCE_SECONDS = 120.0
+QUIET_SECONDS = 1.0
 
 
 def free_port():
@@ -49,14 +50,20 @@ def serving(folder):
 
 def load(page, address):
     """Opens the app in a page of the browser, and waits until Gradio's first events are done."""
-    streams = []
-    page.on("request", lambda r: "queue/data" in r.url and streams.append(r))
+    streams, last = [], [time.monotonic()]
+
+    def on_request(request):
+        if "/queue/" in request.url:
+            last[0] = time.monotonic()
+        if "queue/data" in request.url:  # open as long as an event is not answered
+            streams.append(request)
+
+    page.on("request", on_request)
     for ended in ("requestfinished", "requestfailed"):
-        page.on(ended, lambda r: r in streams and streams.remove(r))
+        page.on(ended, lambda request: request in streams and streams.remove(request))
     page.goto(address)
     page.wait_for_selector(".fl-card")
     until = time.monotonic() + PATIENCE_SECONDS
-    page.wait_for_timeout(500)
-    while streams:  # Open as long as an event is not answered.
+    while streams or time.monotonic() < last[0] + QUIET_SECONDS:
         assert time.monotonic() < until
         page.wait_for_timeout(100)
