@@ -12,7 +12,7 @@ TABLE = {
     "empty.obj": "holds no triangle",
     "empty.ply": "holds no triangle",
     "empty.stl": "holds no triangle",
-    "face_in_group_name.obj": "1 points and no triangle",
+    "face_in_group_name.obj": "1 point and no triangle",
     "multibody.stl": (0.0196, ["2 bodies"]),
     "nancolor.obj": (0.770, []),
     "negative_indices.obj": (0.770, []),
