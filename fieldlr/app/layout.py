@@ -52,7 +52,7 @@ MONOSPACE = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 UPLOAD_CLEANUP = (3600, 86400)  # seconds: checked hourly, kept for a day
 MAX_FILE_BYTES = 8 << 30
 CONCURRENT_EVENTS = 8
-# Gradio looks for new events every millisecond: an idle server would take 7 % of a core.
+# Gradio looks for new events every millisecond, which keeps some per cent of a core busy.
 POLL_SECONDS = 0.05
 
 

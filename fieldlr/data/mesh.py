@@ -1,7 +1,7 @@
 """Reads a surface (see SUFFIXES) and makes it the solid that a field is fitted to.
 
 The frame is the user's own, +Z up. glTF is +Y up by its specification, so a .glb is turned by +90
-degrees about X on the way in, and back on the way out.
+degrees about X on the way in, and back on the way out; a .dae says itself which axis is up.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.system import memory
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf", *xml_meshes.PACKAGES)
+# From a frame in which this axis is up to +Z up. What is right and near is as COLLADA says.
+_TO_WORLD = {
+    "X": np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]),
+    "Y": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
+    "Z": np.eye(3),
+}
 _OFF_WORD = re.compile(rb"\w*off\b", re.IGNORECASE)
 # What reading takes for every byte of a file, at most: 24 for a text, 14 for a binary one.
 BYTES_PER_FILE_BYTE = 24
@@ -58,16 +64,17 @@ def read_triangles(
 ) -> tuple[TriangleMesh, tuple[str, ...]]:
     """(mesh, notes): all triangles of a file in one frame, cleaned; the notes say of what."""
     sizes = {".gltf": gltf_file.num_bytes, ".3mf": xml_meshes.num_bytes}
-    size = sizes.get(path.suffix.lower(), lambda path: path.stat().st_size)(path)
+    own = sizes.get(path.suffix.lower())
+    size = own(path) if own else path.stat().st_size
     num_bytes = memory.BASE_BYTES + BYTES_PER_FILE_BYTE * size
     memory.require(num_bytes, most_bytes, "Decimate the mesh in an editor.")
     vertices, faces, colors = _load(path)
     if len(faces) == 0:
-        points = f"{len(vertices):,} point{'s' * (len(vertices) > 1)} and "
-        what = f"{points if len(vertices) else ''}no triangle"
+        count = len(vertices)
+        points = f"{count:,} point{'s' * (count > 1)} and " if count else ""
         raise FieldlrError(
-            f"A mesh needs triangles; {path.name} holds {what}. Export the surface itself, not "
-            "its points."
+            f"A mesh needs triangles; {path.name} holds {points}no triangle. Export the surface "
+            "itself, not its points."
         )
     return cleaned(path, vertices, faces, colors)
 
@@ -129,11 +136,8 @@ def _parsed_scene(data: bytes, suffix: str) -> Parsed:
     )
     if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
         raise ValueError("its points or its triangles do not have three numbers each")
-    if suffix == ".glb":
-        vertices = vertices @ xml_meshes.TO_WORLD[b"Y"].T
-    if suffix in xml_meshes.PACKAGES:
-        vertices = vertices @ xml_meshes.to_world(data, suffix).T
-    return vertices, faces, _colors(surfaces)
+    up = {".glb": "Y", ".dae": xml_meshes.up_axis(data)}.get(suffix, "Z")
+    return vertices @ _TO_WORLD[up].T, faces, _colors(surfaces)
 
 
 def _colors(surfaces: list[Any]) -> np.ndarray | None:

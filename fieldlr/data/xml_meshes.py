@@ -1,4 +1,4 @@
-"""What .3mf and .dae files need before trimesh reads them: packages, checks, and what is up.
+"""What .3mf and .dae files need before trimesh reads them: packages, and checks of their XML.
 
 A .3mf is a zip of XML, +Z up; a .dae (COLLADA) is XML that says which axis is up.
 """
@@ -11,19 +11,10 @@ import re
 import zipfile
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float
-
 from fieldlr.errors import FieldlrError
 
 PACKAGES = {".3mf": ("lxml", "networkx"), ".dae": ("collada",)}
 _UP = re.compile(rb"<up_axis>\s*([XYZ])_UP")
-# From the file's frame to +Z up: COLLADA names what is right, up and towards the viewer.
-TO_WORLD = {
-    b"X": np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]),
-    b"Y": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
-    b"Z": np.eye(3),
-}
 
 
 def num_bytes(path: Path) -> int:
@@ -49,12 +40,10 @@ def require_readable(data: bytes, suffix: str) -> None:
         )
 
 
-def to_world(data: bytes, suffix: str) -> Float[np.ndarray, "3 3"]:
-    """The rotation from the file's frame to +Z up; COLLADA without a word of it is +Y up."""
-    if suffix == ".3mf":
-        return TO_WORLD[b"Z"]
+def up_axis(data: bytes) -> str:
+    """The axis, X, Y or Z, that is up in a .dae; Y where it does not say."""
     named = _UP.search(data)
-    return TO_WORLD[named[1] if named else b"Y"]
+    return named[1].decode() if named else "Y"
 
 
 def _texts(data: bytes, suffix: str) -> list[bytes]:
@@ -63,4 +52,4 @@ def _texts(data: bytes, suffix: str) -> list[bytes]:
             raise ValueError("it is no XML")
         return [data]
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        return [packed.read(name) for name in packed.namelist() if name.endswith(".model")]
+        return [packed.read(name) for name in packed.namelist()]

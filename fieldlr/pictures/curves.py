@@ -15,7 +15,7 @@ from fieldlr.pictures.drawing import GREY, GRID, Drawing
 
 # Colour-blind safe colours (Okabe and Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
-MARKERS = "osD^vPX"
+MARKERS = "osD^vPX*"  # one more than colours: the eighth curve has another marker
 CAPTION_WIDTH = 118  # characters per line of the caption
 
 

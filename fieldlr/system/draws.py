@@ -1,7 +1,7 @@
 """Initial parameters, drawn at random.
 
 On the meta device, where parameters are only counted, nothing is computed: arithmetic there loads
-torch's compiler, which takes one to three seconds.
+torch's compiler, which takes seconds.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from fieldlr.training.state import SETBACK, FitState
 
 REPORT_SECONDS = 0.2
 NUM_QUALITIES = 10  # quick estimates of the quality in one fit
-# Estimates between the first and the last are left out where they would take a larger share of the
-# time: a short training is not to wait for them.
+# Between the first and the last, no estimate begins while those before have taken a larger share
+# of the time of training: a short one is not to wait for them.
 MOST_LOOKING = 0.25
 MAX_RESTARTS = 3
 COPY_EVERY = 100  # steps between copies to return to when the loss is non-finite

@@ -101,4 +101,8 @@ def _train(folder):
     scene_run = forms.train(workspace, scene, FitOptions.of(steps=100, downscale=8))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
+    store, until = workspace.store, time.monotonic() + PATIENCE_SECONDS
+    while not all(store.end(store.get(job_id)) for job_id in (solid_run, scene_run)):
+        assert time.monotonic() < until  # A copy is of files that nobody writes any more.
+        time.sleep(0.1)
     return solid_run, scene_run

@@ -1,6 +1,7 @@
 """The command line: exit codes, one JSON object, what lands on disk.
 
-What it does is asked of processes of its own; what it merely says, of `cli.main`, which is sooner.
+Fits, signals and closed pipes are tried in processes of their own; all else by `main` in this one,
+which is sooner.
 """
 
 import json

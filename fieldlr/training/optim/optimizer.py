@@ -1,7 +1,7 @@
 """What all optimisers have: groups of parameters, and a state for each parameter.
 
-`torch.optim.Optimizer` has more, and its first use loads torch's compiler: one to three seconds at
-the start of every training.
+`torch.optim.Optimizer` has more, and its first use loads torch's compiler, which takes seconds at
+the start of every training and is not used.
 """
 
 from __future__ import annotations
