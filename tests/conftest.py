@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
 
-import tests.typecheck  # noqa: F401 - the hook below looks it up
+from tests import typecheck
 
-install_import_hook("fieldlr", "tests.typecheck.check")
+typecheck.install()
 
 torch.set_flush_denormal(True)
 CHROMIUM = Path("/usr/bin/chromium")
@@ -38,6 +37,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """No test depends on those that ran before it, or on luck."""
+    typecheck.calls.clear()
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
