@@ -21,7 +21,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import fieldlr
-from fieldlr.__main__ import VERBS, parse
+from fieldlr.cli.verbs import VERBS
+from fieldlr.cli.verbs.line import parse
 from fieldlr.runs.page import make_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -17,11 +17,12 @@ from torch.nn import functional
 
 import fieldlr
 from fieldlr import codec
-from fieldlr.__main__ import main, parse
+from fieldlr.__main__ import main
 from fieldlr.app import forms, layout
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.batch import read_manifest
+from fieldlr.cli.verbs.line import parse
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.nn import LINEARS, replace

@@ -15,11 +15,11 @@ from PIL import Image
 
 import fieldlr
 from fieldlr import codec
-from fieldlr.__main__ import parse
 from fieldlr.app import exports, forms, library, sources, studies, surfaces
 from fieldlr.app.labels import size_text
 from fieldlr.app.live import MAX_POINTS, History, Live, downsampled
 from fieldlr.app.workspace import Workspace
+from fieldlr.cli.verbs.line import parse
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint

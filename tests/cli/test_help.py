@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from fieldlr.__main__ import main, parse
+from fieldlr.__main__ import main
 from fieldlr.cli.verbs import VERBS
 from fieldlr.cli.verbs.flags import arguments_of
+from fieldlr.cli.verbs.line import parse
 from fieldlr.errors import FieldlrError
 from fieldlr.system.version import __version__
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import trimesh
 
-from fieldlr.__main__ import VERBS, main, parse
+from fieldlr.__main__ import main
+from fieldlr.cli.verbs import VERBS
+from fieldlr.cli.verbs.line import parse
 from fieldlr.data import READERS
 from fieldlr.export import EXPORTERS
 from fieldlr.nn.encodings import ENCODINGS

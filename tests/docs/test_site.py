@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import fieldlr
-from fieldlr.__main__ import VERBS
+from fieldlr.cli.verbs import VERBS
 from tests.docs.pages import REPOSITORY
 
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import fieldlr
-from fieldlr.__main__ import parse
+from fieldlr.cli.verbs.line import parse
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
 from fieldlr.runs import open_run

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fieldlr.__main__ import main, parse
+from fieldlr.__main__ import main
 from fieldlr.cli.verbs import VERBS
+from fieldlr.cli.verbs.line import parse
 from fieldlr.cli.verbs.spectrum import Look
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
