@@ -25,12 +25,13 @@ FIXED_INPUTS = (*FIXED_OUTPUTS, 9, 10)  # those whose inputs are not sorted
 # identity; frequency: how many, with the input; random-fourier: how many, spread in radians; those
 # with a table: levels, channels, nodes of the coarsest and of the finest level.
 TABLE = ["varint"] * 4
-ENCODINGS = {0: [], 1: TABLE[:2], 4: ["varint", "decimal"], 3: TABLE, 5: TABLE, 6: TABLE}
+ENCODINGS = {0: [], 1: TABLE[:2], 4: ["varint", "decimal"]} | dict.fromkeys((3, 5, 6, 7), TABLE)
 # Of those with a table: the terms of a level, each a product of tables over these axes.
 TERMS = {
     3: [["xyz"]],  # dense-grid
     5: [["x", "y", "z"]],  # cp
     6: [["xy", "z"], ["xz", "y"], ["yz", "x"]],  # vm
+    7: [["x", "y", "z"]],  # tucker: every channel times every other
 }
 # relu; sine: omega_0; gaussian: sigma; finer: omega_0.
 ACTIVATIONS = {0: [], 1: ["decimal"], 2: ["decimal"], 3: ["decimal"]}
@@ -289,7 +290,7 @@ class Shape:
         inputs = 2 * count if self.encoding == 4 else 3 * (2 * count + more)
         tables = self.read_table_models(file) if self.encoding in TERMS else []
         if self.encoding in TERMS:
-            inputs = count * len(TERMS[self.encoding]) * more
+            inputs = count * len(TERMS[self.encoding]) * more ** (3 if self.encoding == 7 else 1)
         sizes = [
             (width, inputs),
             *((width, width + inputs * (i in self.skips)) for i in range(1, depth + 1)),
@@ -347,7 +348,11 @@ class Shape:
         for _ in range(self.encoding_options[0]):
             for term in TERMS[self.encoding]:
                 factors = [interpolated(next(tables), axes, unit) for axes in term]
-                features.append(prod(factors))
+                if self.encoding == 7:
+                    x, y, z = factors
+                    features.append(np.einsum("ni,nj,nk->nijk", x, y, z).reshape(len(x), -1))
+                else:
+                    features.append(prod(factors))
         return np.concatenate(features, 1)
 
     def weight(self, stored, m, n):

@@ -12,7 +12,7 @@ from fieldlr.app.timing import evaluation_samples
 from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
-from fieldlr.nn.encodings import Cp, Vm
+from fieldlr.nn.encodings.separable import SeparableConfig
 from fieldlr.nn.linears import LINEARS
 from fieldlr.system.options import Option, leaves
 from fieldlr.training.options import FitOptions, NetworkOptions, ScheduleOptions
@@ -102,7 +102,7 @@ def file_size(kind: str, options: FitOptions) -> FileSize:
     encoding = field_config(options, task_kind(kind)).encoding
     count = encoding.num_parameters()
     network = num_parameters(kind, options) - count
-    bits = LINE_BITS if isinstance(encoding, Cp | Vm) else TABLE_BITS
+    bits = LINE_BITS if isinstance(encoding, SeparableConfig) else TABLE_BITS
     return FileSize(NETWORK_BITS * network / 8.0, bits * count / 8.0)
 
 

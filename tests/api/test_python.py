@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -190,13 +191,18 @@ def test_a_run_without_a_folder_leaves_none_behind(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupt_keeps_what_is_trained():
+def test_an_interrupt_keeps_what_is_trained(tmp_path):
     grid = np.zeros((24, 24, 24), bool)
     grid[6:18, 6:18, 6:18] = True
     before = signal.getsignal(signal.SIGINT)
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    run = fieldlr.fit(fieldlr.volume(grid), seconds=600.0, **QUICK)
+
+    def interrupt():
+        while not (tmp_path / "run" / "history.jsonl").exists():  # the first steps are done
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    run = fieldlr.fit(fieldlr.volume(grid), tmp_path / "run", seconds=600.0, **QUICK)
     assert run.results == {} and run.field([12.0, 12.0, 12.0]) > 0.0
     assert run.evaluate(resolution=32)["iou"] >= 0.0
     assert signal.getsignal(signal.SIGINT) is before

@@ -18,7 +18,7 @@ from fieldlr.app.workspace import Workspace
 from fieldlr.system.files import lock
 from fieldlr.training.options import FitOptions
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 
 def _wait(workspace, job_id, *states):

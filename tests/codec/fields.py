@@ -20,6 +20,7 @@ from fieldlr.nn.encodings import (
     HashGrid,
     Identity,
     RandomFourier,
+    Tucker,
     Vm,
 )
 from fieldlr.nn.linears import LINEARS as KINDS
@@ -37,6 +38,7 @@ ENCODINGS = (
     RandomFourier(4, 2.0),
     Cp(2, 3, 4, 7),
     Vm(2, 2, 3, 6),
+    Tucker(2, 2, 3, 5),
 )
 ACTIVATIONS = (Relu(), Sine(), Sine(12.5), Gaussian(), Gaussian(0.25), Finer(12.5))
 BOX = Aabb((-1.0, -2.0, 0.3), (1.3, 1.0, 2.0))

@@ -17,7 +17,7 @@ import torch
 from fieldlr import codec
 from fieldlr.codec.levels import stepped
 from fieldlr.nn.activations import Finer, Sine
-from fieldlr.nn.encodings import Cp, DenseGrid, RandomFourier, Vm
+from fieldlr.nn.encodings import Cp, DenseGrid, RandomFourier, Tucker, Vm
 from tests.codec import fields
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +26,7 @@ EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 # Where the levels were taken, in parts of the box.
 UNIT = torch.tensor([[-0.5, -0.25, 0.125], [0.0, 0.0, 0.0], [0.75, 0.5, -0.375]])
 PLAIN = ("tiny", "rook", "whole", "radians", "lines", *(linear.name for linear in fields.NEWER))
-TABLES = (DenseGrid(2, 3, 3, 5), Cp(2, 3, 4, 9), Vm(2, 3, 3, 6))
+TABLES = (DenseGrid(2, 3, 3, 5), Cp(2, 3, 4, 9), Vm(2, 3, 3, 6), Tucker(2, 3, 3, 6))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fieldlr.codec.quantisation import nearest_step
 from fieldlr.export import depth_picture
 from fieldlr.export.page import PageField
 from fieldlr.geometry.cameras import Cameras
-from fieldlr.nn.encodings import Cp, DenseGrid, HashGrid, Vm
+from fieldlr.nn.encodings import Cp, DenseGrid, HashGrid, Tucker, Vm
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.rendering.paths import read_camera_path
 from fieldlr.rendering.render import Rendering, render_image
@@ -82,6 +82,7 @@ KINDS = (
     ("contracted", HashGrid(2, 1, 3, 9, 6), Full(), {"width": 96}),
     ("box", Cp(2, 3, 4, 9), Full(), {}),
     ("contracted", Vm(2, 2, 3, 6), Full(), {}),
+    ("box", Tucker(1, 5, 4, 7), Full(), {}),
 )
 EYES = {"box": (2.5, -4.0, 2.0), "ndc": (0.1, 0.0, 0.0), "contracted": (2.0, 1.5, 1.0)}
 TARGETS = {"box": (0.1, -0.5, 1.1), "ndc": (0.0, 0.0, -3.0), "contracted": (0.0, 0.0, 0.0)}

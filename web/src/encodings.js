@@ -159,18 +159,9 @@ function separable(products) {
           terms.forEach((term, index) => {
             for (let c = 0; c < channels; c++) rows[(index * channels + c) * stride + p] = 1;
             for (const factor of term) {
-              const places = factor.axes.map((axis) => placeOf(points[(start + p) * 3 + axis], factor.nodes));
-              const [[x, right], [y, above] = [0, 0]] = places;
-              const corners = [];
-              for (let corner = 0; corner < 2 ** factor.axes.length; corner++) {
-                const [i, j] = [corner & 1, corner >> 1];
-                const weight = (i ? right : 1 - right) * (j ? above : 1 - above);
-                corners.push([rowOf(factor, x + i, y + j) * channels, weight]);
-              }
+              const corners = cornersOf(factor, points, start + p);
               for (let c = 0; c < channels; c++) {
-                let value = 0;
-                for (const [row, weight] of corners) value += weight * table[row + c];
-                rows[(index * channels + c) * stride + p] *= value;
+                rows[(index * channels + c) * stride + p] *= interpolated(corners, table, channels, c);
               }
             }
           });
@@ -180,8 +171,55 @@ function separable(products) {
   };
 }
 
+/** Products of every channel of one factor with every channel of the others, the last one fastest. */
+function outer(products) {
+  return (options) => {
+    const plain = separable(products)(options);
+    const channels = options.num_channels;
+    const width = channels ** products[0].length;
+    return {
+      ...plain,
+      features: plain.terms.length * width,
+      write(points, start, count, rows, stride, table) {
+        for (let p = 0; p < count; p++) {
+          plain.terms.forEach((term, index) => {
+            for (let c = 0; c < width; c++) rows[(index * width + c) * stride + p] = 1;
+            term.forEach((factor, place) => {
+              const corners = cornersOf(factor, points, start + p);
+              const run = channels ** (term.length - 1 - place);
+              const values = Array.from({ length: channels }, (_, c) => interpolated(corners, table, channels, c));
+              for (let c = 0; c < width; c++) {
+                rows[(index * width + c) * stride + p] *= values[Math.floor(c / run) % channels];
+              }
+            });
+          });
+        }
+      },
+    };
+  };
+}
+
+/** [row, weight] of each node of a line or plane that a point lies between. */
+function cornersOf(factor, points, point) {
+  const places = factor.axes.map((axis) => placeOf(points[point * 3 + axis], factor.nodes));
+  const [[x, right], [y, above] = [0, 0]] = places;
+  const corners = [];
+  for (let corner = 0; corner < 2 ** factor.axes.length; corner++) {
+    const [i, j] = [corner & 1, corner >> 1];
+    const weight = (i ? right : 1 - right) * (j ? above : 1 - above);
+    corners.push([rowOf(factor, x + i, y + j), weight]);
+  }
+  return corners;
+}
+
+function interpolated(corners, table, channels, channel) {
+  let value = 0;
+  for (const [row, weight] of corners) value += weight * table[row * channels + channel];
+  return value;
+}
+
 /** The entry of products of lines and planes; those of `products` are of one level. */
-const separableEntry = (name, number, products) => ({
+const separableEntry = (name, number, products, build = separable) => ({
   name,
   number,
   options: GRID_OPTIONS,
@@ -191,7 +229,7 @@ const separableEntry = (name, number, products) => ({
       (sum, n) => sum + products.flat().reduce((rows, axes) => rows + n ** axes.length, 0),
       0,
     ) * options.num_channels,
-  build: separable(products),
+  build: build(products),
 });
 
 export const ENCODINGS = new Registry(
@@ -242,6 +280,11 @@ export const ENCODINGS = new Registry(
   },
   separableEntry("cp", 5, [[[0], [1], [2]]]),
   separableEntry("vm", 6, [[[0, 1], [2]], [[0, 2], [1]], [[1, 2], [0]]]),
+  {
+    ...separableEntry("tucker", 7, [[[0], [1], [2]]], outer),
+    complaint: (options) =>
+      gridComplaint(options) || (options.num_channels > 16 && "its encoding has too many features"),
+  },
 );
 
 export const NUM_HARMONICS = 16;

@@ -13,9 +13,10 @@ from fieldlr.nn.encodings.hash_grid import HashGrid as HashGrid
 from fieldlr.nn.encodings.identity import Identity as Identity
 from fieldlr.nn.encodings.random_fourier import RandomFourier as RandomFourier
 from fieldlr.nn.encodings.spherical import spherical_harmonics as spherical_harmonics
+from fieldlr.nn.encodings.tucker import Tucker as Tucker
 from fieldlr.nn.encodings.vm import Vm as Vm
 from fieldlr.system.registry import Registry
 
 ENCODINGS: Registry[type[EncodingConfig]] = Registry(
-    "encoding", Identity, Frequency, HashGrid, DenseGrid, RandomFourier, Cp, Vm
+    "encoding", Identity, Frequency, HashGrid, DenseGrid, RandomFourier, Cp, Vm, Tucker
 )

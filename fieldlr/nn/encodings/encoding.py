@@ -80,5 +80,5 @@ class Encoding(nn.Module):
 
     @property
     def terms(self) -> list[tuple[Factor, ...]]:
-        """The lines and planes of `table` whose products are features, where it has those."""
+        """The lines and planes of `table` whose element-wise products are features, if any."""
         return []

@@ -1,4 +1,4 @@
-"""Features that are products of lines and planes: the common part of `cp` and `vm`."""
+"""Features that are products of lines and planes: the common part of `cp`, `vm` and `tucker`."""
 
 from __future__ import annotations
 
@@ -48,15 +48,20 @@ class SeparableConfig(GridConfig):
         """Table rows, per line or plane."""
         return tuple(factor.rows for term in self.terms for factor in term)
 
+    @property
+    def out_features(self) -> int:
+        """Features of all terms."""
+        return len(self.terms) * self.num_channels
+
     def build(self, in_features: int = 3, generator: torch.Generator | None = None) -> Encoding:
         return SeparableEncoding(self, generator)
 
 
 class SeparableEncoding(Encoding):
-    """(N, 3) in [-1, 1] to (N, terms x channels); points outside read the nearest face."""
+    """(N, 3) in [-1, 1] to (N, out_features); points outside read the nearest face."""
 
     def __init__(self, config: SeparableConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__(len(config.terms) * config.num_channels)
+        super().__init__(config.out_features)
         self.config = config
         shape = (sum(config.rows), config.num_channels)
         self.table = draws.normal(shape, config.start, generator)
@@ -67,7 +72,7 @@ class SeparableEncoding(Encoding):
 
     @property
     def parts(self) -> list[Part]:
-        factors = [factor for term in self.terms for factor in term]
+        factors = [factor for term in self.config.terms for factor in term]
         return [Part(factor.rows, (factor.nodes,) * len(factor.axes)) for factor in factors]
 
     def roles(self) -> dict[str, Role]:
@@ -75,7 +80,7 @@ class SeparableEncoding(Encoding):
 
     def rows_read(self, occupied: Bool[Tensor, "z y x"]) -> dict[str, Bool[Tensor, " rows"]]:
         read = torch.zeros(len(self.table), dtype=torch.bool, device=occupied.device)
-        for first, nodes, axes in (factor for term in self.terms for factor in term):
+        for first, nodes, axes in (factor for term in self.config.terms for factor in term):
             across = [2 - axis for axis in range(3) if axis not in axes]
             seen = occupied.amax(across) if across else occupied
             read[first : first + nodes ** len(axes)] = nodes_read(seen, nodes).flatten()
@@ -84,15 +89,21 @@ class SeparableEncoding(Encoding):
     def forward(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n features"]:
         size = GPU_CHUNK if points.is_cuda else CHUNK
         terms = []
-        for term in self.terms:
+        for term in self.config.terms:
             product = None
             for factor in term:
                 pairs = [_corners(factor, chunk) for chunk in points.split(size)]
                 indices, weights = map(list, zip(*pairs, strict=True))
                 values = weighted_rows(self.table, indices, weights)
-                product = values if product is None else product * values
+                product = values if product is None else self.product(product, values)
             terms.append(product)
         return torch.cat(terms, 1)
+
+    def product(
+        self, left: Float[Tensor, "n left"], right: Float[Tensor, "n right"]
+    ) -> Float[Tensor, "n product"]:
+        """The product of two factors of a term: of each channel with the same one."""
+        return left * right
 
 
 def _corners(

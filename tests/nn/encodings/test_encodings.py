@@ -14,6 +14,7 @@ from fieldlr.nn.encodings import (
     HashGrid,
     Identity,
     RandomFourier,
+    Tucker,
     Vm,
     spherical_harmonics,
 )
@@ -26,6 +27,7 @@ SMALL = {
     "hash-grid": HashGrid(num_levels=3, coarsest=3, finest=17, log2_table_size=8),
     "cp": Cp(num_levels=2, num_channels=2, coarsest=2, finest=4),
     "vm": Vm(num_levels=2, num_channels=1, coarsest=2, finest=3),
+    "tucker": Tucker(num_levels=2, num_channels=2, coarsest=2, finest=4),
 }
 
 
@@ -132,6 +134,10 @@ def test_products_of_lines_and_planes_equal_grid_sample(generator):
         sampled(yz, 1, 2) * sampled(x, 0),
     ]
     assert torch.allclose(vm(p).T, torch.cat(terms), atol=1e-6)
+    tucker = Tucker(1, 3, 9, 9).build(3, generator)
+    x, y, z = (sampled(rows, axis) for axis, rows in enumerate(tucker.table.split(9)))
+    every = torch.einsum("in,jn,kn->ijkn", x, y, z).flatten(0, 2)
+    assert torch.allclose(tucker(p).T, every, atol=1e-6)
 
 
 def test_chunks_change_nothing(generator):

@@ -167,6 +167,7 @@ const ENCODINGS = {
   "dense-grid": (options, encoding) => gridCode(options, encoding),
   cp: (options, encoding) => productCode(options, encoding),
   vm: (options, encoding) => productCode(options, encoding),
+  tucker: (options, encoding) => outerCode(options, encoding),
 };
 
 function gridCode({ num_channels: channels }, { levels }) {
@@ -183,10 +184,12 @@ function gridCode({ num_channels: channels }, { levels }) {
   };
 }
 
+/** The read of four channels of a line or plane. */
+const factor = ({ nodes, axes, first }, g) =>
+  `${axes.length > 1 ? "plane" : "line"}(p.${axes.map((k) => "xyz"[k]).join("")}, ${nodes}, ${first}, ${g})`;
+
 function productCode({ num_channels: channels }, { terms }) {
   const groups = quarter(channels);
-  const factor = ({ nodes, axes, first }, g) =>
-    `${axes.length > 1 ? "plane" : "line"}(p.${axes.map((k) => "xyz"[k]).join("")}, ${nodes}, ${first}, ${g})`;
   return {
     declarations: LINES({ groups }),
     prepare: terms
@@ -194,6 +197,23 @@ function productCode({ num_channels: channels }, { terms }) {
       .join("\n"),
     features: terms.flatMap((_, i) =>
       Array.from({ length: channels }, (_, c) => `t${i}_${c >> 2}.${"xyzw"[c & 3]}`),
+    ),
+  };
+}
+
+function outerCode({ num_channels: channels }, { terms }) {
+  const groups = quarter(channels);
+  const value = (i, k, c) => `t${i}_${k}_${c >> 2}.${"xyzw"[c & 3]}`;
+  const every = Array.from({ length: channels }, (_, c) => c);
+  return {
+    declarations: LINES({ groups }),
+    prepare: terms
+      .flatMap((term, i) => term.map((own, k) => upTo(groups, (g) => `vec4 t${i}_${k}_${g} = ${factor(own, g)};`)))
+      .join("\n"),
+    features: terms.flatMap((_, i) =>
+      every.flatMap((x) =>
+        every.flatMap((y) => every.map((z) => `${value(i, 0, x)} * ${value(i, 1, y)} * ${value(i, 2, z)}`)),
+      ),
     ),
   };
 }
