@@ -177,6 +177,24 @@ def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
     page.frame_locator("#stage iframe").locator(
         "html:is([data-view='coarse'], [data-view='done'])"
     ).wait_for()
+    view = page.frame_locator("#stage iframe")
+    view.locator("#panel").evaluate("details => details.open = true")
+    view.locator("#cameras").click()
+    held_out = view.locator("#photos button.held-out")
+    assert view.locator("#photos button").count() == 68 and held_out.count() == 8
+    assert "held out" in held_out.first.text_content()
+    held_out.first.focus()
+    page.keyboard.press("Enter")
+    # The photo over the render of its view, from the server, until the view is turned.
+    view.locator("#photo[src$='/large.jpg']").wait_for(state="visible")
+    assert (
+        view.locator("#photos button[aria-current]").text_content() == held_out.first.text_content()
+    )
+    view.locator("canvas").focus()
+    page.keyboard.press("ArrowLeft")
+    view.locator("#photo").wait_for(state="hidden")
+    assert view.locator("#photos button[aria-current]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     blind, address = page.context.new_page(), page.url
     page.close()  # Without a GPU it would go on drawing for minutes.
     blind.add_init_script(
