@@ -7,7 +7,7 @@ import { find } from "./panel.js";
 
 const MARKUP = `<canvas tabindex="0" aria-label="3-D view. Arrow keys turn it, shift and arrow keys move it,
 plus and minus zoom, 0 resets."></canvas><img id="photo" hidden><svg id="ruler" aria-hidden="true"></svg>
-<aside><h1></h1><nav></nav><p id="status" role="status"></p><progress max="1" hidden></progress>
+<output id="rate" aria-live="off" hidden></output><aside><h1></h1><nav></nav><p id="status" role="status"></p><progress max="1" hidden></progress>
 <dl></dl><details id="panel" open><summary>View</summary><div id="controls"></div></details></aside>
 <section id="photos" aria-label="Photos" hidden></section>`;
 

@@ -5,12 +5,14 @@ import { facts, find, isInApp, isPressed, press } from "./panel.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
 import { PHOTO_CONTROLS, startPhotos } from "./photos.js";
 import { PoseCamera } from "./pose.js";
+import { RATE_CONTROLS, startRate } from "./rate.js";
 import { SceneDrawing } from "./scene-drawing.js";
 
 const CONTROLS = `<label>View <select id="camera"></select></label>
 <button id="distance" aria-pressed="false">Depth</button> ${PHOTO_CONTROLS}
 <button id="reset">Reset view</button>
 ${PATH_CONTROLS}
+${RATE_CONTROLS}
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
 // Milliseconds that a picture may take: in the app it takes them from a training.
@@ -31,6 +33,7 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
   const titles = camera.views.map((_, i) => titleOf(cameras[i] ?? {}, i));
   titles.forEach((title, i) => find("#camera").add(new Option(title, i, false, i === camera.index)));
   find("#camera").parentNode.hidden = cameras.length < 2;
+  const rate = startRate();
   let [queued, isOver] = [false, false];
 
   const fit = () => {
@@ -42,7 +45,10 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
   const work = () => {
     queued = false;
     if (isOver) return;
+    const before = drawing.shown;
     const hasMore = drawing.work();
+    // The finer pictures of a view at rest are no frames.
+    if (drawing.shown !== before && drawing.shown.isFirst) rate.count();
     find("progress").hidden = !hasMore;
     find("progress").value = drawing.progress;
     document.documentElement.dataset.view = hasMore ? "coarse" : "done";
@@ -110,6 +116,7 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
       isOver = true;
       path.end();
       photos.end();
+      rate.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },

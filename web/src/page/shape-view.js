@@ -7,6 +7,7 @@ import { download, FORMAT_NAMES } from "./files.js";
 import { control } from "./input.js";
 import { startMesher } from "./mesher.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
+import { RATE_CONTROLS, startRate } from "./rate.js";
 import { facts, figure, find, isInApp, isPressed, press } from "./panel.js";
 
 const RESOLUTIONS = [64, 128, 256, 512];
@@ -32,6 +33,7 @@ aria-label="Place of the section"></label>
 <details id="crop"><summary>Crop</summary>${["x", "y", "z"].map(cropRow).join("")}
 <button id="whole">Whole shape</button></details>
 ${PATH_CONTROLS}
+${RATE_CONTROLS}
 <label>Save as <span><select id="format"></select> <button id="save">Download</button></span></label>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
@@ -42,6 +44,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   for (const format of FORMAT_NAMES) find("#format").add(new Option(format));
   const crops = [...controls.querySelectorAll("#crop input")];
   const drawing = new Drawing(canvas);
+  const rate = startRate();
   const box = bounds(cornersOf({ ...field.space, frame: field.frame }));
   const camera = new Camera(box);
   const ruler = [];
@@ -79,6 +82,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     camera.aspect = width / height;
     drawing.draw(camera, options());
+    rate.count();
     drawMarks(ruler, find("#crop").open ? cornersOf(cropBox()) : [], camera, canvas);
     if (isSpinning) redraw();
   };
@@ -211,6 +215,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     end() {
       isOver = true;
       path.end();
+      rate.end();
       mesher.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
