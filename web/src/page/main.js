@@ -43,7 +43,9 @@ export function showPage(script, views) {
     clear();
     try {
       const [bytes, photos] = await Promise.all([bytesOf(entry), photosOf(entry)]);
-      if (chosen === entry) shown = showField(decode(bytes), bytes, photos, entry, script, views);
+      if (chosen !== entry) return;
+      shown = showField(decode(bytes), bytes, photos, entry, script, views);
+      if (entry.address) parent.postMessage({ ready: true }, location.origin);
     } catch (error) {
       if (chosen === entry) showPicture(entry, error.message);
     }
@@ -59,11 +61,12 @@ export function showPage(script, views) {
   if (entries[0].address) serveApp(() => shown, entries[0], choose);
 }
 
-/** In the app: the field is read again when the app says so, and the app is told of failures. */
+/** In the app: it names the crop box, and says when the field is to be read again. */
 function serveApp(shown, entry, choose) {
   document.documentElement.dataset.served = "";
-  addEventListener("message", async ({ source }) => {
+  addEventListener("message", async ({ source, data }) => {
     if (source !== parent) return;
+    if (data.crop !== undefined) return shown()?.crop?.(data.crop);
     if (!shown()?.renew) return choose(entry);
     const bytes = await bytesOf(entry).catch(() => null);
     if (bytes) shown()?.renew(decode(bytes), bytes);
