@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fieldlr.app.layout import STATIC, mount
 from fieldlr.app.live import Live
+from fieldlr.app.photos import Photos
 from fieldlr.app.studies import chart_data, curves_of_study
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
@@ -33,6 +34,7 @@ from fieldlr.metrics.curve import Rate
 from fieldlr.runs.views import Turn
 
 PICTURES = ("preview.png", "photo.png")
+CACHED = {"Cache-Control": "max-age=86400"}
 # A page of an earlier server process reloads itself: Gradio's session state is gone.
 BOOT = secrets.token_hex(8)
 HEADERS = [
@@ -103,7 +105,7 @@ def _with_headers(send: Send) -> Send:
 def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
     """The routes beside Gradio's: job status, images, views."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    live = Live(workspace)
+    live, photos = Live(workspace), Photos(workspace)
     app.mount("/fieldlr/static", StaticFiles(directory=STATIC), name="static")
 
     @app.exception_handler(FieldlrError)
@@ -124,7 +126,15 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
         if name not in PICTURES or not (folder / name).exists():
             raise FieldlrError("this image does not exist.")
         # Its URL changes with the file, so it may be cached.
-        return FileResponse(folder / name, headers={"Cache-Control": "max-age=86400"})
+        return FileResponse(folder / name, headers=CACHED)
+
+    @app.get("/fieldlr/jobs/{job_id}/photos")
+    def cameras(job_id: str) -> Response:
+        return JSONResponse(photos.listed(job_id))
+
+    @app.get("/fieldlr/jobs/{job_id}/photos/{index}/{size}.jpg")
+    def photo(job_id: str, index: int, size: str) -> Response:
+        return FileResponse(photos.file(job_id, index, size), headers=CACHED)
 
     @app.get("/fieldlr/sources/{source_id}/drawing")
     def drawing(source_id: str) -> Response:
@@ -136,8 +146,8 @@ def routes(workspace: Workspace, viewer: Viewer) -> FastAPI:
     @app.get("/fieldlr/jobs/{job_id}/viewer")
     def viewer_page(job_id: str) -> Response:
         job = workspace.store.get(job_id)
-        address = f"/fieldlr/jobs/{job_id}/field.flr"
-        return HTMLResponse(served_page(job.title, address, job.about.get("source", "")))
+        source = job.about.get("source", "")
+        return HTMLResponse(served_page(job.title, f"/fieldlr/jobs/{job_id}", source))
 
     @app.get("/fieldlr/jobs/{job_id}/field.flr")
     def field_file(job_id: str) -> Response:

@@ -19,7 +19,7 @@ from fieldlr.app.page import (
 
 def build(page: Page) -> None:
     workspace = page.workspace
-    stage = js_component("stage", elem_id="stage", padding=False)
+    stage = page.stage = js_component("stage", elem_id="stage", padding=False)
     live = page.live = js_component("live", elem_id="live", padding=False)
     with gr.Row(elem_id="next"):
         stop = gr.Button("Stop and save", visible=False, elem_id="stop")

@@ -142,10 +142,18 @@ def build(page: Page) -> SharedInputs:
     )
     for event in (make.click, *direct):
         event(show_errors(extract), inputs, outputs, **PRIVATE)
-    for event in (level.input, resolution.input, crop.input):
+    # The viewer on the stage shows the same box, and sets it. One of another source means nothing.
+    page.stage.apply(_box_of, None, crop, **QUIET)
+    page.source.change(lambda: "", None, crop, **QUIET)
+    crop.change(None, crop, None, js="text => fieldlr.crop(text)", **QUIET)
+    for event in (level.input, resolution.input, crop.change):
         event(outdated, status, [status, download], **QUIET)
     joined.input(lambda fused: gr.Slider(interactive=not fused), joined, level, **QUIET)
     return shared
+
+
+def _box_of(event: gr.EventData) -> str:
+    return event.value
 
 
 def _bars(levels: surfaces.Levels) -> str:

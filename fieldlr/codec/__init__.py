@@ -2,6 +2,7 @@
 
 from fieldlr.codec.about import About as About
 from fieldlr.codec.about import subset_cameras as subset_cameras
+from fieldlr.codec.about import subset_indices as subset_indices
 from fieldlr.codec.bitstream import FEWEST_BITS as FEWEST_BITS
 from fieldlr.codec.bitstream import MOST_BITS as MOST_BITS
 from fieldlr.codec.bitstream import MOST_BYTES as MOST_BYTES

@@ -38,10 +38,15 @@ class About:
 
 
 def subset_cameras(cameras: Cameras, chosen: tuple[int, ...]) -> Cameras:
-    """At most MOST_CAMERAS cameras, evenly spaced among the chosen ones (among all if none is)."""
-    chosen = chosen or tuple(range(len(cameras)))
+    """The cameras that a file keeps: those of `subset_indices`."""
+    return cameras[torch.tensor(subset_indices(len(cameras), chosen))]
+
+
+def subset_indices(num_cameras: int, chosen: tuple[int, ...]) -> list[int]:
+    """At most MOST_CAMERAS indices, evenly spaced among the chosen ones (among all if none is)."""
+    chosen = chosen or tuple(range(num_cameras))
     count = min(len(chosen), MOST_CAMERAS)
-    return cameras[torch.tensor([chosen[i * len(chosen) // count] for i in range(count)])]
+    return [chosen[i * len(chosen) // count] for i in range(count)]
 
 
 def write_about(writer: Writer, about: About) -> None:

@@ -11,6 +11,7 @@ from fieldlr.data import cloud as clouds
 from fieldlr.data import colmap, llff, mesh, transforms, volume_file
 from fieldlr.data.images import is_photo
 from fieldlr.data.options import ReadingOptions
+from fieldlr.data.scene import Capture
 from fieldlr.data.scene import Scene as Scene
 from fieldlr.data.unread import refuse
 from fieldlr.data.volume import OccupancyVolume as OccupancyVolume
@@ -30,6 +31,8 @@ class Reader:
     can_read: Callable[[Path], bool]
     read: Callable[..., Scene | OccupancyVolume]
     takes: tuple[str, ...] = ()  # the reading options that it takes
+    # Of photos: the views of a path and of the folder `images`, without decoding a photo.
+    find: Callable[[Path, str | None], Capture] | None = None
 
 
 # In the order in which they are tried: transforms.json comes first.
@@ -42,8 +45,17 @@ READERS: Registry[Reader] = Registry(
         transforms.can_read,
         transforms.read,
         ("downscale", "images"),
+        transforms.find,
     ),
-    Reader("LLFF", "photos", "poses_bounds.npy", llff.can_read, llff.read, ("downscale", "images")),
+    Reader(
+        "LLFF",
+        "photos",
+        "poses_bounds.npy",
+        llff.can_read,
+        llff.read,
+        ("downscale", "images"),
+        llff.find,
+    ),
     Reader(
         "COLMAP",
         "photos",
@@ -51,6 +63,7 @@ READERS: Registry[Reader] = Registry(
         colmap.can_read,
         colmap.read,
         ("downscale", "images"),
+        colmap.find,
     ),
     Reader(
         "point cloud",

@@ -153,7 +153,7 @@ def _decode_photo(downscale: int, photo: Photo, stated: tuple[int, int]) -> Deco
     data = photo.path.read_bytes()
     with open_picture(io.BytesIO(data), photo.path) as image, readable(photo.path):
         animated = getattr(image, "is_animated", False) and image.format not in STILL_FORMATS
-        turn = _turn(image, stated)
+        turn = turn_of(image, stated)
         picture = turn(plain_picture(image))
     size = picture.size
     if photo.alpha is not None:
@@ -254,7 +254,7 @@ def _has_alpha(image: Any) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
-def _turn(image: Any, stated: tuple[int, int]) -> Turn:
+def turn_of(image: Any, stated: tuple[int, int]) -> Turn:
     """What turns a photo so that its pixels are those of which the intrinsics speak.
 
     Pose tools read pixels as they are stored and ignore the EXIF orientation, so it is applied

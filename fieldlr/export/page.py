@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fieldlr.export.image import Pixels, jpeg_bytes
 from fieldlr.system.json import write_whole
@@ -28,11 +29,13 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data:"
 )
+SERVED_POLICY = POLICY.replace("img-src", "connect-src 'self'; img-src 'self'")
 STILL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STILL_STYLE = (
     ":root{color-scheme:light dark}body{margin:0 auto;padding:16px;max-width:960px;"
     "font:15px/1.5 system-ui,sans-serif}img{width:100%;border-radius:8px}figure{margin:16px 0}"
 )
+PHOTO_QUALITY = 70
 START = """(async()=>{try{
 const bytes=Uint8Array.from(atob("%SCRIPT%"),c=>c.charCodeAt(0));
 const stream=new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
@@ -43,6 +46,15 @@ document.body.append(script)}catch{document.body.textContent=
 
 
 @dataclass(frozen=True)
+class PagePhoto:
+    """The photo of a camera; without a picture where it is gone."""
+
+    name: str
+    held_out: bool
+    picture: Pixels | None = None
+
+
+@dataclass(frozen=True)
 class PageField:
     """A field on a page: its name, its .flr file and, where there is one, a picture."""
 
@@ -50,6 +62,7 @@ class PageField:
     data: bytes
     picture: Pixels | None = None
     is_scene: bool = False  # made from photos
+    photos: Sequence[PagePhoto] = ()  # of the cameras in the file, in their order
 
 
 def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
@@ -60,23 +73,24 @@ def write_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int
     viewer = SCENE_VIEWER if any(field.is_scene for field in fields) else VIEWER
     entries = [
         {"name": field.name, "data": base64.b64encode(field.data).decode()}
-        | ({} if field.picture is None else {"picture": _image_address(field.picture)})
+        | ({} if field.picture is None else {"picture": _image_address(field.picture, 85)})
+        | ({"photos": [_photo_entry(photo) for photo in field.photos]} if field.photos else {})
         for field in fields
     ]
     return _write(path, _page(title, _viewer_body(viewer, entries), POLICY))
 
 
 def served_page(title: str, address: str, source: str) -> bytes:
-    """A page for a frame of the app: it reads the .flr file of its field from an address.
+    """A page for a frame of the app: it reads field.flr and the list `photos` under an address.
 
     A message of the app makes it read the field again; it sends one if it cannot show the field.
     The axis that stands upright is remembered for the name of a source.
     """
     entries = [{"name": title, "address": address, "source": source}]
-    return _page(title, _viewer_body(SCENE_VIEWER, entries), POLICY + "; connect-src 'self'")
+    return _page(title, _viewer_body(SCENE_VIEWER, entries), SERVED_POLICY)
 
 
-def _viewer_body(viewer: Path, entries: Sequence[dict[str, str]]) -> str:
+def _viewer_body(viewer: Path, entries: Sequence[dict[str, Any]]) -> str:
     data = json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
     return (
         "<body><noscript>This page shows a neural field and needs JavaScript.</noscript>"
@@ -88,7 +102,7 @@ def _viewer_body(viewer: Path, entries: Sequence[dict[str, str]]) -> str:
 def write_still_page(path: Path | str, title: str, fields: Sequence[PageField]) -> int:
     """Writes a page without scripts that shows the pictures of fields; its bytes."""
     figures = "".join(
-        f'<figure><img src="{_image_address(field.picture)}" alt="{html.escape(field.name)}">'
+        f'<figure><img src="{_image_address(field.picture, 85)}" alt="{html.escape(field.name)}">'
         f"<figcaption>{html.escape(field.name)}: {len(field.data):,} bytes as .flr</figcaption>"
         "</figure>"
         for field in fields
@@ -118,5 +132,12 @@ def _deflated(data: bytes) -> str:
     return base64.b64encode(stream.compress(data) + stream.flush()).decode()
 
 
-def _image_address(picture: Pixels) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(picture, 85)).decode()}"
+def _photo_entry(photo: PagePhoto) -> dict[str, Any]:
+    entry = {"name": photo.name, "heldOut": photo.held_out}
+    if photo.picture is None:
+        return entry
+    return entry | {"small": _image_address(photo.picture, PHOTO_QUALITY)}
+
+
+def _image_address(picture: Pixels, quality: int) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(picture, quality)).decode()}"

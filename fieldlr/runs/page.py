@@ -10,12 +10,14 @@ from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.export.page import PageField, write_page, write_still_page
 from fieldlr.runs.flr_file import FlrRun
+from fieldlr.runs.photos import kept_photos
 from fieldlr.runs.previews import picture
 from fieldlr.runs.run import Run, open_run
 from fieldlr.system.process import prepare_process
 
 STILL_SIDE = 720
 STILL_RESOLUTION = 192
+PHOTO_SIDE = 80  # of the photos of the cameras: eight of them take about 20 KB of a page
 
 
 def make_page(
@@ -46,7 +48,8 @@ def _page_field(run: Run | FlrRun, still: bool) -> PageField:
     elif not still:
         return PageField(name, data)
     still_picture = picture(run, run.load_field(), STILL_RESOLUTION, STILL_SIDE)
-    return PageField(name, data, still_picture, is_scene)
+    photos = kept_photos(run, PHOTO_SIDE) if isinstance(run, Run) and is_scene and not still else ()
+    return PageField(name, data, still_picture, is_scene, photos)
 
 
 def _require_cameras(run: Run | FlrRun) -> None:

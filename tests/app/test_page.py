@@ -1,6 +1,7 @@
 """The texts and states of the page in a real browser, with no or hardly any training."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,37 @@ def test_the_stage_shows_the_source_then_the_run(open_page, full, trained):
     page.wait_for_selector("#to-export", state="hidden")
 
 
+def test_the_viewer_and_the_tabs_have_one_crop_box(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    view = page.frame_locator("#stage iframe")
+    view.locator("html[data-mesh='done']").wait_for()
+    view.locator("#panel").evaluate("details => details.open = true")
+    view.locator("#crop").evaluate("details => details.open = true")
+    sliders = view.locator("#crop input")
+    box = trained[0].loaded(trained[1]).field.aabb
+    sliders.nth(5).fill("0.5")  # z to
+    sliders.nth(5).dispatch_event("change")
+    tab(page, "Export")
+    page.wait_for_function(COMMANDS.format("--crop"))
+    words = shlex.split(page.input_value("#commands textarea"))
+    corners = [float(number) for number in words[words.index("--crop") + 1].split()]
+    middle = 0.5 * (box.minimum[2] + box.maximum[2])
+    assert corners == pytest.approx([*box.minimum, *box.maximum[:2], middle], rel=1e-4)
+    tab(page, "Surface")
+    low = box.minimum[0] + 0.25 * (box.maximum[0] - box.minimum[0])
+    page.fill("#crop textarea", f"{low} -99 -99 99 99 99")
+    view.locator("#crop input").first.evaluate(
+        "input => new Promise(done => setInterval(() => input.value === '0.25' && done(), 20))"
+    )
+    assert [sliders.nth(i).input_value() for i in range(1, 6)] == ["1", "0", "1", "0", "1"]
+    tab(page, "Export")
+    page.wait_for_function(COMMANDS.format("-99 -99 99 99 99"))
+    # A box of one source means nothing for another.
+    tab(page, "Start")
+    page.click(".fl-card:has-text('vase')")
+    page.wait_for_function("document.querySelector('#crop textarea').value === ''")
+
+
 def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
     browser, open_page, full, trained
 ):
@@ -177,6 +209,24 @@ def test_the_stage_draws_photos_and_the_server_where_the_browser_cannot(
     page.frame_locator("#stage iframe").locator(
         "html:is([data-view='coarse'], [data-view='done'])"
     ).wait_for()
+    view = page.frame_locator("#stage iframe")
+    view.locator("#panel").evaluate("details => details.open = true")
+    view.locator("#cameras").click()
+    held_out = view.locator("#photos button.held-out")
+    assert view.locator("#photos button").count() == 68 and held_out.count() == 8
+    assert "held out" in held_out.first.text_content()
+    held_out.first.focus()
+    page.keyboard.press("Enter")
+    # The photo over the render of its view, from the server, until the view is turned.
+    view.locator("#photo[src$='/large.jpg']").wait_for(state="visible")
+    assert (
+        view.locator("#photos button[aria-current]").text_content() == held_out.first.text_content()
+    )
+    view.locator("canvas").focus()
+    page.keyboard.press("ArrowLeft")
+    view.locator("#photo").wait_for(state="hidden")
+    assert view.locator("#photos button[aria-current]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     blind, address = page.context.new_page(), page.url
     page.close()  # Without a GPU it would go on drawing for minutes.
     blind.add_init_script(

@@ -69,6 +69,25 @@ def test_a_view_is_parcels_of_pictures(address, trained):
     assert len(pictures) > 1 and all(p.startswith(b"\xff\xd8") for p in pictures)
 
 
+def test_photos_are_small_and_made_once(address, trained):
+    viewer, solid, scene = trained
+    assert httpx.get(f"{address}/fieldlr/jobs/{solid}/photos").json() == []
+    listed = httpx.get(f"{address}/fieldlr/jobs/{scene}/photos").json()
+    cameras, test = viewer.workspace.run(scene).load_cameras()
+    assert [i for i, one in enumerate(listed) if one["heldOut"]] == list(test)
+    assert np.allclose([one["position"] for one in listed], cameras.camera_to_world[:, :, 3])
+    file = viewer.workspace.store.path(scene, "photos/4-small.jpg")
+    pictures = []
+    for _ in range(2):
+        answer = httpx.get(address + listed[4]["small"])
+        assert answer.headers["content-type"] == "image/jpeg"
+        pictures.append((answer.content, file.stat().st_mtime_ns))
+    assert pictures[0] == pictures[1]
+    assert pictures[0][0].startswith(b"\xff\xd8") and len(pictures[0][0]) < 8000
+    for wrong in ("68/small.jpg", "-1/small.jpg", "4/whole.jpg"):
+        assert httpx.get(f"{address}/fieldlr/jobs/{scene}/photos/{wrong}").status_code == 404
+
+
 def test_a_view_of_nothing_says_why(address):
     answer = httpx.get(f"{address}/fieldlr/jobs/nothere/view?width=8&height=8")
     assert "no job" in answer.json()["error"]

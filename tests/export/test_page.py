@@ -214,6 +214,25 @@ def test_a_camera_path_flies_through_kept_views_and_is_saved(open_page, tmp_path
 
 
 @pytest.mark.browser
+def test_frames_a_second_are_shown_on_demand(open_page):
+    page = rook_page(open_page)
+    assert page.is_hidden("#rate")
+    page.focus("canvas")
+    page.keyboard.press("f")
+    page.wait_for_selector("#rate:has-text('at rest')")
+    page.evaluate("""() => {
+      const canvas = document.querySelector("canvas");
+      const press = () => canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+      window.turning = setInterval(press, 30);
+    }""")
+    page.wait_for_selector("#rate:has-text('frames/s')")
+    page.evaluate("clearInterval(window.turning)")
+    page.wait_for_selector("#rate:has-text('at rest')")
+    page.click("#frames")
+    assert page.is_hidden("#rate")
+
+
+@pytest.mark.browser
 def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_page):
     picture = np.full((30, 40, 3), (255, 0, 0), np.uint8)
     photos = (GOLDEN / "nerf.flr").read_bytes()

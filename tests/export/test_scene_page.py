@@ -11,7 +11,7 @@ from fieldlr import codec
 from fieldlr.codec.levels import stepped
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.export import depth_picture
-from fieldlr.export.page import PageField
+from fieldlr.export.page import PageField, PagePhoto
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.encodings import Cp, DenseGrid, HashGrid, Tucker, Vm
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
@@ -110,6 +110,64 @@ def test_networks_and_spaces_of_every_kind_are_drawn_as_here(open_page):
         until_drawn(page)
         assert rendering.rgb.std() > 0.01
         assert psnr(canvas_pixels(page), rendering.rgb.numpy()) > LEAST_PSNR
+
+
+@pytest.mark.browser
+def test_a_camera_is_chosen_and_its_photo_lies_over_the_render(open_page):
+    _, encoding, linear, more = KINDS[0]
+    field = fields.radiance(encoding, linear, space="box", **more)
+    fields.with_ball(field, 0.25)
+    side = 4 * SIDE
+    cameras = Cameras.orbit(TARGETS["box"], 6.0, 6, size=(side, side))
+    data = codec.encode(
+        field, about=replace(fields.PHOTOS, background=(1.0, 0.5, 0.0), cameras=cameras)
+    )
+    decoded, about = codec.unpack(data)
+    photos = [
+        PagePhoto(
+            f"photo {i + 1}",
+            i < 2,
+            expected(decoded, about.cameras, i, side, about.background).rgb.numpy(),
+        )
+        for i in range(len(cameras))
+    ]
+    page = open_page(
+        [PageField("ball", data, is_scene=True, photos=photos)], width=side, height=600
+    )
+    page.locator("#panel").evaluate("details => details.open = true")
+    assert page.is_hidden("#photos") and page.locator("#ruler image").count() == 0
+    page.click("#cameras")
+    buttons = page.locator("#photos button")
+    texts = buttons.all_text_contents()
+    assert ["held out" in text for text in texts] == [photo.held_out for photo in photos]
+    buttons.nth(4).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#photo")
+    until_drawn(page)
+    assert buttons.nth(4).get_attribute("aria-current") == "true"
+    seen = []
+    for share in ("0", "100"):
+        page.locator("#photos input").fill(share)
+        seen.append(canvas_pixels(page)[110:230])  # above the photos to choose
+    assert (seen[0] != seen[1]).any()
+    steps = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    fits = [psnr(np.roll(seen[0], step, (0, 1))[2:-2], seen[1][2:-2] / 255.0) for step in steps]
+    assert steps[int(np.argmax(fits))] == (0, 0)
+    # A turned view is no camera's. A click into the picture of another one goes there.
+    page.focus("canvas")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#photo", state="hidden")
+    x, y, index = page.evaluate("""() => {
+      const images = [...document.querySelectorAll("#ruler image")];
+      const boxes = images.map((image) => image.getBoundingClientRect());
+      const isInView = ({ x, y, width }) => width && x > 5 && x < 130 && y > 5 && y < 210;
+      const index = boxes.findIndex(isInView);
+      const { x, y, width, height } = boxes[index];
+      return [x + width / 2, y + height / 2, index];
+    }""")
+    page.mouse.click(x, y)
+    page.wait_for_selector("#photo")
+    assert page.input_value("#camera") == str(index) != "4"
 
 
 @pytest.mark.browser

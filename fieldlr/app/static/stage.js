@@ -20,14 +20,21 @@
     };
   };
 
-  // The field drawn by the browser; `failed` is called where it cannot, `render` with a camera path.
-  const viewer = (root, id, failed, render) => {
+  // The crop box of the Surface tab, x0 y0 z0 x1 y1 z1 or nothing, which the viewer shows as well.
+  let crop = "", sendCrop = () => {};
+  fieldlr.crop = text => { crop = text; sendCrop(); return []; };
+
+  // The field drawn by the browser; `failed` is called where it cannot, `render` with a camera path, `cropped`
+  // with a crop box.
+  const viewer = (root, id, failed, render, cropped) => {
     const frame = make("iframe", { class: "fl-viewer", title: "3-D view", src: `/fieldlr/jobs/${id}/viewer` });
     let saved = null, wanted = null, sent = 0, due = 0, timer = 0, isOver = false;
     const hear = ({ source, data }) => {
       if (source !== frame.contentWindow) return;
       if (data.failed) { failed(); return; }
       if (data.path) { render(data.path); return; }
+      if (data.ready) { sendCrop(); return; }
+      if (data.crop !== undefined) { crop = data.crop; cropped(crop); return; }
       if (due === Infinity) due = performance.now() + (performance.now() - sent) / SHARE;
       renew();
     };
@@ -39,6 +46,7 @@
       saved = wanted; sent = performance.now(); due = Infinity;
       frame.contentWindow.postMessage("renew", location.origin);
     };
+    sendCrop = () => frame.contentWindow?.postMessage({ crop }, location.origin);
     addEventListener("message", hear);
     root.append(frame);
     const update = job => {
@@ -47,7 +55,7 @@
       if (saved === null) { saved = wanted; sent = performance.now(); due = Infinity; }
       renew();
     };
-    return [update, () => { clearTimeout(timer); removeEventListener("message", hear); }];
+    return [update, () => { clearTimeout(timer); removeEventListener("message", hear); sendCrop = () => {}; }];
   };
 
   fieldlr.stage = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
@@ -70,7 +78,7 @@
     });
     const server = () => put("server", () => turntable(place, id));
     const browser = () => put("browser", () => viewer(place, id, () => { canDraw = false; server(); },
-      path => trigger("select", { value: JSON.stringify(path) })));
+      path => trigger("select", { value: JSON.stringify(path) }), box => trigger("apply", { value: box })));
     if (!id) { idle(); return () => end(); }
     const show = job => {
       const active = job.state === "running" || job.state === "queued";

@@ -7,8 +7,8 @@ const AHEAD = 0.9; // share of the cameras that must have the focus in front
 const MARGIN = 0.25; // of the range of the cameras
 const [LEAST_ZOOM, MOST_ZOOM] = [0.5, 20];
 
-const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-const plus = (a, b, factor = 1) => a.map((x, k) => x + factor * b[k]);
+export const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+export const plus = (a, b, factor = 1) => a.map((x, k) => x + factor * b[k]);
 const cross = (a, b) => [0, 1, 2].map((k) => a[(k + 1) % 3] * b[(k + 2) % 3] - a[(k + 2) % 3] * b[(k + 1) % 3]);
 const unit = (a) => a.map((x) => x / Math.hypot(...a));
 const clamp = (x, [low, high]) => Math.min(Math.max(x, low), high);
@@ -86,6 +86,7 @@ export class PoseCamera {
   get home() {
     const { views } = this;
     const offsets = views.map(({ eye }) => plus(eye, this.focus, -1));
+    const isAround = this.isAround(offsets);
     const apart = (a, b) => Math.hypot(...plus(a, b, -1));
     const spread = Math.max(...views.map((a) => apart(a.eye, views[0].eye))) || 1;
     const [height, distance] = [
@@ -93,9 +94,10 @@ export class PoseCamera {
       offsets.map((v) => Math.log(Math.hypot(...v))),
     ];
     const median = (all) => [...all].sort((a, b) => a - b)[all.length >> 1];
+    const middle = [median(height), median(distance)];
     const costs = views.map((a, i) =>
-      this.isAround(offsets)
-        ? Math.abs(height[i] - median(height)) + Math.abs(distance[i] - median(distance))
+      isAround
+        ? Math.abs(height[i] - middle[0]) + Math.abs(distance[i] - middle[1])
         : views.reduce((sum, b) => sum + apart(a.eye, b.eye) / spread + apart(a.back, b.back), 0),
     );
     return costs.indexOf(Math.min(...costs));
@@ -119,6 +121,11 @@ export class PoseCamera {
 
   reset() {
     this.jump(this.index);
+  }
+
+  /** Whether the view is just that of the camera at which it began. */
+  get isUnmoved() {
+    return !this.yaw && !this.pitch && this.zoom === 1 && !this.shift.some(Boolean);
   }
 
   /** [azimuth, elevation] of a direction. */
@@ -167,12 +174,18 @@ export class PoseCamera {
     return this.distance || Math.max(...this.depths.map(Math.abs), 1e-6);
   }
 
+  /** How many times as wide and as high as the photo of its camera the canvas is. */
+  get margins() {
+    const { size } = this.views[this.index];
+    const fit = this.aspect / (size[0] / size[1]);
+    return [Math.max(fit, 1), Math.max(1 / fit, 1)];
+  }
+
   /** Where it stands, its axes and its lens, in widths and heights of a canvas that shows all. */
   get pose() {
     const view = this.views[this.index];
     const turned = (v) => rotated(rotated(v, view.right, -this.pitch), this.upward, this.yaw);
-    const fit = this.aspect / (view.size[0] / view.size[1]);
-    const scale = [Math.max(fit, 1), Math.max(1 / fit, 1)];
+    const scale = this.margins;
     return {
       eye: plus(plus(this.target, turned(plus(view.eye, this.target, -1))), this.shift),
       right: turned(view.right),

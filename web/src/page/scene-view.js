@@ -3,12 +3,16 @@
 import { control } from "./input.js";
 import { facts, find, isInApp, isPressed, press } from "./panel.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
+import { PHOTO_CONTROLS, startPhotos } from "./photos.js";
 import { PoseCamera } from "./pose.js";
+import { RATE_CONTROLS, startRate } from "./rate.js";
 import { SceneDrawing } from "./scene-drawing.js";
 
-const CONTROLS = `<label>Held-out view <select id="camera"></select></label>
-<button id="distance" aria-pressed="false">Depth</button> <button id="reset">Reset view</button>
+const CONTROLS = `<label>View <select id="camera"></select></label>
+<button id="distance" aria-pressed="false">Depth</button> ${PHOTO_CONTROLS}
+<button id="reset">Reset view</button>
 ${PATH_CONTROLS}
+${RATE_CONTROLS}
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
 // Milliseconds that a picture may take: in the app it takes them from a training.
@@ -16,16 +20,20 @@ const [LONGEST, LONGEST_IN_APP] = [120_000, 5000];
 const PAUSE = 2; // milliseconds between two looks at what the GPU has done
 
 /** Shows a scene; gives {end}. */
-export function showScene({ field, bytes, name, canvas, controls, say }) {
+export function showScene({ field, bytes, photos: known, name, canvas, controls, say }) {
   if (field.networks.length > 1) {
     throw new Error("A coarse and a fine network are too slow for a page: this is a picture of the field.");
   }
   const drawing = new SceneDrawing(canvas, field, isInApp() ? LONGEST_IN_APP : LONGEST);
-  const { cameras } = field.about;
+  const kept = field.about.cameras;
+  // In the app all cameras are known with their photos, else those of the file, perhaps with theirs.
+  const cameras = known.length ? known.map((photo, i) => ({ ...kept[i], ...photo })) : kept;
   const camera = new PoseCamera(field.space, cameras);
   controls.innerHTML = CONTROLS;
-  camera.views.forEach((_, i) => find("#camera").add(new Option(i + 1, i, false, i === camera.index)));
+  const titles = camera.views.map((_, i) => titleOf(cameras[i] ?? {}, i));
+  titles.forEach((title, i) => find("#camera").add(new Option(title, i, false, i === camera.index)));
   find("#camera").parentNode.hidden = cameras.length < 2;
+  const rate = startRate();
   let [queued, isOver] = [false, false];
 
   const fit = () => {
@@ -37,7 +45,10 @@ export function showScene({ field, bytes, name, canvas, controls, say }) {
   const work = () => {
     queued = false;
     if (isOver) return;
+    const before = drawing.shown;
     const hasMore = drawing.work();
+    // The finer pictures of a view at rest are no frames.
+    if (drawing.shown !== before && drawing.shown.isFirst) rate.count();
     find("progress").hidden = !hasMore;
     find("progress").value = drawing.progress;
     document.documentElement.dataset.view = hasMore ? "coarse" : "done";
@@ -52,7 +63,9 @@ export function showScene({ field, bytes, name, canvas, controls, say }) {
   const look = () => {
     fit();
     document.documentElement.dataset.view = "coarse";
-    drawing.look({ pose: flown ? flownPose() : camera.pose, showsDepth: isPressed("#distance") });
+    const pose = flown ? flownPose() : camera.pose;
+    drawing.look({ pose, showsDepth: isPressed("#distance") });
+    photos.update(pose, !flown && camera.isUnmoved);
     queue();
   };
   const flownPose = () => {
@@ -60,16 +73,19 @@ export function showScene({ field, bytes, name, canvas, controls, say }) {
     return { ...flown, lens: [tall / camera.aspect, tall, 0.5, 0.5], unit: camera.unit };
   };
 
-  control(canvas, camera, look, () => {});
+  const jump = (index) => {
+    camera.jump(index);
+    find("#camera").value = index;
+    look();
+  };
+  const photos = startPhotos({ canvas, camera, cameras, titles, jump, changed: () => look() });
+  control(canvas, camera, look, photos.clicked);
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", () => {
     drawing.prepare();
     look();
   });
-  find("#camera").onchange = ({ target }) => {
-    camera.jump(Number(target.value));
-    look();
-  };
+  find("#camera").onchange = ({ target }) => jump(Number(target.value));
   find("#distance").onclick = ({ target }) => press(target, look);
   find("#reset").onclick = () => {
     camera.reset();
@@ -99,8 +115,12 @@ export function showScene({ field, bytes, name, canvas, controls, say }) {
     end() {
       isOver = true;
       path.end();
+      photos.end();
+      rate.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
 }
+
+const titleOf = ({ name, heldOut }, index) => `${name ?? `view ${index + 1}`}${heldOut ? " (held out)" : ""}`;

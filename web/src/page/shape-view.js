@@ -2,23 +2,18 @@
 
 import { toUser } from "../spaces.js";
 import { Camera } from "./camera.js";
+import { CROP_CONTROLS, startCrop } from "./crop.js";
 import { Drawing } from "./drawing.js";
 import { download, FORMAT_NAMES } from "./files.js";
 import { control } from "./input.js";
 import { startMesher } from "./mesher.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
+import { RATE_CONTROLS, startRate } from "./rate.js";
 import { facts, figure, find, isInApp, isPressed, press } from "./panel.js";
 
 const RESOLUTIONS = [64, 128, 256, 512];
 const FIRST_RESOLUTION = 128;
 const SPIN = 0.12; // radians a second, until someone takes over
-
-const THINNEST = 0.01; // of the box, what may be left along an axis
-
-const cropRow = (axis) =>
-  `<label>${axis} ${["from", "to"]
-    .map((end, i) => `<input type="range" min="0" max="1" step="0.005" value="${i}" aria-label="${axis} ${end}">`)
-    .join("")}</label>`;
 
 const CONTROLS = `<label>Samples <select id="samples"></select></label>
 <label>Level <input id="level" type="range" min="-4" max="4" step="0.05" value="0"
@@ -29,19 +24,19 @@ aria-label="Place of the section"></label>
 <label>Up <select id="up"><option>x</option><option>y</option><option selected>z</option></select>
 </label><button id="wireframe" aria-pressed="false">Wireframe</button>
 <button id="measure" aria-pressed="false">Ruler</button> <button id="reset">Reset view</button>
-<details id="crop"><summary>Crop</summary>${["x", "y", "z"].map(cropRow).join("")}
-<button id="whole">Whole shape</button></details>
+${CROP_CONTROLS}
 ${PATH_CONTROLS}
+${RATE_CONTROLS}
 <label>Save as <span><select id="format"></select> <button id="save">Download</button></span></label>
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
 
-/** Shows a shape; gives {end, renew}: `renew(field, bytes)` shows a later state of it. */
+/** Shows a shape; gives {end, crop, renew}: `renew(field, bytes)` shows a later state of it, `crop(text)` a box. */
 export function showShape({ field, bytes, name, source, canvas, controls, say, script }) {
   controls.innerHTML = CONTROLS;
   for (const n of RESOLUTIONS) find("#samples").add(new Option(n, n, false, n === FIRST_RESOLUTION));
   for (const format of FORMAT_NAMES) find("#format").add(new Option(format));
-  const crops = [...controls.querySelectorAll("#crop input")];
   const drawing = new Drawing(canvas);
+  const rate = startRate();
   const box = bounds(cornersOf({ ...field.space, frame: field.frame }));
   const camera = new Camera(box);
   const ruler = [];
@@ -62,11 +57,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   };
 
   /** What is kept, in the field's frame. */
-  const cropBox = () => {
-    const { low, high } = field.space;
-    const along = (k, end) => low[k] + Number(crops[2 * k + end].value) * (high[k] - low[k]);
-    return { low: [0, 1, 2].map((k) => along(k, 0)), high: [0, 1, 2].map((k) => along(k, 1)), frame: field.frame };
-  };
+  const cropBox = () => ({ ...crop.box(), frame: field.frame });
 
   const draw = (now) => {
     queued = false;
@@ -79,6 +70,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     camera.aspect = width / height;
     drawing.draw(camera, options());
+    rate.count();
     drawMarks(ruler, find("#crop").open ? cornersOf(cropBox()) : [], camera, canvas);
     if (isSpinning) redraw();
   };
@@ -141,22 +133,8 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   const on = (selector, event, act) => find(selector).addEventListener(event, act);
   on("#samples", "change", extract);
   on("#level", "change", extract);
-  crops.forEach((input, i) => {
-    // What is nearer than the thinnest pushes the other end along.
-    input.oninput = () => {
-      const other = crops[i ^ 1];
-      if (i % 2) other.value = Math.min(other.value, input.value - THINNEST);
-      else other.value = Math.max(other.value, Number(input.value) + THINNEST);
-      if (crops[i | 1].value - crops[i & ~1].value < THINNEST / 2) input.value = i % 2 ? THINNEST : 1 - THINNEST;
-      redraw();
-    };
-    input.onchange = extract;
-  });
-  on("#crop", "toggle", redraw);
-  on("#whole", "click", () => {
-    crops.forEach((input, i) => (input.value = i % 2));
-    extract();
-  });
+  const { space, frame } = field;
+  const crop = startCrop({ root: find("#crop"), space, frame, moved: redraw, changed: extract, say });
   on("#save", "click", () => drawing.mesh && download(drawing.mesh, find("#format").value, name));
   on("#axis", "change", ({ target }) => {
     side = camera.back["xyz".indexOf(target.value)] < 0 ? -1 : 1;
@@ -202,6 +180,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   }
   extract();
   return {
+    crop: crop.set,
     renew(later, laterBytes) {
       mesher.end();
       [field, bytes] = [later, laterBytes];
@@ -211,6 +190,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
     end() {
       isOver = true;
       path.end();
+      rate.end();
       mesher.end();
       resized.disconnect();
       drawing.gl.getExtension("WEBGL_lose_context")?.loseContext();
