@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.errors import FieldlrError
+from fieldlr.runs.options import FileOptions
 from fieldlr.system.json import read_json, write_json
 from fieldlr.system.options import leaves
 from fieldlr.training.options import FitOptions, MachineOptions
@@ -20,7 +21,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "mesh": ("resolution",),
     "render": ("size",),
     "video": ("size", "frames", "fps"),
-    "compress": ("bits", "max_bytes", "finetune"),
+    "compress": tuple(leaves(FileOptions)),
     "study": ("backbones", "ranks", "seeds", "narrow", "classic", "bits", "finetune"),
     "thumbnail": (),
 }
@@ -39,6 +40,12 @@ class Item:
     @property
     def fit_options(self) -> FitOptions:
         return FitOptions.from_plain(self.options)
+
+    @property
+    def file_options(self) -> FileOptions:
+        """How `compress` writes the file."""
+        known = leaves(FileOptions)
+        return FileOptions.of(**{k: v for k, v in self.making.items() if k in known})
 
     @property
     def fits(self) -> bool:

@@ -138,6 +138,8 @@ def _item(source: Path, defaults: dict[str, Any], own: dict[str, Any]) -> Item:
         outputs=tuple(name for name in OUTPUTS if name in values.get("outputs", ("eval",))),
         making={name: values[name] for name in MAKING if name in values},
     )
+    if "compress" in item.outputs:
+        _ = item.file_options.compressor  # Raises for a method without a size.
     if item.fits:
         fit_config(fit, reader.kind)
         count_parameters(fit, reader.kind)  # Raises for an invalid network, before any work.

@@ -96,10 +96,10 @@ def _render(bench: Workbench, name: str, frames: int | None) -> Generator[float,
 
 def make_file(bench: Workbench) -> Making:
     yield 0.0
-    out, seconds = bench.folder / "field.flr", bench.asked("finetune")
-    finetune = None if seconds is None else FitConfig(seconds=seconds)
+    out, how = bench.folder / "field.flr", bench.item.file_options
+    finetune = None if how.finetune is None else FitConfig(seconds=how.finetune)
     compression = Compression(
-        bench.run, out, bench.asked("bits"), None, finetune, bench.task, bench.asked("max_bytes")
+        bench.run, out, how.bits, None, finetune, bench.task, how.max_bytes, how.compressor
     )
     for report in compression.reports():
         yield 0.9 * report.progress

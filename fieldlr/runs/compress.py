@@ -1,4 +1,4 @@
-"""From a run to a .flr file: fine-tune if asked, encode, write, measure."""
+"""From a run to a .flr file: make the network smaller, fine-tune, encode, write, measure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.pipeline import SourceGone, reopen, take_corrections
 from fieldlr.runs.shown import flr_path
 from fieldlr.system.json import write_whole
+from fieldlr.training.compressor import Compressor
 from fieldlr.training.finetune import Finetuning
 from fieldlr.training.loop import FitConfig, FitReport
 from fieldlr.training.tasks import Task
@@ -24,8 +25,8 @@ class Compression:
     """Compression of a field: iterate over `reports` to fine-tune it, then call `finish`.
 
     Nothing is written before `finish`, and nothing at all without `out`: then `data` has it.
-    Without `finetune` the field is quantised as it is, and the source is needed only to
-    measure. A `task` that is open already saves reading it.
+    Without `compressor` and `finetune` the field is quantised as it is, and the source is needed
+    only to measure. A `task` that is open already saves reading it.
     """
 
     def __init__(
@@ -37,25 +38,29 @@ class Compression:
         finetune: FitConfig | None = None,
         task: Task | None = None,
         max_bytes: int | None = None,
+        compressor: Compressor | None = None,
     ):
         if bits is not None and max_bytes is not None:
             raise FieldlrError("`bits` and `max_bytes` both set the size of a file. Give one.")
         self.out = None if out is None else flr_path(out)
         codec.check_bits(bits)
-        self.bits, self.about, self.field = bits, run.about(), run.load_field()
-        self.max_bytes, self.left = max_bytes, None
-        if max_bytes is not None:
-            self.left = codec.bytes_left(self.field, self.about, max_bytes)
+        self.bits, self.about, self.original = bits, run.about(), run.load_field()
+        self.field, self.compressor = self.original, compressor
         self.task: Task | None = None
         self.note: str | None = None
-        self.tuning: Finetuning | None = None
         try:
             self.task = task or reopen(run, source)
             take_corrections(run, self.task)
         except SourceGone as error:
-            if finetune is not None:
+            if finetune is not None or compressor is not None:
                 raise
             self.note = str(error)
+        if compressor is not None and self.task is not None:
+            self.field = compressor.compress(self.original, self.task)
+        self.max_bytes, self.left = max_bytes, None
+        if max_bytes is not None:
+            self.left = codec.bytes_left(self.field, self.about, max_bytes)
+        self.tuning: Finetuning | None = None
         if finetune is not None and self.task is not None:
             self.tuning = Finetuning(self.field, self.task, finetune, bits, self.left)
 
@@ -80,11 +85,13 @@ class Compression:
             write_whole(self.out, data)
         numbers = self.field.num_parameters
         result: dict[str, Any] = {"out": self.out and str(self.out), "num_bytes": len(data)}
+        if self.compressor is not None:
+            result["method"] = self.compressor.name
         result["num_parameters"] = numbers
         result["bits_per_number"] = 8 * len(data) / numbers
         if self.task is None:
             return result | {"quality_before": None, "quality_after": None, "note": self.note}
-        for name, field in (("before", self.field), ("after", self.decoded)):
+        for name, field in (("before", self.original), ("after", self.decoded)):
             result[f"quality_{name}"] = self.task.evaluate(field)[self.task.quality_name]
         return result
 

@@ -112,7 +112,16 @@ class Handle:
         chosen = FileOptions.of(**options)
         end = None if chosen.finetune is None else FitConfig(seconds=chosen.finetune)
         with prepared():
-            work = Compression(self._run, out, chosen.bits, None, end, self.task, chosen.max_bytes)
+            work = Compression(
+                self._run,
+                out,
+                chosen.bits,
+                None,
+                end,
+                self.task,
+                chosen.max_bytes,
+                chosen.compressor,
+            )
             for _ in work.reports():
                 pass
             result = work.finish()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from fieldlr.codec import FEWEST_BITS, MOST_BITS
 from fieldlr.system.kinds import Box, Choice, Number, Size, Switch, Whole
-from fieldlr.system.options import Options, option
+from fieldlr.system.options import Chosen, Options, extension, option
+from fieldlr.training.compressor import Compressor
+from fieldlr.training.compressors import COMPRESSORS, compressor_of
 
 FINEST_MESH = 2048
 MOST_TEXELS = 8192
@@ -94,3 +96,14 @@ class FileOptions(Options):
     finetune: float | None = option(
         Number(unit="S"), "Seconds of quantisation-aware fine-tuning", shown_default="none"
     )
+    method: str | None = option(
+        Choice(COMPRESSORS),
+        "Makes the trained network of a shape smaller, before fine-tuning",
+        shown_default="none",
+    )
+    smaller: Chosen = extension(COMPRESSORS)
+
+    @property
+    def compressor(self) -> Compressor | None:
+        """The method with its options; FieldlrError where they do not go together."""
+        return compressor_of(self.method, self.smaller)

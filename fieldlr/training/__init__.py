@@ -1,1 +1,1 @@
-"""The training loop, presets, the rate term, and quantisation-aware fine-tuning."""
+"""The training loop, presets, compressors, the rate term, quantisation-aware fine-tuning."""

@@ -10,6 +10,7 @@ from fieldlr.batch.keys import keys
 from fieldlr.batch.outputs import OUTPUTS
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
+from fieldlr.training.nystrom import Nystrom
 
 
 @pytest.fixture
@@ -180,3 +181,12 @@ def test_the_documentation_names_every_key_and_output():
     text = (Path(__file__).parents[2] / "docs" / "batch.md").read_text()
     for name in (*keys(), *OUTPUTS):
         assert f"`{name}`" in text, name
+
+
+def test_a_method_of_compress_comes_with_a_size(folder):
+    text = "items: [{{source: shapes/ball.npy, outputs: [compress], method: nystrom{}}}]"
+    (item,) = read(folder, text.format(", to_width: 8")).items
+    assert item.file_options.compressor == Nystrom(to_width=8)
+    for wrong, complaint in (("", "needs one size"), (", to_rank: 8", "no `to_rank` of the")):
+        with pytest.raises(FieldlrError, match=complaint):
+            read(folder, text.format(wrong))

@@ -14,6 +14,7 @@ from fieldlr.data import READERS
 from fieldlr.export import EXPORTERS
 from fieldlr.nn.encodings import ENCODINGS
 from fieldlr.nn.linears import LINEARS
+from fieldlr.training.compressors import COMPRESSORS
 from tests.docs.pages import EVERYTHING, PAGES, REPOSITORY, Page
 
 README = next(page for page in PAGES if page.name == "README.md")
@@ -118,8 +119,8 @@ def test_every_verb_has_an_example(verb):
     assert any(command.split()[1] == verb for command in COMMANDS)
 
 
-@pytest.mark.parametrize("name", [*LINEARS, *ENCODINGS, *READERS, *EXPORTERS])
-def test_every_backbone_encoding_reader_and_exporter_is_named(name):
+@pytest.mark.parametrize("name", [*LINEARS, *ENCODINGS, *READERS, *EXPORTERS, *COMPRESSORS])
+def test_every_entry_of_a_registry_is_named(name):
     assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", EVERYTHING)
 
 

@@ -13,6 +13,7 @@ import fieldlr
 from fieldlr.cli.verbs.line import parse
 from fieldlr.data.examples import example
 from fieldlr.errors import FieldlrError
+from fieldlr.nn.linears import LowRank
 from fieldlr.runs import open_run
 
 
@@ -125,6 +126,22 @@ def test_a_file_is_better_for_a_little_training(name, bits, growth, runs, tmp_pa
     tuned = verb("compress", out=tmp_path / "tuned.flr", finetune=4.0, **words)
     assert tuned["quality_after"] >= plain["quality_after"]
     assert tuned["num_bytes"] < growth * plain["num_bytes"]
+
+
+def test_a_dense_network_is_made_smaller_before_its_file(runs, tmp_path):
+    source = runs["volume"].source
+    run = fieldlr.reconstruct(source, tmp_path / "dense", width=24, steps=60)
+    words = {"target": run.folder, "out": tmp_path / "less.flr", "bits": 8.0}
+    result = verb("compress", method="nystrom", to_width=12, finetune=1.0, **words)
+    file = open_run(result["out"])
+    assert result["method"] == "nystrom" and file.field.config.width == 12
+    assert result["num_parameters"] == file.field.num_parameters < run.field.num_parameters / 3
+    assert result["quality_before"] == run.results["fit"]["quality"]
+    again = run.compress(method="fisher", to_rank=3)
+    assert again.field.config.linear == LowRank(3)
+    assert again.quality_before == result["quality_before"]
+    with pytest.raises(FieldlrError, match="has the backbone sine-low-rank"):
+        runs["volume"].compress(method="svd", to_rank=1)
 
 
 def test_training_for_a_file_needs_the_source(packed, tmp_path):

@@ -21,7 +21,7 @@ class Compress(Verb):
     out: Out
     """The file to write: x.flr."""
     source: Moved = None
-    """Where the source is now, if it has moved: it is needed to fine-tune and to measure."""
+    """Where the source is now, if it has moved: `method` and `finetune` need it, and measuring."""
     file: FileOptions
 
     def run(self) -> dict[str, Any]:
@@ -41,6 +41,7 @@ class Compress(Verb):
                 self.source,
                 end,
                 max_bytes=self.file.max_bytes,
+                compressor=self.file.compressor,
             )
             quality_name = compression.task.quality_name if compression.task else ""
             for _ in shown(compression.reports(), quality_name, self.quiet):
