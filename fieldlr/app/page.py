@@ -30,6 +30,7 @@ class Page:
     run: gr.Dropdown
     tabs: gr.Tabs
     queue: gr.HTML  # fires `submit` when a job changes its state
+    stage: gr.HTML = field(init=False)  # fires `select` with a camera path to render
     live: gr.HTML = field(init=False)  # on the stage; fires `submit` when the run changes
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 

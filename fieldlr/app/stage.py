@@ -5,7 +5,6 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import forms
-from fieldlr.app.exports import queue_path_video
 from fieldlr.app.page import (
     PRIVATE,
     QUIET,
@@ -19,7 +18,7 @@ from fieldlr.app.page import (
 
 def build(page: Page) -> None:
     workspace = page.workspace
-    stage = js_component("stage", elem_id="stage", padding=False)
+    stage = page.stage = js_component("stage", elem_id="stage", padding=False)
     live = page.live = js_component("live", elem_id="live", padding=False)
     with gr.Row(elem_id="next"):
         stop = gr.Button("Stop and save", visible=False, elem_id="stop")
@@ -55,12 +54,7 @@ def build(page: Page) -> None:
         forms.resume(workspace, run_id)
         return gr.Button(interactive=False)
 
-    def render_path(run_id, event: gr.EventData):
-        queue_path_video(workspace, run_id, event.value)
-        return gr.Tabs(selected="video")
-
     update_on_change([page.source, page.run], show, stage)
-    stage.select(show_errors(render_path), page.run, page.tabs, **PRIVATE)
     status = [live, stop, resume, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
     live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state

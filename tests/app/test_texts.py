@@ -2,18 +2,20 @@
 
 import os
 import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 
 import fieldlr.app
-from fieldlr.app import exports, forms, page, sources, studies, surfaces, timing
+from fieldlr.__main__ import parse
+from fieldlr.app import exports, forms, page, renders, sources, studies, surfaces, timing
 from fieldlr.app.labels import app_message, clock_time, time_text
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import SURFACE_DENSITY
 from fieldlr.metrics.curve import RDCurve, RDPoint
-from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.options import MeshOptions, RenderOptions
 from fieldlr.training.options import FitOptions
 
 
@@ -124,6 +126,25 @@ def test_commands_have_the_settings_of_the_mesh(trained):
     commands = exports.commands(viewer.workspace, solid, options).splitlines()
     expected = "fieldlr mesh my-run --out mesh.glb --resolution 64 --threshold 0.7 --remove-floor"
     assert commands[2] == expected
+
+
+def test_commands_render_what_the_video_tab_says():
+    def command(kind, *choices):
+        return renders.render_command(kind, "spiral", renders.render_options(2, *choices))
+
+    shown = command("video", "720p (1280 x 720)", "", "White", "")
+    assert shown == (
+        "fieldlr render my-run --out video.mp4 --path spiral --frames 60 --size 1280x720 "
+        "--background white"
+    )
+    # A # would begin a comment; what was typed before something else was chosen is not meant.
+    own = command("picture", "Other", "600", "Other", "#336699")
+    assert own == "fieldlr render my-run --out picture.png --size 600 --background '#336699'"
+    assert parse(shlex.split(own)[1:]).view == RenderOptions.of(size=600, background="#336699")
+    automatic = command("picture", "Automatic", "x", "Automatic", "x")
+    assert automatic == "fieldlr render my-run --out picture.png"
+    with pytest.raises(FieldlrError, match="`size` is WIDTHxHEIGHT"):
+        command("video", "Other", "big", "Automatic", "")
 
 
 def test_texts_set_what_a_mesh_is_made_for():
