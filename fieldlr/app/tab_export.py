@@ -10,6 +10,7 @@ from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors, update_on_change
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
 from fieldlr.app.tab_video import RenderInputs
+from fieldlr.app.undo import Undo
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.runs.options import MeshOptions
@@ -41,9 +42,11 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
                 False, label="Colours as a picture: photos, .glb or .obj", elem_id="texture"
             )
             settings = gr.Markdown(elem_id="mesh-settings")
-            mesh = gr.Button(
-                "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
-            )
+            with gr.Row():
+                mesh = gr.Button(
+                    "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
+                )
+                back = gr.Button("Undo", interactive=False, min_width=90, elem_id="undo-export")
             mesh_file = gr.File(label="Mesh", interactive=False, visible=False)
         with gr.Column(min_width=300):
             gr.Markdown("### Field")
@@ -97,7 +100,10 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
     update_on_change(inputs, describe, outputs)
     page.live.submit(show_errors(describe), inputs, outputs, **QUIET)
     mesh.click(show_errors(make), [page.run, suffix, *own, *shared], mesh_file, **PRIVATE)
-    use.input(lambda name: exports.USES[name], use, [suffix, resolution, largest, faces], **QUIET)
+    undo = Undo([use, suffix, *own], back, direct=[suffix, *own])
+    by_use = [suffix, resolution, largest, faces]
+    chosen = use.input(lambda name: exports.USES[name], use, by_use, **QUIET)
+    chosen.then(undo.record, undo.inputs, undo.outputs, **QUIET)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),
         (weights, lambda job_id: exports.export_weights(workspace, job_id)),

@@ -13,8 +13,13 @@ VIDEO_PATHS = {
     kind: [(PATH_LABELS[path], path) for path in paths] for kind, paths in renders.PATHS.items()
 }
 RENDERING = "Rendering. It appears here when it is done."
+COLOR_INPUT = "<label class='fl-color'>Colour <input type='color' value='${value}'></label>"
+COLOR_CHOSEN = """element.onchange = event => {
+  props.value = event.target.value;
+  trigger("change");
+};"""
 # The inputs that the Export tab shares: the path, then those that `render_options` takes.
-RenderInputs = tuple[gr.Radio, gr.Slider, gr.Radio, gr.Textbox, gr.Radio, gr.ColorPicker]
+RenderInputs = tuple[gr.Radio, gr.Slider, gr.Radio, gr.Textbox, gr.Radio, gr.HTML]
 
 
 def build(page: Page) -> RenderInputs:
@@ -44,8 +49,13 @@ def build(page: Page) -> RenderInputs:
         info="Automatic: white behind shapes and photos with transparency, else black.",
         elem_id="background",
     )
-    color = gr.ColorPicker(
-        "#336699", label="Background colour", visible=False, elem_id="own-background"
+    # The browser's own: a click beside that of Gradio closes it, and is lost.
+    color = gr.HTML(
+        "#336699",
+        html_template=COLOR_INPUT,
+        js_on_load=COLOR_CHOSEN,
+        visible=False,
+        elem_id="own-background",
     )
     with gr.Row():
         make = gr.Button(
@@ -115,7 +125,7 @@ def build(page: Page) -> RenderInputs:
     for told in (page.queue, page.live):
         told.submit(show_errors(check), everything, can, **QUIET)
         told.submit(show_errors(show), page.run, [video, picture], **QUIET)
-    for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.ColorPicker)):
+    for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.HTML)):
         choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **QUIET)
     for button, kind in ((make, "video"), (still, "picture")):
         button.click(show_errors(render(kind)), everything, status, **PRIVATE)

@@ -139,6 +139,32 @@ def test_a_download_is_of_the_threshold_that_is_shown(open_page, full, trained):
     page.wait_for_function(COMMANDS.format("--threshold 0.7"))
 
 
+def test_settings_of_the_mesh_are_undone_one_by_one(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    tab(page, "Surface")
+    page.wait_for_selector("#histogram i")
+    page.wait_for_selector("#undo-surface[disabled]")
+    page.click("#up label:has-text('x')")
+    page.wait_for_selector("#surface-status:has-text('triangles in')")
+    page.locator("#crop textarea, #crop input").press_sequentially("0 0 0 1 1 1")
+    page.wait_for_selector("#surface-status:has-text('have changed')")
+    page.click("#undo-surface:not([disabled])")
+    # The surface that is shown follows.
+    page.wait_for_selector("#surface-status:has-text('triangles in')")
+    assert page.locator("#crop textarea, #crop input").input_value() == ""
+    assert page.is_checked("#up label:has-text('x') input")
+    tab(page, "Export")
+    page.click("label:has-text('3-D printing')")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --up x"))
+    page.fill("#faces textarea, #faces input", "900")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --faces 900 --up x"))
+    page.click("#undo-export:not([disabled])")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --up x"))
+    page.click("#undo-export:not([disabled])")
+    page.wait_for_function(COMMANDS.format("mesh.glb --up x"))
+    page.wait_for_selector("#undo-export[disabled]")
+
+
 def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, trained):
     page = open_page(full, run=trained[2])
     tab(page, "Surface")
@@ -214,6 +240,17 @@ def test_the_status_of_a_video_ends_with_it(open_page, full, trained):
     tab(page, "Video")
     page.fill("input[aria-label='number input for Length in seconds']", "1")
     page.keyboard.press("Tab")
+    page.click("#render-size label:has-text('Other')")
+    page.fill("#own-size :is(input, textarea)", "big")
+    page.wait_for_selector("#video-status:has-text('“Size” is')")
+    page.wait_for_selector("#render-video[disabled]")
+    page.fill("#own-size :is(input, textarea)", "96")
+    page.click("#background label:has-text('Other')")
+    page.fill("#own-background input", "#aa3377")
+    tab(page, "Export")
+    page.wait_for_function(COMMANDS.format("--size 96 --background"))
+    assert "'#aa3377'" in page.input_value("#commands textarea")
+    tab(page, "Video")
     page.click("#render-video:not([disabled])")
     page.wait_for_selector("#video-status:has-text('Rendering')")
     page.wait_for_selector("video")

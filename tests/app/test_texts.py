@@ -12,6 +12,7 @@ import fieldlr.app
 from fieldlr.__main__ import parse
 from fieldlr.app import exports, forms, page, renders, sources, studies, surfaces, timing
 from fieldlr.app.labels import app_message, clock_time, time_text
+from fieldlr.app.undo import History
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import SURFACE_DENSITY
 from fieldlr.metrics.curve import RDCurve, RDPoint
@@ -145,6 +146,26 @@ def test_commands_render_what_the_video_tab_says():
     assert automatic == "fieldlr render my-run --out picture.png"
     with pytest.raises(FieldlrError, match="`size` is WIDTHxHEIGHT"):
         command("video", "Other", "big", "Automatic", "")
+
+
+def test_each_change_of_settings_is_undone_by_itself():
+    history = start = History((0.5, "", False))
+    for values in ((0.6, "", False), (0.7, "", False)):  # a slider that is dragged
+        history = history.changed(values)
+    dragged = history.ended()
+    history = dragged.changed((0.8, "", False)).ended()  # and once more
+    for text in ("1", "1 2"):
+        history = history.changed((0.8, text, False))
+    history = history.changed((0.8, "1 2", True)).changed((0.8, "1 2", True))
+    seen = []
+    while history.past:
+        history = history.undone()
+        seen.append(history.now)
+    assert seen == [(0.8, "1 2", False), (0.8, "", False), dragged.now, start.now]
+    assert history.undone() == history
+    # What was undone is no change, and what follows it is one.
+    again = History((1,)).changed((2,)).undone().changed((1,)).changed((3,))
+    assert again.past == ((1,),)
 
 
 def test_texts_set_what_a_mesh_is_made_for():
