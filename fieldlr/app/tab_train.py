@@ -7,10 +7,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from fieldlr.app import forms
+from fieldlr.app import forms, timing
 from fieldlr.app.labels import AUTOMATIC, backbone_label, label, time_text
 from fieldlr.app.page import (
     PRIVATE,
+    QUIET,
     Page,
     run_dropdown,
     sentence,
@@ -27,6 +28,8 @@ from fieldlr.system.options import Option
 from fieldlr.training.options import FitOptions
 from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import PRESETS
+
+AS_PRESET = ("As the preset says", "")
 
 
 def build(page: Page) -> None:
@@ -47,6 +50,13 @@ def build(page: Page) -> None:
         elem_id="rank",
     )
     preset = gr.Radio(_preset_choices("mesh"), value="quick", label="Preset", elem_id="preset")
+    budget = gr.Radio(
+        [AS_PRESET],
+        value="",
+        label="Training time",
+        info="On this machine. Good: within about 1 dB of best.",
+        elem_id="budget",
+    )
     cost = gr.Markdown(forms.NO_SOURCE, elem_id="cost")
     start = gr.Button("Train", variant="primary", interactive=False, elem_id="train")
     with gr.Accordion("More settings", open=False):
@@ -66,16 +76,33 @@ def build(page: Page) -> None:
             options = _options(kind, *values)
             models = gr.Radio(choices=_backbone_choices(kind, options), visible=of_shapes)
             presets = gr.Radio(choices=_preset_choices(kind, *values))
+            lengths = gr.Radio(choices=_budget_choices(timing.budgets(workspace, kind, options)))
             if source is None or kind == "unposed":
                 text = forms.NO_POSES if source else forms.NO_SOURCE
-                return models, presets, detail, text, gr.Button(interactive=False)
+                return models, presets, lengths, detail, text, gr.Button(interactive=False)
             forms.fit_command(source, options)
             text = _cost(page, source, options)
         except FieldlrError as error:
             # No message that pops up at every key: it stands above the button until corrected.
             text = f"⚠ **{sentence(str(error))}**"
-            return gr.skip(), gr.skip(), detail, text, gr.Button(interactive=False)
-        return models, presets, detail, text, gr.Button(interactive=True)
+            skipped = [gr.skip()] * 3
+            return *skipped, detail, text, gr.Button(interactive=False)
+        return models, presets, lengths, detail, text, gr.Button(interactive=True)
+
+    def with_budget(source_id, outcome, *values):
+        """The seconds of training for a chosen outcome; those of the user stay."""
+        if outcome is None:
+            return gr.skip()
+        kind = workspace.source(source_id).kind if source_id else "mesh"
+        try:
+            known = timing.budgets(workspace, kind, FitOptions.of(preset=values[2]))
+        except FieldlrError:  # A source of another kind: `update` reports the preset.
+            return gr.skip()
+        return f"{known[outcome]:g}" if outcome in known else ""
+
+    def own_budget(text):
+        """What is chosen once seconds are typed: the preset's where there are none."""
+        return gr.Radio(value=None if text.strip() else "")
 
     def begin(source_id, *values):
         if not source_id:
@@ -85,7 +112,11 @@ def build(page: Page) -> None:
         return run_dropdown(workspace, source_id, job_id)
 
     inputs = [page.source, *settings]
-    update_on_change(inputs, update, [backbone, preset, rank, cost, start])
+    update_on_change(inputs, update, [backbone, preset, budget, rank, cost, start])
+    seconds = more[list(forms.more_settings()).index("seconds")]
+    for event in (budget.input, preset.input, page.source.change):
+        event(show_errors(with_budget), [page.source, budget, *settings], seconds, **QUIET)
+    seconds.input(own_budget, seconds, budget, **QUIET)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 
 
@@ -102,7 +133,7 @@ def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
     return text
 
 
-def _more_settings() -> list[Component]:
+def _more_settings() -> list[Any]:
     """The inputs of `forms.more_settings`; blank is automatic."""
     gr.Markdown(f"Blank: {AUTOMATIC.lower()}, as the preset says.")
     return [_input(own) for own in forms.more_settings().values()]
@@ -134,6 +165,12 @@ def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> 
     chosen.pop("backbone", None)
     options = FitOptions.of(preset=preset, rank=int(rank), **chosen)
     return options.with_backbone(_backbone(kind, backbone, rank, preset, *more))
+
+
+def _budget_choices(lengths: dict[str, float]) -> list[tuple[str, str]]:
+    """The preset's own length, then those by outcome."""
+    known = [(f"{name.capitalize()}: about {time_text(s)}", name) for name, s in lengths.items()]
+    return [AS_PRESET, *known]
 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:

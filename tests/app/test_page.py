@@ -119,6 +119,15 @@ def test_settings_are_checked_as_they_are_typed(open_page, empty, tmp_path):
     seconds.fill("7")
     page.wait_for_selector("#cost:has-text('7 s of training')")
     page.wait_for_selector("#train:not([disabled])")
+    # An outcome sets the seconds, and seconds of one's own are no outcome.
+    page.wait_for_selector("#budget input:checked", state="detached")
+    page.click("#budget label:has-text('Good: about')")
+    page.wait_for_selector("#cost:has-text('of training'):not(:has-text('7 s of training'))")
+    good = float(seconds.input_value())
+    page.click("#budget label:has-text('Best: about')")
+    page.wait_for_function("([e, s]) => +e.value > s", arg=[seconds.element_handle(), good])
+    page.click("#budget label:has-text('As the preset says')")
+    page.wait_for_selector("#cost:has-text('1 min of training')")
     # The rank of a full matrix can do nothing.
     page.click("#backbone label:has-text('Best quality')")
     page.wait_for_selector("#rank input[type=number][disabled]")

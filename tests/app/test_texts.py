@@ -106,6 +106,22 @@ def test_a_finished_training_says_how_fast_the_machine_is(trained, workspace):
     assert timing.measured_speed(workspace, "volume").samples_per_second == timing.TYPICAL_SPEED
 
 
+def test_budgets_are_steps_at_the_speed_of_the_machine(workspace):
+    shape = timing.budgets(workspace, "mesh", FitOptions())
+    each = 16_384 / timing.TYPICAL_SPEED
+    assert shape == {"good": 90.0, "best": 240.0}
+    assert abs(shape["good"] - 1500 * each) <= 15.0 and abs(shape["best"] - 3800 * each) <= 15.0
+    quick, standard = (
+        timing.budgets(workspace, "photos", FitOptions.of(preset=name))
+        for name in ("quick", "standard")
+    )
+    assert standard["best"] == pytest.approx(2 * quick["best"], rel=0.1)
+    (workspace.folder / "speed.json").write_text('{"samples_per_second": 2e6}')
+    assert timing.budgets(workspace, "mesh", FitOptions()) == {"good": 10.0, "best": 30.0}
+    # The paper's presets end by their own steps.
+    assert timing.budgets(workspace, "mesh", FitOptions.of(preset="paper")) == {}
+
+
 def test_the_threshold_is_that_of_the_user_alone(trained):
     viewer, solid, scene = trained
     shape, photos = viewer.loaded(solid).field, viewer.loaded(scene).field
