@@ -29,7 +29,7 @@ from fieldlr.training.options import FitOptions
 from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import PRESETS
 
-AS_PRESET = ("As the preset says", "")
+AS_PRESET, OWN = ("As the preset says", ""), ("In seconds, below", "own")
 
 
 def build(page: Page) -> None:
@@ -51,7 +51,7 @@ def build(page: Page) -> None:
     )
     preset = gr.Radio(_preset_choices("mesh"), value="quick", label="Preset", elem_id="preset")
     budget = gr.Radio(
-        [AS_PRESET],
+        [AS_PRESET, OWN],
         value="",
         label="Training time",
         info="On this machine. Good: within about 1 dB of best.",
@@ -90,19 +90,20 @@ def build(page: Page) -> None:
         return models, presets, lengths, detail, text, gr.Button(interactive=True)
 
     def with_budget(source_id, outcome, *values):
-        """The seconds of training for a chosen outcome; those of the user stay."""
-        if outcome is None:
-            return gr.skip()
+        """The seconds of training for a chosen outcome, also of another preset or source."""
         kind = workspace.source(source_id).kind if source_id else "mesh"
         try:
-            known = timing.budgets(workspace, kind, FitOptions.of(preset=values[2]))
-        except FieldlrError:  # A source of another kind: `update` reports the preset.
+            known = timing.budgets(workspace, kind, _options(kind, *values))
+        except FieldlrError:  # `update` reports it.
             return gr.skip()
-        return f"{known[outcome]:g}" if outcome in known else ""
+        return f"{known[outcome]:g}" if outcome in known else gr.skip()
+
+    def as_preset(outcome):
+        return gr.skip() if outcome else ""
 
     def own_budget(text):
         """What is chosen once seconds are typed: the preset's where there are none."""
-        return gr.Radio(value=None if text.strip() else "")
+        return OWN[1] if text.strip() else AS_PRESET[1]
 
     def begin(source_id, *values):
         if not source_id:
@@ -116,6 +117,7 @@ def build(page: Page) -> None:
     seconds = more[list(forms.more_settings()).index("seconds")]
     for event in (budget.input, preset.input, page.source.change):
         event(show_errors(with_budget), [page.source, budget, *settings], seconds, **QUIET)
+    budget.input(as_preset, budget, seconds, **QUIET)
     seconds.input(own_budget, seconds, budget, **QUIET)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 
@@ -168,9 +170,9 @@ def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> 
 
 
 def _budget_choices(lengths: dict[str, float]) -> list[tuple[str, str]]:
-    """The preset's own length, then those by outcome."""
+    """The preset's own length, those by outcome, and that of the user."""
     known = [(f"{name.capitalize()}: about {time_text(s)}", name) for name, s in lengths.items()]
-    return [AS_PRESET, *known]
+    return [AS_PRESET, *known, OWN]
 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:

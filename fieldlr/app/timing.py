@@ -17,7 +17,7 @@ from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.system.json import read_json, write_json
 from fieldlr.training.budgets import PHOTOS_SPEED, outcome_seconds, samples_per_second
 from fieldlr.training.options import FitOptions
-from fieldlr.training.presets import fit_config
+from fieldlr.training.presets import count_parameters, fit_config
 
 # A forward pass alone is about so many times as fast as a training step on the same samples.
 FORWARD_SPEEDUP = 3.0
@@ -44,10 +44,14 @@ def test_speed(workspace: Workspace) -> None:
         write_json(place, {"samples_per_second": samples_per_second()})
 
 
-def measured_speed(workspace: Workspace, kind: str) -> Speed:
-    """The speed of the latest finished training of this kind of source, else of the speed test."""
+def measured_speed(workspace: Workspace, kind: str, num_parameters: int | None = None) -> Speed:
+    """The speed of the latest finished training of this kind of source, else of the speed test.
+
+    Of a network of so many parameters, where their number is given: others are faster or slower.
+    """
     for job in workspace.trainings():
-        if job.about.get("kind") != kind:
+        other = num_parameters not in (None, job.about.get("num_parameters"))
+        if job.about.get("kind") != kind or other:
             continue
         result = workspace.store.result(job) or {}
         if result.get("samples") and result.get("seconds") and "setup_seconds" in result:
@@ -88,8 +92,9 @@ def training_text(kind: str, options: FitOptions) -> str:
 
 def budgets(workspace: Workspace, kind: str, options: FitOptions) -> dict[str, float]:
     """Seconds of training by outcome, good and best, at the speed measured on this machine."""
-    speed = measured_speed(workspace, kind).samples_per_second
-    return outcome_seconds(options, "photos" if kind == "photos" else "mesh", speed)
+    task = "photos" if kind == "photos" else "mesh"
+    count = count_parameters(options, task)
+    return outcome_seconds(options, task, measured_speed(workspace, kind, count).samples_per_second)
 
 
 def overhead_seconds(workspace: Workspace, source: StoredSource, options: FitOptions) -> float:

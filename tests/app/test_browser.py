@@ -152,6 +152,11 @@ def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page.wait_for_selector("#stop:not([disabled])")
     page.click("#stop")
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
+    # What is known of its quality is an estimate, until it is measured.
+    page.wait_for_selector("#live .fl-head:has-text('a quick estimate')")
+    page.click("#measure:not([disabled])")
+    page.wait_for_selector("#live .fl-head:has-text('Quality: '):not(:has-text('estimate'))")
+    page.wait_for_selector("#measure", state="hidden")
 
 
 def test_a_study_grows_and_is_compared(open_page, block):

@@ -120,7 +120,7 @@ def test_settings_are_checked_as_they_are_typed(open_page, empty, tmp_path):
     page.wait_for_selector("#cost:has-text('7 s of training')")
     page.wait_for_selector("#train:not([disabled])")
     # An outcome sets the seconds, and seconds of one's own are no outcome.
-    page.wait_for_selector("#budget input:checked", state="detached")
+    page.wait_for_selector("#budget label:has-text('In seconds') input:checked")
     page.click("#budget label:has-text('Good: about')")
     page.wait_for_selector("#cost:has-text('of training'):not(:has-text('7 s of training'))")
     good = float(seconds.input_value())
