@@ -89,21 +89,27 @@ def build(page: Page) -> None:
             return *skipped, detail, text, gr.Button(interactive=False)
         return models, presets, lengths, detail, text, gr.Button(interactive=True)
 
-    def with_budget(source_id, outcome, *values):
-        """The seconds of training for a chosen outcome, also of another preset or source."""
+    def length(source_id, outcome, *values):
+        """The seconds of training for an outcome, as a text; "" where it has none."""
         kind = workspace.source(source_id).kind if source_id else "mesh"
         try:
             known = timing.budgets(workspace, kind, _options(kind, *values))
         except FieldlrError:  # `update` reports it.
-            return gr.skip()
-        return f"{known[outcome]:g}" if outcome in known else gr.skip()
+            return ""
+        return f"{known[outcome]:g}" if outcome in known else ""
+
+    def with_budget(*values):
+        """The chosen outcome of another preset or source takes other seconds."""
+        return length(*values) or gr.skip()
 
     def as_preset(outcome):
         return gr.skip() if outcome else ""
 
-    def own_budget(text):
+    def own_budget(text, source_id, outcome, *values):
         """What is chosen once seconds are typed: the preset's where there are none."""
-        return OWN[1] if text.strip() else AS_PRESET[1]
+        if not text.strip():
+            return AS_PRESET[1]
+        return gr.skip() if text == length(source_id, outcome, *values) else OWN[1]
 
     def begin(source_id, *values):
         if not source_id:
@@ -115,10 +121,11 @@ def build(page: Page) -> None:
     inputs = [page.source, *settings]
     update_on_change(inputs, update, [backbone, preset, budget, rank, cost, start])
     seconds = more[list(forms.more_settings()).index("seconds")]
+    lengths_of = [page.source, budget, *settings]
     for event in (budget.input, preset.input, page.source.change):
-        event(show_errors(with_budget), [page.source, budget, *settings], seconds, **QUIET)
+        event(show_errors(with_budget), lengths_of, seconds, **QUIET)
     budget.input(as_preset, budget, seconds, **QUIET)
-    seconds.input(own_budget, seconds, budget, **QUIET)
+    seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **QUIET)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 
 

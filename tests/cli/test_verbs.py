@@ -148,6 +148,7 @@ def test_check_of_every_kind(tmp_path, capsys):
         result = told(capsys, "check", example(name), "--html", page, *words)
         assert keys <= result.keys()
         assert result["kind"] == kind
+        assert 0.0 < result["good_seconds"] < result["best_seconds"]
         assert "<canvas" in page.read_text()
 
 
