@@ -143,9 +143,10 @@ def test_fox_goes_from_a_zip_to_a_moving_view(open_page, data_dir, tmp_path):
     if not scene.is_dir():
         pytest.skip(f"needs the photos of fox at {scene}")
     page = open_page()
+    page.set_default_timeout(3 * PATIENCE)
     add(page, zipped(scene, tmp_path / "fox.zip"), "50 photos")
     page.click("#to-train:not([disabled])")
-    train(page, "fox", 100, None, Shrink=8)
+    train(page, "fox", 50, None, Shrink=16)
     assert "PSNR" in finished(page)
     frame = page.locator("#stage iframe")
     view = page.frame_locator("#stage iframe")
