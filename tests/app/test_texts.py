@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import fieldlr.app
-from fieldlr.__main__ import parse
 from fieldlr.app import exports, forms, page, renders, sources, studies, surfaces, timing
 from fieldlr.app.labels import app_message, clock_time, time_text
 from fieldlr.app.undo import History
+from fieldlr.cli.verbs.line import parse
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import SURFACE_DENSITY
 from fieldlr.metrics.curve import RDCurve, RDPoint
