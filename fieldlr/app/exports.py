@@ -1,14 +1,13 @@
-"""Files made from a run: meshes, videos, the .flr file, weights, the run folder."""
+"""Files made from a run: meshes, the .flr file, weights, the run folder; and their commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 import shutil
-import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fieldlr import codec
 from fieldlr.app.forms import equivalent_command
@@ -21,9 +20,10 @@ from fieldlr.jobs import Job
 from fieldlr.runs.options import MeshOptions
 from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
-from fieldlr.system.options import leaves
+from fieldlr.system.options import Options, leaves
 
-MAX_PATH_LENGTH = 4_000_000
+T = TypeVar("T", bound=Options)
+
 MESHES = (".glb", ".ply", ".obj", ".stl")
 # What a mesh is made for: its format, resolution, whether floating pieces go, the most triangles.
 FIRST_USE = "Anything"
@@ -34,8 +34,6 @@ USES = {
     "CAD": (".obj", 256, True, "20000"),
 }
 TEXELS = 2048  # along the edges of a picture of colours
-# Camera paths of a video; the empty name is the default of `render`.
-PATHS = {"photos": ("", "orbit", "spiral"), "mesh": ("orbit",), "volume": ("orbit",)}
 
 
 def export_folder(workspace: Workspace, job_id: str) -> Path:
@@ -52,9 +50,9 @@ def file_name(job: Job, suffix: str) -> str:
     return f"{'-'.join(words)[:60] or 'field'}{suffix}"
 
 
-def with_texts(options: MeshOptions, texts: dict[str, Any]) -> MeshOptions:
+def with_texts(options: T, texts: dict[str, Any]) -> T:
     """The options with others that were typed; a blank text leaves one as it is."""
-    known, chosen = leaves(MeshOptions), {}
+    known, chosen = leaves(type(options)), {}
     for name, value in texts.items():
         if isinstance(value, str):
             value = known[name].parse(value.strip()) if value.strip() else None
@@ -109,53 +107,10 @@ def export_run(workspace: Workspace, job_id: str) -> Path:
     return path
 
 
-def queue_video(workspace: Workspace, job_id: str, path: str, frames: int) -> str:
-    """Queues a video of a run along a path; the new job's id."""
-    job = workspace.store.get(job_id)
-    run = workspace.run(job_id)
-    if path not in PATHS[run.kind]:
-        known = " or ".join(filter(None, PATHS[run.kind]))
-        raise FieldlrError(f"the camera path of a {run.kind} must be {known}; got {path!r}.")
-    how = ["--frames", str(frames), *(["--path", path] if path else [])]
-    return _submit_video(workspace, job, how)
-
-
-def queue_path_video(workspace: Workspace, job_id: str, path: str) -> str:
-    """Queues a video along a camera_path.json, given as its text; the new job's id."""
-    if len(path) > MAX_PATH_LENGTH:
-        raise FieldlrError(
-            f"a camera path may have {MAX_PATH_LENGTH:,} characters; this one has {len(path):,}. "
-            "Keep fewer views."
-        )
-    job = workspace.store.get(job_id)
-    file = export_folder(workspace, job_id) / f"{time.time_ns()}-camera_path.json"
-    write_whole(file, path.encode())
-    return _submit_video(workspace, job, ["--path", str(file)])
-
-
-def _submit_video(workspace: Workspace, job: Job, how: list[str]) -> str:
-    folder = workspace.run(job.id).folder
-    arguments = ["render", str(folder), "--out", "{job}/video.mp4", *how]
-    about = {"purpose": "video", "of": job.id}
-    return workspace.store.submit(arguments, f"{job.title}, video", about, lane="make").id
-
-
-def video_jobs(workspace: Workspace, job_id: str) -> list[Job]:
-    """The jobs that render videos of a run, the newest first."""
-    return [j for j in reversed(workspace.store.jobs()) if j.about.get("of") == job_id]
-
-
-def videos_of(workspace: Workspace, job_id: str) -> list[Path]:
-    """The finished videos of a run, the newest first."""
-    jobs = video_jobs(workspace, job_id)
-    paths = [workspace.store.path(job.id, "video.mp4") for job in jobs]
-    return [path for path in paths if path.exists()]
-
-
-def mesh_flags(options: MeshOptions) -> list[str]:
-    """Flags and values of the mesh options that are not the default."""
+def set_flags(options: Options) -> list[str]:
+    """Flags and values of the options that are not the default."""
     arguments = []
-    for name, own in leaves(MeshOptions).items():
+    for name, own in leaves(type(options)).items():
         value = getattr(options, name)
         if value != own.default:
             flag = f"--{name.replace('_', '-')}"
@@ -163,15 +118,15 @@ def mesh_flags(options: MeshOptions) -> list[str]:
     return arguments
 
 
-def commands(workspace: Workspace, job_id: str, options: MeshOptions) -> str:
-    """The commands that make the same run, mesh and video in a terminal."""
+def commands(workspace: Workspace, job_id: str, options: MeshOptions, *renders: str) -> str:
+    """The commands that make the same run and mesh in a terminal, then those that render."""
     job = workspace.store.get(job_id)
     fit = equivalent_command(job.words, workspace.store.path(job_id))
     return "\n".join(
         [
             fit,
             "fieldlr eval my-run",
-            shlex.join(["fieldlr", "mesh", "my-run", "--out", "mesh.glb", *mesh_flags(options)]),
-            "fieldlr render my-run --out video.mp4 --frames 90",
+            shlex.join(["fieldlr", "mesh", "my-run", "--out", "mesh.glb", *set_flags(options)]),
+            *renders,
         ]
     )

@@ -36,6 +36,8 @@ LABELS = {
     "largest": "Remove floating pieces",
     "remove_floor": "Remove the floor",
     "holes": "Holes",
+    "size": "Size",
+    "background": "Background",
     "bits": "Precision",
     "ranks": "Detail levels (ranks)",
     "backbones": "Model types",

@@ -123,9 +123,9 @@ def _build_tabs(page: Page) -> None:
     with gr.Tab("Surface", id="surface"):
         shared = tab_surface.build(page)
     with gr.Tab("Video", id="video"):
-        tab_video.build(page)
+        rendering = tab_video.build(page)
     with gr.Tab("Export", id="export"):
-        tab_export.build(page, shared)
+        tab_export.build(page, shared, rendering)
     with gr.Tab("Compare", id="compare"):
         tab_compare.build(page)
     with gr.Tab("Library", id="library-tab"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.app.labels import clock_time, quality_text, size_text
+from fieldlr.app.measuring import measured
 from fieldlr.app.workspace import Workspace, example_paths
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
@@ -19,7 +20,6 @@ def runs(workspace: Workspace) -> list[dict[str, Any]]:
     listed = []
     for job in workspace.trainings():
         preview = workspace.run_folder(job) / "preview.png"
-        result = workspace.store.result(job) or {}
         listed.append(
             {
                 "id": job.id,
@@ -27,7 +27,7 @@ def runs(workspace: Workspace) -> list[dict[str, Any]]:
                 "state": workspace.store.state(job),
                 "settings": job.about.get("settings", ""),
                 "created": clock_time(job.created),
-                "quality": quality_text(job.about.get("kind", ""), result.get("quality")),
+                "quality": quality_text(job.about.get("kind", ""), measured(workspace, job)),
                 "size": _file_size(workspace, job),
                 "preview": preview.stat().st_mtime_ns if preview.exists() else None,
             }

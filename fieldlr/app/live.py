@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.app.labels import app_message, end_message, quality_text
+from fieldlr.app.measuring import measured, quality_name
 from fieldlr.app.timing import Phase, phase_of
 from fieldlr.app.workspace import Workspace
 from fieldlr.jobs import Job, JobStore
 from fieldlr.system.json import without_nan
-from fieldlr.training.tasks import OccupancyTask, RadianceTask
 
 # The disk is read at most this often, however many pages poll.
 FRESH_SECONDS = 0.5
 MAX_POINTS = 160
-QUALITY_NAMES = {"photos": RadianceTask.quality_name}
 
 
 class Live:
@@ -93,7 +92,7 @@ class Live:
     def _fit(self, job: Job, state: str) -> dict[str, Any]:
         folder = self.workspace.run_folder(job)
         reports = self._histories.setdefault(job.id, History(folder / "history.jsonl")).read()
-        result = self.workspace.store.result(job) or {}
+        quality = None if state in ("queued", "running") else measured(self.workspace, job)
         kind = job.about.get("kind", "")
         last = reports[-1] if reports else {}
         phase = Phase("done", 1.0)
@@ -106,7 +105,7 @@ class Live:
             phase = Phase(state, last.get("progress", 0.0))
         return {
             "kind": kind,
-            "quality_name": QUALITY_NAMES.get(kind, OccupancyTask.quality_name),
+            "quality_name": quality_name(kind),
             "settings": job.about.get("settings", ""),
             "phase": phase.name,
             "progress": phase.progress,
@@ -114,8 +113,8 @@ class Live:
             "step": last.get("step", 0),
             "loss": downsampled([(r["seconds"], r["loss"]) for r in reports]),
             "quality": downsampled([(r["seconds"], r["quality"]) for r in reports]),
-            "final_quality": result.get("quality"),
-            "quality_text": quality_text(kind, result.get("quality")),
+            "final_quality": quality,
+            "quality_text": quality_text(kind, quality) or _estimate(kind, state, reports),
             "preview": _version(folder / "preview.png"),
             "photo": (folder / "photo.png").exists(),
             "saved": _version(folder / "field.safetensors"),
@@ -147,6 +146,14 @@ def downsampled(points: list[tuple[float, float | None]]) -> list[tuple[float, f
         return known
     groups = (known[i : i + group] for i in range(0, len(known), group))
     return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
+
+
+def _estimate(kind: str, state: str, reports: list[dict[str, Any]]) -> str:
+    """What the last quick estimate of a training said that was stopped or has failed."""
+    known = [report["quality"] for report in reports if report["quality"] is not None]
+    if state not in ("stopped", "failed") or not known:
+        return ""
+    return f"{quality_text(kind, known[-1])}, a quick estimate"
 
 
 def _last_line(store: JobStore, job: Job) -> str:

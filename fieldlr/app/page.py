@@ -30,7 +30,8 @@ class Page:
     run: gr.Dropdown
     tabs: gr.Tabs
     queue: gr.HTML  # fires `submit` when a job changes its state
-    stage: gr.HTML = field(init=False)  # fires `apply` with the crop box that is set there
+    # On the stage; fires `apply` with the crop box that is set there, `select` with a camera path.
+    stage: gr.HTML = field(init=False)
     live: gr.HTML = field(init=False)  # on the stage; fires `submit` when the run changes
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import forms
-from fieldlr.app.exports import queue_path_video
+from fieldlr.app.measuring import can_measure, measure
 from fieldlr.app.page import (
     PRIVATE,
     QUIET,
@@ -24,6 +24,7 @@ def build(page: Page) -> None:
     with gr.Row(elem_id="next"):
         stop = gr.Button("Stop and save", visible=False, elem_id="stop")
         resume = gr.Button("Resume", visible=False, elem_id="resume")
+        exact = gr.Button("Measure exactly", visible=False, elem_id="measure")
         onward = [
             gr.Button(name, visible=False, elem_id=f"to-{tab}")
             for tab, name in (("surface", "Get the mesh"), ("video", "Make a video"))
@@ -37,13 +38,15 @@ def build(page: Page) -> None:
 
     def buttons(run_id):
         """What can be done with a run now: nothing else is shown."""
-        state = workspace.store.state(workspace.store.get(run_id)) if run_id else ""
+        job = workspace.store.get(run_id) if run_id else None
+        state = workspace.store.state(job) if job else ""
         active = state in ("running", "queued")
         done = state in ("done", "stopped") and page.has_field(run_id)
         return (
             run_id or "",
             gr.Button(visible=active, interactive=True),
             gr.Button(visible=state in ("stopped", "failed"), interactive=True),
+            gr.Button(visible=job is not None and can_measure(workspace, job), interactive=True),
             *(gr.Button(visible=done) for _ in (*onward, export)),
         )
 
@@ -55,16 +58,17 @@ def build(page: Page) -> None:
         forms.resume(workspace, run_id)
         return gr.Button(interactive=False)
 
-    def render_path(run_id, event: gr.EventData):
-        queue_path_video(workspace, run_id, event.value)
-        return gr.Tabs(selected="video")
+    def request_measure(run_id):
+        measure(workspace, run_id)
+        return gr.Button(interactive=False)
 
     update_on_change([page.source, page.run], show, stage)
-    stage.select(show_errors(render_path), page.run, page.tabs, **PRIVATE)
-    status = [live, stop, resume, *onward, export]
+    status = [live, stop, resume, exact, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
     live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
+    page.queue.submit(show_errors(buttons), page.run, status, **QUIET)  # a measurement has ended
+    exact.click(show_errors(request_measure), page.run, exact, **PRIVATE)
     resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
     for button, tab in zip((*onward, export), ("surface", "video", "export"), strict=True):
         button.click(lambda tab=tab: gr.Tabs(selected=tab), None, page.tabs, **PRIVATE)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gradio as gr
 
-from fieldlr.app import exports
+from fieldlr.app import exports, renders
 from fieldlr.app.labels import short_label
 from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors, update_on_change
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
+from fieldlr.app.tab_video import RenderInputs
+from fieldlr.app.undo import Undo
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import RadianceField
 from fieldlr.runs.options import MeshOptions
@@ -17,8 +19,11 @@ from fieldlr.system.options import leaves
 HERE = ("resolution", "largest", "faces", "scale", "texture")  # set on this tab
 
 
-def build(page: Page, shared: SharedInputs) -> None:
-    """Builds the tab; `shared` are the inputs of the Surface tab, which apply here too."""
+def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
+    """Builds the tab; `shared` are the inputs of the Surface tab, which apply here too.
+
+    `rendering` are those of the Video tab, for the commands.
+    """
     workspace, viewer = page.workspace, page.viewer
     with gr.Row():
         with gr.Column(min_width=300):
@@ -37,9 +42,11 @@ def build(page: Page, shared: SharedInputs) -> None:
                 False, label="Colours as a picture: photos, .glb or .obj", elem_id="texture"
             )
             settings = gr.Markdown(elem_id="mesh-settings")
-            mesh = gr.Button(
-                "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
-            )
+            with gr.Row():
+                mesh = gr.Button(
+                    "Export mesh", variant="primary", interactive=False, elem_id="export-mesh"
+                )
+                back = gr.Button("Undo", interactive=False, min_width=90, elem_id="undo-export")
             mesh_file = gr.File(label="Mesh", interactive=False, visible=False)
         with gr.Column(min_width=300):
             gr.Markdown("### Field")
@@ -51,7 +58,7 @@ def build(page: Page, shared: SharedInputs) -> None:
             file = gr.File(label="Field", interactive=False, visible=False)
             gr.Markdown("### The same on the command line")
             commands = gr.Textbox(
-                label="Commands", interactive=False, buttons=["copy"], lines=5, elem_id="commands"
+                label="Commands", interactive=False, buttons=["copy"], lines=6, elem_id="commands"
             )
     buttons = [mesh, small, weights, folder]
 
@@ -73,22 +80,30 @@ def build(page: Page, shared: SharedInputs) -> None:
             off = [gr.Button(interactive=False) for _ in buttons]
             return "", "", *off
         on = [gr.Button(interactive=True) for _ in buttons]
+        path, *look = values[num_mesh_inputs:]
         try:
-            options = options_of(job_id, *values)
+            options = options_of(job_id, *values[:num_mesh_inputs])
+            view = renders.render_options(*look)
         except FieldlrError:  # A text is being typed; the button reports the error.
             return gr.skip(), gr.skip(), *on
-        return settings_text(options), exports.commands(workspace, job_id, options), *on
+        rendered = [renders.render_command(kind, path, view) for kind in renders.FILES]
+        text = exports.commands(workspace, job_id, options, *rendered)
+        return settings_text(options), text, *on
 
     def clear():
         return gr.File(None, visible=False), gr.File(None, visible=False)
 
     own = [resolution, largest, faces, scale, texture]
-    inputs = [page.run, *own, *shared]
+    num_mesh_inputs = len(own) + len(shared)
+    inputs = [page.run, *own, *shared, *rendering]
     outputs = [settings, commands, *buttons]
     update_on_change(inputs, describe, outputs)
     page.live.submit(show_errors(describe), inputs, outputs, **QUIET)
     mesh.click(show_errors(make), [page.run, suffix, *own, *shared], mesh_file, **PRIVATE)
-    use.input(lambda name: exports.USES[name], use, [suffix, resolution, largest, faces], **QUIET)
+    undo = Undo([use, suffix, *own], back, direct=[suffix, *own])
+    by_use = [suffix, resolution, largest, faces]
+    chosen = use.input(lambda name: exports.USES[name], use, by_use, **QUIET)
+    chosen.then(undo.record, undo.inputs, undo.outputs, **QUIET)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),
         (weights, lambda job_id: exports.export_weights(workspace, job_id)),

@@ -7,6 +7,7 @@ import gradio as gr
 from fieldlr.app import surfaces
 from fieldlr.app.exports import export_folder, file_name
 from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors
+from fieldlr.app.undo import Undo
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 
@@ -50,9 +51,11 @@ def build(page: Page) -> SharedInputs:
                 elem_id="crop",
             )
             errors = gr.Checkbox(False, label="Colour the error against the original")
-            make = gr.Button(
-                "Show the surface", variant="primary", interactive=False, elem_id="extract"
-            )
+            with gr.Row():
+                make = gr.Button(
+                    "Show the surface", variant="primary", interactive=False, elem_id="extract"
+                )
+                back = gr.Button("Undo", interactive=False, min_width=90, elem_id="undo-surface")
             status = gr.Markdown(elem_id="surface-status")
             download = gr.DownloadButton(
                 "Download full mesh", interactive=False, elem_id="download"
@@ -124,10 +127,21 @@ def build(page: Page) -> SharedInputs:
         file = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
         return gr.Model3D(str(made.view), visible=True), truth, text, file
 
+    def again(text, *values):
+        """A surface that is shown follows settings that were undone."""
+        return extract(*values) if text else [gr.skip()] * len(outputs)
+
+    def free(job_id, fused):
+        """The threshold has no effect on photos that are combined."""
+        of_photos = job_id and page.workspace.store.get(job_id).about["kind"] == "photos"
+        return gr.Slider(interactive=not (of_photos and fused))
+
+    undo = Undo([resolution, largest, errors, *shared], back)
     inputs = [page.run, resolution, largest, errors, *shared]
     outputs = [mesh, given, status, download]
     scales = [bars, level, errors, joined, make]
-    page.run.change(show_errors(scale), [page.run, joined], scales, **QUIET)
+    scaled = page.run.change(show_errors(scale), [page.run, joined], scales, **QUIET)
+    scaled.then(undo.restart, undo.inputs, undo.outputs, **QUIET)
     page.run.change(clear, None, outputs, **QUIET)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
     # These show the new surface at once; resolution and crop box wait for the button.
@@ -148,7 +162,9 @@ def build(page: Page) -> SharedInputs:
     crop.change(None, crop, None, js="text => fieldlr.crop(text)", **QUIET)
     for event in (level.input, resolution.input, crop.change):
         event(outdated, status, [status, download], **QUIET)
-    joined.input(lambda fused: gr.Slider(interactive=not fused), joined, level, **QUIET)
+    joined.input(free, [page.run, joined], level, **QUIET)
+    undone = undo.clicked.then(free, [page.run, joined], level, **QUIET)
+    undone.then(show_errors(again), [status, *inputs], outputs, **PRIVATE)
     return shared
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from fieldlr.app import forms
+from fieldlr.app import forms, timing
 from fieldlr.app.labels import AUTOMATIC, backbone_label, label, time_text
 from fieldlr.app.page import (
     PRIVATE,
+    QUIET,
     Page,
     run_dropdown,
     sentence,
@@ -27,6 +28,8 @@ from fieldlr.system.options import Option
 from fieldlr.training.options import FitOptions
 from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import PRESETS
+
+AS_PRESET, OWN = ("As the preset says", ""), ("In seconds, below", "own")
 
 
 def build(page: Page) -> None:
@@ -47,6 +50,13 @@ def build(page: Page) -> None:
         elem_id="rank",
     )
     preset = gr.Radio(_preset_choices("mesh"), value="quick", label="Preset", elem_id="preset")
+    budget = gr.Radio(
+        [AS_PRESET, OWN],
+        value="",
+        label="Training time",
+        info="On this machine. Good: within about 1 dB of best.",
+        elem_id="budget",
+    )
     cost = gr.Markdown(forms.NO_SOURCE, elem_id="cost")
     start = gr.Button("Train", variant="primary", interactive=False, elem_id="train")
     with gr.Accordion("More settings", open=False):
@@ -66,16 +76,40 @@ def build(page: Page) -> None:
             options = _options(kind, *values)
             models = gr.Radio(choices=_backbone_choices(kind, options), visible=of_shapes)
             presets = gr.Radio(choices=_preset_choices(kind, *values))
+            lengths = gr.Radio(choices=_budget_choices(timing.budgets(workspace, kind, options)))
             if source is None or kind == "unposed":
                 text = forms.NO_POSES if source else forms.NO_SOURCE
-                return models, presets, detail, text, gr.Button(interactive=False)
+                return models, presets, lengths, detail, text, gr.Button(interactive=False)
             forms.fit_command(source, options)
             text = _cost(page, source, options)
         except FieldlrError as error:
             # No message that pops up at every key: it stands above the button until corrected.
             text = f"⚠ **{sentence(str(error))}**"
-            return gr.skip(), gr.skip(), detail, text, gr.Button(interactive=False)
-        return models, presets, detail, text, gr.Button(interactive=True)
+            skipped = [gr.skip()] * 3
+            return *skipped, detail, text, gr.Button(interactive=False)
+        return models, presets, lengths, detail, text, gr.Button(interactive=True)
+
+    def length(source_id, outcome, *values):
+        """The seconds of training for an outcome, as a text; "" where it has none."""
+        kind = workspace.source(source_id).kind if source_id else "mesh"
+        try:
+            known = timing.budgets(workspace, kind, _options(kind, *values))
+        except FieldlrError:  # `update` reports it.
+            return ""
+        return f"{known[outcome]:g}" if outcome in known else ""
+
+    def with_budget(*values):
+        """The chosen outcome of another preset or source takes other seconds."""
+        return length(*values) or gr.skip()
+
+    def as_preset(outcome):
+        return gr.skip() if outcome else ""
+
+    def own_budget(text, source_id, outcome, *values):
+        """What is chosen once seconds are typed: the preset's where there are none."""
+        if not text.strip():
+            return AS_PRESET[1]
+        return gr.skip() if text == length(source_id, outcome, *values) else OWN[1]
 
     def begin(source_id, *values):
         if not source_id:
@@ -85,7 +119,13 @@ def build(page: Page) -> None:
         return run_dropdown(workspace, source_id, job_id)
 
     inputs = [page.source, *settings]
-    update_on_change(inputs, update, [backbone, preset, rank, cost, start])
+    update_on_change(inputs, update, [backbone, preset, budget, rank, cost, start])
+    seconds = more[list(forms.more_settings()).index("seconds")]
+    lengths_of = [page.source, budget, *settings]
+    for event in (budget.input, preset.input, page.source.change):
+        event(show_errors(with_budget), lengths_of, seconds, **QUIET)
+    budget.input(as_preset, budget, seconds, **QUIET)
+    seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **QUIET)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 
 
@@ -102,7 +142,7 @@ def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
     return text
 
 
-def _more_settings() -> list[Component]:
+def _more_settings() -> list[Any]:
     """The inputs of `forms.more_settings`; blank is automatic."""
     gr.Markdown(f"Blank: {AUTOMATIC.lower()}, as the preset says.")
     return [_input(own) for own in forms.more_settings().values()]
@@ -134,6 +174,12 @@ def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> 
     chosen.pop("backbone", None)
     options = FitOptions.of(preset=preset, rank=int(rank), **chosen)
     return options.with_backbone(_backbone(kind, backbone, rank, preset, *more))
+
+
+def _budget_choices(lengths: dict[str, float]) -> list[tuple[str, str]]:
+    """The preset's own length, those by outcome, and that of the user."""
+    known = [(f"{name.capitalize()}: about {time_text(s)}", name) for name, s in lengths.items()]
+    return [AS_PRESET, *known, OWN]
 
 
 def _backbone_choices(kind: str, options: FitOptions) -> list[tuple[str, str]]:

@@ -1,56 +1,133 @@
-"""Video: render a video of the run."""
+"""Video: render a video or a picture of the run, at a size, before a colour."""
 
 from __future__ import annotations
 
-import shutil
-
 import gradio as gr
 
-from fieldlr.app.exports import PATHS, export_folder, queue_video, video_jobs, videos_of
-from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors
+from fieldlr.app import renders
+from fieldlr.app.page import PRIVATE, QUIET, Page, sentence, show_errors, update_on_change
+from fieldlr.errors import FieldlrError
 
-FRAMES_PER_SECOND = 30
 PATH_LABELS = {"": "Near the photos", "orbit": "Orbit", "spiral": "Spiral"}
-VIDEO_PATHS = {kind: [(PATH_LABELS[path], path) for path in paths] for kind, paths in PATHS.items()}
-RENDERING = "Rendering. The video appears here when it is done."
+VIDEO_PATHS = {
+    kind: [(PATH_LABELS[path], path) for path in paths] for kind, paths in renders.PATHS.items()
+}
+RENDERING = "Rendering. It appears here when it is done."
+COLOR_INPUT = "<label class='fl-color'>Colour <input type='color' value='${value}'></label>"
+COLOR_CHOSEN = """element.onchange = event => {
+  props.value = event.target.value;
+  trigger("change");
+};"""
+# The inputs that the Export tab shares: the path, then those that `render_options` takes.
+RenderInputs = tuple[gr.Radio, gr.Slider, gr.Radio, gr.Textbox, gr.Radio, gr.HTML]
 
 
-def build(page: Page) -> None:
+def build(page: Page) -> RenderInputs:
+    """Builds the tab; the inputs that the Export tab shares."""
     workspace = page.workspace
     path = gr.Radio(VIDEO_PATHS["photos"], value="", label="Camera path")
     seconds = gr.Slider(1, 20, 3, step=1, label="Length in seconds")
-    make = gr.Button("Render video", variant="primary", interactive=False, elem_id="render-video")
+    size = gr.Radio(
+        list(renders.SIZES),
+        value="Automatic",
+        label="Size",
+        info="Automatic: the photos' own size; 480 x 480 for shapes.",
+        elem_id="render-size",
+    )
+    own_size = gr.Textbox(
+        "",
+        label="Height in pixels, or width x height",
+        placeholder="600, or 800x600",
+        visible=False,
+        max_lines=1,
+        elem_id="own-size",
+    )
+    background = gr.Radio(
+        list(renders.BACKGROUNDS),
+        value="Automatic",
+        label="Background",
+        info="Automatic: white behind shapes and photos with transparency, else black.",
+        elem_id="background",
+    )
+    # The browser's own: a click beside that of Gradio closes it, and is lost.
+    color = gr.HTML(
+        "#336699",
+        html_template=COLOR_INPUT,
+        js_on_load=COLOR_CHOSEN,
+        visible=False,
+        elem_id="own-background",
+    )
+    with gr.Row():
+        make = gr.Button(
+            "Render video", variant="primary", interactive=False, elem_id="render-video"
+        )
+        still = gr.Button("Render picture", interactive=False, elem_id="render-picture")
     status = gr.Markdown(elem_id="video-status")
     video = gr.Video(label="Latest video", interactive=False, visible=False, buttons=["download"])
+    picture = gr.Image(
+        label="Latest picture",
+        interactive=False,
+        visible=False,
+        format="png",
+        buttons=["download"],
+        elem_id="picture",
+    )
+    inputs = (path, seconds, size, own_size, background, color)
+    can = [status, make, still]
 
-    def controls(job_id):
-        """The inputs for a run, its latest video and whether one is being rendered."""
+    def paths(job_id):
+        """The camera paths that a run allows."""
         if not job_id:
-            return gr.Radio(), *video_state(job_id)
+            return gr.Radio()
         known = VIDEO_PATHS[workspace.store.get(job_id).about["kind"]]
-        return gr.Radio(choices=known, value=known[0][1]), *video_state(job_id)
+        return gr.Radio(choices=known, value=known[0][1])
 
-    def video_state(job_id):
-        """(the latest video, the status line, the button)."""
-        if not job_id:
-            return gr.Video(visible=False), "", gr.Button(interactive=False)
-        states = [workspace.store.state(job) for job in video_jobs(workspace, job_id)]
-        status = RENDERING if {"queued", "running"} & set(states) else ""
-        button = gr.Button(interactive=page.has_field(job_id))
-        videos = videos_of(workspace, job_id)
-        if not videos:
-            return gr.Video(visible=False), status, button
-        copy = export_folder(workspace, job_id) / f"{videos[0].parent.name}.mp4"
-        if not copy.exists():
-            shutil.copyfile(videos[0], copy)
-        return gr.Video(str(copy), visible=True), status, button
+    def check(job_id, _, *values):
+        """Whether something can be rendered, and whether something is."""
+        ready = bool(job_id) and page.has_field(job_id)
+        jobs = renders.render_jobs(workspace, job_id) if job_id else []
+        active = {"queued", "running"} & {workspace.store.state(job) for job in jobs}
+        text = RENDERING if active else ""
+        try:
+            renders.render_options(*values)
+        except FieldlrError as error:  # said as it is typed
+            ready, text = False, f"⚠ **{sentence(str(error))}**"
+        return text, gr.Button(interactive=ready), gr.Button(interactive=ready)
 
-    def render(job_id, chosen, length):
-        queue_video(workspace, job_id, chosen, int(length) * FRAMES_PER_SECOND)
-        return RENDERING
+    def show(job_id):
+        """What was rendered last."""
+        made = {k: renders.latest(workspace, job_id, k) if job_id else None for k in renders.FILES}
+        shown = {kind: {"value": str(path), "visible": True} for kind, path in made.items() if path}
+        hidden = {"visible": False}
+        return gr.Video(**shown.get("video", hidden)), gr.Image(**shown.get("picture", hidden))
 
-    state = [video, status, make]
-    page.run.change(show_errors(controls), page.run, [path, *state], **QUIET)
-    page.queue.submit(show_errors(video_state), page.run, state, **QUIET)
-    page.live.submit(show_errors(video_state), page.run, state, **QUIET)
-    make.click(show_errors(render), [page.run, path, seconds], status, **PRIVATE)
+    def render(kind):
+        def queue(job_id, chosen, *values):
+            options = renders.render_options(*values)
+            renders.queue_render(workspace, job_id, kind, chosen, options)
+            return RENDERING
+
+        return queue
+
+    def render_path(event: gr.EventData, job_id, _, *values):
+        """A video along the views that were kept in the viewer."""
+        options = renders.render_options(*values)
+        renders.queue_path_video(workspace, job_id, event.value, options)
+        return gr.Tabs(selected="video")
+
+    def other(choice):
+        return choice == renders.OTHER
+
+    everything = [page.run, *inputs]
+    page.run.change(show_errors(paths), page.run, path, **QUIET)
+    page.run.change(show_errors(show), page.run, [video, picture], **QUIET)
+    update_on_change(everything, check, can)
+    for told in (page.queue, page.live):
+        told.submit(show_errors(check), everything, can, **QUIET)
+        told.submit(show_errors(show), page.run, [video, picture], **QUIET)
+    for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.HTML)):
+        choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **QUIET)
+    for button, kind in ((make, "video"), (still, "picture")):
+        button.click(show_errors(render(kind)), everything, status, **PRIVATE)
+    page.stage.select(show_errors(render_path), everything, page.tabs, **PRIVATE)
+    return inputs

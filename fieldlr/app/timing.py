@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from fieldlr.app.labels import time_text
 from fieldlr.app.workspace import StoredSource, Workspace
-from fieldlr.data.volume import make_volume
 from fieldlr.system.json import read_json, write_json
+from fieldlr.training.budgets import PHOTOS_SPEED, outcome_seconds, samples_per_second
 from fieldlr.training.options import FitOptions
-from fieldlr.training.presets import field_config, fit_config
-from fieldlr.training.tasks import OccupancyTask
+from fieldlr.training.presets import count_parameters, fit_config
 
 # A forward pass alone is about so many times as fast as a training step on the same samples.
 FORWARD_SPEEDUP = 3.0
@@ -29,9 +25,7 @@ FORWARD_SPEEDUP = 3.0
 RAY_SAMPLES = 24
 # Until a training of this kind has finished here: training samples per second, setup in seconds.
 TYPICAL_SPEED = 250_000.0
-# The speed test: its length, the edge of its solid in voxels, and how fast photos are beside it.
-SPEED_FILE = "speed.json"
-TEST_SECONDS, TEST_EDGE, PHOTOS_SPEED = 0.5, 32, 1.4
+SPEED_FILE = "speed.json"  # of the speed test
 TYPICAL_SETUP = {"photos": 10.0, "mesh": 10.0, "volume": 5.0}
 
 
@@ -44,29 +38,20 @@ class Speed:
 
 
 def test_speed(workspace: Workspace) -> None:
-    """Takes training passes on a ball for half a second and keeps their speed, once in a workspace.
-
-    The first pass, which sets up the kernels, does not count.
-    """
+    """Measures the speed of this machine for half a second, once in a workspace."""
     place = workspace.folder / SPEED_FILE
-    if place.exists():
-        return
-    axis = np.linspace(-1.0, 1.0, TEST_EDGE)
-    ball = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 0.5
-    task, generator = OccupancyTask(make_volume("ball", ball)), torch.Generator()
-    field = task.make_field(field_config(FitOptions(), "mesh"), generator.manual_seed(0))
-    samples, began = -1, 0.0
-    while samples < 0 or time.perf_counter() - began < TEST_SECONDS:
-        loss, count = task.loss(field, generator, 0.0)
-        loss.backward()
-        samples, began = (0, time.perf_counter()) if samples < 0 else (samples + count, began)
-    write_json(place, {"samples_per_second": samples / (time.perf_counter() - began)})
+    if not place.exists():
+        write_json(place, {"samples_per_second": samples_per_second()})
 
 
-def measured_speed(workspace: Workspace, kind: str) -> Speed:
-    """The speed of the latest finished training of this kind of source, else of the speed test."""
+def measured_speed(workspace: Workspace, kind: str, num_parameters: int | None = None) -> Speed:
+    """The speed of the latest finished training of this kind of source, else of the speed test.
+
+    Of a network of so many parameters, where their number is given: others are faster or slower.
+    """
     for job in workspace.trainings():
-        if job.about.get("kind") != kind:
+        other = num_parameters not in (None, job.about.get("num_parameters"))
+        if job.about.get("kind") != kind or other:
             continue
         result = workspace.store.result(job) or {}
         if result.get("samples") and result.get("seconds") and "setup_seconds" in result:
@@ -103,6 +88,13 @@ def training_text(kind: str, options: FitOptions) -> str:
     """The length of the training alone: a duration, or steps."""
     end = fit_config(options, "photos" if kind == "photos" else "mesh")
     return f"{end.steps:,} steps" if end.seconds is None else time_text(end.seconds)
+
+
+def budgets(workspace: Workspace, kind: str, options: FitOptions) -> dict[str, float]:
+    """Seconds of training by outcome, good and best, at the speed measured on this machine."""
+    task = "photos" if kind == "photos" else "mesh"
+    count = count_parameters(options, task)
+    return outcome_seconds(options, task, measured_speed(workspace, kind, count).samples_per_second)
 
 
 def overhead_seconds(workspace: Workspace, source: StoredSource, options: FitOptions) -> float:

@@ -19,8 +19,8 @@ from fieldlr.training.options import FitOptions, MachineOptions
 DEPENDS: dict[str, tuple[str, ...]] = {
     "eval": ("resolution",),
     "mesh": ("resolution",),
-    "render": ("size",),
-    "video": ("size", "frames", "fps"),
+    "render": ("size", "background"),
+    "video": ("size", "background", "frames", "fps"),
     "compress": tuple(leaves(FileOptions)),
     "study": ("backbones", "ranks", "seeds", "narrow", "classic", "bits", "finetune"),
     "thumbnail": (),

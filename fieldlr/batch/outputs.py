@@ -86,7 +86,8 @@ def make_video(bench: Workbench) -> Making:
 
 
 def _render(bench: Workbench, name: str, frames: int | None) -> Generator[float, None, None]:
-    how = {"size": bench.asked("size"), "fps": bench.asked("fps", 30.0)}
+    how = {name: bench.asked(name) for name in ("size", "background")}
+    how["fps"] = bench.asked("fps", 30.0)
     rendering = render_run(bench.run, bench.folder / name, frames=frames, **how)
     # If this generator is closed, so is the rendering, which then leaves no file.
     with closing(rendering.frames) as pictures:

@@ -1,10 +1,11 @@
-"""A software renderer for meshes: light-grey clay, or vertex colours, on white."""
+"""A software renderer for meshes: light-grey clay, or vertex colours, on one colour."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.triangles import TriangleMesh, rasterise, unit
 
 _CLAY = (0.84, 0.83, 0.81)  # sRGB
@@ -22,13 +23,17 @@ def shade(
     width: int,
     height: int,
     supersample: int = 2,
+    background: Vector = (1.0, 1.0, 1.0),
 ) -> UInt8[np.ndarray, "{height} {width} 3"]:
-    """A render (height, width, 3) uint8 of a mesh from a camera pose (3, 4)."""
+    """A render (height, width, 3) uint8 of a mesh from a camera pose (3, 4), over an sRGB colour.
+
+    Edges are blended with the background in linear light.
+    """
     pose = np.asarray(camera_to_world, np.float64)
     wide, high = width * supersample, height * supersample
     face, weights = _visible(mesh, pose, focal_pixels * supersample, wide, high)
     hit = face >= 0
-    picture = np.ones((wide * high, 3))
+    picture = np.full((wide * high, 3), np.array(background) ** _GAMMA)
     picture[hit] = _shaded(mesh, pose, face[hit], weights[hit])
     picture = picture.reshape(wide, high, 3).swapaxes(0, 1)
     picture = picture.reshape(height, supersample, width, supersample, 3).mean((1, 3))

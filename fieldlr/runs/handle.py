@@ -11,9 +11,11 @@ import torch
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.field import Field
 from fieldlr.fields.radiance import RadianceField
+from fieldlr.geometry.boxes import Vector
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.pictures.drawing import Drawing
-from fieldlr.runs.options import EvaluationOptions, FileOptions, MeshOptions
+from fieldlr.rendering.render import WHITE
+from fieldlr.runs.options import EvaluationOptions, FileOptions, MeshOptions, RenderOptions
 from fieldlr.runs.shown import CompressedField, Figures, Mesh, lines_of, page
 from fieldlr.system.process import prepared
 from fieldlr.system.signatures import takes
@@ -73,17 +75,24 @@ class Handle:
         with prepared():
             return Mesh(**vars(mesh_run(self._run, chosen).mesh))
 
-    def render(self, camera: Cameras | None = None, *, size: tuple[int, int] | None = None) -> View:
+    def render(
+        self,
+        camera: Cameras | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        background: str | Vector | None = None,
+    ) -> View:
         """The view of one camera: `rgb`, for photos also `depth`; a notebook shows it.
 
         camera: one camera (`Cameras.looking_at`, `run.cameras[3]`), by default the training camera
         that shows the scene best, or one that sees all of a shape. size: (width, height) in pixels,
-        by default the camera's; another shape crops or widens what is seen.
+        by default the camera's; another shape crops or widens what is seen. background: the colour
+        behind, "#RRGGBB" or three numbers in [0, 1], by default as `fieldlr render` has it.
         """
         from fieldlr.runs.planning import plan_views
         from fieldlr.runs.views import shape_view, views
 
-        field = self.field
+        field, behind = self.field, RenderOptions.of(background=background).background
         if camera is None:
             cameras = plan_views(self._run, field, None, 1, size).cameras
         elif len(camera) != 1:
@@ -96,8 +105,8 @@ class Handle:
             cameras = camera.transformed(field.frame.inverse())
         with prepared():
             if isinstance(field, RadianceField):
-                return next(views(self._run, field, cameras))
-            return shape_view(self._surface, cameras)
+                return next(views(self._run, field, cameras, background=behind))
+            return shape_view(self._surface, cameras, behind or WHITE)
 
     @takes(FileOptions)
     def compress(self, out: Path | str | None = None, **options: Any) -> CompressedField:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fieldlr.codec import FEWEST_BITS, MOST_BITS
-from fieldlr.system.kinds import Box, Choice, Number, Size, Switch, Whole
+from fieldlr.system.kinds import Box, Choice, Colour, Number, Size, Switch, Whole
 from fieldlr.system.options import Chosen, Options, extension, option
 from fieldlr.training.compressor import Compressor
 from fieldlr.training.compressors import COMPRESSORS, compressor_of
@@ -75,8 +75,15 @@ class RenderOptions(Options):
     frames: int | None = option(
         Whole(1), "Views along an orbit or a spiral", shown_default="60, or 1 for a .png"
     )
-    size: tuple[int, int] | None = option(
-        Size(), "Width and height in pixels", shown_default="the photos'"
+    size: tuple[int, int] | int | None = option(
+        Size(),
+        "Width and height in pixels, or the height alone: the width then follows the photos",
+        shown_default="the photos'",
+    )
+    background: tuple[float, float, float] | None = option(
+        Colour(),
+        "The colour behind what is rendered",
+        shown_default="black; photos with transparency and shapes: white",
     )
     fps: float = option(Number(most=240), "Frames a second of a video", 30.0)
 

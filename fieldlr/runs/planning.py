@@ -44,7 +44,7 @@ def plan_views(
     field: Field,
     path: str | None,
     frames: int,
-    size: Size | None = None,
+    size: Size | int | None = None,
     even: bool = False,
     transforms: Path | None = None,
 ) -> Plan:
@@ -52,11 +52,14 @@ def plan_views(
 
     None is for one frame the view of a training camera that stands well, for more the path that
     suits how the cameras stand. Without `size` views have the photos', up to LARGEST_STILL or
-    LARGEST_FRAME pixels, and with `even` even numbers, as videos need them. `transforms` is the
-    dataparser_transforms.json of a camera_path.json, by default the one beside it.
+    LARGEST_FRAME pixels, and with `even` even numbers, as videos need them; with a height alone
+    they keep the photos' shape. `transforms` is the dataparser_transforms.json of a
+    camera_path.json, by default the one beside it.
     """
     if path not in (None, "orbit", "spiral", "test"):
-        return _from_file(run, field, Path(path), size, transforms)
+        own = None if isinstance(size, int) else size  # a height alone keeps the file's shape
+        plan = _from_file(run, field, Path(path), own, transforms)
+        return Plan(_resized(plan.cameras, size, even), plan.warnings)
     if transforms is not None:
         raise FieldlrError("`path_transforms` is for a `path` from a file. Leave it out.")
     if run.kind != "photos":
@@ -65,16 +68,18 @@ def plan_views(
                 f"`path` {path} follows the photos' cameras; this run was made from a "
                 f"{run.kind}. Use `path` orbit, or a camera_path.json."
             )
-        return Plan(shape_orbit(field.aabb, frames, size or SHAPE_SIZE))
+        return Plan(shape_orbit(field.aabb, frames, _sized(SHAPE_SIZE, size, even)))
     cameras, test = run.load_cameras()
     if path == "test":
         views = cameras[list(test) or [0]]
         views = views[:frames] if frames == 1 else views
-        return Plan(views if size is None else views.resized(torch.tensor([size] * len(views))))
+        return Plan(_resized(views, size, even))
     home = home_of(cameras, test)
-    warnings = []
+    width, height = cameras.sizes[home].tolist()
     if size is None:
-        size, warnings = _photo_size(cameras, home, frames, even)
+        size, warnings = _photo_size((width, height), frames, even)
+    else:
+        size, warnings = _sized((width, height), size, even), []
     if path is None and frames == 1:
         return Plan(_home_view(cameras[home], size), tuple(warnings))
     if path is None:
@@ -132,9 +137,23 @@ def _home_view(camera: Cameras, size: Size) -> Cameras:
     return ideal_cameras(camera.camera_to_world, focal_for(camera, size), size)
 
 
-def _photo_size(cameras: Cameras, home: int, frames: int, even: bool) -> tuple[Size, list[str]]:
-    """The size of the home camera's photo, reduced where it would take too long, and a word."""
-    width, height = cameras.sizes[home].tolist()
+def _sized(own: Size, size: Size | int | None, even: bool) -> Size:
+    """`size`, or `own`; of a height alone with the width that keeps the shape of `own`."""
+    if not isinstance(size, int):
+        return size or own
+    width = own[0] * size / own[1]
+    return (max(2, 2 * round(width / 2)) if even else max(1, round(width))), size
+
+
+def _resized(views: Cameras, size: Size | int | None, even: bool) -> Cameras:
+    """The same views at `size`, each at its own where that is None."""
+    sizes = [_sized((width, height), size, even) for width, height in views.sizes.tolist()]
+    return views if size is None else views.resized(torch.tensor(sizes))
+
+
+def _photo_size(photo: Size, frames: int, even: bool) -> tuple[Size, list[str]]:
+    """The size of a photo, reduced where a view of it would take too long, and a word."""
+    width, height = photo
     most = LARGEST_STILL if frames == 1 else LARGEST_FRAME
     scale = min(1.0, most / max(width, height))
     size = max(1, round(scale * width)), max(1, round(scale * height))

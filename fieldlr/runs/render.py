@@ -10,6 +10,7 @@ from pathlib import Path
 from fieldlr.errors import FieldlrError
 from fieldlr.export import open_video, write_depth, write_image
 from fieldlr.export.image import to_bytes
+from fieldlr.geometry.boxes import Vector
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
 from fieldlr.runs.planning import plan_views
@@ -36,10 +37,11 @@ def render_run(
     out: Path,
     path: str | None = None,
     frames: int | None = None,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int] | int | None = None,
     fps: float = 30.0,
     depth_map: bool = False,
     path_transforms: Path | None = None,
+    background: Vector | None = None,
 ) -> Rendering:
     """Renders a run along a path into `out`: x.png, x.mp4, or a folder of %05d.png."""
     suffix = out.suffix.lower()
@@ -57,7 +59,7 @@ def render_run(
         cameras = cameras[:count]  # A path with cameras of its own may have more.
     if suffix == ".mp4" and len({tuple(s) for s in cameras.sizes.tolist()}) > 1:
         raise FieldlrError("a video has one size and these views have several. Give `size` WxH.")
-    pictures = views(run, field, cameras)
+    pictures = views(run, field, cameras, background=background)
     width, height = cameras.sizes[0].tolist()
     written = _write(pictures, out, suffix, (width, height), fps, depth_map)
     return Rendering(written, len(cameras), plan.warnings)

@@ -22,7 +22,7 @@ from fieldlr.geometry.placement import ideal_cameras
 from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import UP, focal_for
-from fieldlr.rendering.render import BLACK, render_image
+from fieldlr.rendering.render import BLACK, WHITE, render_image
 from fieldlr.rendering.standpoints import STEEPEST, pivot, turned_pose, turning_limits
 from fieldlr.runs import Run
 from fieldlr.runs.flr_file import FlrRun
@@ -132,20 +132,27 @@ def _turned_shape(aabb: Aabb, turn: Turn, size: tuple[int, int]) -> Cameras:
 
 
 def views(
-    run: Run | FlrRun, field: Field, cameras: Cameras, resolution: int = 256
+    run: Run | FlrRun,
+    field: Field,
+    cameras: Cameras,
+    resolution: int = 256,
+    background: Vector | None = None,
 ) -> Iterator[View]:
-    """A picture from each camera. A shape is drawn by its mesh, of that resolution."""
+    """A picture from each camera. A shape is drawn by its mesh, of that resolution.
+
+    `background` is an sRGB colour, by default that of the run and white behind shapes.
+    """
     if isinstance(field, RadianceField):
-        yield from _radiance_views(field, cameras, run.background or BLACK)
+        yield from _radiance_views(field, cameras, background or run.background or BLACK)
         return
     mesh = make_mesh(field, MeshOptions(resolution=resolution)).mesh
     mesh = transform(mesh, field.frame.inverse())
     for camera in cameras:
-        yield shape_view(mesh, camera)
+        yield shape_view(mesh, camera, background or WHITE)
 
 
-def shape_view(mesh: TriangleMesh, camera: Cameras) -> View:
-    """The picture of a mesh from one ideal camera."""
+def shape_view(mesh: TriangleMesh, camera: Cameras, background: Vector = WHITE) -> View:
+    """The picture of a mesh from one ideal camera, over an sRGB colour."""
     (width, height), (fx, fy, cx, cy) = camera.sizes[0].tolist(), camera.intrinsics[0].tolist()
     ideal = abs(fx - fy) < 1e-3 * fx and abs(cx - 0.5 * width) + abs(cy - 0.5 * height) < 1.0
     if not ideal or camera.model != "perspective" or bool(camera.distortion.any()):
@@ -153,7 +160,8 @@ def shape_view(mesh: TriangleMesh, camera: Cameras) -> View:
             "a shape is drawn by an ideal camera: without distortion, with one focal length and "
             "the principal point in the middle. Give `Cameras.looking_at`, or leave the lens out."
         )
-    return View(shade(mesh, camera.camera_to_world[0].double().numpy(), fx, width, height), None)
+    pose = camera.camera_to_world[0].double().numpy()
+    return View(shade(mesh, pose, fx, width, height, background=background), None)
 
 
 def _radiance_views(field: RadianceField, cameras: Cameras, background: Vector) -> Iterator[View]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+COLOURS = {"white": "#ffffff", "black": "#000000"}
+
 
 class Kind:
     """The values allowed for an option; `read` and `parse` raise ValueError or TypeError."""
@@ -201,34 +203,64 @@ class ListOf(Kind):
 
 @dataclass(frozen=True)
 class Size(Kind):
-    """(width, height) in pixels; as text, separated by an x."""
+    """(width, height) in pixels, as text separated by an x; or the height alone."""
 
     most_pixels: int = 1 << 26
 
     @property
     def wants(self) -> str:
-        return "WIDTHxHEIGHT in pixels, such as 400x300"
+        return "WIDTHxHEIGHT in pixels, such as 400x300, or the height alone, such as 720"
 
     @property
     def metavar(self) -> str:
-        return "WIDTHxHEIGHT"
+        return "WIDTHxHEIGHT|HEIGHT"
 
-    def read(self, value: Any) -> tuple[int, int]:
+    def read(self, value: Any) -> tuple[int, int] | int:
         if isinstance(value, str):
             return self.parse(value)
-        width, height = (Whole(1).read(side) for side in value)
+        sides = value if isinstance(value, Collection) else (value, value)
+        width, height = (Whole(1).read(side) for side in sides)
         if width * height > self.most_pixels:
             raise ValueError
-        return width, height
+        return (width, height) if sides is value else height
 
-    def parse(self, text: str) -> tuple[int, int]:
-        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
+    def parse(self, text: str) -> tuple[int, int] | int:
+        match = re.fullmatch(r"(?:(\d{1,5})[xX])?(\d{1,5})", text)
         if match is None:
             raise ValueError
-        return self.read((int(match[1]), int(match[2])))
+        return self.read((int(match[1]), int(match[2])) if match[1] else int(match[2]))
 
     def show(self, value: Any) -> str:
-        return f"{value[0]}x{value[1]}"
+        return str(value) if isinstance(value, int) else f"{value[0]}x{value[1]}"
+
+
+@dataclass(frozen=True)
+class Colour(Kind):
+    """An sRGB colour, three numbers in [0, 1]; as text white, black or #RRGGBB."""
+
+    @property
+    def wants(self) -> str:
+        return f"{', '.join(COLOURS)} or a colour #RRGGBB, such as #336699"
+
+    @property
+    def metavar(self) -> str:
+        return "|".join((*COLOURS, "#RRGGBB"))
+
+    def read(self, value: Any) -> tuple[float, float, float]:
+        if isinstance(value, str):
+            return self.parse(value)
+        red, green, blue = (Number(0.0, 1.0, above=False).read(one) for one in value)
+        return red, green, blue
+
+    def parse(self, text: str) -> tuple[float, float, float]:
+        digits = COLOURS.get(text.lower(), text).removeprefix("#")
+        if re.fullmatch(r"[0-9a-fA-F]{6}", digits) is None:
+            raise ValueError
+        return self.read([channel / 255.0 for channel in bytes.fromhex(digits)])
+
+    def show(self, value: Any) -> str:
+        digits = f"#{bytes(round(255.0 * channel) for channel in value).hex()}"
+        return next((name for name, known in COLOURS.items() if known == digits), digits)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from PIL import Image
 
 import fieldlr
 from fieldlr import codec
-from fieldlr.app import exports, forms, library, sources, studies, surfaces
+from fieldlr.app import exports, forms, library, renders, sources, studies, surfaces
 from fieldlr.app.labels import size_text
 from fieldlr.app.live import MAX_POINTS, History, Live, downsampled
 from fieldlr.app.workspace import Workspace
@@ -25,7 +25,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.metrics.shape import distances_to
 from fieldlr.runs import open_run
-from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.options import MeshOptions, RenderOptions
 from fieldlr.runs.views import Turn
 from fieldlr.study.sweep import Sweep
 from fieldlr.training.options import FitOptions
@@ -239,14 +239,24 @@ def test_exported_files_open_elsewhere(trained, tmp_path):
 def test_a_video_is_a_job_in_its_own_queue(trained, wait):
     viewer, solid, _ = trained
     workspace = viewer.workspace
-    job_id = exports.queue_video(workspace, solid, "orbit", 2)
+    options = RenderOptions(frames=2)
+    job_id = renders.queue_render(workspace, solid, "video", "orbit", options)
     assert workspace.store.get(job_id).lane == "make"
     assert wait(workspace, job_id, "done", "failed") == "done"
-    video, *_ = exports.videos_of(workspace, solid)
-    assert video == workspace.store.path(job_id, "video.mp4")
-    assert video.stat().st_size > 0
+    video = renders.latest(workspace, solid, "video")
+    assert video.read_bytes() == workspace.store.path(job_id, "video.mp4").read_bytes()
+    assert video.stat().st_size > 0 and renders.latest(workspace, solid, "picture") is None
     with pytest.raises(FieldlrError, match="must be orbit"):
-        exports.queue_video(workspace, solid, "spiral", 2)
+        renders.queue_render(workspace, solid, "video", "spiral", options)
+
+
+def test_a_picture_has_the_size_and_the_background_that_were_chosen(trained, wait):
+    viewer, solid, _ = trained
+    options = renders.render_options(3, "Other", "40x24", "Other", "#336699")
+    job_id = renders.queue_render(viewer.workspace, solid, "picture", "orbit", options)
+    assert wait(viewer.workspace, job_id, "done", "failed") == "done"
+    picture = Image.open(renders.latest(viewer.workspace, solid, "picture"))
+    assert picture.size == (40, 24) and picture.getpixel((0, 0)) == (0x33, 0x66, 0x99)
 
 
 def test_the_library_renames_deletes_and_restores(trained):

@@ -136,6 +136,32 @@ def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page.wait_for_selector("#library .fl-card:has-text('windmill'):has-text('dB')")
 
 
+@pytest.mark.slow
+def test_fox_goes_from_a_zip_to_a_moving_view(open_page, data_dir, tmp_path):
+    """Fifty photos of a phone, by what the page says alone."""
+    scene = data_dir / "scenes" / "fox"
+    if not scene.is_dir():
+        pytest.skip(f"needs the photos of fox at {scene}")
+    page = open_page()
+    page.set_default_timeout(3 * PATIENCE)
+    add(page, zipped(scene, tmp_path / "fox.zip"), "50 photos")
+    page.click("#to-train:not([disabled])")
+    train(page, "fox", 50, None, Shrink=16)
+    assert "PSNR" in finished(page)
+    frame = page.locator("#stage iframe")
+    view = page.frame_locator("#stage iframe")
+    view.locator("html:is([data-view='coarse'], [data-view='done'])").wait_for()
+    before, box = frame.screenshot(), frame.bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.55 * box["height"], steps=4)
+    page.mouse.up()
+    until = time.monotonic() + PATIENCE / 1000
+    while frame.screenshot() == before:
+        assert time.monotonic() < until
+        page.wait_for_timeout(500)
+
+
 def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page, other = open_page(), open_page()
     add(page, block, "A volume")
@@ -152,6 +178,11 @@ def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page.wait_for_selector("#stop:not([disabled])")
     page.click("#stop")
     page.wait_for_selector("#live .fl-head[data-state='stopped']")
+    # What is known of its quality is an estimate, until it is measured.
+    page.wait_for_selector("#live .fl-head:has-text('a quick estimate')")
+    page.click("#measure:not([disabled])")
+    page.wait_for_selector("#live .fl-head:has-text('Quality: '):not(:has-text('estimate'))")
+    page.wait_for_selector("#measure", state="hidden")
 
 
 def test_a_study_grows_and_is_compared(open_page, block):

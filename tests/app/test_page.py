@@ -120,6 +120,15 @@ def test_settings_are_checked_as_they_are_typed(open_page, empty, tmp_path):
     seconds.fill("7")
     page.wait_for_selector("#cost:has-text('7 s of training')")
     page.wait_for_selector("#train:not([disabled])")
+    # An outcome sets the seconds, and seconds of one's own are no outcome.
+    page.wait_for_selector("#budget label:has-text('In seconds') input:checked")
+    page.click("#budget label:has-text('Good: about')")
+    page.wait_for_selector("#cost:has-text('of training'):not(:has-text('7 s of training'))")
+    good = float(seconds.input_value())
+    page.click("#budget label:has-text('Best: about')")
+    page.wait_for_function("([e, s]) => +e.value > s", arg=[seconds.element_handle(), good])
+    page.click("#budget label:has-text('As the preset says')")
+    page.wait_for_selector("#cost:has-text('1 min of training')")
     # The rank of a full matrix can do nothing.
     page.click("#backbone label:has-text('Best quality')")
     page.wait_for_selector("#rank input[type=number][disabled]")
@@ -138,6 +147,32 @@ def test_a_download_is_of_the_threshold_that_is_shown(open_page, full, trained):
     tab(page, "Export")
     page.wait_for_selector("#mesh-settings:has-text('surface threshold 0.7')")
     page.wait_for_function(COMMANDS.format("--threshold 0.7"))
+
+
+def test_settings_of_the_mesh_are_undone_one_by_one(open_page, full, trained):
+    page = open_page(full, run=trained[1])
+    tab(page, "Surface")
+    page.wait_for_selector("#histogram i")
+    page.wait_for_selector("#undo-surface[disabled]")
+    page.click("#up label:has-text('x')")
+    page.wait_for_selector("#surface-status:has-text('triangles in')")
+    page.locator("#crop textarea, #crop input").press_sequentially("0 0 0 1 1 1")
+    page.wait_for_selector("#surface-status:has-text('have changed')")
+    page.click("#undo-surface:not([disabled])")
+    # The surface that is shown follows.
+    page.wait_for_selector("#surface-status:has-text('triangles in')")
+    assert page.locator("#crop textarea, #crop input").input_value() == ""
+    assert page.is_checked("#up label:has-text('x') input")
+    tab(page, "Export")
+    page.click("label:has-text('3-D printing')")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --up x"))
+    page.fill("#faces textarea, #faces input", "900")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --faces 900 --up x"))
+    page.click("#undo-export:not([disabled])")
+    page.wait_for_function(COMMANDS.format("--resolution 512 --largest --up x"))
+    page.click("#undo-export:not([disabled])")
+    page.wait_for_function(COMMANDS.format("mesh.glb --up x"))
+    page.wait_for_selector("#undo-export[disabled]")
 
 
 def test_photos_are_combined_unless_a_threshold_is_asked_for(open_page, full, trained):
@@ -264,6 +299,17 @@ def test_the_status_of_a_video_ends_with_it(open_page, full, trained):
     tab(page, "Video")
     page.fill("input[aria-label='number input for Length in seconds']", "1")
     page.keyboard.press("Tab")
+    page.click("#render-size label:has-text('Other')")
+    page.fill("#own-size :is(input, textarea)", "big")
+    page.wait_for_selector("#video-status:has-text('“Size” is')")
+    page.wait_for_selector("#render-video[disabled]")
+    page.fill("#own-size :is(input, textarea)", "96")
+    page.click("#background label:has-text('Other')")
+    page.fill("#own-background input", "#aa3377")
+    tab(page, "Export")
+    page.wait_for_function(COMMANDS.format("--size 96 --background"))
+    assert "'#aa3377'" in page.input_value("#commands textarea")
+    tab(page, "Video")
     page.click("#render-video:not([disabled])")
     page.wait_for_selector("#video-status:has-text('Rendering')")
     page.wait_for_selector("video")

@@ -2,18 +2,21 @@
 
 import os
 import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 
 import fieldlr.app
-from fieldlr.app import exports, forms, page, sources, studies, surfaces, timing
+from fieldlr.app import exports, forms, page, renders, sources, studies, surfaces, timing
 from fieldlr.app.labels import app_message, clock_time, time_text
+from fieldlr.app.undo import History
+from fieldlr.cli.verbs.line import parse
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import SURFACE_DENSITY
 from fieldlr.metrics.curve import RDCurve, RDPoint
-from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.options import MeshOptions, RenderOptions
 from fieldlr.training.options import FitOptions
 
 
@@ -103,6 +106,22 @@ def test_a_finished_training_says_how_fast_the_machine_is(trained, workspace):
     assert timing.measured_speed(workspace, "volume").samples_per_second == timing.TYPICAL_SPEED
 
 
+def test_budgets_are_steps_at_the_speed_of_the_machine(workspace):
+    shape = timing.budgets(workspace, "mesh", FitOptions())
+    each = 16_384 / timing.TYPICAL_SPEED
+    assert shape == {"good": 90.0, "best": 240.0}
+    assert abs(shape["good"] - 1500 * each) <= 15.0 and abs(shape["best"] - 3800 * each) <= 15.0
+    quick, standard = (
+        timing.budgets(workspace, "photos", FitOptions.of(preset=name))
+        for name in ("quick", "standard")
+    )
+    assert standard["best"] == pytest.approx(2 * quick["best"], rel=0.1)
+    (workspace.folder / "speed.json").write_text('{"samples_per_second": 2e6}')
+    assert timing.budgets(workspace, "mesh", FitOptions()) == {"good": 10.0, "best": 30.0}
+    # The paper's presets end by their own steps.
+    assert timing.budgets(workspace, "mesh", FitOptions.of(preset="paper")) == {}
+
+
 def test_the_threshold_is_that_of_the_user_alone(trained):
     viewer, solid, scene = trained
     shape, photos = viewer.loaded(solid).field, viewer.loaded(scene).field
@@ -124,6 +143,45 @@ def test_commands_have_the_settings_of_the_mesh(trained):
     commands = exports.commands(viewer.workspace, solid, options).splitlines()
     expected = "fieldlr mesh my-run --out mesh.glb --resolution 64 --threshold 0.7 --remove-floor"
     assert commands[2] == expected
+
+
+def test_commands_render_what_the_video_tab_says():
+    def command(kind, *choices):
+        return renders.render_command(kind, "spiral", renders.render_options(2, *choices))
+
+    shown = command("video", "720p (1280 x 720)", "", "White", "")
+    assert shown == (
+        "fieldlr render my-run --out video.mp4 --path spiral --frames 60 --size 1280x720 "
+        "--background white"
+    )
+    # A # would begin a comment; what was typed before something else was chosen is not meant.
+    own = command("picture", "Other", "600", "Other", "#336699")
+    assert own == "fieldlr render my-run --out picture.png --size 600 --background '#336699'"
+    assert parse(shlex.split(own)[1:]).view == RenderOptions.of(size=600, background="#336699")
+    automatic = command("picture", "Automatic", "x", "Automatic", "x")
+    assert automatic == "fieldlr render my-run --out picture.png"
+    with pytest.raises(FieldlrError, match="`size` is WIDTHxHEIGHT"):
+        command("video", "Other", "big", "Automatic", "")
+
+
+def test_each_change_of_settings_is_undone_by_itself():
+    history = start = History((0.5, "", False))
+    for values in ((0.6, "", False), (0.7, "", False)):  # a slider that is dragged
+        history = history.changed(values)
+    dragged = history.ended()
+    history = dragged.changed((0.8, "", False)).ended()  # and once more
+    for text in ("1", "1 2"):
+        history = history.changed((0.8, text, False))
+    history = history.changed((0.8, "1 2", True)).changed((0.8, "1 2", True))
+    seen = []
+    while history.past:
+        history = history.undone()
+        seen.append(history.now)
+    assert seen == [(0.8, "1 2", False), (0.8, "", False), dragged.now, start.now]
+    assert history.undone() == history
+    # What was undone is no change, and what follows it is one.
+    again = History((1,)).changed((2,)).undone().changed((1,)).changed((3,))
+    assert again.past == ((1,),)
 
 
 def test_texts_set_what_a_mesh_is_made_for():

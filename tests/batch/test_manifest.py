@@ -87,7 +87,7 @@ MISTAKES = {
     "items:\n- {source: shapes/ball.npy, seconds: 1e3}": (2, "number above 0"),
     "items:\n- {source: shapes/ball.npy, outputs: [eval, film]}": (2, "list"),
     "items:\n- {source: shapes/ball.npy, outputs: eval}": (2, "list"),
-    "items:\n- {source: shapes/ball.npy, size: 40}": (2, "WIDTHxHEIGHT"),
+    "items:\n- {source: shapes/ball.npy, size: 40x}": (2, "WIDTHxHEIGHT"),
     "items:\n- {source: shapes/ball.npy, size: 99999x99999}": (2, "WIDTHxHEIGHT"),
     "items:\n- {source: shapes/ball.npy, name: 3}": (2, "a text"),
     "items:\n- {source: shapes/ball.npy, name: ../out}": (2, "not a valid folder name"),

@@ -122,6 +122,24 @@ def test_render_of_a_shape_and_of_photos(shape_run, photo_run, tmp_path, capsys)
     assert np.load(views / "00002_depth.npy").shape == (32, 32)
 
 
+def test_what_is_behind_a_render_has_the_chosen_colour(shape_run, photo_run, tmp_path, capsys):
+    def picture(folder, *words):
+        words = ["--out", tmp_path / "x.png", "--size", 36, "--quiet", *words]
+        said(capsys, "render", folder, *words, expect=0)
+        return np.asarray(Image.open(tmp_path / "x.png")).astype(float)
+
+    shape = picture(shape_run[0], "--background", "#336699")
+    assert shape.shape == (36, 36, 3) and (shape[0, 0] == (0x33, 0x66, 0x99)).all()
+    # What light passes shows the background: a colour between two gives what is between them.
+    black, grey, white = (
+        picture(photo_run[0], "--background", word) for word in ("black", "#808080", "WHITE")
+    )
+    assert (white - black).max() > 10.0
+    assert np.abs(black + (white - black) * 0x80 / 0xFF - grey).max() <= 1.5
+    default = picture(photo_run[0])
+    assert (default == black).all() != (default == white).all()
+
+
 def test_check_of_every_kind(tmp_path, capsys):
     keys = {"kind", "views", "missing", "train", "test", "aabb", "memory_bytes", "warnings"}
     for name, kind in (("shelf", "photos"), ("courtyard", "photos"), ("chain", "mesh")):
@@ -130,6 +148,7 @@ def test_check_of_every_kind(tmp_path, capsys):
         result = told(capsys, "check", example(name), "--html", page, *words)
         assert keys <= result.keys()
         assert result["kind"] == kind
+        assert 0.0 < result["good_seconds"] < result["best_seconds"]
         assert "<canvas" in page.read_text()
 
 
@@ -165,6 +184,7 @@ MISTAKES = {
     "no run": (["eval", "ROOK"], "config.json"),
     "unknown mesh format": (["mesh", "RUN", "--out", "x.docx"], ".glb"),
     "unknown picture format": (["render", "RUN", "--out", "x.gif"], ".png"),
+    "unknown colour": (["render", "RUN", "--out", "x.png", "--background", "red"], "--background"),
     "odd size": (["render", "RUN", "--out", "OUT.png", "--size", "big"], "--size"),
     "threshold": (["mesh", "RUN", "--out", "OUT.ply", "--threshold", "7"], "threshold"),
     "unknown flag": (["fit", "ROOK", "--out", "OUT", "--speed", "9"], "--speed"),

@@ -35,6 +35,18 @@ def test_the_nearer_surface_wins_in_either_order():
         assert middle[2] > 100 > 10 > middle[0]
 
 
+def test_the_background_is_the_colour_that_was_asked_for():
+    blue = (51 / 255, 102 / 255, 153 / 255)
+    own = square(0.0, 1.0, 0.0, (200, 0, 0))
+    picture, plain = (
+        shade(own, LOOKING_DOWN, 100.0, 60, 50, background=color)
+        for color in (blue, (1.0, 1.0, 1.0))
+    )
+    outside = (plain == 255).all(-1)
+    assert outside.any() and (picture[outside] == (51, 102, 153)).all()
+    assert (picture[25, 40] == plain[25, 40]).all()
+
+
 def test_what_is_behind_the_camera_is_not_drawn():
     behind = square(-1, 1, 6.0, (0, 0, 0))
     assert (shade(behind, LOOKING_DOWN, 100.0, 20, 20) == 255).all()

@@ -79,6 +79,21 @@ def test_paths_have_the_size_of_the_photos_and_videos_even_ones(run, field, tmp_
     assert views.sizes.tolist() == [[63, 47]] * len(views)
 
 
+def test_a_height_alone_keeps_the_shape_of_the_photos(run, field, tmp_path):
+    cameras, _ = run.load_cameras()
+    wide = resaved(run, tmp_path, cameras.resized(torch.tensor([[66, 48]])))
+    for path, frames in ((None, 1), (None, 3), ("orbit", 3), ("spiral", 3), ("test", 60)):
+        plan = plan_views(wide, field, path, frames, 24)
+        assert set(map(tuple, plan.cameras.sizes.tolist())) == {(33, 24)}, path
+    assert plan_views(wide, field, "orbit", 3, 24, even=True).cameras.sizes.tolist() == (
+        [[32, 24]] * 3
+    )
+    orbit = plan_views(wide, field, "orbit", 3, (66, 48)).cameras
+    write_camera_path(orbit, tmp_path / "path.json", field.frame, 24)
+    small = plan_views(wide, field, str(tmp_path / "path.json"), 3, 24)
+    assert same(small.cameras, orbit.resized(0.5))
+
+
 def test_what_would_take_too_long_is_reduced_and_said(run, field, tmp_path):
     cameras, _ = run.load_cameras()
     large = resaved(run, tmp_path, cameras.resized(torch.tensor([[8000, 6000]])))

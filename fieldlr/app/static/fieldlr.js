@@ -144,7 +144,7 @@ const fieldlr = {};
   const STATES = { queued: "Waiting", running: "Training", done: "Done", stopped: "Stopped", failed: "Failed" };
   const status = job => {
     if (job.state === "queued") return job.ahead ? `${job.ahead} ahead in the queue` : "starting";
-    if (job.state === "failed" || job.state === "stopped") return job.reason;
+    if (job.state === "failed" || job.state === "stopped") return [job.reason, job.quality_text && `Quality: ${job.quality_text}.`].filter(Boolean).join(" ");
     if (job.stopping) return "saving";
     if (job.state === "done") return job.quality_text ? `${job.quality_text}${job.kind === "photos" ? " on the held-out photos" : " with the original"}` : "";
     if (job.purpose !== "fit") return job.said;

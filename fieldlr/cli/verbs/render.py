@@ -58,6 +58,7 @@ class Render(Verb):
             view.fps,
             self.depth_map,
             self.path_transforms,
+            view.background,
         )
         written = {
             str(path)

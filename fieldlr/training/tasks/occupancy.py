@@ -45,12 +45,15 @@ FULL_LEARNING_RATE_WIDTH = 128
 ADAM_FINAL_FACTOR = 0.1
 NEWTON_FINAL_FACTOR = 0.02
 
+POINTS = 16_384  # of a step
+OUTCOMES = {"good": 1500, "best": 3800}  # in steps
+
 
 @dataclass(frozen=True)
 class OccupancySettings:
     """Sampling of a solid and learning rates of its field (Adam unless stated)."""
 
-    points_per_step: int = 16384
+    points_per_step: int = POINTS
     near_fraction: float = 0.5  # of the points lie within `near_voxels` of the surface
     near_voxels: int = 3
     dense_rate: float = 8e-3  # of dense networks, up to FULL_LEARNING_RATE_WIDTH
@@ -67,8 +70,8 @@ class OccupancySettings:
 
 # `paper` draws 200,000 uniform voxels per step, for 200 epochs over the Thai statue's grid.
 PRESETS = {
-    "quick": Preset(FieldConfig(), OccupancySettings(), seconds=60.0),
-    "standard": Preset(FieldConfig(), OccupancySettings(), seconds=240.0),
+    "quick": Preset(FieldConfig(), OccupancySettings(), 60.0, None, OUTCOMES, POINTS),
+    "standard": Preset(FieldConfig(), OccupancySettings(), 240.0, None, OUTCOMES, POINTS),
     "paper": Preset(
         FieldConfig(),
         OccupancySettings(

@@ -10,12 +10,15 @@ from fieldlr.nn.encodings import Cp, Frequency, HashGrid
 from fieldlr.training.tasks.corrections import NOTHING
 from fieldlr.training.tasks.task import Preset
 
+SAMPLES = 32_768  # of a step
+OUTCOMES = {"good": 1300, "best": 5000}  # in steps
+
 
 @dataclass(frozen=True)
 class RadianceSettings:
     """Sampling of photos, and learning rates (Adam unless stated)."""
 
-    samples_per_step: int = 32768  # network evaluations; rays follow from how many a ray needs
+    samples_per_step: int = SAMPLES  # network evaluations; rays follow from how many a ray needs
     rays_per_step: int | None = None  # a fixed number of rays instead
     grid_rate: float = 1e-2
     line_rate: float = 4e-2  # of lines and planes
@@ -40,6 +43,8 @@ PRESETS = {
         ),
         RadianceSettings(),
         seconds=300.0,
+        outcomes=OUTCOMES,
+        samples_per_step=SAMPLES,
     ),
     "standard": Preset(
         FieldConfig(
@@ -48,8 +53,10 @@ PRESETS = {
             width=64,
             depth=1,
         ),
-        RadianceSettings(samples_per_step=65536),
+        RadianceSettings(samples_per_step=2 * SAMPLES),
         seconds=1200.0,
+        outcomes=OUTCOMES,
+        samples_per_step=2 * SAMPLES,
     ),
     "compact": Preset(
         FieldConfig(
@@ -60,6 +67,8 @@ PRESETS = {
         ),
         RadianceSettings(),
         seconds=300.0,
+        outcomes=OUTCOMES,
+        samples_per_step=SAMPLES,
     ),
     "paper": Preset(
         FieldConfig(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -48,6 +49,10 @@ class Preset:
     settings: Any
     seconds: float | None = None
     steps: int | None = None
+    # Steps after which a fit is good, within about 1 dB of best, and after which more gain little
+    # (docs/speed.md); and the samples of a step.
+    outcomes: dict[str, int] = dataclasses.field(default_factory=dict)
+    samples_per_step: int = 0
 
 
 @runtime_checkable
