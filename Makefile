@@ -21,7 +21,7 @@ demo: $(DEMO_READY) ## Install fieldlr and run the end-to-end demo: pictures, a 
 	$(BIN)/fieldlr demo
 
 test: $(TEST_READY) ## Install fieldlr with its tests and run them (slow ones left out).
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(TEST_READY) ## Check the style and the types.
 	$(BIN)/ruff check .

@@ -19,11 +19,6 @@ BETWEEN = 20
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def pytest_xdist_auto_num_workers(config) -> int:
-    """One more than there are cores: tests of the app wait for browsers and processes."""
-    return min((os.cpu_count() or 1) + 1, 4)
-
-
 def pytest_collection_modifyitems(items):
     """Files that wait for a browser come early, and apart: others keep the cores busy meanwhile."""
     files = {}

@@ -1,4 +1,4 @@
-"""Files made from a run: meshes, the .flr file, weights, the run folder; and their commands."""
+"""Files made from a run: meshes, a page, the .flr file, weights, the folder; and their commands."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
 from fieldlr.jobs import Job
 from fieldlr.runs.options import MeshOptions
+from fieldlr.runs.page import make_page
 from fieldlr.system.files import replacing
 from fieldlr.system.json import write_whole
 from fieldlr.system.options import Options, leaves
@@ -95,6 +96,14 @@ def export_flr(viewer: Viewer, job_id: str) -> Path:
     return path
 
 
+def export_page(workspace: Workspace, job_id: str) -> Path:
+    """One page that shows the field in a browser, without a server or a network."""
+    job = workspace.store.get(job_id)
+    path = export_folder(workspace, job_id) / file_name(job, ".html")
+    make_page([workspace.run(job_id).folder], path, job.title)
+    return path
+
+
 def export_run(workspace: Workspace, job_id: str) -> Path:
     """The run folder as a zip; unpacked, the command line and Python open it."""
     folder = workspace.run(job_id).folder
@@ -119,7 +128,7 @@ def set_flags(options: Options) -> list[str]:
 
 
 def commands(workspace: Workspace, job_id: str, options: MeshOptions, *renders: str) -> str:
-    """The commands that make the same run and mesh in a terminal, then those that render."""
+    """The commands that make the same run, mesh and page in a terminal, then those that render."""
     job = workspace.store.get(job_id)
     fit = equivalent_command(job.words, workspace.store.path(job_id))
     return "\n".join(
@@ -127,6 +136,7 @@ def commands(workspace: Workspace, job_id: str, options: MeshOptions, *renders: 
             fit,
             "fieldlr eval my-run",
             shlex.join(["fieldlr", "mesh", "my-run", "--out", "mesh.glb", *set_flags(options)]),
+            "fieldlr page my-run --out page.html",
             *renders,
         ]
     )

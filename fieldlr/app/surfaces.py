@@ -126,16 +126,16 @@ def surface_mesh(viewer: Viewer, job_id: str, options: MeshOptions) -> SurfaceMe
 
 
 def make_surface(
-    viewer: Viewer, job_id: str, folder: Path, options: MeshOptions, errors: bool = False
+    viewer: Viewer, job_id: str, full: Path, options: MeshOptions, errors: bool = False
 ) -> Surface:
-    """Extracts a run's surface: a light GLB for the viewer, and the full one for download."""
+    """Extracts a run's surface: the full GLB for download, and a light one for the viewer."""
     shown = viewer.loaded(job_id)
     extraction = surface_mesh(viewer, job_id, options)
     mesh = extraction.mesh
     light = simplified(mesh)
     if errors:
         light = error_coloured(light, original(shown.run))
-    full, view = folder / "surface.glb", folder / "surface-view.glb"
+    view = full.with_name("surface-view.glb")
     write_mesh(mesh, full)
     write_mesh(light, view)
     return Surface(

@@ -51,6 +51,9 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
         with gr.Column(min_width=300):
             gr.Markdown("### Field")
             small = gr.Button("Compact file (.flr)", interactive=False, elem_id="export-flr")
+            one_page = gr.Button(
+                "Web page with a viewer (.html)", interactive=False, elem_id="export-page"
+            )
             weights = gr.Button(
                 "Weights (.safetensors)", interactive=False, elem_id="export-weights"
             )
@@ -58,9 +61,9 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
             file = gr.File(label="Field", interactive=False, visible=False)
             gr.Markdown("### The same on the command line")
             commands = gr.Textbox(
-                label="Commands", interactive=False, buttons=["copy"], lines=6, elem_id="commands"
+                label="Commands", interactive=False, buttons=["copy"], lines=7, elem_id="commands"
             )
-    buttons = [mesh, small, weights, folder]
+    buttons = [mesh, small, one_page, weights, folder]
 
     def options_of(job_id, *values) -> MeshOptions:
         samples, only_largest, most, factor, textured, *from_surface = values
@@ -106,6 +109,7 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
     chosen.then(undo.record, undo.inputs, undo.outputs, **QUIET)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),
+        (one_page, lambda job_id: exports.export_page(workspace, job_id)),
         (weights, lambda job_id: exports.export_weights(workspace, job_id)),
         (folder, lambda job_id: exports.export_run(workspace, job_id)),
     ):

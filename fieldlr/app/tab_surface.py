@@ -109,7 +109,8 @@ def build(page: Page) -> SharedInputs:
         folder = export_folder(page.workspace, job_id)
         run = page.viewer.loaded(job_id)
         options = surfaces.mesh_options(run.field, int(samples), only_largest, *values)
-        made = surfaces.make_surface(page.viewer, job_id, folder, options, coloured)
+        name = file_name(page.workspace.store.get(job_id), ".glb")
+        made = surfaces.make_surface(page.viewer, job_id, folder / name, options, coloured)
         text = (
             f"{made.faces:,} triangles in {made.seconds:.1f} s, "
             f"{'closed (watertight)' if made.watertight else 'with holes'}."
@@ -123,8 +124,7 @@ def build(page: Page) -> SharedInputs:
             if not light.exists():
                 write_mesh(surfaces.simplified(surfaces.original(run.run)), light)
             truth = gr.Model3D(str(light), visible=True)
-        name = file_name(page.workspace.store.get(job_id), ".glb")
-        file = gr.DownloadButton(value=str(made.full.replace(folder / name)), interactive=True)
+        file = gr.DownloadButton(value=str(made.full), interactive=True)
         return gr.Model3D(str(made.view), visible=True), truth, text, file
 
     def again(text, *values):

@@ -69,12 +69,14 @@ def workspace(tmp_path):
 def trained(tmp_path_factory):
     """(viewer, id of a solid's run, id of a scene's run), both trained for a moment.
 
-    Processes that test side by side copy the workspace of the one that came first.
+    Processes that test side by side copy the workspace of the one that came first. It lies as deep
+    as its copies, because a run knows its source relative to itself.
     """
     folder = tmp_path_factory.mktemp("trained")
     base = tmp_path_factory.getbasetemp()
-    first = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first"
-    first.mkdir(exist_ok=True)
+    shared = base.parent / "shared" if "PYTEST_XDIST_WORKER" in os.environ else base
+    first = shared / "first"
+    first.mkdir(parents=True, exist_ok=True)
     with waited_for(first / "lock"):
         if not (first / "runs.json").exists():
             (first / "runs.json").write_text(json.dumps(_train(first)))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 180.0
 QUIET_SECONDS = 1.0
 
 
@@ -49,7 +49,10 @@ def serving(folder):
 
 
 def load(page, address):
-    """Opens the app in a page of the browser, and waits until Gradio's first events are done."""
+    """Opens the app in a page of the browser, and waits until Gradio's first events are done.
+
+    The answer is a function that waits for the events of what was done since.
+    """
     streams, last = [], [time.monotonic()]
 
     def on_request(request):
@@ -63,7 +66,12 @@ def load(page, address):
         page.on(ended, lambda request: request in streams and streams.remove(request))
     page.goto(address)
     page.wait_for_selector(".fl-card")
-    until = time.monotonic() + PATIENCE_SECONDS
-    while streams or time.monotonic() < last[0] + QUIET_SECONDS:
-        assert time.monotonic() < until
-        page.wait_for_timeout(100)
+
+    def until_quiet():
+        until = time.monotonic() + PATIENCE_SECONDS
+        while streams or time.monotonic() < last[0] + QUIET_SECONDS:
+            assert time.monotonic() < until
+            page.wait_for_timeout(100)
+
+    until_quiet()
+    return until_quiet

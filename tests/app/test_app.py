@@ -193,7 +193,7 @@ def test_the_level_moves_the_surface(trained, tmp_path):
     assert scale.low < scale.usual < scale.high and scale.counts.sum() > 0
     made = {
         level: surfaces.make_surface(
-            viewer, solid, tmp_path, MeshOptions(resolution=48, threshold=level)
+            viewer, solid, tmp_path / "surface.glb", MeshOptions(resolution=48, threshold=level)
         )
         and trimesh.load(tmp_path / "surface.glb", force="mesh").volume
         for level in (0.4, 0.6)
@@ -234,6 +234,9 @@ def test_exported_files_open_elsewhere(trained, tmp_path):
     assert (
         exports.commands(workspace, solid, MeshOptions()).splitlines()[0].startswith("fieldlr fit ")
     )
+    for job_id in (solid, scene):
+        page = exports.export_page(workspace, job_id).read_text()
+        assert f"<title>{workspace.store.get(job_id).title}</title>" in page
 
 
 def test_a_video_is_a_job_in_its_own_queue(trained, wait):

@@ -41,7 +41,7 @@ def open_page(browser, servers):
         contexts.append(browser.new_context(viewport=viewport, color_scheme=color_scheme))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
-        servers.load(page, f"{address}/?run={run}")
+        page.until_quiet = servers.load(page, f"{address}/?run={run}")
         return page
 
     yield opened
@@ -77,7 +77,7 @@ def test_nothing_is_enabled_that_can_do_nothing(open_page, empty):
         "Video": "#render-video",
         "Surface": "#extract, #download",
         "Compare": "#stop-study, #resume-study, #export-curves",
-        "Export": "#export-mesh, #export-flr, #export-weights, #export-run",
+        "Export": "#export-mesh, #export-flr, #export-page, #export-weights, #export-run",
         "Library": "#rename, #delete, #delete-source, #undo",
     }.items():
         tab(page, name)
@@ -158,6 +158,7 @@ def test_settings_of_the_mesh_are_undone_one_by_one(open_page, full, trained):
     page.wait_for_selector("#surface-status:has-text('triangles in')")
     page.locator("#crop textarea, #crop input").press_sequentially("0 0 0 1 1 1")
     page.wait_for_selector("#surface-status:has-text('have changed')")
+    page.until_quiet()
     page.click("#undo-surface:not([disabled])")
     # The surface that is shown follows.
     page.wait_for_selector("#surface-status:has-text('triangles in')")
