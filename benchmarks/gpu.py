@@ -35,7 +35,7 @@ from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.state import FitState, start_fit
-from fieldlr.training.tasks.occupancy import mean_cross_entropy
+from fieldlr.training.tasks.cross_entropy import mean_cross_entropy
 
 ROWS, WIDTH, REPEATS, ROUNDS = 1 << 18, 256, 50, 7
 CUDA = torch.device("cuda")

@@ -15,7 +15,7 @@ from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, QuadraticModel
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config
 from fieldlr.training.tasks import OccupancyTask
-from fieldlr.training.tasks.occupancy import cross_entropy, curvature
+from fieldlr.training.tasks.cross_entropy import cross_entropy, curvature
 
 PLAIN_ROWS = 512  # rows of the plain baseline, which takes seconds for them
 

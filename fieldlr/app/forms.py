@@ -12,6 +12,7 @@ from fieldlr.app.timing import evaluation_samples
 from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.data.options import ReadingOptions
 from fieldlr.errors import FieldlrError
+from fieldlr.jobs import Job
 from fieldlr.nn.encodings.separable import SeparableConfig
 from fieldlr.nn.linears import LINEARS
 from fieldlr.system.options import Option, leaves
@@ -172,3 +173,22 @@ def resume(workspace: Workspace, job_id: str) -> None:
     begun = (workspace.run_folder(job) / "config.json").exists()
     again = [*job.words, "--resume"] if begun and "--resume" not in job.words else None
     workspace.store.resume(job_id, again)
+
+
+def longer_seconds(workspace: Workspace, job: Job) -> float | None:
+    """The seconds of training that a finished run needs; None where it had enough."""
+    if workspace.store.state(job) != "done":
+        return None
+    return (workspace.store.result(job) or {}).get("good_seconds")
+
+
+def train_longer(workspace: Workspace, job_id: str) -> None:
+    """Queues a finished training again, which continues for as long as a good result takes."""
+    job = workspace.store.get(job_id)
+    seconds = longer_seconds(workspace, job)
+    if seconds is None:
+        raise FieldlrError(f"{job.title} was trained for long enough, or is not done.")
+    words = [word for word in job.words if word != "--resume"]
+    at = words.index("--seconds") if "--seconds" in words else len(words)
+    words[at : at + 2] = ["--seconds", f"{seconds:g}"]
+    workspace.store.resume(job_id, [*words, "--resume"])

@@ -104,19 +104,6 @@ def clock_time(seconds: float, now: float | None = None) -> str:
     return time.strftime("%H:%M" if same_day else "%d %b %H:%M", then)
 
 
-def time_text(seconds: float) -> str:
-    """A duration as a text: 45 s, 1 min 30 s, 5 min, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 300 and whole % 60:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(whole / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-
-
 def size_text(num_bytes: float) -> str:
     """Bytes as a text: 11.3 KB, 1 KB being 1,000 bytes."""
     if num_bytes < 1_000_000:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldlr.app.labels import app_message, end_message, quality_text
-from fieldlr.app.measuring import measured, quality_name
+from fieldlr.app.measuring import measured, measured_on, quality_name
 from fieldlr.app.timing import Phase, phase_of
 from fieldlr.app.workspace import Workspace
 from fieldlr.jobs import Job, JobStore
@@ -75,6 +75,7 @@ class Live:
             "state": state,
             "stopping": state == "running" and store.stop_requested(job),
             "reason": end_message(store, job),
+            "warnings": [app_message(text) for text in _warnings(store, job)],
             "said": _last_line(store, job),
             "ahead": self._ahead(job) if state == "queued" else 0,
         }
@@ -92,7 +93,8 @@ class Live:
     def _fit(self, job: Job, state: str) -> dict[str, Any]:
         folder = self.workspace.run_folder(job)
         reports = self._histories.setdefault(job.id, History(folder / "history.jsonl")).read()
-        quality = None if state in ("queued", "running") else measured(self.workspace, job)
+        ended = state not in ("queued", "running")
+        quality = measured(self.workspace, job) if ended else None
         kind = job.about.get("kind", "")
         last = reports[-1] if reports else {}
         phase = Phase("done", 1.0)
@@ -114,6 +116,7 @@ class Live:
             "loss": downsampled([(r["seconds"], r["loss"]) for r in reports]),
             "quality": downsampled([(r["seconds"], r["quality"]) for r in reports]),
             "final_quality": quality,
+            "measured_on": measured_on(self.workspace, job) if ended else "",
             "quality_text": quality_text(kind, quality) or _estimate(kind, state, reports),
             "preview": _version(folder / "preview.png"),
             "photo": (folder / "photo.png").exists(),
@@ -154,6 +157,11 @@ def _estimate(kind: str, state: str, reports: list[dict[str, Any]]) -> str:
     if state not in ("stopped", "failed") or not known:
         return ""
     return f"{quality_text(kind, known[-1])}, a quick estimate"
+
+
+def _warnings(store: JobStore, job: Job) -> list[str]:
+    """What the result of a job warns of."""
+    return (store.result(job) or {}).get("warnings", [])
 
 
 def _last_line(store: JobStore, job: Job) -> str:

@@ -1,4 +1,4 @@
-"""The exact quality of a run whose training was stopped: `fieldlr eval` through the job queue."""
+"""The quality of a run: as its training measured it, and by `fieldlr eval` in the job queue."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ def quality_name(kind: str) -> str:
 
 
 def measured(workspace: Workspace, job: Job) -> float | None:
-    """The exact quality of a run as it was last saved; None where it was not measured.
+    """The quality of a run as it was last saved; None where it was not measured.
 
-    A training that ends by itself measures it; of another it is that of the latest measurement.
+    A training that ends by itself measures it, on a part of its source where all of it takes long
+    (`measured_on`); the exact one is that of the latest measurement.
     """
-    own = (workspace.store.result(job) or {}).get("quality")
-    if own is not None:
-        return own
-    latest = _latest(workspace, job)
-    result = (latest and workspace.store.result(latest)) or {}
-    return result.get(quality_name(job.about.get("kind", "")))
+    exact = _exact(workspace, job)
+    return (workspace.store.result(job) or {}).get("quality") if exact is None else exact
+
+
+def measured_on(workspace: Workspace, job: Job) -> str:
+    """What the quality of a run was measured on, where that is only a part of its source."""
+    if _exact(workspace, job) is not None:
+        return ""
+    return (workspace.store.result(job) or {}).get("measured_on") or ""
 
 
 def can_measure(workspace: Workspace, job: Job) -> bool:
@@ -36,7 +40,8 @@ def can_measure(workspace: Workspace, job: Job) -> bool:
         return False
     latest = _latest(workspace, job)
     active = latest is not None and workspace.store.state(latest) in ACTIVE
-    return not active and measured(workspace, job) is None
+    unknown = measured(workspace, job) is None or measured_on(workspace, job) != ""
+    return not active and unknown
 
 
 def measure(workspace: Workspace, job_id: str) -> str:
@@ -47,6 +52,13 @@ def measure(workspace: Workspace, job_id: str) -> str:
     about = {"purpose": "measure", "of": job.id, "saved": _saved(workspace, job)}
     words = ["eval", str(workspace.run(job_id).folder)]
     return workspace.store.submit(words, f"{job.title}, exact quality", about, lane="make").id
+
+
+def _exact(workspace: Workspace, job: Job) -> float | None:
+    """The quality by the latest measurement of all of a run's source."""
+    latest = _latest(workspace, job)
+    result = (latest and workspace.store.result(latest)) or {}
+    return result.get(quality_name(job.about.get("kind", "")))
 
 
 def _latest(workspace: Workspace, job: Job) -> Job | None:

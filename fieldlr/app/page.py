@@ -71,10 +71,12 @@ def update_on_change(parts: list, answer: Callable, outputs: Any) -> None:
     """Calls `answer` with the values of all parts whenever one changes, and fills `outputs`.
 
     It is one event for all parts that keeps the last change: with an event each, an earlier answer
-    might arrive after a later one.
+    might arrive after a later one. Gradio does not check the values: where another run moves the
+    range of a slider, its old value may be outside of it for a moment.
     """
     changes = [part.change for part in parts]
-    gr.on(changes, show_errors(answer), parts, outputs, trigger_mode="always_last", **QUIET)
+    settings = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
+    gr.on(changes, show_errors(answer), parts, outputs, **settings)
 
 
 def source_choices(workspace: Workspace) -> list[tuple[str, str]]:

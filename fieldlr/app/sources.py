@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fieldlr.app.labels import time_text
 from fieldlr.app.uploads import store_uploads
 from fieldlr.app.workspace import StoredSource, Workspace, example_paths
 from fieldlr.data import cloud, is_source, mesh, open_source
@@ -17,6 +16,7 @@ from fieldlr.data.images import is_photo, picture_size
 from fieldlr.data.video import is_video
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.check import check, draw
+from fieldlr.system.duration import duration
 from fieldlr.system.memory import machine_bytes
 from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import Preset
@@ -109,7 +109,7 @@ def summary(source: StoredSource) -> str:
 
 
 def _length(preset: Preset) -> str:
-    return f"{preset.steps:,} steps" if preset.seconds is None else time_text(preset.seconds)
+    return f"{preset.steps:,} steps" if preset.seconds is None else duration(preset.seconds)
 
 
 def _inspected(workspace: Workspace, source_id: str, name: str, path: Path) -> StoredSource:

@@ -15,6 +15,9 @@ from fieldlr.app.page import (
     to_json,
     update_on_change,
 )
+from fieldlr.app.workspace import Workspace
+from fieldlr.jobs import Job
+from fieldlr.system.duration import duration
 
 
 def build(page: Page) -> None:
@@ -24,6 +27,7 @@ def build(page: Page) -> None:
     with gr.Row(elem_id="next"):
         stop = gr.Button("Stop and save", visible=False, elem_id="stop")
         resume = gr.Button("Resume", visible=False, elem_id="resume")
+        longer = gr.Button("Train longer", visible=False, elem_id="longer")
         exact = gr.Button("Measure exactly", visible=False, elem_id="measure")
         onward = [
             gr.Button(name, visible=False, elem_id=f"to-{tab}")
@@ -46,6 +50,7 @@ def build(page: Page) -> None:
             run_id or "",
             gr.Button(visible=active, interactive=True),
             gr.Button(visible=state in ("stopped", "failed"), interactive=True),
+            _longer_button(workspace, job),
             gr.Button(visible=job is not None and can_measure(workspace, job), interactive=True),
             *(gr.Button(visible=done) for _ in (*onward, export)),
         )
@@ -58,17 +63,30 @@ def build(page: Page) -> None:
         forms.resume(workspace, run_id)
         return gr.Button(interactive=False)
 
+    def request_longer(run_id):
+        forms.train_longer(workspace, run_id)
+        return gr.Button(interactive=False)
+
     def request_measure(run_id):
         measure(workspace, run_id)
         return gr.Button(interactive=False)
 
     update_on_change([page.source, page.run], show, stage)
-    status = [live, stop, resume, exact, *onward, export]
+    status = [live, stop, resume, longer, exact, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **QUIET)
     live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
     page.queue.submit(show_errors(buttons), page.run, status, **QUIET)  # a measurement has ended
     exact.click(show_errors(request_measure), page.run, exact, **PRIVATE)
     resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
+    longer.click(show_errors(request_longer), page.run, longer, **PRIVATE)
     for button, tab in zip((*onward, export), ("surface", "video", "export"), strict=True):
         button.click(lambda tab=tab: gr.Tabs(selected=tab), None, page.tabs, **PRIVATE)
+
+
+def _longer_button(workspace: Workspace, job: Job | None) -> gr.Button:
+    """Shown where a training had too few steps, with the time that a good result takes."""
+    seconds = forms.longer_seconds(workspace, job) if job is not None else None
+    if seconds is None:
+        return gr.Button(visible=False)
+    return gr.Button(f"Train longer: {duration(seconds)}", visible=True, interactive=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from fieldlr.app.exports import export_folder, file_name
 from fieldlr.app.forms import NO_POSES, option_flags, reading_flags
-from fieldlr.app.labels import app_message, size_text, time_text
+from fieldlr.app.labels import app_message, size_text
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import StoredSource, Workspace
 from fieldlr.errors import FieldlrError
@@ -30,6 +30,7 @@ from fieldlr.runs.previews import draw_preview
 from fieldlr.study.drawing import IOU_LEVELS, limit_of, mark_of, plot_of
 from fieldlr.study.files import Coding, StoredField, known_file, make_file
 from fieldlr.study.sweep import Sweep, has_rank
+from fieldlr.system.duration import duration
 from fieldlr.system.files import replacing
 from fieldlr.system.kinds import Switch
 from fieldlr.system.options import leaves
@@ -55,7 +56,7 @@ def cost(sweep: Sweep, seconds: float, overhead: float) -> str:
     fits, files = num_fits(sweep), len(sweep.all_bits)
     # Each file is decoded and measured like the field itself.
     whole = fits * (seconds + overhead * (1 + files))
-    text = f"{fits} trainings of {time_text(seconds)}: about {time_text(whole)} with measuring."
+    text = f"{fits} trainings of {duration(seconds)}: about {duration(whole)} with measuring."
     if len(sweep.ranks) < 2:
         text += " Select at least two detail levels to compare curves."
     return text

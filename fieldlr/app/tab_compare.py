@@ -153,7 +153,7 @@ def build(page: Page) -> None:
             studies.study_command(source, sweep, base)
         except FieldlrError as error:
             return f"⚠ **{sentence(str(error))}**", off
-        overhead = overhead_seconds(workspace, source, base)
+        overhead = overhead_seconds(workspace, source, base, exact=True)
         seconds = base.schedule.seconds or 0.0
         return studies.cost(sweep, seconds, overhead), gr.Button(interactive=True)
 

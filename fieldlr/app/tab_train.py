@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from fieldlr.app import forms, timing
-from fieldlr.app.labels import AUTOMATIC, backbone_label, label, time_text
+from fieldlr.app.labels import AUTOMATIC, backbone_label, label
 from fieldlr.app.page import (
     PRIVATE,
     QUIET,
@@ -23,6 +23,7 @@ from fieldlr.app.workspace import StoredSource
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import LINEARS
 from fieldlr.study.sweep import has_rank
+from fieldlr.system.duration import duration
 from fieldlr.system.kinds import Choice
 from fieldlr.system.options import Option
 from fieldlr.training.options import FitOptions
@@ -136,7 +137,7 @@ def _cost(page: Page, source: StoredSource, options: FitOptions) -> str:
     extra = overhead_seconds(page.workspace, source, options)
     text = (
         f"**File size {size.text}**; {count:,} parameters. Time: "
-        f"{training_text(source.kind, options)} of training, plus about {time_text(extra)} for "
+        f"{training_text(source.kind, options)} of training, plus about {duration(extra)} for "
         "setup and measuring."
     )
     return text
@@ -178,7 +179,7 @@ def _options(kind: str, backbone: str, rank: float, preset: str, *more: str) -> 
 
 def _budget_choices(lengths: dict[str, float]) -> list[tuple[str, str]]:
     """The preset's own length, those by outcome, and that of the user."""
-    known = [(f"{name.capitalize()}: about {time_text(s)}", name) for name, s in lengths.items()]
+    known = [(f"{name.capitalize()}: about {duration(s)}", name) for name, s in lengths.items()]
     return [AS_PRESET, *known, OWN]
 
 

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldlr.app.labels import time_text
 from fieldlr.app.workspace import StoredSource, Workspace
+from fieldlr.system.duration import duration
 from fieldlr.system.json import read_json, write_json
-from fieldlr.training.budgets import PHOTOS_SPEED, outcome_seconds, samples_per_second
+from fieldlr.training.budgets import (
+    EVALUATION_SHARE,
+    FORWARD_SPEEDUP,
+    PHOTOS_SPEED,
+    outcome_seconds,
+    samples_per_second,
+)
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import count_parameters, fit_config
+from fieldlr.training.tasks.held_out import RAY_SAMPLES
 
-# A forward pass alone is about so many times as fast as a training step on the same samples.
-FORWARD_SPEEDUP = 3.0
-# Samples along the ray of an evaluated pixel, on average.
-RAY_SAMPLES = 24
 # Until a training of this kind has finished here: training samples per second, setup in seconds.
 TYPICAL_SPEED = 250_000.0
 SPEED_FILE = "speed.json"  # of the speed test
@@ -86,22 +89,35 @@ def evaluation_seconds(samples: int, samples_per_second: float) -> float:
 
 def training_text(kind: str, options: FitOptions) -> str:
     """The length of the training alone: a duration, or steps."""
-    end = fit_config(options, "photos" if kind == "photos" else "mesh")
-    return f"{end.steps:,} steps" if end.seconds is None else time_text(end.seconds)
+    end = fit_config(options, _task_kind(kind))
+    return f"{end.steps:,} steps" if end.seconds is None else duration(end.seconds)
 
 
 def budgets(workspace: Workspace, kind: str, options: FitOptions) -> dict[str, float]:
     """Seconds of training by outcome, good and best, at the speed measured on this machine."""
-    task = "photos" if kind == "photos" else "mesh"
+    task = _task_kind(kind)
     count = count_parameters(options, task)
     return outcome_seconds(options, task, measured_speed(workspace, kind, count).samples_per_second)
 
 
-def overhead_seconds(workspace: Workspace, source: StoredSource, options: FitOptions) -> float:
-    """How long a training takes beside its steps: reading the source and measuring the result."""
+def overhead_seconds(
+    workspace: Workspace, source: StoredSource, options: FitOptions, exact: bool = False
+) -> float:
+    """How long a training takes beside its steps: reading the source and measuring the result.
+
+    An `exact` measurement takes as long as it takes, that of a fit a share of the training.
+    """
     speed = measured_speed(workspace, source.kind)
     samples = evaluation_samples(source, options)
-    return speed.setup_seconds + evaluation_seconds(samples, speed.samples_per_second)
+    measuring = evaluation_seconds(samples, speed.samples_per_second)
+    end = fit_config(options, _task_kind(source.kind))
+    if not exact and end.seconds is not None:
+        measuring = min(measuring, EVALUATION_SHARE * end.seconds)
+    return speed.setup_seconds + measuring
+
+
+def _task_kind(kind: str) -> str:
+    return "photos" if kind == "photos" else "mesh"
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,7 @@ def phase_of(last: dict[str, Any], history: Path, samples: int, begun: float | N
     # Previews, checkpoints and quick measurements take time that is not training time.
     slowdown = 1.0 if begun is None else max(1.0, (reported - begun) / trained)
     evaluation = evaluation_seconds(samples, last.get("samples", 0) / trained)
+    evaluation = min(evaluation, EVALUATION_SHARE * trained / share)
     training = slowdown * trained * (1.0 / share - 1.0)
     left = max(0.0, training + evaluation - age)
     whole = slowdown * trained / share + evaluation

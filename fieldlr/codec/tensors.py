@@ -39,10 +39,16 @@ class Model:
         return max(0, self.max_abs.bit_length() - TABLE_BITS)
 
     @property
+    def range(self) -> tuple[int, int]:
+        """The lowest and the highest upper bits of values."""
+        lowest = 0 if self.ascending else -self.max_abs >> self.low_bits
+        return lowest, self.max_abs >> self.low_bits
+
+    @property
     def symbols(self) -> Int[np.ndarray, " k"]:
         """The possible upper bits of values (K,)."""
-        lowest = 0 if self.ascending else -self.max_abs >> self.low_bits
-        return np.arange(lowest, (self.max_abs >> self.low_bits) + 1)
+        lowest, highest = self.range
+        return np.arange(lowest, highest + 1)
 
     def table(self) -> Int[np.ndarray, " k"]:
         """The frequencies of the upper bits (K,)."""
@@ -53,7 +59,7 @@ class Model:
 
     def distances(self) -> Int[np.ndarray, " k"]:
         """Twice the distance of each symbol's centre from 0 (K,)."""
-        return np.abs(2 * self.symbols + (self.low_bits > 0))
+        return _distances(self.symbols, self.low_bits > 0)
 
     def low_table(self) -> Int[np.ndarray, " k"]:
         """The frequencies of the lower bits, all equal."""
@@ -89,7 +95,7 @@ def fit_model(
 
 def _with_table(model: Model, histogram: np.ndarray) -> Model:
     """The model with the law or explicit table that takes the fewest bits."""
-    costs = _law_bits(model.max_abs, model.ascending) @ histogram
+    costs = _law_bits(*model.range, model.low_bits > 0) @ histogram
     best = int(costs.argmin())
     explicit = tables.explicit_bytes(histogram)
     frequencies = tables.normalised(tables.explicit_weight(explicit))
@@ -99,11 +105,15 @@ def _with_table(model: Model, histogram: np.ndarray) -> Model:
     return replace(model, law=best)
 
 
-@lru_cache(maxsize=128)  # up to half a MiB each
-def _law_bits(max_abs: int, ascending: bool) -> np.ndarray:
-    """Bits (laws, K) that each symbol of a model takes by every law."""
-    distances = Model(max_abs, ascending).distances()
+@lru_cache(maxsize=128)  # up to half a MiB each; tensors of any size share them
+def _law_bits(lowest: int, highest: int, has_low_bits: bool) -> np.ndarray:
+    """Bits (laws, K) that each symbol from the lowest to the highest takes by every law."""
+    distances = _distances(np.arange(lowest, highest + 1), has_low_bits)
     return tables.symbol_bits(tables.normalised(tables.all_law_weights(distances)))
+
+
+def _distances(symbols: Int[np.ndarray, " k"], has_low_bits: bool) -> Int[np.ndarray, " k"]:
+    return np.abs(2 * symbols + has_low_bits)
 
 
 def write_model(writer: Writer, model: Model) -> None:

@@ -24,11 +24,13 @@ from fieldlr.runs.run import seen_from
 from fieldlr.system import memory
 from fieldlr.system.json import write_json
 from fieldlr.system.version import __version__
-from fieldlr.training.loop import FitConfig, FitReport, few_steps, fit
+from fieldlr.training.budgets import evaluation_budget, shortfall
+from fieldlr.training.loop import FitConfig, FitReport, fit
 from fieldlr.training.options import FitOptions
-from fieldlr.training.presets import field_config, fit_config, make_task
+from fieldlr.training.presets import field_config, fit_config, make_task, preset_of
 from fieldlr.training.state import start_fit
 from fieldlr.training.tasks import OccupancyTask, Task
+from fieldlr.training.tasks.task import Preset
 
 # A checkpoint comes so often that little is lost with the process, and takes at most this share of
 # the time.
@@ -64,6 +66,7 @@ class Reconstruction:
         memory_gib = options.machine.memory
         self.source = _opened(source, options.reading, memory_gib)
         check_memory(self.source, memory_gib)
+        self.preset: Preset = preset_of(options, self.source.kind)
         self.config: FieldConfig = field_config(options, self.source.kind)
         self.fit_config: FitConfig = fit_config(options, self.source.kind)
         self.task: Task = make_task(self.source, options)
@@ -97,10 +100,13 @@ class Reconstruction:
             self.run.save_corrections(self.task.corrections)
 
     def finish(self) -> dict[str, Any]:
-        """Evaluates and saves the field; the results as the command line gives them."""
+        """Evaluates and saves the field; the results as the command line gives them.
+
+        On a part of what `evaluate` measures, where all of it takes long beside the training.
+        """
         self.checkpoint()
         field = self.state.field.eval()
-        figures = self.task.evaluate(field)
+        figures = self.task.evaluate(field, evaluation_budget(self.state.samples))
         results = {
             "run": str(self.run.folder),
             "kind": self.source.kind,
@@ -114,7 +120,8 @@ class Reconstruction:
             "setbacks": self.state.setbacks,
             "halvings": self.state.halvings,
             "quality": figures[self.task.quality_name],
-            "warnings": few_steps(self.state, self.fit_config),
+            "measured_on": figures.get("measured_on"),
+            **shortfall(self.state, self.fit_config, self.preset.outcomes.get("good", 0)),
         }
         self.run.add_results({"fit": results, "eval": figures})
         self.run.drop_checkpoint_before()

@@ -2,10 +2,13 @@
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: 42 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in words, to the second below five minutes: 45 s, 1 min 30 s, 5 min, 2 h 10 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
+    if whole < 300 and whole % 60:
         return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")

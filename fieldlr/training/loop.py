@@ -25,9 +25,6 @@ MAX_RESTARTS = 3
 COPY_EVERY = 100  # steps between copies to return to when the loss is non-finite
 _RECENT = 500
 
-# A fit of fewer steps than these has learned hardly anything.
-FEW_STEPS = 100
-
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -53,20 +50,6 @@ class FitConfig:
     def is_over(self, step: int, seconds: float) -> bool:
         over_steps = self.steps is not None and step >= self.steps
         return over_steps or (self.seconds is not None and seconds >= self.seconds)
-
-
-def few_steps(state: FitState, config: FitConfig) -> list[str]:
-    """A sentence where time ran out before a fit had learned much; otherwise nothing."""
-    in_time = config.steps is not None and state.step >= config.steps
-    second_order = state.task.second_order
-    if second_order is not None and second_order.uses_gauss_newton(state.field):
-        return []  # Its steps are few and large.
-    if config.seconds is None or in_time or state.step >= FEW_STEPS:
-        return []
-    return [
-        f"Only {state.step} steps were trained in {config.seconds:g} s, too few for a usable "
-        "result. Give more seconds, fewer pixels (downscale) or a smaller network (width)."
-    ]
 
 
 @dataclass(frozen=True)

@@ -348,3 +348,20 @@ def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
     assert words[words.index("--bits") + 1] == "4,8" and {"--no-narrow", "--classic"} <= {*words}
     assert words[words.index("--seconds") + 1] == "5"
     parse([word.replace("{job}", "job") for word in words])
+
+
+def test_a_run_with_few_steps_is_trained_longer_on_request(trained, workspace, wait, block):
+    workspace_of_it = trained[0].workspace
+    with pytest.raises(FieldlrError, match="long enough"):
+        forms.train_longer(workspace_of_it, trained[1])
+    source = sources.add(workspace, [block])
+    job_id = forms.train(workspace, source, FitOptions.of(seconds=0.2, width=32))
+    assert wait(workspace, job_id, "done", "failed") == "done"
+    told = Live(workspace).job(job_id)
+    assert "too few for a good result" in told["warnings"][0]
+    seconds = forms.longer_seconds(workspace, workspace.store.get(job_id))
+    forms.train_longer(workspace, job_id)
+    words = workspace.store.get(job_id).words
+    assert words[words.index("--seconds") + 1] == f"{seconds:g}" and "--resume" in words
+    workspace.store.stop(job_id)
+    wait(workspace, job_id, "stopped", "done")

@@ -185,6 +185,7 @@ def test_stop_saves_a_checkpoint_and_resume_continues(open_page, block):
     page.wait_for_selector("#measure", state="hidden")
 
 
+@pytest.mark.slow
 def test_a_study_grows_and_is_compared(open_page, block):
     page = open_page()
     add(page, block, "A volume")

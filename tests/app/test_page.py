@@ -319,6 +319,22 @@ def test_the_status_of_a_video_ends_with_it(open_page, full, trained):
     )
 
 
+def test_runs_are_compared_in_curves_a_sentence_and_files(open_page, full):
+    page = open_page(full)
+    tab(page, "Compare")
+    page.click("#runs input")
+    page.click("#runs [role=option]:has-text('block')")
+    page.wait_for_selector("#curves circle")
+    page.click("#export-curves:not([disabled])")
+    page.wait_for_selector("a[href*='curves.csv']")
+    # Nothing happens any more, so nothing is asked of Gradio: events must not set off each other.
+    page.until_quiet()
+    events = []
+    page.on("request", lambda r: "queue/join" in r.url and events.append(r.url))
+    page.wait_for_timeout(3000)
+    assert len(events) <= 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_what_is_behind_them(open_page, full, trained, scheme):
     page = open_page(full, run=trained[1], color_scheme=scheme)

@@ -10,14 +10,16 @@ import pytest
 
 import fieldlr.app
 from fieldlr.app import exports, forms, page, renders, sources, studies, surfaces, timing
-from fieldlr.app.labels import app_message, clock_time, time_text
+from fieldlr.app.labels import app_message, clock_time
 from fieldlr.app.undo import History
 from fieldlr.cli.verbs.line import parse
 from fieldlr.errors import FieldlrError
 from fieldlr.fields.radiance import SURFACE_DENSITY
 from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.runs.options import MeshOptions, RenderOptions
+from fieldlr.system.duration import duration
 from fieldlr.training.options import FitOptions
+from fieldlr.training.tasks.held_out import RAY_SAMPLES
 
 
 def test_messages_name_options_as_the_page_does():
@@ -64,7 +66,7 @@ def test_the_date_is_said_unless_it_is_today():
     [(45, "45 s"), (60, "1 min"), (90, "1 min 30 s"), (300, "5 min"), (7_800, "2 h 10 min")],
 )
 def test_durations_are_short(seconds, text):
-    assert time_text(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_the_time_that_is_left_counts_the_evaluation(tmp_path):
@@ -95,7 +97,7 @@ def test_an_evaluation_is_of_every_voxel_or_held_out_pixel(workspace, block):
     assert timing.evaluation_samples(volume, FitOptions()) == 32**3
     scene = sources.add_example(workspace, "windmill")
     whole = timing.evaluation_samples(scene, FitOptions())
-    assert whole == 8 * 128 * 128 * timing.RAY_SAMPLES
+    assert whole == 8 * 128 * 128 * RAY_SAMPLES
     assert timing.evaluation_samples(scene, FitOptions.of(downscale=4)) == whole // 16
 
 

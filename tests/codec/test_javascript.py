@@ -23,7 +23,7 @@ from tests.codec import fields
 from tests.codec.test_hostile import FILES, sealed
 from tests.fuzz.damage import damaged, random_edits
 
-NUM_CASES, NUM_POINTS = 200, 40
+NUM_POINTS = 40
 NUM_DAMAGED = 150  # of each file
 REGISTRIES = {
     "linears": ("LINEARS", LINEARS),
@@ -96,12 +96,10 @@ def values(field, generator: torch.Generator) -> list[np.ndarray]:
     return [tensor.numpy() for tensor in (points, towards, *said)]
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory):
+def made_cases(folder, count: int):
     """A folder of files, what they decode to, and what they say at some points."""
-    folder = tmp_path_factory.mktemp("cases")
     index = []
-    for seed in range(NUM_CASES):
+    for seed in range(count):
         draw = random.Random(seed)
         try:
             field = random_field(draw, seed)
@@ -122,7 +120,9 @@ def cases(tmp_path_factory):
     return folder
 
 
-def test_golden_and_random_files_decode_to_the_same_bits_and_values(cases):
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_golden_and_random_files_decode_to_the_same_bits_and_values(tmp_path, count):
+    cases = made_cases(tmp_path, count)
     said = node.run("--test", "tests/decode.test.mjs", FIELDLR_CASES=str(cases))
     assert "# fail 0" in said and "# skipped 0" in said
 

@@ -43,12 +43,14 @@ def test_a_vision_transformer_learns_with_every_kind_of_layer(kind):
 def test_the_vision_transformer_example_reads_its_data(tmp_path, capsys, monkeypatch):
     arrays = {}
     for part in ("train", "test"):
-        arrays[f"{part}_x"] = np.full((64, 32, 32, 3), 200, np.uint8)
-        arrays[f"{part}_y"] = np.zeros(64, np.int16)
+        arrays[f"{part}_x"] = np.full((8, 32, 32, 3), 200, np.uint8)
+        arrays[f"{part}_y"] = np.zeros(8, np.int16)
     np.savez(tmp_path / "images.npz", **arrays)
     words = f"vit.py --epochs 2 --rank 1 --data {tmp_path}/images.npz"
     monkeypatch.setattr(sys, "argv", words.split())
-    load("vit").main()
+    vit = load("vit")
+    monkeypatch.setattr(vit, "BATCH", 8)
+    vit.main()
     lines = capsys.readouterr().out.splitlines()
     assert "35.1 % of the dense network" in lines[0]
     assert lines[-1] == "epoch 2: accuracy 100.0 %"

@@ -20,7 +20,8 @@ from fieldlr.nn.linears import SineLowRank
 from fieldlr.runs import open_run
 from fieldlr.runs.pipeline import Reconstruction, evaluate
 from fieldlr.runs.tensors import read_tensors
-from fieldlr.training.loop import FitConfig, few_steps, fit
+from fieldlr.training.budgets import has_few_steps, shortfall
+from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.state import MAX_SETBACKS, FitState, start_fit
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
@@ -117,15 +118,22 @@ def exploding(rate: float) -> FitState:
 
 def test_a_fit_that_time_ends_early_is_named(task):
     second_order = start_fit(task, SMALL, 0, CPU)
-    second_order.step = 31
-    assert few_steps(second_order, FitConfig(seconds=15.0)) == []
+    second_order.step, config = 31, FitConfig(seconds=15.0)
+    assert not has_few_steps(second_order, config)
     state = start_fit(task, FieldConfig(activation=Relu(), width=32), 0, CPU)
-    state.step = 31
-    (warning,) = few_steps(state, FitConfig(seconds=15.0))
-    assert warning.startswith("Only 31 steps were trained in 15 s")
-    assert few_steps(state, FitConfig(steps=31, seconds=15.0)) == []  # as many as were asked for
-    state.step = 100
-    assert few_steps(state, FitConfig(seconds=15.0)) == []
+    state.step, state.seconds = 31, 15.0
+    assert has_few_steps(state, config)
+    (text,) = shortfall(state, config)["warnings"]
+    assert text.startswith("Only 31 steps were trained in 15 s")
+    as_asked_for = FitConfig(steps=31, seconds=15.0)
+    assert not has_few_steps(state, as_asked_for)
+    # Good after 1,500 steps, of which 109 took 15 s.
+    state.step = 109
+    assert not has_few_steps(state, config) and has_few_steps(state, config, good=1500)
+    found = shortfall(state, config, good=1500)
+    assert found["good_seconds"] == 210.0 and "about 3 min 30 s here" in found["warnings"][0]
+    state.step = 400
+    assert shortfall(state, config, good=1500) == {"warnings": []}
 
 
 def test_a_step_beyond_all_numbers_is_undone_and_the_rate_lowered():

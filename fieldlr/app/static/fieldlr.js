@@ -146,7 +146,11 @@ const fieldlr = {};
     if (job.state === "queued") return job.ahead ? `${job.ahead} ahead in the queue` : "starting";
     if (job.state === "failed" || job.state === "stopped") return [job.reason, job.quality_text && `Quality: ${job.quality_text}.`].filter(Boolean).join(" ");
     if (job.stopping) return "saving";
-    if (job.state === "done") return job.quality_text ? `${job.quality_text}${job.kind === "photos" ? " on the held-out photos" : " with the original"}` : "";
+    if (job.state === "done") {
+      if (!job.quality_text) return "";
+      const measured = job.measured_on ? `, measured on ${job.measured_on}` : "";
+      return `${job.quality_text}${job.kind === "photos" ? (measured || " on the held-out photos") : ` with the original${measured}`}`;
+    }
     if (job.purpose !== "fit") return job.said;
     if (job.phase === "reading") return "reading the source";
     const left = job.seconds_left == null ? "" : `about ${duration(job.seconds_left)} left`;
@@ -165,7 +169,8 @@ const fieldlr = {};
     root.append(head, bar, notify, charts);
     let known = null, drawn = "";
     const show = job => {
-      head.replaceChildren(make("b", {}, job.title), ` ${STATES[job.state]}. `, make("span", {}, status(job)));
+      head.replaceChildren(make("b", {}, job.title), ` ${STATES[job.state]}. `, make("span", {}, status(job)),
+        ...(job.state === "done" ? job.warnings : []).map(text => make("p", {}, `⚠ ${text}`)));
       head.dataset.state = job.state;
       notify.hidden = job.state !== "running" || globalThis.Notification?.permission !== "default";
       // A bar without a value moves to and fro: something is happening, how long it takes is unknown.

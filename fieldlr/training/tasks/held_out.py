@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from fieldlr.rendering.render import WHITE, render_image
 NONE_HELD_OUT = "no view is held out: these are the training views"
 # The quick quality estimate: this many held-out views, and about so many pixels of each.
 QUICK_VIEWS, QUICK_PIXELS = 3, 10_000
+# Samples along the ray of an evaluated pixel, on average.
+RAY_SAMPLES = 24
 
 
 class HeldOut:
@@ -42,9 +45,8 @@ class HeldOut:
         Pixels, not downscaled photos: beside an averaged photo a sharp field looks worse than a
         blurred one, and the estimate would fall while the field gets better.
         """
-        views = self.views
         figures = []
-        for view in views[:: math.ceil(len(views) / QUICK_VIEWS)]:
+        for view in self._some(QUICK_VIEWS):
             photo, mask = self.photo(view)
             height, width = photo.shape[:2]
             stride = min(math.ceil(math.sqrt(height * width / QUICK_PIXELS)), height, width)
@@ -60,13 +62,18 @@ class HeldOut:
         return _mean(figures)
 
     @torch.no_grad()
-    def evaluate(self, field: RadianceField) -> dict[str, Any]:
+    def evaluate(self, field: RadianceField, budget: int | None = None) -> dict[str, Any]:
         """The metrics of `fieldlr eval` over every held-out view at full resolution.
 
+        With a `budget` of samples, over as many views as that allows, and at least QUICK_VIEWS.
         Masked pixels are excluded, and so are SSIM windows that contain one.
         """
+        views = self.views
+        if budget is not None:
+            height, width = self.scene.images[views[0]].shape[:2]
+            views = self._some(max(QUICK_VIEWS, budget // (height * width * RAY_SAMPLES)))
         per_view, errors = [], []
-        for view in self.views:
+        for view in views:
             photo, mask = self.photo(view)
             rendered = render_image(field, self.scene.cameras, view, self.background).rgb
             visible = slice(None) if mask is None else mask
@@ -80,7 +87,7 @@ class HeldOut:
         # A fully masked view has no PSNR.
         errors = [error for error in errors if not math.isnan(error)]
         psnrs = [decibels(error) for error in errors]
-        return {
+        figures = {
             "psnr_db": _mean(psnrs),
             "psnr_of_mean_mse_db": decibels(_mean(errors)),
             "psnr_min_db": min(psnrs, default=math.nan),
@@ -90,6 +97,13 @@ class HeldOut:
             "split": self.scene.split if self.scene.test else NONE_HELD_OUT,
             "metric_version": METRIC_VERSION,
         }
+        if len(views) < len(self.views):
+            figures["measured_on"] = f"{len(views)} of {len(self.views)} held-out views"
+        return figures
+
+    def _some(self, most: int) -> Sequence[int]:
+        """At most so many of the views, evenly spread."""
+        return self.views[:: math.ceil(len(self.views) / most)]
 
     def small_photo(self, view: int, longest_side: int) -> Float[Tensor, "h w 3"]:
         """A photo over the evaluation's background, downscaled by an integer factor."""

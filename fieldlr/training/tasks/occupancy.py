@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.fields.config import FieldConfig
@@ -18,10 +17,11 @@ from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.geometry.spaces import Space
 from fieldlr.geometry.triangles import voxelise
 from fieldlr.metrics import shape
-from fieldlr.nn.execution import LossOfRows, RecordedLoss, in_parts, layers_loss
+from fieldlr.nn.execution import RecordedLoss, in_parts
 from fieldlr.surface import extract
 from fieldlr.training.optim import OPTIMIZERS, OptimizerChoice
 from fieldlr.training.optim.gauss_newton import CURVATURE_ROWS, QuadraticModel
+from fieldlr.training.tasks.cross_entropy import cross_entropy, curvature, mean_cross_entropy
 from fieldlr.training.tasks.solids import field_signs, surface_of
 from fieldlr.training.tasks.task import (
     FEWEST_POINTS,
@@ -34,8 +34,8 @@ from fieldlr.training.tasks.task import (
 SHAPE_METRIC_VERSION = 1
 # Voxels per call in evaluations over all voxels.
 SLAB_VOXELS = 1 << 19
-# Voxels of a quick estimate.
-QUICK_VOXELS = 1 << 18
+# Voxels of a quick estimate, and the fewest of an evaluation.
+QUICK_VOXELS, FEWEST_VOXELS = 1 << 18, 1 << 21
 # Muon's learning rates are for fits of this many steps; longer fits use smaller ones.
 SHORT_FIT_STEPS = 1100
 # Dense networks wider than this use learning rates in inverse proportion to the width.
@@ -227,23 +227,38 @@ class OccupancyTask:
         return both / max(either, 1)
 
     @torch.no_grad()
-    def iou(self, field: OccupancyField) -> float:
-        """IoU of the field and the solid over all voxels of the grid."""
+    def iou(self, field: OccupancyField, voxels: int | None = None) -> float:
+        """IoU of the field and the solid over all voxels of the grid, or over so many of them.
 
-        def count(part: slice) -> tuple[int, int]:
-            return self._count(field, torch.arange(part.start, part.stop))
+        Those are one of each stretch of the grid's voxels, at random: evenly spread, and in step
+        with nothing.
+        """
+        total, generator = self.volume.num_voxels, torch.Generator().manual_seed(0)
+        count = total if voxels is None else min(voxels, total)
 
-        counts = list(in_parts(count, self.volume.num_voxels, SLAB_VOXELS))
+        def counted(part: slice) -> tuple[int, int]:
+            chosen = torch.arange(part.start, part.stop)
+            if count < total:
+                inside = torch.rand(len(chosen), dtype=torch.float64, generator=generator)
+                chosen = ((chosen + inside) * (total / count)).long().clamp_(max=total - 1)
+            return self._count(field, chosen)
+
+        counts = list(in_parts(counted, count, SLAB_VOXELS))
         both, either = (sum(column) for column in zip(*counts, strict=True))
         return both / max(either, 1)
 
-    def evaluate(self, field: OccupancyField) -> dict[str, Any]:
-        """The IoU of the field over all voxels, and the grid."""
-        return {
-            "iou": self.iou(field),
+    def evaluate(self, field: OccupancyField, budget: int | None = None) -> dict[str, Any]:
+        """The grid, and the IoU over all of its voxels, or over those of the `budget`."""
+        total = self.volume.num_voxels
+        some = total if budget is None else max(budget, FEWEST_VOXELS)
+        figures: dict[str, Any] = {
+            "iou": self.iou(field, some),
             "grid": list(self.volume.shape),
             "metric_version": SHAPE_METRIC_VERSION,
         }
+        if some < total:
+            figures["measured_on"] = f"{some:,} of {total:,} voxels"
+        return figures
 
     def evaluate_surface(self, field: OccupancyField, resolution: int) -> dict[str, Any]:
         """Metrics of the extracted mesh: IoU on the grid, and distances to the true surface.
@@ -271,29 +286,3 @@ class OccupancyTask:
         inside = field_signs(field, self.volume.centers(voxels))
         truth = self.volume.occupied(voxels)
         return int((inside & truth).sum()), int((inside | truth).sum())
-
-
-def mean_cross_entropy(
-    field: OccupancyField, points: Float[Tensor, "n 3"], target: Float[Tensor, "n 1"]
-) -> Float[Tensor, ""]:
-    """The mean binary cross-entropy at points (N, 3) with targets 0 or 1 (N, 1)."""
-    if field.config.encoding.learns:
-        return functional.binary_cross_entropy_with_logits(field.level(points)[:, None], target)
-    encoded = field.encoded(points)
-    return layers_loss(field.mlp.layers(), encoded, cross_entropy(target)) / len(points)
-
-
-def cross_entropy(target: Float[Tensor, "n 1"]) -> LossOfRows:
-    """The summed binary cross-entropy of logits with `target` (N, 1), and its gradient."""
-
-    def of_rows(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        loss = functional.binary_cross_entropy_with_logits(logits, target[rows], reduction="sum")
-        return loss, torch.sigmoid(logits) - target[rows]
-
-    return of_rows
-
-
-def curvature(logits: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """Its second derivative, at least 1e-3 so that saturated voxels may still change."""
-    inside = torch.sigmoid(logits)
-    return (inside * (1.0 - inside)).clamp_min(1e-3)

@@ -197,8 +197,8 @@ class RadianceTask:
     def quality(self, field: RadianceField) -> float:
         return self.held_out.quality(field)
 
-    def evaluate(self, field: RadianceField) -> dict[str, Any]:
-        found = self.held_out.evaluate(field)
+    def evaluate(self, field: RadianceField, budget: int | None = None) -> dict[str, Any]:
+        found = self.held_out.evaluate(field, budget)
         if self.corrections is not None:
             found |= self.corrections.figures(self.scene.frame.scale)
         return found

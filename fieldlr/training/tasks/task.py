@@ -131,8 +131,12 @@ class Task(Training[F], Protocol[F]):
     name: ClassVar[str]
     settings: Any
 
-    def evaluate(self, field: F) -> dict[str, Any]:
-        """All metrics of the full evaluation, as plain values."""
+    def evaluate(self, field: F, budget: int | None = None) -> dict[str, Any]:
+        """All metrics of the full evaluation, as plain values.
+
+        With a `budget`, about so many samples of the field are taken at most; `measured_on` then
+        says what was measured, where that is not all.
+        """
         ...
 
 

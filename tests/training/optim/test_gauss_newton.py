@@ -9,7 +9,7 @@ from fieldlr.nn.activations import Gaussian
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.nn.mlp import Mlp
 from fieldlr.training.optim.gauss_newton import QuadraticModel, solve
-from fieldlr.training.tasks.occupancy import cross_entropy, curvature
+from fieldlr.training.tasks.cross_entropy import cross_entropy, curvature
 
 KINDS = [Full(), LowRank(2), SineLowRank(2, omega=20.0)]
 

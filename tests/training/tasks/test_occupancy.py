@@ -9,6 +9,7 @@ from fieldlr.data.volume_file import read
 from fieldlr.fields.config import FieldConfig
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.nn.encodings import DenseGrid
+from fieldlr.training.tasks import occupancy
 from fieldlr.training.tasks.occupancy import OccupancySettings, OccupancyTask
 
 
@@ -39,6 +40,18 @@ def test_iou_counts_every_voxel(slab):
     assert slab.iou(Exact(6.0)) == pytest.approx(6 / 8)
     assert slab.iou(Exact(10.0)) == pytest.approx(8 / 10)
     assert slab.iou(Exact(-1.0)) == 0.0
+
+
+def test_an_evaluation_with_a_budget_says_what_it_measured(slab, monkeypatch):
+    whole = slab.evaluate(Exact(6.0))
+    assert "measured_on" not in whole and slab.evaluate(Exact(6.0), budget=1) == whole
+    total = slab.volume.num_voxels
+    monkeypatch.setattr(occupancy, "FEWEST_VOXELS", total // 4)
+    some = slab.evaluate(Exact(6.0), budget=1)
+    assert some["measured_on"] == f"{total // 4:,} of {total:,} voxels"
+    assert some["iou"] == pytest.approx(whole["iou"], abs=0.05)
+    assert slab.evaluate(Exact(6.0), budget=1) == some
+    assert slab.evaluate(Exact(6.0), budget=total) == whole
 
 
 def test_half_of_the_points_lie_near_the_surface(slab, generator):

@@ -17,6 +17,7 @@ from fieldlr.nn.encodings import DenseGrid, Frequency
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
 from fieldlr.rendering.compositing import Composite
 from fieldlr.rendering.samples import RaySamples
+from fieldlr.training.tasks import held_out
 from fieldlr.training.tasks.radiance import NEAR_COST, RadianceTask
 from fieldlr.training.tasks.radiance_settings import PRESETS, RadianceSettings
 
@@ -117,6 +118,16 @@ def test_a_ball_is_learned(trained):
     assert figures["background"] == "white"
     assert task.quality(field) == pytest.approx(figures["psnr_db"], abs=0.1)
     assert not task.collapsed(field, losses)
+
+
+def test_a_budget_is_of_whole_views(trained, monkeypatch):
+    task, field, _ = trained
+    whole = task.evaluate(field)
+    assert task.evaluate(field, budget=1) == whole  # There are fewer than QUICK_VIEWS.
+    monkeypatch.setattr(held_out, "QUICK_VIEWS", 1)
+    some = task.evaluate(field, budget=1)
+    assert some["measured_on"] == "1 of 2 held-out views"
+    assert some["per_view"] == whole["per_view"][:1]
 
 
 def test_the_grid_prunes_and_rays_follow(trained):
