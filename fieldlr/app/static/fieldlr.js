@@ -226,6 +226,12 @@ const fieldlr = {};
       () => !document.hidden || notifies());
   });
 
+  // Gradio puts a picture into a button without a name, which a screen reader could not announce.
+  const nameless = ".image-container > button:not([aria-label])";
+  new MutationObserver(() => document.querySelectorAll(nameless).forEach(
+    button => button.setAttribute("aria-label", "Picture"),
+  )).observe(document.documentElement, { childList: true, subtree: true });
+
   // ---- quality against file size --------------------------------------------------------------------
   fieldlr.curves = (element, props, trigger, watch) => mounted(element, props, watch, (root, value) => {
     const { study = "", rate = "bytes", curves = null } = value ? JSON.parse(value) : {};
