@@ -83,13 +83,13 @@ def shortfall(state: FitState, config: FitConfig, good: int = 0) -> dict[str, An
     """
     if not has_few_steps(state, config, good):
         return {"warnings": []}
-    seconds, more = None, "Give more `seconds`"
+    seconds, good_takes = None, ""
     if good and state.step:
         seconds = _rounded(state.seconds * good / state.step)
-        more = f"A good one takes about {duration(seconds)} here: resume with as many `seconds`"
+        good_takes = f" A good one takes about {duration(seconds)} here."
     text = (
-        f"Only {state.step} steps were trained in {config.seconds:g} s, too few for a good result. "
-        f"{more}, or choose a smaller network (`width`)."
+        f"Only {state.step} steps were trained in {config.seconds:g} s, too few for a good result."
+        f"{good_takes} Train longer, or choose a smaller network (`width`)."
     )
     return {"warnings": [text], "good_seconds": seconds}
 

@@ -351,9 +351,8 @@ def test_a_plan_is_as_many_fits_as_the_study_does(workspace):
 
 
 def test_a_run_with_few_steps_is_trained_longer_on_request(trained, workspace, wait, block):
-    workspace_of_it = trained[0].workspace
     with pytest.raises(FieldlrError, match="long enough"):
-        forms.train_longer(workspace_of_it, trained[1])
+        forms.train_longer(trained[0].workspace, trained[1])
     source = sources.add(workspace, [block])
     job_id = forms.train(workspace, source, FitOptions.of(seconds=0.2, width=32))
     assert wait(workspace, job_id, "done", "failed") == "done"

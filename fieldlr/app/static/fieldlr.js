@@ -149,7 +149,7 @@ const fieldlr = {};
     if (job.state === "done") {
       if (!job.quality_text) return "";
       const measured = job.measured_on ? `, measured on ${job.measured_on}` : "";
-      return `${job.quality_text}${job.kind === "photos" ? (measured || " on the held-out photos") : ` with the original${measured}`}`;
+      return `${job.quality_text}${job.kind === "photos" ? " on the held-out photos" : " with the original"}${measured}`;
     }
     if (job.purpose !== "fit") return job.said;
     if (job.phase === "reading") return "reading the source";

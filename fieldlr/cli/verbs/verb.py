@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from fieldlr.cli.verbs.flags import Flag
+from fieldlr.cli.verbs.flags import Flag, with_flags
 from fieldlr.system.lines import put
 
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH")]
@@ -76,4 +76,5 @@ class Verb:
                 value = f"{value:.5g}"
             if value is not None and not isinstance(value, dict | list | tuple):
                 lines.append(f"{name.replace('_', ' '):>24}  {value}")
-        return "\n".join([*lines, *(f"warning: {text}" for text in result.get("warnings", ()))])
+        warnings = (with_flags(text, type(self)) for text in result.get("warnings", ()))
+        return "\n".join([*lines, *(f"warning: {text}" for text in warnings)])

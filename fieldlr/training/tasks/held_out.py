@@ -98,7 +98,7 @@ class HeldOut:
             "metric_version": METRIC_VERSION,
         }
         if len(views) < len(self.views):
-            figures["measured_on"] = f"{len(views)} of {len(self.views)} held-out views"
+            figures["measured_on"] = f"{len(views)} of {len(self.views)} views"
         return figures
 
     def _some(self, most: int) -> Sequence[int]:

@@ -126,7 +126,7 @@ def test_a_budget_is_of_whole_views(trained, monkeypatch):
     assert task.evaluate(field, budget=1) == whole  # There are fewer than QUICK_VIEWS.
     monkeypatch.setattr(held_out, "QUICK_VIEWS", 1)
     some = task.evaluate(field, budget=1)
-    assert some["measured_on"] == "1 of 2 held-out views"
+    assert some["measured_on"] == "1 of 2 views"
     assert some["per_view"] == whole["per_view"][:1]
 
 
