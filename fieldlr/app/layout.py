@@ -41,10 +41,12 @@ TITLE = """<div class='fl-title'><h1>fieldlr</h1>
 MISSING_TRANSLATIONS = {"common.complete": "Done", "common.error": "Error"}
 # Gradio hides what overflows its container, which would keep the stage from staying in view; it
 # would put a rule of fieldlr.css inside that container. Gradio adds the parts of a page in any
-# order: what stands below the first row is shown once that row is there, so that it does not move.
+# order: what stands below the first row is shown once that row and the parts of the first tab are
+# there, so that nothing moves.
 HEAD = (
     "<style>gradio-app > .gradio-container { overflow: clip !important }"
-    "gradio-app:not(:has(#current input)) :is(#queue, #halves) { visibility: hidden }</style>"
+    "gradio-app:not(:has(#current input):has(#files):has(#examples button):has(#found)) "
+    ":is(#queue, #halves) { visibility: hidden }</style>"
     "<script src='/fieldlr/static/fieldlr.js'></script>"
     "<script src='/fieldlr/static/stage.js'></script>"
 )

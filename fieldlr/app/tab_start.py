@@ -35,7 +35,8 @@ def build(page: Page) -> None:
         elem_id="files",
     )
     gr.Markdown("Or start with an example:")
-    examples = js_component("examples", to_json(names=list(example_paths())), padding=False)
+    names = to_json(names=list(example_paths()))
+    examples = js_component("examples", names, padding=False, elem_id="examples")
     found = gr.Markdown(NOTHING_SELECTED, elem_id="found")
     with gr.Row():
         to_train = gr.Button(
