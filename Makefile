@@ -46,15 +46,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(APP_READY): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install -qq --editable '.[fast,app,mesh,video,study,poses,codec]'
+	$(BIN)/python -m pip install -qq --no-compile --editable '.[fast,app,mesh,video,study,poses,codec]'
 	@touch $@
 
 $(DEMO_READY): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install -qq --editable '.[fast,mesh,video]'
+	$(BIN)/python -m pip install -qq --no-compile --editable '.[fast,mesh,video]'
 	@touch $@
 
 # Dependency groups came with pip 25.1; the pip of a fresh environment may be older.
 $(TEST_READY): pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/python -m pip install -qq 'pip>=25.1'
-	$(BIN)/python -m pip install -qq --editable '.[all]' --group dev
+	$(BIN)/python -m pip install -qq --no-compile --editable '.[all]' --group dev
 	@touch $@

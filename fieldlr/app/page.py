@@ -17,7 +17,9 @@ from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUIET: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+# Without progress on any part: each status of an event makes Gradio walk through the page once for
+# every part that ever showed progress.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], **PRIVATE}
 
 
 @dataclass
