@@ -170,18 +170,31 @@ def build(page: Page) -> None:
             gr.Button(interactive=some),
         )
 
+    def begun(*chosen):
+        """What is known at once of other curves; nothing stays of those before."""
+        return *show(*chosen), *buttons(*chosen[:2]), *clear()
+
+    def compared(*chosen):
+        return figures(*chosen), *pictures(*chosen)
+
+    def grown(*chosen):
+        return *buttons(*chosen[:2]), figures(*chosen)
+
+    def ended(*chosen):
+        return *buttons(*chosen[:2]), *pictures(*chosen)
+
+    def with_choices(study_id, run_ids):
+        return study_dropdown(page, study_id), finished_runs(page, run_ids)
+
     which = [study, runs, rate]
     actions = [stop, resume, export]
     # A multiselect dropdown fires `change` again and again: its `input` is enough.
     for event in (study.change, runs.input, rate.input):
-        event(show_errors(show), which, [curves, live], **QUIET)
-        event(show_errors(figures), which, table, **QUIET)
-        event(show_errors(buttons), [study, runs], actions, **QUIET)
-        event(show_errors(pictures), which, [verdict, side_by_side], **QUIET)
-        event(clear, None, [picture, field, exports], **PRIVATE)
+        quick = [curves, live, *actions, picture, field, exports]
+        event(show_errors(begun), which, quick, **QUIET)
+        event(show_errors(compared), which, [table, verdict, side_by_side], **QUIET)
     # Fires when another point was measured.
-    curves.submit(show_errors(buttons), [study, runs], actions, **QUIET)
-    curves.submit(show_errors(figures), which, table, **QUIET)
+    curves.submit(show_errors(grown), which, [*actions, table], **QUIET)
     curves.select(show_errors(pick), None, [picture, field], **PRIVATE)
     update_on_change([page.source, *plan], show_cost, [cost, start])
     start.click(show_errors(begin), [page.source, *plan], study, **PRIVATE)
@@ -192,11 +205,9 @@ def build(page: Page) -> None:
         show_errors(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE
     )
     export.click(show_errors(write), which, exports, **PRIVATE)
-    page.queue.submit(show_errors(lambda s: study_dropdown(page, s)), study, study, **PRIVATE)
-    page.queue.submit(show_errors(buttons), [study, runs], actions, **QUIET)
-    page.queue.submit(show_errors(pictures), which, [verdict, side_by_side], **QUIET)
-    page.queue.submit(show_errors(lambda r: finished_runs(page, r)), runs, runs, **PRIVATE)
-    page.on_load(lambda: (study_dropdown(page, None), finished_runs(page, None)), [study, runs])
+    page.queue.submit(show_errors(with_choices), [study, runs], [study, runs], **QUIET)
+    page.queue.submit(show_errors(ended), which, [*actions, verdict, side_by_side], **QUIET)
+    page.on_load(lambda: with_choices(None, None), [study, runs])
 
 
 def study_dropdown(page: Page, chosen: str | None) -> gr.Dropdown:

@@ -100,6 +100,10 @@ def build(page: Page) -> SharedInputs:
         off = gr.DownloadButton(value=None, interactive=False)
         return gr.Model3D(None, visible=False), gr.Model3D(None, visible=False), "", off
 
+    def selected(job_id, fused):
+        """Another run: its scale, and nothing of the surface of the one before."""
+        return *scale(job_id, fused), *clear()
+
     def outdated(text):
         """The file for download is of other settings than those that are shown."""
         text = "The settings have changed: press “Show the surface”." if text else ""
@@ -140,9 +144,9 @@ def build(page: Page) -> SharedInputs:
     inputs = [page.run, resolution, largest, errors, *shared]
     outputs = [mesh, given, status, download]
     scales = [bars, level, errors, joined, make]
-    scaled = page.run.change(show_errors(scale), [page.run, joined], scales, **QUIET)
-    scaled.then(undo.restart, undo.inputs, undo.outputs, **QUIET)
-    page.run.change(clear, None, outputs, **QUIET)
+    both = [*scales, *outputs]
+    changed = page.run.change(show_errors(selected), [page.run, joined], both, **QUIET)
+    changed.then(undo.restart, undo.inputs, undo.outputs, **QUIET)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
     # These show the new surface at once; resolution and crop box wait for the button.
     direct = (

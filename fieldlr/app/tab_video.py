@@ -115,16 +115,20 @@ def build(page: Page) -> RenderInputs:
         renders.queue_path_video(workspace, job_id, event.value, options)
         return gr.Tabs(selected="video")
 
+    def selected(job_id):
+        return paths(job_id), *show(job_id)
+
+    def told(job_id, *values):
+        return *check(job_id, *values), *show(job_id)
+
     def other(choice):
         return choice == renders.OTHER
 
     everything = [page.run, *inputs]
-    page.run.change(show_errors(paths), page.run, path, **QUIET)
-    page.run.change(show_errors(show), page.run, [video, picture], **QUIET)
+    page.run.change(show_errors(selected), page.run, [path, video, picture], **QUIET)
     update_on_change(everything, check, can)
-    for told in (page.queue, page.live):
-        told.submit(show_errors(check), everything, can, **QUIET)
-        told.submit(show_errors(show), page.run, [video, picture], **QUIET)
+    for part in (page.queue, page.live):
+        part.submit(show_errors(told), everything, [*can, video, picture], **QUIET)
     for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.HTML)):
         choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **QUIET)
     for button, kind in ((make, "video"), (still, "picture")):

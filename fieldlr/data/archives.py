@@ -14,6 +14,7 @@ from fieldlr.data import is_source
 from fieldlr.data.cloud import SUFFIXES as CLOUD_SUFFIXES
 from fieldlr.data.images import IMAGE_SUFFIXES, is_photo
 from fieldlr.data.mesh import SUFFIXES as MESH_SUFFIXES
+from fieldlr.data.scene import FEWEST_VIEWS
 from fieldlr.data.unread import PHONE_ADVICE, is_phone_photo
 from fieldlr.data.video import VIDEO_SUFFIXES, is_video
 from fieldlr.errors import FieldlrError
@@ -98,9 +99,18 @@ def find_source(folder: Path) -> Path:
         raise FieldlrError(
             f"one mesh or volume at a time; got {len(solids)}: {names}. Choose one of them."
         )
-    most = max(folders, key=lambda place: len(photos_in(place)))
-    if photos_in(most):
-        return most
+    sets = _photo_sets(folders)
+    if len(sets) > 1:
+        names = ", ".join(
+            f"{place.relative_to(folder).as_posix()} ({len(photos)})"
+            for place, photos in list(sets.items())[:4]
+        )
+        raise FieldlrError(
+            f"one set of photos at a time; got {len(sets)} folders of different photos: {names}. "
+            "Choose one of them, or put the photos of one scene into one folder."
+        )
+    if sets:
+        return next(iter(sets))
     videos = sorted((p for p in folder.rglob("*") if is_video(p)), key=_depth)
     if len(videos) == 1:
         return videos[0]
@@ -111,6 +121,23 @@ def find_source(folder: Path) -> Path:
         "photos alone, a video, a mesh (.obj .ply .stl .off .glb .3mf .dae), a point cloud (.ply "
         ".xyz .pts .pcd) or a volume (.npz, .npy)."
     )
+
+
+def _photo_sets(folders: list[Path]) -> dict[Path, list[Path]]:
+    """Folders with photos -> those photos, the fullest first.
+
+    Left out are folders with fewer photos than poses need, where others have enough, and those in
+    which every name is also one of a fuller folder: smaller copies, masks, depths.
+    """
+    found = {place: photos for place in folders if (photos := photos_in(place))}
+    fullest = sorted(found, key=lambda place: -len(found[place]))
+    sets: dict[Path, list[Path]] = {}
+    for place in fullest:
+        stems = {photo.stem for photo in found[place]}
+        is_copy = any(stems <= {photo.stem for photo in photos} for photos in sets.values())
+        if not sets or (len(stems) >= FEWEST_VIEWS and not is_copy):
+            sets[place] = found[place]
+    return sets
 
 
 def photos_in(folder: Path) -> list[Path]:

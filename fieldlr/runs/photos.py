@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 from jaxtyping import UInt8
 
 from fieldlr import codec
+from fieldlr.data.archives import unpacked
 from fieldlr.data.scene import Capture
 from fieldlr.data.small_photos import find_photos, small_photo
 from fieldlr.errors import FieldlrError
@@ -46,17 +49,38 @@ def standpoints_of(run: Run) -> list[dict[str, Any]]:
 
 
 def kept_photos(run: Run, longest_side: int) -> list[PagePhoto]:
-    """The photos of those cameras that a .flr file of the run keeps."""
+    """The photos of those cameras that a .flr file of the run keeps.
+
+    Without a picture where the photo is no longer there. An archive is unpacked for them.
+    """
     cameras, test = run.load_cameras()
+    indices = codec.subset_indices(len(cameras), test)
+    try:
+        with _unpacked_source(run) as source:
+            pictures = [_photo_if_there(run, source, index, longest_side) for index in indices]
+    except FieldlrError:  # an archive that can no longer be unpacked
+        pictures = [None] * len(indices)
     return [
-        PagePhoto(_name(index), index in test, _photo_if_there(run, index, longest_side))
-        for index in codec.subset_indices(len(cameras), test)
+        PagePhoto(_name(index), index in test, picture)
+        for index, picture in zip(indices, pictures, strict=True)
     ]
 
 
-def _photo_if_there(run: Run, index: int, longest_side: int) -> UInt8[np.ndarray, "h w 3"] | None:
+@contextmanager
+def _unpacked_source(run: Run) -> Iterator[Path | None]:
+    """Where the run's photos are, of an archive in a folder that lasts as long as the context."""
+    if run.source is None or run.source.suffix.lower() != ".zip" or not run.source.is_file():
+        yield run.source
+        return
+    with unpacked(run.source) as source:
+        yield source
+
+
+def _photo_if_there(
+    run: Run, source: Path | None, index: int, longest_side: int
+) -> UInt8[np.ndarray, "h w 3"] | None:
     try:
-        return photo_of(run, index, longest_side)
+        return _photo_in(run, source, index, longest_side)
     except FieldlrError:
         return None  # The source may have been moved or deleted since.
 
@@ -65,12 +89,18 @@ def photo_of(run: Run, index: int, longest_side: int) -> UInt8[np.ndarray, "h w 
     """The photo of a camera, at most so many pixels long, as an ideal lens would have taken it.
 
     It fits a render of the same camera without its distortion. FieldlrError where there is no such
-    camera, or where the photo is no longer there.
+    camera, where the photo is no longer there, and of archives: none is unpacked for one photo.
     """
+    return _photo_in(run, run.source, index, longest_side)
+
+
+def _photo_in(
+    run: Run, source: Path | None, index: int, longest_side: int
+) -> UInt8[np.ndarray, "h w 3"]:
     cameras, _ = run.load_cameras()
     if not 0 <= index < len(cameras):
         raise FieldlrError(f"there are {len(cameras)} photos, counted from 0; got {index}.")
-    capture = _capture(run, len(cameras))
+    capture = _capture(source, run.reading.get("images"), len(cameras))
     camera = cameras[index]
     scale = min(1.0, longest_side / int(camera.sizes.max()))
     small = camera.resized((camera.sizes * scale).round().long().clamp_min(1))
@@ -89,9 +119,8 @@ def _name(index: int) -> str:
     return f"photo {index + 1}"
 
 
-def _capture(run: Run, num_cameras: int) -> Capture:
-    source = run.source
-    capture = None if source is None else find_photos_once(Path(source), run.reading.get("images"))
+def _capture(source: Path | None, images: str | None, num_cameras: int) -> Capture:
+    capture = None if source is None else find_photos_once(source, images)
     if capture is None or len(capture.photos) != num_cameras:
         raise FieldlrError("the photos of this run are no longer where they were.")
     return capture

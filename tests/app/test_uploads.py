@@ -65,6 +65,18 @@ def test_photos_alone_are_found_as_such(tmp_path, png):
     assert len(archives.photos_in(path)) == 3
 
 
+def test_masks_and_smaller_copies_are_no_other_photos(tmp_path, png):
+    places = {"images": 4, "images_4": 4, "masks": 3, "cover": 1}
+    members = [(f"d/{place}/{i}.png", png) for place, count in places.items() for i in range(count)]
+    assert taken(tmp_path, archive(tmp_path / "p.zip", members)).name == "images"
+
+
+def test_photos_of_two_scenes_are_not_chosen_from(tmp_path, png):
+    members = [(f"{place}/{place}{i}.png", png) for place in ("house", "tree") for i in range(3)]
+    with pytest.raises(FieldlrError, match=r"different photos: house \(3\), tree \(3\)"):
+        taken(tmp_path, archive(tmp_path / "p.zip", members))
+
+
 def link(name):
     info = zipfile.ZipInfo(name)
     info.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -120,7 +120,7 @@ def made_cases(folder, count: int):
     return folder
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_golden_and_random_files_decode_to_the_same_bits_and_values(tmp_path, count):
     cases = made_cases(tmp_path, count)
     said = node.run("--test", "tests/decode.test.mjs", FIELDLR_CASES=str(cases))

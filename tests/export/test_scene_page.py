@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+import fieldlr
 from fieldlr import codec
 from fieldlr.codec.levels import stepped
 from fieldlr.codec.quantisation import nearest_step
 from fieldlr.export import depth_picture
 from fieldlr.export.page import PageField, PagePhoto
+from fieldlr.geometry.boxes import Aabb
 from fieldlr.geometry.cameras import Cameras
 from fieldlr.nn.encodings import Cp, DenseGrid, HashGrid, Tucker, Vm
 from fieldlr.nn.linears import Full, LowRank, SineLowRank
@@ -23,7 +25,7 @@ from tests.export.pages import canvas_pixels
 
 # fieldlr fit scenes/windmill --encoding frequency --width 64 --depth 2 --seconds 60, compressed
 WINDMILL = Path(__file__).resolve().parents[2] / "docs" / "examples" / "windmill.flr"
-LEAST_PSNR, LEAST_DEPTH_PSNR = 38.0, 20.0
+LEAST_PSNR, LEAST_DEPTH_PSNR, LEAST_CROPPED_PSNR = 38.0, 20.0, 30.0
 # On a narrow page the canvas is the upper 60 %: a square here.
 SIDE = 36
 
@@ -74,6 +76,45 @@ def test_a_fit_of_photos_is_drawn_as_here_and_turned_and_as_depth(open_page):
     until_drawn(page)
     depth = depth_picture(np.where(known.opacity > 0.5, known.depth, 0.0)) / 255.0
     assert psnr(canvas_pixels(page), depth) > LEAST_DEPTH_PSNR
+
+
+@pytest.mark.browser
+def test_a_crop_box_cuts_a_scene(open_page):
+    run = FlrRun(WINDMILL)
+    cameras, _ = run.load_cameras()
+    camera = cameras[[0]].resized(torch.tensor([[SIDE, SIDE]]))
+    camera = replace(camera, distortion=torch.zeros(1, 6)).transformed(run.field.frame)
+    aabb = torch.tensor([run.field.aabb.minimum, run.field.aabb.maximum], dtype=torch.float64)
+    whole = Aabb.around(run.field.frame.apply(torch.cartesian_prod(*aabb.T)))
+    middle = 0.5 * (whole.minimum[0] + whole.maximum[0])
+
+    def kept(points, directions):
+        density, color = run.field.query(points, directions)
+        return density * (points[..., 0] < middle), color
+
+    far = 2.0 * float((camera.camera_to_world[0, :3, 3] - torch.tensor(whole.center)).norm())
+    known = fieldlr.render(kept, camera, 0.0, far, 600, run.background).rgb.numpy()
+    entry = PageField("windmill", WINDMILL.read_bytes(), is_scene=True)
+    page = open_page([entry], width=SIDE, height=SIDE * 10 // 6)
+    page.locator("#panel").evaluate("details => details.open = true")
+    page.select_option("#camera", index=0)
+    until_drawn(page)
+    before = canvas_pixels(page)
+    open_crop = "(details, open) => details.open = open"
+    page.locator("#crop").evaluate(open_crop, True)
+    slider = page.locator("#crop input").nth(1)  # x to
+    slider.evaluate("input => { input.value = 0.5 }")
+    slider.dispatch_event("input")
+    slider.dispatch_event("change")
+    page.wait_for_function("document.querySelectorAll('#ruler line').length === 12")
+    page.locator("#crop").evaluate(open_crop, False)  # The lines of the box lie over the canvas.
+    page.wait_for_function("document.querySelectorAll('#ruler line').length === 0")
+    until_drawn(page)
+    assert psnr(before, known) < 20.0
+    assert psnr(canvas_pixels(page), known) > LEAST_CROPPED_PSNR
+    page.locator("#whole").dispatch_event("click")
+    until_drawn(page)
+    assert (canvas_pixels(page) == before).all()
 
 
 KINDS = (

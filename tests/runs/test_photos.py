@@ -2,6 +2,7 @@
 
 import json
 import math
+import zipfile
 
 import numpy as np
 import pytest
@@ -82,3 +83,20 @@ def test_a_run_without_its_photos_says_so(tmp_path):
     with pytest.raises(FieldlrError, match="no longer where they were"):
         photo_of(run, 0, 24)
     assert all(photo.picture is None and photo.held_out for photo in kept_photos(run, 24))
+
+
+def test_photos_of_an_archive_are_on_a_page(tmp_path):
+    (tmp_path / "scene").mkdir()
+    run = captured(tmp_path / "scene", ".png")
+    known = kept_photos(run, 24)
+    packed = tmp_path / "scene.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in (tmp_path / "scene").glob("*.*"):
+            archive.write(file, file.name)
+    fit = Reconstruction(packed, tmp_path / "run", FitOptions.of(steps=1, width=16, downscale=2))
+    list(fit.reports())
+    fit.checkpoint()
+    for photo, one in zip(kept_photos(fit.run, 24), known, strict=True):
+        assert (photo.picture == one.picture).all()
+    packed.write_bytes(b"PK")
+    assert all(photo.picture is None for photo in kept_photos(fit.run, 24))

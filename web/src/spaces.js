@@ -47,3 +47,11 @@ export function toUser(points, frame) {
   }
   return points;
 }
+
+/** A point of the user's frame in the field's. */
+export function toField(point, frame) {
+  if (!frame) return point;
+  const { rotation, scale, translation } = frame;
+  const offset = point.map((x, k) => (x - translation[k]) / scale);
+  return [0, 1, 2].map((k) => offset.reduce((sum, x, i) => sum + rotation[i][k] * x, 0));
+}

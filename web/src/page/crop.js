@@ -1,6 +1,5 @@
-// The crop box of a shape: sliders, and in the app a text that the box of its tabs shares.
+// The crop box of a field: sliders, and in the app a text that the box of its tabs shares.
 
-import { toUser } from "../spaces.js";
 import { isInApp } from "./panel.js";
 
 const THINNEST = 0.01; // of the whole box, what may be left along an axis
@@ -13,7 +12,7 @@ const row = (axis) =>
     .join("")}</label>`;
 
 export const CROP_CONTROLS = `<details id="crop"><summary>Crop</summary>${["x", "y", "z"].map(row).join("")}
-<button id="whole">Whole shape</button></details>`;
+<button id="whole">Show all</button></details>`;
 
 /** The six numbers of a text x0 y0 z0 x1 y1 z1; null where it is none, or of no box. */
 export function numbersOf(text) {
@@ -23,22 +22,23 @@ export function numbersOf(text) {
 }
 
 /**
- * Starts the controls of a box of `space`, a box of the field whose `frame` leads to the user's.
- * `moved()` is called while it moves, `changed()` when it is another; gives {box, set}.
+ * Starts the controls of a box within `whole`, which is {low, high} in the user's frame. `moved()` is
+ * called while it moves, `changed()` when it is another; gives {within, isWhole, set}.
  */
-export function startCrop({ root, space, frame, moved, changed, say }) {
+export function startCrop({ root, whole, moved, changed, say }) {
   const inputs = [...root.querySelectorAll("input")];
-  const { low, high } = space;
-  const corner = (point) => [...toUser(Float64Array.from(point), frame)];
-  const ends = [corner(low), corner(high)]; // of the whole box, in the user's frame
   let [kept, text] = [[...WHOLE], ""];
 
-  const along = (k, end, [from, to]) => from[k] + kept[2 * k + end] * (to[k] - from[k]);
-  const box = () => ({ low: [0, 1, 2].map((k) => along(k, 0, [low, high])), high: [0, 1, 2].map((k) => along(k, 1, [low, high])) });
+  const isWhole = () => kept.every((x, i) => x === WHOLE[i]);
+  const within = ({ low, high }) => {
+    const [from, to] = [0, 1].map((end) => low.map((a, k) => a + kept[2 * k + end] * (high[k] - a)));
+    return { low: from, high: to };
+  };
   const show = () => inputs.forEach((input, i) => (input.value = kept[i]));
   const textNow = () => {
-    if (kept.every((x, i) => x === WHOLE[i])) return "";
-    return [0, 1].flatMap((end) => [0, 1, 2].map((k) => Number(along(k, end, ends).toPrecision(DIGITS)))).join(" ");
+    if (isWhole()) return "";
+    const { low, high } = within(whole);
+    return [...low, ...high].map((x) => Number(x.toPrecision(DIGITS))).join(" ");
   };
   const finish = () => {
     text = textNow();
@@ -62,14 +62,17 @@ export function startCrop({ root, space, frame, moved, changed, say }) {
     finish();
   };
   return {
-    box,
+    /** The part of a box that is kept: of `whole`, or of the same in the field's frame. */
+    within,
+    isWhole,
     /** Takes the box of a text of the user's frame; all of it where the text is empty. */
     set(given) {
-      const numbers = given.trim() ? numbersOf(given) : [...ends[0], ...ends[1]];
+      const { low, high } = whole;
+      const numbers = given.trim() ? numbersOf(given) : [...low, ...high];
       if (given === text || !numbers) return;
-      const unit = (i) => (numbers[(i >> 1) + 3 * (i % 2)] - ends[0][i >> 1]) / (ends[1][i >> 1] - ends[0][i >> 1]);
+      const unit = (i) => (numbers[(i >> 1) + 3 * (i % 2)] - low[i >> 1]) / (high[i >> 1] - low[i >> 1]);
       const asked = WHOLE.map((_, i) => Math.min(Math.max(unit(i), 0), 1));
-      if ([0, 2, 4].some((i) => asked[i] >= asked[i + 1])) return say("The crop box is outside of the shape.");
+      if ([0, 2, 4].some((i) => asked[i] >= asked[i + 1])) return say("The crop box is outside of what is shown.");
       [kept, text] = [asked, given];
       root.open ||= given.trim() !== "";
       show();

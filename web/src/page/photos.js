@@ -2,7 +2,7 @@
 // photo of the camera whose view is on show over its render.
 
 import { find, isPressed, press } from "./panel.js";
-import { dot, plus } from "./pose.js";
+import { plus, projected } from "./pose.js";
 
 export const PHOTO_CONTROLS = '<button id="cameras" aria-pressed="false">Cameras</button>';
 
@@ -135,13 +135,8 @@ function pyramidOf({ eye, right, up, back, lens }, reach) {
 }
 
 /** {apex, base, depth} of a pyramid in pixels; null where it is too near, or behind. */
-function placed(points, { eye, right, up, back, lens }, nearest, { clientWidth, clientHeight }) {
-  const at = points.map((point) => {
-    const offset = plus(point, eye, -1);
-    const depth = -dot(offset, back);
-    const [x, y] = [right, up].map((axis, k) => lens[2 + k] + (lens[k] * dot(offset, axis)) / depth);
-    return { depth, place: [x * clientWidth, (1 - y) * clientHeight] };
-  });
+function placed(points, pose, nearest, canvas) {
+  const at = points.map((point) => projected(point, pose, canvas));
   if (at.some(({ depth }) => depth < nearest)) return null;
   const [apex, ...base] = at.map(({ place }) => place);
   return { apex, base, depth: at[0].depth };

@@ -13,6 +13,14 @@ const cross = (a, b) => [0, 1, 2].map((k) => a[(k + 1) % 3] * b[(k + 2) % 3] - a
 const unit = (a) => a.map((x) => x / Math.hypot(...a));
 const clamp = (x, [low, high]) => Math.min(Math.max(x, low), high);
 
+/** {depth, place} of a point: how far it is in front of a view, and where in pixels. */
+export function projected(point, { eye, right, up, back, lens }, { clientWidth, clientHeight }) {
+  const offset = plus(point, eye, -1);
+  const depth = -dot(offset, back);
+  const [x, y] = [right, up].map((axis, k) => lens[2 + k] + (lens[k] * dot(offset, axis)) / depth);
+  return { depth, place: [x * clientWidth, (1 - y) * clientHeight] };
+}
+
 /** v turned by an angle about a unit axis. */
 function rotated(v, axis, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];

@@ -127,7 +127,7 @@ export class SceneDrawing {
     gl.texImage2D(gl.TEXTURE_2D, 0, inside, width, height, 0, gl[format], gl.FLOAT, padded);
   }
 
-  /** `view` {pose, showsDepth} is to be drawn from now on. */
+  /** `view` {pose, showsDepth, crop} is to be drawn from now on. */
   look(view) {
     this.wanted = view;
   }
@@ -207,6 +207,7 @@ export class SceneDrawing {
       set(name, name === "lens" ? "4fv" : "3fv", view.pose[name]);
     }
     set("background", "3fv", field.about.background);
+    set("crop", "4fv", view.crop);
     set("raster", "2f", width, height);
     set("showsDepth", "1i", view.showsDepth);
     set("unit", "1f", view.pose.unit);

@@ -84,33 +84,47 @@ void harmonics(vec3 d, out vec4 h[4]) {
 // the network at the same time.
 const MARCH = `
 uniform highp sampler3D cells;
+uniform vec4 crop[3];
 out vec4 color;
+// Where a ray along d enters and leaves the crop box: its rows lead into a cube, or all to 0.
+vec2 within(vec3 d) {
+  vec2 span = vec2(-1e12, 1e12);
+  for (int k = 0; k < 3; k++) {
+    float from = dot(crop[k].xyz, eye) + crop[k].w, pace = dot(crop[k].xyz, d);
+    vec2 ends = (vec2(-1, 1) - from) / (abs(pace) < 1e-12 ? 1e-12 : pace);
+    span = vec2(max(span.x, min(ends.x, ends.y)), min(span.y, max(ends.x, ends.y)));
+  }
+  return span;
+}
 void main() {
   vec2 at01 = gl_FragCoord.xy / raster;
   vec2 aside = (at01 - lens.zw) / lens.xy;
   vec3 d = normalize(aside.x * right + aside.y * up - back);
   vec4 h[4];
   harmonics(d, h);
-  vec2 reach = span(d);
-  float step = pace(reach), t0, t1 = at(0., reach, d), passed = 0., kept = 0., middle = 0.;
+  vec2 reach = span(d), inside = within(d);
+  float step = pace(reach), from, to, end = at(0., reach, d), passed = 0., kept = 0., middle = 0.;
   vec3 sum = vec3(0);
   int k = 0;
   while (passed < ${real(DARK)}) {
     vec3 p;
     bool found = false;
     while (k < steps && !found) {
-      t0 = t1;
-      t1 = min(at(min(float(++k) * step, 1.), reach, d), reach.y);
-      if (t1 <= t0) break;
-      p = cube(eye + .5 * (t0 + t1) * d);
+      from = end;
+      end = min(at(min(float(++k) * step, 1.), reach, d), reach.y);
+      if (end <= from) break;
+      from = max(from, inside.x);
+      to = min(end, inside.y);
+      if (to <= from) continue;
+      p = cube(eye + .5 * (from + to) * d);
       ivec3 cell = clamp(ivec3((p + 1.) * ${real(CELLS / 2)}), 0, ${CELLS - 1});
       found = texelFetch(cells, cell, 0).x > 0.;
     }
     if (!found) break;
-    float depth = density(p) * stretch(d, t0, t1), before = passed;
+    float depth = density(p) * stretch(d, from, to), before = passed;
     passed += depth;
     if (showsDepth) {
-      if (passed >= ${real(Math.LN2)} && middle == 0.) middle = mix(t0, t1, (${real(Math.LN2)} - before) / depth);
+      if (passed >= ${real(Math.LN2)} && middle == 0.) middle = mix(from, to, (${real(Math.LN2)} - before) / depth);
       continue;
     }
     float weight = exp(-before) - exp(-passed);

@@ -1,16 +1,20 @@
 // A scene of photos on the page: drawn by rays, from where its photos were taken and near there.
 
+import { toField } from "../spaces.js";
+import { bounds, cornersOf, edges } from "./boxes.js";
+import { CROP_CONTROLS, startCrop } from "./crop.js";
 import { control } from "./input.js";
 import { facts, find, isInApp, isPressed, press } from "./panel.js";
 import { PATH_CONTROLS, pathFile, startPath } from "./path.js";
 import { PHOTO_CONTROLS, startPhotos } from "./photos.js";
-import { PoseCamera } from "./pose.js";
+import { PoseCamera, projected } from "./pose.js";
 import { RATE_CONTROLS, startRate } from "./rate.js";
 import { SceneDrawing } from "./scene-drawing.js";
 
 const CONTROLS = `<label>View <select id="camera"></select></label>
 <button id="distance" aria-pressed="false">Depth</button> ${PHOTO_CONTROLS}
 <button id="reset">Reset view</button>
+${CROP_CONTROLS}
 ${PATH_CONTROLS}
 ${RATE_CONTROLS}
 <p>Drag turns, shift-drag moves, wheel or pinch zooms.</p>`;
@@ -19,7 +23,7 @@ ${RATE_CONTROLS}
 const [LONGEST, LONGEST_IN_APP] = [120_000, 5000];
 const PAUSE = 2; // milliseconds between two looks at what the GPU has done
 
-/** Shows a scene; gives {end}. */
+/** Shows a scene; gives {end, crop}: `crop(text)` shows a box of it. */
 export function showScene({ field, bytes, photos: known, name, canvas, controls, say }) {
   if (field.networks.length > 1) {
     throw new Error("A coarse and a fine network are too slow for a page: this is a picture of the field.");
@@ -64,9 +68,23 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
     fit();
     document.documentElement.dataset.view = "coarse";
     const pose = flown ? flownPose() : camera.pose;
-    drawing.look({ pose, showsDepth: isPressed("#distance") });
+    drawing.look({ pose, showsDepth: isPressed("#distance"), crop: rowsOf(crop, whole, field.frame) });
+    drawBox(pose);
     photos.update(pose, !flown && camera.isUnmoved);
     queue();
+  };
+  // A scene in front of the camera has no box.
+  const whole = field.space.low && bounds(cornersOf({ ...field.space, frame: field.frame }));
+  find("#crop").hidden = !whole;
+  const crop = whole && startCrop({ root: find("#crop"), whole, moved: () => look(), changed: () => look(), say });
+  const lines = document.createElementNS("http://www.w3.org/2000/svg", "g");
+  find("#ruler").prepend(lines);
+  const drawBox = (pose) => {
+    const place = (point) => {
+      const { depth, place } = projected(toField(point, field.frame), pose, canvas);
+      return depth > 0 ? place : null;
+    };
+    lines.innerHTML = crop && find("#crop").open ? edges(cornersOf(crop.within(whole)), place) : "";
   };
   const flownPose = () => {
     const tall = 0.5 / Math.tan(0.5 * flown.angle);
@@ -112,6 +130,7 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
   resized.observe(canvas);
   look();
   return {
+    crop: crop?.set,
     end() {
       isOver = true;
       path.end();
@@ -124,3 +143,16 @@ export function showScene({ field, bytes, photos: known, name, canvas, controls,
 }
 
 const titleOf = ({ name, heldOut }, index) => `${name ?? `view ${index + 1}`}${heldOut ? " (held out)" : ""}`;
+
+/** The rows of four that lead from the field's frame into the cube of a crop box, zeros where all is shown. */
+function rowsOf(crop, whole, frame) {
+  if (!crop || crop.isWhole()) return new Float32Array(12);
+  const { low, high } = crop.within(whole);
+  const { rotation, scale, translation } = frame ?? { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], scale: 1, translation: [0, 0, 0] };
+  return Float32Array.from(
+    low.flatMap((a, k) => {
+      const half = (high[k] - a) / 2;
+      return [...rotation[k].map((x) => (scale * x) / half), (translation[k] - a - half) / half];
+    }),
+  );
+}

@@ -1,6 +1,6 @@
 // A shape on the page: its mesh, the light on it, and what one may do with it.
 
-import { toUser } from "../spaces.js";
+import { bounds, cornersOf, edges, line } from "./boxes.js";
 import { Camera } from "./camera.js";
 import { CROP_CONTROLS, startCrop } from "./crop.js";
 import { Drawing } from "./drawing.js";
@@ -57,7 +57,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   };
 
   /** What is kept, in the field's frame. */
-  const cropBox = () => ({ ...crop.box(), frame: field.frame });
+  const cropBox = () => ({ ...crop.within(field.space), frame: field.frame });
 
   const draw = (now) => {
     queued = false;
@@ -133,8 +133,7 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   const on = (selector, event, act) => find(selector).addEventListener(event, act);
   on("#samples", "change", extract);
   on("#level", "change", extract);
-  const { space, frame } = field;
-  const crop = startCrop({ root: find("#crop"), space, frame, moved: redraw, changed: extract, say });
+  const crop = startCrop({ root: find("#crop"), whole: box, moved: redraw, changed: extract, say });
   on("#save", "click", () => drawing.mesh && download(drawing.mesh, find("#format").value, name));
   on("#axis", "change", ({ target }) => {
     side = camera.back["xyz".indexOf(target.value)] < 0 ? -1 : 1;
@@ -198,25 +197,12 @@ export function showShape({ field, bytes, name, source, canvas, controls, say, s
   };
 }
 
-/** The eight corners of a box of the field, in the user's frame. */
-function cornersOf({ low, high, frame }) {
-  const corners = Float64Array.from({ length: 24 }, (_, i) => (((i / 3) >> i % 3) & 1 ? high : low)[i % 3]);
-  toUser(corners, frame);
-  return Array.from({ length: 8 }, (_, i) => [...corners.subarray(3 * i, 3 * i + 3)]);
-}
-
-const bounds = (points) => ({
-  low: [0, 1, 2].map((k) => Math.min(...points.map((p) => p[k]))),
-  high: [0, 1, 2].map((k) => Math.max(...points.map((p) => p[k]))),
-});
-
 /** Draws the measured points, the line between them and its length, and the edges of a box. */
 function drawMarks(points, corners, camera, { clientWidth, clientHeight }) {
   const place = (point) => {
     const at = camera.project(point);
     return at && [((at[0] + 1) / 2) * clientWidth, ((1 - at[1]) / 2) * clientHeight];
   };
-  const line = ([x1, y1], [x2, y2]) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"/>`;
   const at = points.map(place).filter(Boolean);
   let marks = at.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="4"/>`).join("");
   if (at.length > 1) {
@@ -225,8 +211,5 @@ function drawMarks(points, corners, camera, { clientWidth, clientHeight }) {
     marks += line(...at);
     marks += `<text x="${(x1 + x2) / 2 + 8}" y="${(y1 + y2) / 2 - 8}">${figure(length)} units</text>`;
   }
-  corners.map(place).forEach((a, i, all) => {
-    for (const bit of [1, 2, 4]) if (!(i & bit) && a && all[i | bit]) marks += line(a, all[i | bit]);
-  });
-  find("#ruler").innerHTML = marks;
+  find("#ruler").innerHTML = marks + edges(corners, place);
 }
