@@ -11,6 +11,7 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import EXAMPLES, example
 from fieldlr.data.mesh import read_triangles
 from fieldlr.export.image import jpeg_bytes
+from fieldlr.geometry.triangles import TriangleMesh
 from fieldlr.pictures.shading import shade
 from fieldlr.rendering.paths import orbit
 
@@ -27,7 +28,11 @@ def portrait(path: Path):
             photo = (alpha * photo[..., :3] + (1 - alpha) * 255).astype("uint8")
         step = max(1, max(photo.shape[:2]) // SIDE)
         return photo[::step, ::step]
-    mesh, _ = read_triangles(path)
+    return view_of(read_triangles(path)[0])
+
+
+def view_of(mesh: TriangleMesh):
+    """A mesh from the side, SIDE pixels wide and high."""
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     center = tuple(0.5 * (low + high))
     radius = float(((high - low) ** 2).sum() ** 0.5)

@@ -109,10 +109,13 @@ class Record:
     def result(self) -> dict[str, Any]:
         """The result of a finished item for the report."""
         figures = {step: known["figures"] for step, known in self.done.items()}
+        fit = figures.get("fit", {})
+        # An evaluation is of all voxels or held-out views, that of a fit perhaps of a part.
+        quality = figures.get("eval", {}).get(fit.get("measure"), fit.get("quality"))
         return {
             "seconds": round(self.seconds, 3),
-            "quality": figures.get("fit", {}).get("quality"),
-            "num_parameters": figures.get("fit", {}).get("num_parameters"),
+            "quality": quality,
+            "num_parameters": fit.get("num_parameters"),
             "num_bytes": figures.get("compress", {}).get("num_bytes"),
             "files": [name for known in self.done.values() for name in known["files"]],
             "figures": figures,

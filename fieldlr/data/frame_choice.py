@@ -1,4 +1,4 @@
-"""Which frames of a video to take: sharp ones, evenly along the way that the picture moves.
+"""Which frames of a video to use: sharp ones, evenly spaced in image motion.
 
 How far the picture has moved is measured by phase correlation (Kuglin and Hines 1975) in windows of
 small frames, against the last frame from which it had moved; so noise, and a still camera, add
@@ -15,16 +15,16 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 MOST_FRAMES = 150
-# In shares of the picture's longer side. Pieces of less than the smallest step show the same view
-# again; of more than the largest, frames overlap too little for features to be found again.
+# Motion between chosen frames, in shares of the picture's longer side: below the smallest step the
+# view is the same, above the largest the frames overlap too little to be matched.
 SMALLEST_STEP, LARGEST_STEP = 0.02, 0.15
-# The reference moves on once the picture has moved so far: far more than an error of a pixel.
+# The reference frame is replaced after this much motion, far more than the error of a pixel.
 REFERENCE_STEP = 0.015
-# A frame is blurred that has less than this share of the sharpness that a tenth of its neighbours
-# exceed: most of them may be blurred.
+# A frame counts as blurred below this share of the 90th percentile of its neighbours' sharpness:
+# most of them may be blurred.
 BLURRED, NEIGHBOURS, SHARPEST = 0.3, 15, 0.9
-# Motion is measured in frames reduced so far, in windows of half their sides; flat ones are left
-# out: standard deviation in grey levels.
+# Motion is measured in frames reduced by this factor, in windows of half their sides; windows
+# with a lower standard deviation of grey levels are left out.
 REDUCTION, FLATTEST_WINDOW = 4, 3.0
 
 Frame = UInt8[np.ndarray, "h w"]
@@ -35,9 +35,9 @@ class FrameWatch:
     """Sharpness and way of the frames that it is shown, in their order."""
 
     sharpness: list[float] = field(default_factory=list)
-    way: list[float] = field(default_factory=list)  # in longer sides, from the first frame
+    way: list[float] = field(default_factory=list)  # motion since the first frame, in longer sides
     _reference: Float[np.ndarray, "h w"] | None = None
-    _behind: float = 0.0  # the way of the reference
+    _behind: float = 0.0  # the motion at the reference frame
 
     def look(self, frame: Frame) -> None:
         """Measures one more frame."""
@@ -46,7 +46,7 @@ class FrameWatch:
         if self._reference is None:
             self._reference = small
         moved = displacement(self._reference, small) / max(small.shape)
-        # The way never goes back: a camera that shakes on the spot gets nowhere.
+        # Motion never decreases: a camera that shakes on the spot gets nowhere.
         self.way.append(max(self._behind + moved, self.way[-1] if self.way else 0.0))
         if moved > REFERENCE_STEP:
             self._reference, self._behind = small, self.way[-1]
@@ -114,7 +114,7 @@ def windows(frame: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "9 _ _"]:
 
 
 def displacement(first: Float[np.ndarray, "h w"], second: Float[np.ndarray, "h w"]) -> float:
-    """Pixels that the picture has moved: the median over windows, so that a part may stand still.
+    """How many pixels the picture has moved: the median over windows, some of which may be still.
 
     Windows see a turn or a zoom as motion in several directions, where the whole sees none.
     """

@@ -1,4 +1,4 @@
-"""Camera poses for photos that have none: pictures or a video in, a posed capture out.
+"""Camera poses for photos without them: from pictures or a video to a posed capture.
 
 The work is pycolmap's, in a process of its own (`structure`); here is what goes in, how far it is
 and what comes out (`posed_folder`): +Z up, in a unit of COLMAP's choice.
@@ -34,7 +34,7 @@ from fieldlr.data.video_frames import VideoFrames, take_frames
 from fieldlr.errors import FieldlrError
 from fieldlr.system.files import new_folder
 
-# Rough seconds for one frame, photo or pair on one core: they weigh the stages against each other.
+# Rough seconds per frame, photo or pair on one core: the weights of the stages in the progress.
 STAGES = {
     "frames": 0.02, "photos": 0.1, "features": 0.6, "pairs": 0.02, "matching": 0.06, "mapping": 0.8
 }  # fmt: skip
@@ -49,7 +49,7 @@ class PosingReport:
     total: int
     progress: float  # in [0, 1], over all stages
     seconds: float
-    result: dict[str, Any] | None = None  # of the last report alone
+    result: dict[str, Any] | None = None  # only in the last report
 
     @property
     def seconds_left(self) -> float | None:
@@ -93,7 +93,7 @@ class Stages:
 def find_poses(
     photos: Path, out: Path, options: PosingOptions | None = None
 ) -> Generator[PosingReport, None, None]:
-    """Makes the folder `out` with the photos and their poses; the last report has the result.
+    """Writes the photos and their poses into the folder `out`; the last report has the result.
 
     `photos` is a folder of pictures, or a video of which frames are taken. Iterate to
     continue; close the generator to stop, and nothing is left behind. FieldlrError for unsuitable

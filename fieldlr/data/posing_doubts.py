@@ -11,11 +11,11 @@ from fieldlr.data.frame_choice import LARGEST_STEP, FrameChoice
 from fieldlr.data.framing import depths_seen
 from fieldlr.data.scene import Capture
 
-# Cameras that stand closer than this share of the distance to what they see give no depth.
+# A baseline below this share of the distance to the scene is too short to tell depth.
 SMALLEST_BASELINE = 0.05
-# A focal length further than this from EXIF's means that one of them is wrong.
+# A larger relative difference to EXIF's focal length means that one of the two is wrong.
 FOCAL_TOLERANCE = 0.2
-# Of the frames that a video's header promises.
+# The share of the frames in a video's header that must be readable.
 WHOLE_VIDEO = 0.9
 MOST_NAMES = 10
 ADVICE = (

@@ -14,12 +14,13 @@ from fieldlr.data.frame_choice import sharpness
 from fieldlr.data.images import open_picture
 from fieldlr.data.structure_findings import FEWEST_MATCHES
 
-# A photo of fewer features can hardly be matched: 15 of them must agree with another photo, and
-# sharp photos of some texture have thousands.
+# A photo with fewer features can hardly be matched: 15 must be inliers with another photo, and
+# sharp photos of textured scenes have thousands.
 FEW_FEATURES = 100
-# Mean grey levels, of 255, below and above which there is little to see.
+# Mean grey levels, of 255: photos below the first are too dark, above the second too bright.
 DARK, BRIGHT = 35.0, 240.0
-# Of the sharpness of photos that have poses, looked at as large as this.
+# A photo is blurred below this share of the sharpness of posed photos, of which at most
+# MOST_COMPARED are compared, at LOOKED_AT pixels.
 BLURRED, LOOKED_AT, MOST_COMPARED = 0.3, 640, 15
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 from fieldlr.errors import FieldlrError
 
-# Where the database shows how far a stage is.
+# The tables of the database in which the progress of a stage is counted.
 TABLES = {"features": "descriptors", "matching": "two_view_geometries"}
 
 
@@ -31,7 +31,7 @@ def find_structure(folder: Path) -> Generator[dict[str, Any], None, None]:
             stdout=subprocess.PIPE,
             stderr=words,
             text=True,
-            start_new_session=True,  # A Ctrl-C is for us, who then end it.
+            start_new_session=True,  # Ctrl-C reaches this process, which then ends it.
         )
     try:
         with cast("IO[str]", process.stdout) as lines:  # stdout=PIPE: there is one

@@ -12,7 +12,7 @@ from fieldlr.data.structure_retrieval import Descriptors
 
 LONGEST_SIDE, MOST_FEATURES = 1200, 4096
 PAIRS_AT_ONCE = 100  # between two commits, which is how often progress can be seen
-# With fewer photos than this, a lens is described by one radial term: more would fit the noise.
+# Below this number of photos a lens has one radial term: more would fit the noise.
 PHOTOS_FOR_A_FULL_LENS = 20
 
 
@@ -27,8 +27,8 @@ def find_features(folder: Path, names: list[str]) -> None:
     options.sift.max_num_features = MOST_FEATURES
     place = folder / "database.db", folder / "images"
     single = pycolmap.CameraMode.SINGLE
-    # Listed first, photos have their numbers by name and not by who is done first, on which the
-    # result would depend.
+    # The photos are listed first: numbered by name, not by which thread finishes first, so that the
+    # result is reproducible.
     pycolmap.import_images(*place, single, image_names=names, options=reading)
     pycolmap.extract_features(
         *place, names, single, reading, extraction_options=options, device=pycolmap.Device.cpu

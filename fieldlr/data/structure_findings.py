@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-# Of two-view geometry: COLMAP takes no pair with fewer matches that agree with it.
+# Inliers of two-view geometry: COLMAP uses no pair of photos with fewer.
 FEWEST_MATCHES = 15
 
 

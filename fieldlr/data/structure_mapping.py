@@ -13,14 +13,14 @@ import torch
 SEED = 0
 FULL_LENS = "OPENCV"
 SMALLEST_MODEL = 3
-# Where one photo after the other leaves more than this share out, all at once may do better.
+# If incremental mapping leaves out more than this share of the photos, global mapping is tried.
 ENOUGH_PHOTOS = 0.5
-# Lenses sit nearly in the middle: a principal point that wants to be further off fits the noise.
+# Principal points are close to the centre: one estimated further away fits the noise.
 FURTHEST_OFF_CENTRE = 0.03
 
 
 def map_photos(folder: Path, mapped_one: Callable[[], None]) -> tuple[str, list[Any]]:
-    """("incremental" or "global", the models that the photos fall into, largest first).
+    """("incremental" or "global", the reconstructed models, largest first).
 
     One photo after the other (Schoenberger and Frahm 2016); where that fails for most photos, all
     at once (GLOMAP, Pan et al. 2024), if that places more of them.
@@ -55,7 +55,7 @@ def one_by_one(folder: Path, mapped_one: Callable[[], None]) -> list[Any]:
 
 
 def all_at_once(folder: Path) -> list[Any]:
-    """GLOMAP's models; it needs focal lengths, so that the pairs of photos tell them first.
+    """GLOMAP's models; it needs focal lengths, which are estimated from pairs of photos first.
 
     They are written to a copy of the database, in whose place they would look like EXIF's.
     """
@@ -85,7 +85,7 @@ def _largest(models: list[Any]) -> int:
 
 
 def refined(model: Any) -> Any:
-    """The model with free principal points, or as it was where they run away.
+    """The model with refined principal points; unchanged where the refinement diverges.
 
     COLMAP holds them at the middle of the picture while it maps; a point that is off by 1 % of
     the focal length turns all cameras by as many hundredths of a radian. Cameras that all look

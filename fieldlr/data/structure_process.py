@@ -37,7 +37,7 @@ class Progress:
 
     def __init__(self, channel: TextIO):
         self.channel, self.stage, self.mapped = channel, "features", 0
-        self.pairs: int | None = None  # how many are matched, once that is known
+        self.pairs: int | None = None  # how many will be matched, once known
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._speak, daemon=True)
 
@@ -106,7 +106,7 @@ def chosen_pairs(folder: Path, plan: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    # Standard output is for the lines above alone: what the library prints goes beside its log.
+    # Standard output carries only the lines above: what the library prints goes to its log.
     with os.fdopen(os.dup(1), "w", buffering=1) as spoken:
         os.dup2(2, 1)
         main(Path(sys.argv[1]), spoken)

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 WORDS, SAMPLED_FEATURES, ITERATIONS = 64, 40_000, 12
-# Photos each photo is matched with because they look most alike.
+# How many of the most similar photos each photo is matched with.
 MOST_SIMILAR = 20
-# The largest, which COLMAP lists last: they are seen again from further away, the rest adds noise.
+# The largest features, which COLMAP lists last, are found again from further away.
 FEATURES_A_PHOTO = 512
 
 Descriptors = UInt8[Tensor, "_ 128"]  # of a photo, as COLMAP keeps them
@@ -30,7 +30,7 @@ def similar_pairs(photos: list[Descriptors], generator: torch.Generator) -> list
     features = [rooted(photo[-FEATURES_A_PHOTO:]) for photo in photos]
     sampled = _sample(features, generator)
     if len(sampled) < WORDS:
-        return []  # Photos without texture: there is nothing to tell them apart by.
+        return []  # Photos without texture have no features to compare.
     words = k_means(sampled, WORDS, generator)
     vectors = torch.stack([vlad(feature, words) for feature in features])
     alike = vectors @ vectors.T
@@ -71,7 +71,7 @@ def vlad(features: Float[Tensor, "n d"], words: Float[Tensor, "k d"]) -> Float[T
     """The unit vector of a photo: residuals summed by word, roots of them, each word normalised."""
     nearest = nearest_centre(features, words)
     sums = torch.zeros_like(words).index_add_(0, nearest, features - words[nearest])
-    # Roots and norms by word keep repeated texture, such as leaves, from drowning all else.
+    # Square roots and norms per word keep repeated texture, such as leaves, from dominating.
     rooted_sums = sums.sign() * sums.abs().sqrt()
     return normalize(normalize(rooted_sums, dim=1).flatten(), dim=0)
 
@@ -87,7 +87,7 @@ def _tree(alike: Float[Tensor, "n n"]) -> list[tuple[int, int]]:
     """The edges of the spanning tree of greatest similarity."""
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    # Zero means no edge there, so that every distance is kept above it.
+    # In a sparse graph zero means no edge, so distances are kept above it.
     distances = (1.0 - alike).clamp(min=0.0) + 1e-3
     tree = minimum_spanning_tree(distances.fill_diagonal_(0.0).numpy()).tocoo()
     return list(zip(tree.row.tolist(), tree.col.tolist(), strict=True))

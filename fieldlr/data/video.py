@@ -1,4 +1,4 @@
-"""Videos as ffmpeg decodes them: what a file holds, its frames in small, and chosen ones as files.
+"""Videos as ffmpeg decodes them: what a file contains, small frames, and chosen frames as files.
 
 ffmpeg turns frames as the file's rotation says, in both readings alike.
 """
@@ -20,12 +20,12 @@ from fieldlr.errors import FieldlrError
 from fieldlr.system.ffmpeg import find_ffmpeg
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv")
-# The longer side of the frames that are looked at: blur of two pixels in 1080p shows still.
+# The longer side of the frames that are compared: blur of two pixels in 1080p is still visible.
 THUMBNAIL = 640
-# More looks than this at a long video are no use: it is then read at a lower rate. Some files state
-# the ticks of their clock as their rate.
+# A video with more frames than this is read at a lower frame rate. Some files state the ticks of
+# their clock as their frame rate.
 MOST_LOOKS, FASTEST = 4000, 60.0
-# What a file holds decides how ffmpeg reads it: a playlist named .mp4 would open other files.
+# ffmpeg chooses a reader by content: a playlist named .mp4 would open other files.
 TRUSTED = (
     "-protocol_whitelist",
     "file,pipe",
@@ -43,9 +43,9 @@ class VideoFile:
 
     path: Path
     seconds: float
-    rate: float  # frames a second, as they are looked at
-    size: tuple[int, int]  # (width, height) as it is seen, after rotation
-    rotation: int  # degrees, as the file says; already applied in `size`
+    rate: float  # frames a second, as they are read
+    size: tuple[int, int]  # (width, height) after rotation
+    rotation: int  # degrees, from the file; already applied in `size`
 
 
 def is_video(path: Path) -> bool:

@@ -19,11 +19,11 @@ class VideoFrames:
 
     files: list[Path]
     choice: FrameChoice
-    about: dict[str, Any]  # for the result, as plain values
+    about: dict[str, Any]  # details for the result, as plain values
 
 
 def take_frames(video: VideoFile, folder: Path, most: int) -> Generator[int, None, VideoFrames]:
-    """Writes at most `most` frames into `folder`; yields how many were looked at by now.
+    """Writes at most `most` frames into `folder`; yields how many were read so far.
 
     FieldlrError where too few differ: a still camera, or a clip of a moment.
     """

@@ -18,7 +18,7 @@ else:
 
 
 def numbers(name: str, given: ArrayLike) -> Shaped[np.ndarray, " ..."]:
-    """Finite numbers in float64; FieldlrError names what is none."""
+    """Finite numbers in float64; FieldlrError names values that are not finite."""
     try:
         array = given.detach().cpu() if isinstance(given, Tensor) else given
         array = np.asarray(array, np.float64)

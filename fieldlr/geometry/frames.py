@@ -1,4 +1,4 @@
-"""Frames: how internal coordinates become the user's."""
+"""Frames: the map from internal coordinates to the user's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fieldlr.geometry.boxes import Vector, vector
 
 @dataclass(frozen=True)
 class Similarity:
-    """x -> scale * rotation @ x + translation; a field's `frame` leads to the user's space."""
+    """x -> scale * rotation @ x + translation; a field's `frame` maps to the user's space."""
 
     rotation: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     scale: float = 1.0

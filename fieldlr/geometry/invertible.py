@@ -11,10 +11,10 @@ from torch import Tensor
 
 from fieldlr.geometry.cameras import Cameras
 
-# A first look at a picture: so many pixels along each side, its corners among them. A second one
-# where that finds some without a ray: so many blocks along the longer side.
+# First SAMPLES x SAMPLES pixels of a picture are tested, its corners among them. Where some have no
+# ray, the picture is tested again in BLOCKS blocks along its longer side.
 SAMPLES, BLOCKS = 32, 256
-# A ray is that of its pixel where it leads back into it.
+# How far from its pixel a ray may be projected and still count as that pixel's.
 HALF_A_PIXEL = 0.5
 
 
@@ -50,7 +50,7 @@ def _of_lens(lens: Cameras) -> Tensor | None:
     )
     pixels = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
     good = _invertible(lens, pixels.view(-1, 2), largest).view(len(rows), len(columns))
-    # Of a block all four corners.
+    # A block counts as invertible if all four of its corners do.
     good = good[1:, 1:] & good[1:, :-1] & good[:-1, 1:] & good[:-1, :-1]
     whole = good.repeat_interleave(block, 0).repeat_interleave(block, 1)
     return whole[:height, :width].contiguous()

@@ -1,4 +1,4 @@
-"""Half-lines."""
+"""Rays: origins and unit directions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rays:
-    """Half-lines `origins + t directions`, t >= 0. Both (..., 3); directions of unit length."""
+    """Rays `origins + t directions`, t >= 0. Both (..., 3); directions of unit length."""
 
     origins: Float[Tensor, "*n 3"]
     directions: Float[Tensor, "*n 3"]

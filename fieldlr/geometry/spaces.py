@@ -1,4 +1,4 @@
-"""Spaces: how the world becomes the cube that a network sees."""
+"""Spaces: the map from the world to the cube that a network takes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Space:
         stop: Float[Tensor, " n"],
         s: Float[Tensor, "n s"],
     ) -> Float[Tensor, "n s"]:
-        """Distances t (N, S) of paces s (N, S) on rays (N,) whose `span` is start, stop (N,)."""
+        """Distances t (N, S) at ray parameters s (N, S), given the `span` (start, stop) of rays."""
         start, stop = start[..., None], stop[..., None]
         if self.kind == "box":
             return start + (stop - start) * s

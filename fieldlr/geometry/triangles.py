@@ -51,7 +51,7 @@ class TriangleMesh:
 
     @property
     def is_watertight(self) -> bool:
-        """Whether each edge is walked as often one way as the other: no border, no flipped face."""
+        """Whether edges are used equally often in both directions: no border, no flipped face."""
         if not len(self.faces):
             return False
         starts, stops = self.faces.ravel(), np.roll(self.faces, -1, axis=1).ravel()

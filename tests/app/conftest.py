@@ -100,7 +100,7 @@ def _train(folder):
     block = add(workspace, [block_in(folder)])
     solid_run = forms.train(workspace, block, FitOptions.of(steps=400, width=32))
     scene = add_example(workspace, "windmill")
-    scene_run = forms.train(workspace, scene, FitOptions.of(steps=60, downscale=8))
+    scene_run = forms.train(workspace, scene, FitOptions.of(steps=100, downscale=8))
     for job_id in (solid_run, scene_run):
         assert _wait(workspace, job_id, "done", "failed") == "done"
     store, until = workspace.store, time.monotonic() + PATIENCE_SECONDS

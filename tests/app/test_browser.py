@@ -126,7 +126,7 @@ def zipped(scene, path):
 def test_photos_are_trained_and_compared_with_one_held_out(open_page, tmp_path):
     page = open_page()
     add(page, zipped(example("windmill"), tmp_path / "windmill.zip"), "68 photos")
-    train(page, "windmill", 30, None, Shrink=4)
+    train(page, "windmill", 60, None, Shrink=4)
     page.wait_for_selector("#stage img[src*='photo.png']")
     assert "PSNR" in finished(page)
     page.frame_locator("#stage iframe").locator(

@@ -41,7 +41,8 @@ items:
     for name in ("eval.json", "mesh.glb", "field.flr", "thumbnail.jpg"):
         assert (folder / name).stat().st_size > 0
     assert a["num_bytes"] == (folder / "field.flr").stat().st_size
-    assert a["quality"] == open_run(folder / "run").results["fit"]["quality"]
+    assert a["quality"] == json.loads((folder / "eval.json").read_text())["iou"]
+    assert a["figures"]["fit"]["quality"] == open_run(folder / "run").results["fit"]["quality"]
     assert codec.decode((folder / "field.flr").read_bytes()).num_parameters == a["num_parameters"]
 
     # The same again: nothing is begun, and the results are the earlier ones.
