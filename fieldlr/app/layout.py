@@ -19,6 +19,7 @@ from fieldlr.app import (
     tab_video,
 )
 from fieldlr.app.api import add_endpoints
+from fieldlr.app.forms import first_backbones
 from fieldlr.app.page import (
     QUIET,
     Page,
@@ -39,12 +40,18 @@ TITLE = """<div class='fl-title'><h1>fieldlr</h1>
 <p>Turn photos or a mesh into a compact 3-D model: 1 add, 2 train, 3 view and export.</p></div>"""
 # Gradio announces the end of an event to screen readers by keys that it does not translate.
 MISSING_TRANSLATIONS = {"common.complete": "Done", "common.error": "Error"}
+# The picture of a model type, drawn by scenes/cards.py.
+CARD = (
+    "#backbone label:has([value='{0}'])::before "
+    "{{ background-image: url(/fieldlr/static/cards/{0}.jpg) }}"
+)
 # Gradio hides what overflows its container, which would keep the stage from staying in view; it
 # would put a rule of fieldlr.css inside that container. Gradio adds the parts of a page in any
 # order: what stands below the first row is shown once that row and the parts of the first tab are
 # there, so that nothing moves.
 HEAD = (
-    "<style>gradio-app > .gradio-container { overflow: clip !important }"
+    f"<style>{''.join(map(CARD.format, first_backbones()))}"
+    "gradio-app > .gradio-container { overflow: clip !important }"
     "gradio-app:not(:has(#current input):has(#files):has(#examples button):has(#found)) "
     ":is(#queue, #halves) { visibility: hidden }</style>"
     "<script src='/fieldlr/static/fieldlr.js'></script>"

@@ -14,13 +14,14 @@ import trimesh
 from PIL import Image
 
 import fieldlr
-from fieldlr import codec
+from fieldlr import app, codec
 from fieldlr.app import exports, forms, library, renders, sources, studies, surfaces
 from fieldlr.app.labels import size_text
 from fieldlr.app.live import MAX_POINTS, History, Live, downsampled
 from fieldlr.app.workspace import Workspace
 from fieldlr.cli.verbs.line import parse
 from fieldlr.data.examples import example
+from fieldlr.data.images import picture_size
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve import RDCurve, RDPoint
 from fieldlr.metrics.shape import distances_to
@@ -67,6 +68,12 @@ def test_parameter_counts_are_those_of_the_paper():
     assert forms.num_parameters("mesh", FitOptions()) == 132_865
     assert forms.num_parameters("mesh", options) == 2_817
     assert size_text(11_268) == "11.3 KB"
+
+
+def test_each_model_type_has_a_picture():
+    cards = Path(app.__file__).parent / "static" / "cards"
+    assert {path.stem for path in cards.iterdir()} == set(forms.first_backbones())
+    assert all(picture_size(path) == (200, 200) for path in cards.iterdir())
 
 
 def test_cards_say_the_predicted_size_of_the_file(trained):
