@@ -102,7 +102,8 @@ def find_source(folder: Path) -> Path:
     sets = _photo_sets(folders)
     if len(sets) > 1:
         names = ", ".join(
-            f"{place.relative_to(folder).as_posix()} ({len(photos)})"
+            f"{place.relative_to(folder).as_posix() if place != folder else 'the top one'} "
+            f"({len(photos)})"
             for place, photos in list(sets.items())[:4]
         )
         raise FieldlrError(
