@@ -21,6 +21,7 @@ from fieldlr.app import (
 from fieldlr.app.api import add_endpoints
 from fieldlr.app.forms import first_backbones
 from fieldlr.app.page import (
+    IN_ORDER,
     QUIET,
     Page,
     js_component,
@@ -113,7 +114,7 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
         def chosen(source_id, run_id):
             return run_dropdown(workspace, source_id, run_id)
 
-        source.change(show_errors(chosen), [source, run], run, **QUIET)
+        source.change(show_errors(chosen), [source, run], run, **IN_ORDER)
         # A run brings its source.
         run.input(show_errors(lambda r: with_run(workspace, r)), run, [source, run], **QUIET)
         queue.select(show_errors(ended), None, None, **QUIET)

@@ -20,6 +20,10 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Without progress on any part: each status of an event makes Gradio walk through the page once for
 # every part that ever showed progress.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], **PRIVATE}
+# For `change`, whose events run one after the other, in their order. By default ("always_last") an
+# event that ends calls all handlers of its trigger once more where it was triggered in between: of
+# several handlers, one that ends would call those that run, and these would call it, for ever.
+IN_ORDER: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, **QUIET}
 
 
 @dataclass
@@ -72,13 +76,12 @@ def sentence(message: str) -> str:
 def update_on_change(parts: list, answer: Callable, outputs: Any) -> None:
     """Calls `answer` with the values of all parts whenever one changes, and fills `outputs`.
 
-    It is one event for all parts that keeps the last change: with an event each, an earlier answer
-    might arrive after a later one. Gradio does not check the values: where another run moves the
-    range of a slider, its old value may be outside of it for a moment.
+    It is one event for all parts: with an event each, an earlier answer might arrive after a later
+    one. Gradio does not check the values: where another run moves the range of a slider, its old
+    value may be outside of it for a moment.
     """
     changes = [part.change for part in parts]
-    settings = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
-    gr.on(changes, show_errors(answer), parts, outputs, **settings)
+    gr.on(changes, show_errors(answer), parts, outputs, preprocess=False, **IN_ORDER)
 
 
 def source_choices(workspace: Workspace) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import gradio as gr
 from fieldlr.app import forms
 from fieldlr.app.measuring import can_measure, measure
 from fieldlr.app.page import (
+    IN_ORDER,
     PRIVATE,
     QUIET,
     Page,
@@ -73,7 +74,7 @@ def build(page: Page) -> None:
 
     update_on_change([page.source, page.run], show, stage)
     status = [live, stop, resume, longer, exact, *onward, export]
-    page.run.change(show_errors(buttons), page.run, status, **QUIET)
+    page.run.change(show_errors(buttons), page.run, status, **IN_ORDER)
     live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
     page.queue.submit(show_errors(buttons), page.run, status, **QUIET)  # a measurement has ended

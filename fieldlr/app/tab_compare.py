@@ -12,6 +12,7 @@ from fieldlr.app.exports import export_folder
 from fieldlr.app.forms import NO_SOURCE
 from fieldlr.app.labels import technical_label
 from fieldlr.app.page import (
+    IN_ORDER,
     PRIVATE,
     QUIET,
     Page,
@@ -191,8 +192,8 @@ def build(page: Page) -> None:
     # A multiselect dropdown fires `change` again and again: its `input` is enough.
     for event in (study.change, runs.input, rate.input):
         quick = [curves, live, *actions, picture, field, exports]
-        event(show_errors(begun), which, quick, **QUIET)
-        event(show_errors(compared), which, [table, verdict, side_by_side], **QUIET)
+        event(show_errors(begun), which, quick, **IN_ORDER)
+        event(show_errors(compared), which, [table, verdict, side_by_side], **IN_ORDER)
     # Fires when another point was measured.
     curves.submit(show_errors(grown), which, [*actions, table], **QUIET)
     curves.select(show_errors(pick), None, [picture, field], **PRIVATE)

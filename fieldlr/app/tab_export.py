@@ -6,7 +6,7 @@ import gradio as gr
 
 from fieldlr.app import exports, renders
 from fieldlr.app.labels import short_label
-from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors, update_on_change
+from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, show_errors, update_on_change
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
 from fieldlr.app.tab_video import RenderInputs
@@ -114,7 +114,7 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
         (folder, lambda job_id: exports.export_run(workspace, job_id)),
     ):
         button.click(show_errors(_path_of(export)), page.run, file, **PRIVATE)
-    page.run.change(clear, None, [mesh_file, file], **QUIET)
+    page.run.change(clear, None, [mesh_file, file], **IN_ORDER)
 
 
 def _path_of(export):

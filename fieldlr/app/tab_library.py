@@ -6,6 +6,7 @@ import gradio as gr
 
 from fieldlr.app import library
 from fieldlr.app.page import (
+    IN_ORDER,
     PRIVATE,
     QUIET,
     Page,
@@ -108,8 +109,8 @@ def build(page: Page) -> None:
     sources.select(show_errors(select_source), None, selected, **QUIET)
     changes = [page.source.change, page.run.change]
     outputs = [name, first, second, *shown]
-    gr.on(changes, show_errors(show), inputs, outputs, trigger_mode="always_last", **QUIET)
-    find.change(show_errors(listed), inputs, lists, trigger_mode="always_last", **QUIET)
+    gr.on(changes, show_errors(show), inputs, outputs, **IN_ORDER)
+    find.change(show_errors(listed), inputs, lists, **IN_ORDER)
     for event in (page.queue.submit, page.live.submit):
         event(show_errors(refresh), inputs, shown, **QUIET)
     for button, answer, known in (
@@ -122,4 +123,4 @@ def build(page: Page) -> None:
         done.then(show_errors(refresh), inputs, shown, **QUIET)
     page.on_load(lambda: refresh(None, None, ""), shown)
     for chosen, view in ((first, left), (second, right)):
-        chosen.change(lambda job_id: job_id or "", chosen, view, **QUIET)
+        chosen.change(lambda job_id: job_id or "", chosen, view, **IN_ORDER)

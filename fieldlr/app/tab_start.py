@@ -6,6 +6,7 @@ import gradio as gr
 
 from fieldlr.app import sources
 from fieldlr.app.page import (
+    IN_ORDER,
     PRIVATE,
     Page,
     js_component,
@@ -90,7 +91,7 @@ def build(page: Page) -> None:
     files.upload(show_errors(upload), files, [files, page.source, found, failure], **PRIVATE)
     examples.select(show_errors(example), None, page.source, **PRIVATE)
     outputs = [found, to_train, poses]
-    page.source.change(show_errors(show), [page.source, failure], outputs, **PRIVATE)
+    page.source.change(show_errors(show), [page.source, failure], outputs, **IN_ORDER)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
     poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)
     page.queue.submit(show_errors(refresh), page.source, [found, poses], **PRIVATE)

@@ -6,7 +6,7 @@ import gradio as gr
 
 from fieldlr.app import surfaces
 from fieldlr.app.exports import export_folder, file_name
-from fieldlr.app.page import PRIVATE, QUIET, Page, show_errors
+from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, show_errors
 from fieldlr.app.undo import Undo
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
@@ -145,7 +145,7 @@ def build(page: Page) -> SharedInputs:
     outputs = [mesh, given, status, download]
     scales = [bars, level, errors, joined, make]
     both = [*scales, *outputs]
-    changed = page.run.change(show_errors(selected), [page.run, joined], both, **QUIET)
+    changed = page.run.change(show_errors(selected), [page.run, joined], both, **IN_ORDER)
     changed.then(undo.restart, undo.inputs, undo.outputs, **QUIET)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
     # These show the new surface at once; resolution and crop box wait for the button.
@@ -162,10 +162,10 @@ def build(page: Page) -> SharedInputs:
         event(show_errors(extract), inputs, outputs, **PRIVATE)
     # The viewer on the stage shows the same box, and sets it. One of another source means nothing.
     page.stage.apply(_box_of, None, crop, **QUIET)
-    page.source.change(lambda: "", None, crop, **QUIET)
-    crop.change(None, crop, None, js="text => fieldlr.crop(text)", **QUIET)
+    page.source.change(lambda: "", None, crop, **IN_ORDER)
+    crop.change(None, crop, None, js="text => fieldlr.crop(text)", **IN_ORDER)
     for event in (level.input, resolution.input, crop.change):
-        event(outdated, status, [status, download], **QUIET)
+        event(outdated, status, [status, download], **IN_ORDER)
     joined.input(free, [page.run, joined], level, **QUIET)
     undone = undo.clicked.then(free, [page.run, joined], level, **QUIET)
     undone.then(show_errors(again), [status, *inputs], outputs, **PRIVATE)

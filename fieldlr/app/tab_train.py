@@ -10,6 +10,7 @@ from gradio.components import Component
 from fieldlr.app import forms, timing
 from fieldlr.app.labels import AUTOMATIC, backbone_label, label
 from fieldlr.app.page import (
+    IN_ORDER,
     PRIVATE,
     QUIET,
     Page,
@@ -125,9 +126,9 @@ def build(page: Page) -> None:
     seconds = more[list(forms.more_settings()).index("seconds")]
     lengths_of = [page.source, budget, *settings]
     for event in (budget.input, preset.input, page.source.change):
-        event(show_errors(with_budget), lengths_of, seconds, **QUIET)
+        event(show_errors(with_budget), lengths_of, seconds, **IN_ORDER)
     budget.input(as_preset, budget, seconds, **QUIET)
-    seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **QUIET)
+    seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **IN_ORDER)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 
 

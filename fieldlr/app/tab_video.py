@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import renders
-from fieldlr.app.page import PRIVATE, QUIET, Page, sentence, show_errors, update_on_change
+from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, sentence, show_errors, update_on_change
 from fieldlr.errors import FieldlrError
 
 PATH_LABELS = {"": "Near the photos", "orbit": "Orbit", "spiral": "Spiral"}
@@ -125,7 +125,7 @@ def build(page: Page) -> RenderInputs:
         return choice == renders.OTHER
 
     everything = [page.run, *inputs]
-    page.run.change(show_errors(selected), page.run, [path, video, picture], **QUIET)
+    page.run.change(show_errors(selected), page.run, [path, video, picture], **IN_ORDER)
     update_on_change(everything, check, can)
     for part in (page.queue, page.live):
         part.submit(show_errors(told), everything, [*can, video, picture], **QUIET)
