@@ -45,6 +45,7 @@ $(BIN)/python:
 		{ echo "fieldlr needs Python 3.11 or newer; $(PYTHON) is not. Name another: make PYTHON=python3.13 demo"; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
+# Not compiled: Python compiles what it imports, which is a small part of what is installed.
 $(APP_READY): pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/python -m pip install -qq --no-compile --editable '.[fast,app,mesh,video,study,poses,codec]'
 	@touch $@

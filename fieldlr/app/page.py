@@ -20,9 +20,9 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Without progress on any part: each status of an event makes Gradio walk through the page once for
 # every part that ever showed progress.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], **PRIVATE}
-# For `change`, whose events run one after the other, in their order. By default ("always_last") an
-# event that ends calls all handlers of its trigger once more where it was triggered in between: of
-# several handlers, one that ends would call those that run, and these would call it, for ever.
+# For `change`: its events run one after the other, in their order. In Gradio's own mode for them,
+# "always_last", an event that was triggered again while it ran calls all handlers of its trigger
+# when it ends. Two such handlers of one trigger keep calling each other on a busy machine.
 IN_ORDER: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, **QUIET}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import struct
 import time
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_the_page_is_there_and_careful(address):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_handlers_of_a_change_do_not_call_each_other_for_ever(address):
+    """Gradio's "always_last" calls all handlers of a trigger again: two of them may never end."""
+    handlers = defaultdict(list)
+    for event in httpx.get(f"{address}/config").json()["dependencies"]:
+        for trigger in event["targets"]:
+            handlers[tuple(trigger)].append(event["trigger_mode"])
+    assert max(modes.count("always_last") for modes in handlers.values()) == 1
 
 
 def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, servers, tmp_path):
