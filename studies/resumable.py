@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from fieldlr.nn.execution import fast_format
 from fieldlr.runs.tensors import read_tensors, write_tensors
 from fieldlr.system.duration import duration
 
@@ -107,10 +108,11 @@ def checkpoint_of(results: Path, setting: Figures) -> Path:
 
 @contextmanager
 def mixed_precision(device: torch.device) -> Iterator[None]:
-    """Products in bfloat16, the rest in float32."""
+    """Products in bfloat16 where that is fast, the rest in float32."""
+    low = fast_format(device.type) == torch.bfloat16  # Emulated, it is seven times as slow.
     # On CPUs the backward pass of torch's fused attention takes longer than all the rest.
     kernels = [SDPBackend.MATH] if device.type == "cpu" else [*SDPBackend.__members__.values()]
-    with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(kernels):
+    with torch.autocast(device.type, torch.bfloat16, enabled=low), sdpa_kernel(kernels):
         yield
 
 

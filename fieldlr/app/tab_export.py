@@ -106,7 +106,7 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
     undo = Undo([use, suffix, *own], back, direct=[suffix, *own])
     by_use = [suffix, resolution, largest, faces]
     chosen = use.input(lambda name: exports.USES[name], use, by_use, **QUIET)
-    chosen.then(undo.record, undo.inputs, undo.outputs, **QUIET)
+    chosen.then(undo.record, undo.inputs, undo.outputs, **undo.in_order)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),
         (one_page, lambda job_id: exports.export_page(workspace, job_id)),

@@ -146,7 +146,7 @@ def build(page: Page) -> SharedInputs:
     scales = [bars, level, errors, joined, make]
     both = [*scales, *outputs]
     changed = page.run.change(show_errors(selected), [page.run, joined], both, **IN_ORDER)
-    changed.then(undo.restart, undo.inputs, undo.outputs, **QUIET)
+    changed.then(undo.restart, undo.inputs, undo.outputs, **undo.in_order)
     page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
     # These show the new surface at once; resolution and crop box wait for the button.
     direct = (

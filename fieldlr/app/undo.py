@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from fieldlr.app.page import PRIVATE, QUIET
+from fieldlr.app.page import IN_ORDER
 
 MAX_CHANGES = 100
 
@@ -54,9 +54,12 @@ class Undo:
         changes = [part.input for part in direct]
         ends = [part.release for part in parts if isinstance(part, gr.Slider)]
         ends += [part.blur for part in parts if isinstance(part, gr.Textbox)]
+        # In their order, or an undo might come before the change that it is to undo is recorded.
+        self.in_order: dict[str, Any] = {**IN_ORDER, "concurrency_id": button.elem_id}
         for events, handler in ((changes, self.record), (ends, self.end)):
-            gr.on(events, handler, self.inputs, self.outputs, trigger_mode="always_last", **QUIET)
-        self.clicked = button.click(self.undo, history, [*parts, *self.outputs], **PRIVATE)
+            gr.on(events, handler, self.inputs, self.outputs, **self.in_order)
+        outputs = [*parts, *self.outputs]
+        self.clicked = button.click(self.undo, history, outputs, **self.in_order)
 
     @staticmethod
     def record(history: History, *values: Any) -> tuple[History, gr.Button]:

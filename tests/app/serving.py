@@ -53,11 +53,13 @@ def load(page, address):
 
     The answer is a function that waits for the events of what was done since.
     """
-    streams, last = [], [time.monotonic()]
+    streams, last, events = [], [time.monotonic()], []
 
     def on_request(request):
         if "/queue/" in request.url:
             last[0] = time.monotonic()
+        if "queue/join" in request.url:
+            events.append(request.post_data_json["fn_index"])
         if "queue/data" in request.url:  # open as long as an event is not answered
             streams.append(request)
 
@@ -70,7 +72,7 @@ def load(page, address):
     def until_quiet():
         until = time.monotonic() + PATIENCE_SECONDS
         while streams or time.monotonic() < last[0] + QUIET_SECONDS:
-            assert time.monotonic() < until
+            assert time.monotonic() < until, (len(streams), len(events), events[-20:])
             page.wait_for_timeout(100)
 
     until_quiet()
