@@ -5,6 +5,8 @@ The order of the rooms is the one in docs/rooms.py; everything else is read off 
 
 import ast
 import importlib.util
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -318,19 +320,31 @@ def test_the_check_lets_good_habits_pass():
     assert forbidden_habits(source) == []
 
 
-def imported(module):
-    """What of others a module brings along beside torch and numpy."""
+# A submodule of torch or numpy that was not needed before is still torch or numpy.
+KNOWN = {"fieldlr", "torch", "numpy", "jaxtyping", "wadler_lindig"}
+SLOW = {"scipy", "trimesh", "gradio", "matplotlib", "plotly", "igl", "open3d", "dask"}
+ROOMS = ("api.fitting", "runs", "data.in_memory", "nn", "cli.verbs.line")
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """What of others each room brings along beside torch and numpy."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork: torch is loaded once for all rooms")
     script = (
-        "import sys, numpy, torch\n"
+        "import importlib, json, os, sys, numpy, torch\n"
         "before = set(sys.modules)\n"
-        f"import {module}\n"
-        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
-        "print(*sorted(new - set(sys.stdlib_module_names)))"
+        f"for room in {ROOMS}:\n"
+        "    if not os.fork():\n"
+        "        importlib.import_module(f'fieldlr.{room}')\n"
+        "        new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "        print(json.dumps([room, [*new]]), flush=True)\n"
+        "        os._exit(0)\n"
+        "    assert os.wait()[1] == 0, room\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    # A submodule of torch or numpy that was not needed before is still torch or numpy.
-    return set(done.stdout.split()) - {"fieldlr", "torch", "numpy", "jaxtyping", "wadler_lindig"}
+    return {room: set(new) - KNOWN for room, new in map(json.loads, done.stdout.splitlines())}
 
 
 def test_importing_fieldlr_loads_nothing_and_changes_nothing():
@@ -346,14 +360,16 @@ def test_importing_fieldlr_loads_nothing_and_changes_nothing():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_version_is_answered_at_once():
+    script = "import sys, fieldlr.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert not {*SLOW, "torch", "numpy"} & set(done.stdout.split()) and done.returncode == 0
+
+
 @pytest.mark.parametrize("room", ["api.fitting", "runs", "data.in_memory", "nn"])
-def test_what_python_uses_costs_torch_and_numpy_alone(room):
-    slow = {"scipy", "trimesh", "gradio", "matplotlib", "plotly", "igl", "open3d", "dask", "PIL"}
-    assert not imported(f"fieldlr.{room}") & slow
+def test_what_python_uses_costs_torch_and_numpy_alone(room, imported):
+    assert not imported[room] & {*SLOW, "PIL"}
 
 
-def test_the_command_line_starts_without_what_few_verbs_need():
-    slow = {"scipy", "trimesh", "gradio", "matplotlib", "plotly", "igl", "open3d", "dask"}
-    assert not imported("fieldlr.cli.verbs.line") & slow
-    # `fieldlr --version` answers at once.
-    assert not imported("fieldlr.__main__") & {*slow, "torch", "numpy"}
+def test_the_command_line_starts_without_what_few_verbs_need(imported):
+    assert not imported["cli.verbs.line"] & SLOW

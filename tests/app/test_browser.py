@@ -85,7 +85,7 @@ def test_a_mesh_is_trained_shown_and_exported(open_page, tmp_path):
     page = open_page()
     add(page, example("rook"), "triangles")
     page.frame_locator("#stage iframe").locator("canvas").wait_for()
-    train(page, "rook", 250, Neurons=64)
+    train(page, "rook", 150, Neurons=64)
     page.frame_locator("#stage iframe[title='3-D view']").locator(
         "html[data-mesh='done']"
     ).wait_for()

@@ -335,21 +335,6 @@ def test_runs_are_compared_in_curves_a_sentence_and_files(open_page, full):
     assert len(events) <= 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_what_is_behind_them(open_page, full, trained, scheme):
-    page = open_page(full, run=trained[1], color_scheme=scheme)
-    page.wait_for_selector("#run input")
-    weak = {}
-    for name in TABS:
-        tab(page, name)
-        page.wait_for_timeout(700)  # transitions of colours
-        if found := page.evaluate(LOW_CONTRAST, MIN_CONTRAST):
-            weak[name] = found
-    assert weak == {}
-    field = "document.querySelector('#run-name textarea, #run-name input')"
-    assert page.evaluate(f"getComputedStyle({field}).borderTopWidth") == "1px"
-
-
 def test_the_focus_is_visible(open_page, empty):
     page = open_page(empty)
     on_card = "document.activeElement.matches('.fl-card')"
@@ -403,20 +388,28 @@ def test_the_page_speaks_no_command_line(open_page, full, trained):
         assert not re.findall(r"(?<![\w-])--[a-z][\w-]*", text), name
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
-def test_axe_finds_nothing_serious(open_page, full, trained, viewport):
-    """axe-core, the accessibility checker, on every tab; Gradio's own parts are counted too."""
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_every_tab_can_be_read_by_all(open_page, full, trained, viewport, scheme):
+    """Texts stand out, and axe-core, the accessibility checker, finds nothing serious.
+
+    Gradio's own parts are counted too.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
-    page = open_page(full, run=trained[1], viewport=viewport)
-    found = {}
+    page = open_page(full, run=trained[1], viewport=viewport, color_scheme=scheme)
+    page.wait_for_selector("#run input")
+    weak, found = {}, {}
     for name in TABS:
         tab(page, name)
-        page.wait_for_timeout(700)
+        page.wait_for_timeout(700)  # transitions of colours
+        if texts := page.evaluate(LOW_CONTRAST, MIN_CONTRAST):
+            weak[name] = texts
         for problem in axe.run(page).response["violations"]:
             if problem["impact"] in ("serious", "critical"):
                 nodes = [node["html"][:120] for node in problem["nodes"]]
                 found.setdefault(problem["id"], {})[name] = nodes[:3]
-    assert found == {}
+    assert weak == {} and found == {}
+    field = "document.querySelector('#run-name textarea, #run-name input')"
+    assert page.evaluate(f"getComputedStyle({field}).borderTopWidth") == "1px"
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])

@@ -127,7 +127,7 @@ def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, ser
             if job["state"] in states and also(job):
                 return job
             assert time.monotonic() < limit, job
-            time.sleep(0.3)
+            time.sleep(1.0)
 
     until("running", also=lambda job: job["step"] > 5)
     client.predict(run, api_name="/stop")

@@ -77,11 +77,10 @@ def test_the_version(capsys):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_shell_can_complete(shell):
-    words = [sys.executable, "-m", "fieldlr", "--tyro-print-completion", shell]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0 and "--backbone" in done.stdout
-    assert all(verb in done.stdout for verb in VERBS)
+def test_a_shell_can_complete(shell, capsys):
+    code, script, _ = said(capsys, "--tyro-print-completion", shell)
+    assert not code and "--backbone" in script
+    assert all(verb in script for verb in VERBS)
 
 
 @pytest.mark.parametrize(

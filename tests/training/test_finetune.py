@@ -81,7 +81,7 @@ def test_what_is_trained_is_what_is_stored(ending):
 
 
 def test_the_same_steps_give_the_same_bytes(field, task):
-    ends = [tuned(field, task, 10).finish() for _ in range(2)]
+    ends = [tuned(field, task, 4).finish() for _ in range(2)]
     assert len({codec.encode(field, steps=steps) for field, steps in ends}) == 1
 
 
