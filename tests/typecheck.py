@@ -12,7 +12,7 @@ from collections import Counter
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-FIRST_CALLS = 10
+FIRST_CALLS = 3
 
 by_beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))
 # Options and entries check what they are made with themselves, and say so in a FieldlrError.
