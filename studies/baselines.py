@@ -1,7 +1,11 @@
 """Rate-distortion curves of the baselines (Draco, JPEG, ...) of a source, without any network.
 
     python studies/baselines.py SOURCE --out paper/results/classics-NAME [--tries FOLDER]
-        [--grid N] [--downscale N]
+        [--grid N] [--downscale N] [--codecs]
+
+With --codecs of a shape: SPERR, ZFP, JPEG XL, JPEG 2000, HEVC, AV1 and VVC on clipped signed
+distances, in place of the baselines that `fieldlr study` has. They need
+`pip install 'fieldlr[comparison,video]'`.
 
 Writes NAME-draco-mesh.json and so on, as `fieldlr study --classic` does. Results of all settings
 are cached in FOLDER; rerun the same command to resume.
@@ -14,10 +18,12 @@ from pathlib import Path
 
 from fieldlr.data import open_source
 from fieldlr.metrics.curve_file import write_curve
-from fieldlr.study.baselines import searches
+from fieldlr.study.baselines import Search, searches
+from fieldlr.study.baselines.distance_field import distance_fields
 from fieldlr.system.process import prepare_process
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import make_task
+from fieldlr.training.tasks import OccupancyTask
 
 
 def main() -> None:
@@ -27,12 +33,17 @@ def main() -> None:
     parser.add_argument("--tries", type=Path, default=Path("classics-tries"))
     parser.add_argument("--grid", type=int)
     parser.add_argument("--downscale", type=int)
+    parser.add_argument("--codecs", action="store_true")
     words = parser.parse_args()
     prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
     task = make_task(source, FitOptions().settled())
     about = {"content_hash": source.content.content_hash}
-    found, missing = searches(task, words.tries / source.content.name, about)
+    folder = words.tries / source.content.name
+    if words.codecs and isinstance(task, OccupancyTask):
+        found, missing = [Search(one, folder, about) for one in distance_fields(task)], []
+    else:
+        found, missing = searches(task, folder, about)
     for sentence in missing:
         print(sentence, flush=True)
     for search in found:

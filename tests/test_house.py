@@ -34,6 +34,7 @@ HOMES = {
     "constriction": {"codec"},
     "safetensors": {"runs"},
     "DracoPy": {"study/baselines"},
+    "imagecodecs": {"study/baselines"},
     "plotly": {"pictures"},
     "matplotlib": {"pictures"},
     "dask": {"jobs/workers"},

@@ -1,0 +1,158 @@
+"""Baselines for solids: a coarse grid of signed distances, clipped, by codecs of others.
+
+What an engineer of codecs would store: distances are smooth where occupancy jumps, and nothing far
+from the surface matters.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import distance_transform_edt
+
+from fieldlr.data.volume import OccupancyVolume
+from fieldlr.metrics.shape import iou
+from fieldlr.study.baselines.packers import Counts, Packer, packers
+from fieldlr.study.baselines.search import Tries
+from fieldlr.training.tasks import OccupancyTask
+
+FACTORS = (2, 3, 4, 5, 6, 8, 10, 13)  # voxels along the edge of a cell
+CLIPS = (0.75, 1.5, 3.0)  # cells from the surface
+MIN_CELLS = 4  # along every edge
+HEAD = struct.Struct("<3HB")  # shape; factor, with the interpolation in the highest bit
+SLAB_VOXELS = 1 << 24
+MAX_BYTES, MIN_GAIN = 1 << 16, 5e-4  # Beyond, no further quality is tried.
+
+
+@dataclass(frozen=True)
+class DistanceSetting:
+    factor: int
+    clip: float
+    quality: int  # its place among the packer's
+
+    @property
+    def label(self) -> str:
+        return f"cells of {self.factor}³, clipped at {self.clip:g} cells, quality {self.quality}"
+
+
+class CoarseDistances:
+    """The signed distances of a solid, positive inside, in voxels, as means over cells."""
+
+    def __init__(self, volume: OccupancyVolume):
+        self.volume = volume
+        self.means: dict[int, np.ndarray] = {}
+
+    @cached_property
+    def distances(self) -> Float[np.ndarray, "nx ny nz"]:
+        solid = np.pad(self.volume.dense(), 1)  # Beyond the grid all is empty.
+        inside, outside = (
+            np.asarray(distance_transform_edt(part), np.float32) for part in (solid, ~solid)
+        )
+        # The surface is half a voxel from the nearest centre of the other kind.
+        signed = np.where(solid, inside - 0.5, 0.5 - outside)
+        return signed[1:-1, 1:-1, 1:-1]
+
+    def grid(self, factor: int) -> Float[np.ndarray, "bx by bz"]:
+        """Means over cells of factor³ voxels; the last cells may be smaller."""
+        if factor not in self.means:
+            total, count = self.distances, np.ones((), np.float32)
+            for axis, n in enumerate(self.volume.shape):
+                starts = np.arange(0, n, factor)
+                total = np.add.reduceat(total, starts, axis=axis)
+                count = np.multiply.outer(count, np.diff(np.append(starts, n)).astype(np.float32))
+            self.means[factor] = total / count
+        return self.means[factor]
+
+
+class DistanceField:
+    """A header of 7 bytes and the distances as a packer stores them."""
+
+    measure, is_context = "iou", False
+
+    def __init__(self, packer: Packer, coarse: CoarseDistances):
+        self.packer, self.coarse = packer, coarse
+        self.name = f"{packer.name} distances"
+        self.words = (
+            f"a coarse grid of signed distances, clipped, by {packer.name}: {packer.words}."
+        )
+
+    def settings(self, known: Tries) -> list[DistanceSetting]:
+        """Of each grid and clip, from few bytes to many, as long as more bytes give more."""
+        settings = []
+        for factor in FACTORS:
+            if factor * MIN_CELLS > min(self.coarse.volume.shape):
+                continue
+            for clip in CLIPS:
+                settings += self._worthwhile(factor, clip, known)
+        return settings
+
+    def _worthwhile(self, factor: int, clip: float, known: Tries) -> list[DistanceSetting]:
+        settings, best = [], 0.0
+        for quality in range(len(self.packer.qualities)):
+            settings.append(DistanceSetting(factor, clip, quality))
+            num_bytes, figure = known.get(settings[-1].label) or (math.inf, 0.0)
+            if num_bytes > MAX_BYTES or figure < best + MIN_GAIN:
+                break  # Not known yet, too many, or the grid is what limits it.
+            best = figure
+        return settings
+
+    def measured(self, setting: DistanceSetting) -> tuple[int, float]:
+        """Of the better interpolation."""
+        solid = self.coarse.volume.dense()
+        distances = self.coarse.grid(setting.factor)
+        packed = self.packer.pack(_levels(distances, setting), setting.quality)
+        best = 0.0
+        for cubic in (False, True):
+            data = HEAD.pack(*solid.shape, setting.factor | cubic << 7) + packed
+            best = max(best, iou(solid, decode(data, self.packer)))
+        return len(data), best
+
+
+def distance_fields(task: OccupancyTask) -> list[DistanceField]:
+    """A baseline for every codec that is installed."""
+    coarse = CoarseDistances(task.volume)
+    return [DistanceField(packer, coarse) for packer in packers()]
+
+
+def _levels(distances: np.ndarray, setting: DistanceSetting) -> np.ndarray:
+    return np.clip(distances / np.float32(setting.factor * setting.clip), -1.0, 1.0)
+
+
+def decode(data: bytes, packer: Packer) -> Bool[np.ndarray, "nx ny nz"]:
+    """The solid of a file: voxels where the interpolated distances are positive."""
+    *shape, factor = HEAD.unpack_from(data)
+    factor, cubic = factor & 127, factor >> 7
+    counts: Counts = tuple(-(-n // factor) for n in shape)
+    levels = packer.unpack(data[HEAD.size :], counts)
+    along_x, along_y, along_z = (between(n, factor, bool(cubic)) for n in shape)
+    solid = np.empty(shape, bool)
+    slab = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
+    for start in range(0, shape[0], slab):
+        layers = along_x[start : start + slab] @ levels.reshape(counts[0], -1)
+        solid[start : start + slab] = along_y @ layers.reshape(-1, *counts[1:]) @ along_z.T > 0.0
+    return solid
+
+
+def between(size: int, factor: int, cubic: bool) -> Float[np.ndarray, "size cells"]:
+    """Interpolation weights (size, cells) between centres of cells, constant beyond the outermost.
+
+    Linear, or the cubic of Catmull and Rom.
+    """
+    count = -(-size // factor)
+    place = (np.arange(size) + 0.5) / factor - 0.5
+    lower = np.floor(place).astype(int)
+    t = (place - lower)[:, None]
+    if cubic:
+        near = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+        taps, offsets = 0.5 * np.concatenate(near, axis=1), (-1, 0, 1, 2)
+    else:
+        taps, offsets = np.concatenate([1 - t, t], axis=1), (0, 1)
+    weights = np.zeros((size, count), np.float32)
+    for tap, offset in zip(taps.T, offsets, strict=True):
+        np.add.at(weights, (np.arange(size), np.clip(lower + offset, 0, count - 1)), tap)
+    return weights
