@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,22 +130,22 @@ def decode(data: bytes, packer: Packer) -> Bool[np.ndarray, "nx ny nz"]:
     factor, cubic = factor & 127, factor >> 7
     counts: Counts = tuple(-(-n // factor) for n in shape)
     levels = packer.unpack(data[HEAD.size :], counts)
-    along_x, along_y, along_z = (between(n, factor, bool(cubic)) for n in shape)
-    solid = np.empty(shape, bool)
-    slab = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
-    for start in range(0, shape[0], slab):
-        layers = along_x[start : start + slab] @ levels.reshape(counts[0], -1)
-        solid[start : start + slab] = along_y @ layers.reshape(-1, *counts[1:]) @ along_z.T > 0.0
-    return solid
+    return above(levels, [between(n, factor, bool(cubic)) for n in shape], 0.0)
 
 
 def between(size: int, factor: int, cubic: bool) -> Float[np.ndarray, "size cells"]:
-    """Interpolation weights (size, cells) between centres of cells, constant beyond the outermost.
+    """Interpolation weights (size, cells) between centres of cells; see `weights_at`."""
+    place = (np.arange(size) + 0.5) / factor - 0.5
+    return weights_at(place, -(-size // factor), cubic)
+
+
+def weights_at(
+    place: Float[np.ndarray, " n"], count: int, cubic: bool = False
+) -> Float[np.ndarray, "n count"]:
+    """Interpolation weights (N, count) at places (N,) between 0, 1, ..., constant beyond.
 
     Linear, or the cubic of Catmull and Rom.
     """
-    count = -(-size // factor)
-    place = (np.arange(size) + 0.5) / factor - 0.5
     lower = np.floor(place).astype(int)
     t = (place - lower)[:, None]
     if cubic:
@@ -152,7 +153,25 @@ def between(size: int, factor: int, cubic: bool) -> Float[np.ndarray, "size cell
         taps, offsets = 0.5 * np.concatenate(near, axis=1), (-1, 0, 1, 2)
     else:
         taps, offsets = np.concatenate([1 - t, t], axis=1), (0, 1)
-    weights = np.zeros((size, count), np.float32)
+    weights = np.zeros((len(place), count), np.float32)
     for tap, offset in zip(taps.T, offsets, strict=True):
-        np.add.at(weights, (np.arange(size), np.clip(lower + offset, 0, count - 1)), tap)
+        np.add.at(weights, (np.arange(len(place)), np.clip(lower + offset, 0, count - 1)), tap)
     return weights
+
+
+def above(
+    levels: Float[np.ndarray, "bx by bz"], weights: list[np.ndarray], threshold: float
+) -> Bool[np.ndarray, "nx ny nz"]:
+    """Where levels (BX, BY, BZ), interpolated by the weights of each axis, exceed a threshold."""
+    return np.concatenate([slab > threshold for slab in interpolated(levels, weights)])
+
+
+def interpolated(
+    levels: Float[np.ndarray, "bx by bz"], weights: list[np.ndarray]
+) -> Iterator[Float[np.ndarray, "n ny nz"]]:
+    """Levels (BX, BY, BZ) at the places of the weights of each axis, a slab along x at a time."""
+    along_x, along_y, along_z = weights
+    slab = max(1, SLAB_VOXELS // (len(along_y) * len(along_z)))
+    for start in range(0, len(along_x), slab):
+        layers = along_x[start : start + slab] @ levels.reshape(len(levels), -1)
+        yield along_y @ layers.reshape(-1, *levels.shape[1:]) @ along_z.T
