@@ -39,7 +39,7 @@ from fieldlr.system.process import prepare_process
 
 SPACINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0)  # of octree points, in voxels
 NODES = (2, 3, 4, 5)  # log2 of the edge of a trisoup node, in points
-NODE_SPACINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+NODE_SPACINGS = (1.0, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 MARGIN = 4  # empty cells around
 CLOSINGS = (0, 1, 2, 4)  # cells: triangles of different nodes do not always meet

@@ -108,7 +108,7 @@ def test_handlers_of_a_change_do_not_call_each_other_for_ever(address):
     for event in httpx.get(f"{address}/config").json()["dependencies"]:
         for trigger in event["targets"]:
             handlers[tuple(trigger)].append(event["trigger_mode"])
-    assert max(modes.count("always_last") for modes in handlers.values()) == 1
+    assert max(modes.count("always_last") for modes in handlers.values()) <= 1
 
 
 def test_a_program_checks_trains_stops_resumes_and_exports_the_mesh(address, servers, tmp_path):
