@@ -41,15 +41,16 @@ def main() -> None:
     about = {"content_hash": source.content.content_hash}
     folder = words.tries / source.content.name
     if words.codecs and isinstance(task, OccupancyTask):
-        found, missing = [Search(one, folder, about) for one in distance_fields(task)], []
+        made, missing = [Search(one, folder, about) for one in distance_fields(task)], []
     else:
-        found, missing = searches(task, folder, about)
+        made, missing = searches(task, folder, about)
     for sentence in missing:
         print(sentence, flush=True)
-    for search in found:
+    for search in made:
         for label in search.reports():
-            num_bytes, figure = search.tries[label]
-            print(f"{search.baseline.name}  {label}  {num_bytes:,} bytes  {figure:.4f}", flush=True)
+            found = search.tries[label]
+            figures = "no file" if found is None else f"{found[0]:,} bytes  {found[1]:.4f}"
+            print(f"{search.baseline.name}  {label}  {figures}", flush=True)
         curve = search.curve()
         if curve is not None:
             write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))

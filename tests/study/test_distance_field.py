@@ -1,5 +1,6 @@
 """Codecs of others on signed distances: what they decode to comes from their bytes alone."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -99,6 +100,24 @@ def test_a_search_stops_where_more_bytes_give_no_more(coarse, tmp_path, monkeypa
     assert all("cells of 8³" in label for label in labels)  # 30 would leave too few
     front = search.curve().points
     assert [p.num_bytes for p in front] == sorted(p.num_bytes for p in front)
+
+
+def test_where_a_codec_fails_the_next_quality_is_tried(coarse, tmp_path, monkeypatch):
+    pytest.importorskip("imagecodecs", reason="needs fieldlr[comparison]")
+    monkeypatch.setattr(distance_field, "FACTORS", (6,))
+    monkeypatch.setattr(distance_field, "CLIPS", (1.5,))
+    sperr = packers.ARRAYS[0]
+
+    def encode(levels, quality):
+        if quality == sperr.qualities[1]:
+            raise packers.CodecFailed("it crashed.")
+        return sperr.encode(levels, quality)
+
+    fragile = dataclasses.replace(sperr, encode=encode)
+    search = Search(DistanceField(fragile, coarse), tmp_path, {})
+    labels = list(search.reports())
+    assert [search.tries[label] is None for label in labels[:3]] == [False, True, False]
+    assert len(search.curve().points) >= 2
 
 
 def test_without_the_codecs_a_sentence_says_so(coarse, monkeypatch):

@@ -6,7 +6,6 @@ from the surface matters.
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from scipy.ndimage import distance_transform_edt
 
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.metrics.shape import iou
-from fieldlr.study.baselines.packers import Counts, Packer, packers
+from fieldlr.study.baselines.packers import CodecFailed, Counts, Packer, packers
 from fieldlr.study.baselines.search import Tries
 from fieldlr.training.tasks import OccupancyTask
 
@@ -96,17 +95,23 @@ class DistanceField:
         settings, best = [], 0.0
         for quality in range(len(self.packer.qualities)):
             settings.append(DistanceSetting(factor, clip, quality))
-            num_bytes, figure = known.get(settings[-1].label) or (math.inf, 0.0)
+            if settings[-1].label not in known:
+                break
+            # Where a codec failed, more bytes may do.
+            num_bytes, figure = known[settings[-1].label] or (0, best + MIN_GAIN)
             if num_bytes > MAX_BYTES or figure < best + MIN_GAIN:
-                break  # Not known yet, too many, or the grid is what limits it.
+                break  # The grid is what limits it.
             best = figure
         return settings
 
-    def measured(self, setting: DistanceSetting) -> tuple[int, float]:
-        """Of the better interpolation."""
+    def measured(self, setting: DistanceSetting) -> tuple[int, float] | None:
+        """Of the better interpolation; None where the codec fails."""
         solid = self.coarse.volume.dense()
         distances = self.coarse.grid(setting.factor)
-        packed = self.packer.pack(_levels(distances, setting), setting.quality)
+        try:
+            packed = self.packer.pack(_levels(distances, setting), setting.quality)
+        except CodecFailed:
+            return None
         best = 0.0
         for cubic in (False, True):
             data = HEAD.pack(*solid.shape, setting.factor | cubic << 7) + packed
@@ -160,14 +165,14 @@ def weights_at(
 
 
 def above(
-    levels: Float[np.ndarray, "bx by bz"], weights: list[np.ndarray], threshold: float
+    levels: Float[np.ndarray, "bx by bz"], weights: list[Float[np.ndarray, "_ _"]], threshold: float
 ) -> Bool[np.ndarray, "nx ny nz"]:
     """Where levels (BX, BY, BZ), interpolated by the weights of each axis, exceed a threshold."""
     return np.concatenate([slab > threshold for slab in interpolated(levels, weights)])
 
 
 def interpolated(
-    levels: Float[np.ndarray, "bx by bz"], weights: list[np.ndarray]
+    levels: Float[np.ndarray, "bx by bz"], weights: list[Float[np.ndarray, "_ _"]]
 ) -> Iterator[Float[np.ndarray, "n ny nz"]]:
     """Levels (BX, BY, BZ) at the places of the weights of each axis, a slab along x at a time."""
     along_x, along_y, along_z = weights

@@ -21,6 +21,10 @@ FRAME_MULTIPLE = 16  # what the edges of frames are padded to, as codecs would d
 HEAD = struct.Struct("<BH")  # the quality's place; how many bytes a blank file has in common
 
 
+class CodecFailed(FieldlrError):
+    """A codec crashed on an array: x265 does on some small frames."""
+
+
 @dataclass(frozen=True)
 class Packer:
     """A codec. `encode` takes an array (bx, by, bz) and one of `qualities`, fewest bytes first."""
@@ -57,12 +61,13 @@ def _blank(packer: Packer, counts: Counts, index: int) -> bytes:
 
 
 def packers() -> list[Packer]:
-    """The codecs that are installed; FieldlrError where imagecodecs is missing."""
+    """All codecs; FieldlrError where imagecodecs or ffmpeg is missing."""
     if find_spec("imagecodecs") is None:
         raise FieldlrError(
             "the codecs of others are unavailable: imagecodecs is not installed. Install with "
             "pip install 'fieldlr[comparison]'."
         )
+    find_ffmpeg()
     return [*ARRAYS, *PICTURES, *VIDEOS]
 
 
@@ -190,7 +195,7 @@ def _ffmpeg(words: list[str], data: bytes) -> bytes:
     done = subprocess.run(command, input=data, capture_output=True)
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise FieldlrError(
+        raise CodecFailed(
             f"ffmpeg failed: {told[-1] if told else done.returncode}. Install another with pip "
             "install -U imageio-ffmpeg."
         )
