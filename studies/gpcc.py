@@ -42,6 +42,7 @@ NODES = (2, 3, 4, 5)  # log2 of the edge of a trisoup node, in points
 NODE_SPACINGS = (1.0, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 MARGIN = 4  # empty cells around
+MIN_IOU = 0.7
 CLOSINGS = (0, 1, 2, 4)  # cells: triangles of different nodes do not always meet
 # Shape; spacing and node; threshold and closing. The stream's parameter sets follow from these.
 HEAD = struct.Struct("<3HBB")
@@ -90,8 +91,8 @@ class Gpcc:
             return [GpccSetting(spacing, node) for spacing in NODE_SPACINGS for node in NODES]
         return [GpccSetting(spacing, 0) for spacing in SPACINGS]
 
-    def measured(self, setting: GpccSetting) -> tuple[int, float]:
-        """Of the best threshold and closing."""
+    def measured(self, setting: GpccSetting) -> tuple[int, float] | None:
+        """Of the best threshold and closing; None where the points enclose no such solid."""
         solid = self.volume.dense()
         with tempfile.TemporaryDirectory() as folder:
             stream, points = self._coded(surface_points(solid), setting, Path(folder))
@@ -104,7 +105,7 @@ class Gpcc:
         for closing in CLOSINGS if setting.node else (0,):
             levels = np.where(shell, 0.5, enclosed(shell, closing)).astype(np.float32)
             best = max(best, best_iou(solid, interpolated(levels, weights)))
-        return HEAD.size + num_geometry_bytes(stream), best
+        return (HEAD.size + num_geometry_bytes(stream), best) if best > MIN_IOU else None
 
     def _coded(
         self, points: Float[np.ndarray, "n 3"], setting: GpccSetting, folder: Path
@@ -202,8 +203,7 @@ def main() -> None:
         baseline = Gpcc(volume, words.tmc3, is_trisoup)
         search = Search(baseline, words.tries / volume.name, about)
         for label in search.reports():
-            num_bytes, figure = search.tries[label]
-            print(f"{baseline.name}  {label}  {num_bytes:,} bytes  {figure:.4f}", flush=True)
+            print(baseline.name, label, search.tries[label], flush=True)
         curve = search.curve()
         write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))
 
