@@ -22,7 +22,7 @@ HEAD = struct.Struct("<BH")  # the quality's place; how many bytes a blank file 
 
 
 class CodecFailed(FieldlrError):
-    """A codec crashed on an array: x265 does on some small frames."""
+    """A codec crashed on an array: x265 does on frames of a few sizes."""
 
 
 @dataclass(frozen=True)
