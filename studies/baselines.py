@@ -17,6 +17,7 @@ import argparse
 from pathlib import Path
 
 from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.baselines import Search, searches
 from fieldlr.study.baselines.distance_field import distance_fields
@@ -40,7 +41,9 @@ def main() -> None:
     task = make_task(source, FitOptions().settled())
     about = {"content_hash": source.content.content_hash}
     folder = words.tries / source.content.name
-    if words.codecs and isinstance(task, OccupancyTask):
+    if words.codecs:
+        if not isinstance(task, OccupancyTask):
+            raise FieldlrError("--codecs is for shapes. Leave it out for photos.")
         made, missing = [Search(one, folder, about) for one in distance_fields(task)], []
     else:
         made, missing = searches(task, folder, about)
@@ -57,4 +60,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FieldlrError as error:
+        raise SystemExit(f"{error}") from error

@@ -33,7 +33,7 @@ from fieldlr.data.volume import OccupancyVolume
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.baselines import Search
-from fieldlr.study.baselines.distance_field import interpolated, weights_at
+from fieldlr.study.baselines.cells import interpolated, weights_at
 from fieldlr.study.baselines.search import Tries
 from fieldlr.system.process import prepare_process
 
@@ -196,8 +196,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tries", type=Path, default=Path("classics-tries"))
     words = parser.parse_args()
+    if not words.tmc3.is_file():
+        raise FieldlrError(f"--tmc3 is a program; there is none at {words.tmc3}. Build it first.")
     prepare_process()
     volume = open_source(words.source).content
+    if not isinstance(volume, OccupancyVolume):
+        raise FieldlrError(f"G-PCC stores shapes; {words.source} is none. Name a mesh or a volume.")
     about = {"content_hash": volume.content_hash}
     for is_trisoup in (False, True):
         baseline = Gpcc(volume, words.tmc3, is_trisoup)
@@ -205,8 +209,12 @@ def main() -> None:
         for label in search.reports():
             print(baseline.name, label, search.tries[label], flush=True)
         curve = search.curve()
-        write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))
+        if curve is not None:
+            write_curve(curve, words.out.with_name(f"{words.out.name}-{curve.file_name}"))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FieldlrError as error:
+        raise SystemExit(f"{error}") from error

@@ -109,7 +109,7 @@ def checkpoint_of(results: Path, setting: Figures) -> Path:
 @contextmanager
 def mixed_precision(device: torch.device) -> Iterator[None]:
     """Products in bfloat16 where that is fast, the rest in float32."""
-    low = fast_format(device.type) == torch.bfloat16  # Emulated, it is seven times slower.
+    low = fast_format(device.type) == torch.bfloat16  # Emulated, it is several times slower.
     # On CPUs the backward pass of torch's fused attention takes longer than all the rest.
     kernels = [SDPBackend.MATH] if device.type == "cpu" else [*SDPBackend.__members__.values()]
     with torch.autocast(device.type, torch.bfloat16, enabled=low), sdpa_kernel(kernels):

@@ -14,6 +14,7 @@ QUIET_SECONDS = 1.0
 # Gradio opens one too many where an event was answered before its number was known.
 UNANSWERED = """(() => {
   const asked = new Set(), answered = new Set(), fetch = window.fetch;
+  let asking = 0;
   const read = async answer => {
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let text = "", part; !(part = await reader.read()).done;) {
@@ -23,10 +24,18 @@ UNANSWERED = """(() => {
         if (one.msg === "process_completed") answered.add(one.event_id);
     }
   };
-  window.unanswered = () => [...asked].filter(id => !answered.has(id)).length;
+  window.unanswered = () => asking + [...asked].filter(id => !answered.has(id)).length;
+  const ask = async words => {
+    asking++;
+    try {
+      const answer = await fetch(...words);
+      asked.add((await answer.clone().json()).event_id);
+      return answer;
+    } finally { asking--; }
+  };
   window.fetch = async (...words) => {
+    if (String(words[0].url ?? words[0]).includes("/queue/join")) return ask(words);
     const answer = await fetch(...words);
-    if (answer.url.includes("/queue/join")) asked.add((await answer.clone().json()).event_id);
     if (answer.url.includes("/queue/data")) read(answer.clone()).catch(() => {});  // broken off
     return answer;
   };

@@ -15,7 +15,8 @@ from fieldlr.metrics.bd import bd_figure
 from fieldlr.metrics.curve_file import read_curve
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines import Search, block_grid, draco_mesh, lossless, photos
-from fieldlr.study.baselines.block_grid import BlockGrid, BlockSetting, block_means
+from fieldlr.study.baselines.block_grid import BlockGrid, BlockSetting
+from fieldlr.study.baselines.cells import cell_means
 from fieldlr.study.baselines.draco_mesh import DracoMesh, DracoSetting, voxel_surface
 from fieldlr.study.baselines.photos import PhotoSetting, StoredPhotos
 from fieldlr.surface.cleaning import decimate
@@ -114,7 +115,7 @@ def test_blocks_of_one_voxel_are_the_voxels():
 def test_means_of_blocks_at_the_end_of_an_edge():
     solid = np.zeros((5, 4, 3), bool)
     solid[4:, 2:] = True
-    means = block_means(solid, 2)
+    means = cell_means(solid.astype(np.float32), 2)
     assert means.shape == (3, 2, 2)
     assert means[2, 1, 1] == means[2, 1, 0] == 1.0 and means.sum() == 2.0
 

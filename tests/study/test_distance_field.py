@@ -10,12 +10,12 @@ from fieldlr.data.volume import make_volume
 from fieldlr.errors import FieldlrError
 from fieldlr.metrics.shape import iou
 from fieldlr.study.baselines import Search, distance_field, packers
+from fieldlr.study.baselines.cells import between
 from fieldlr.study.baselines.distance_field import (
     HEAD,
     CoarseDistances,
     DistanceField,
     DistanceSetting,
-    between,
     distance_fields,
 )
 from fieldlr.training.tasks import OccupancyTask

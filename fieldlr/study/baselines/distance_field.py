@@ -7,7 +7,6 @@ from the surface matters.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +16,7 @@ from scipy.ndimage import distance_transform_edt
 
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.metrics.shape import iou
+from fieldlr.study.baselines.cells import above, between, cell_means
 from fieldlr.study.baselines.packers import CodecFailed, Counts, Packer, packers
 from fieldlr.study.baselines.search import Tries
 from fieldlr.training.tasks import OccupancyTask
@@ -25,8 +25,9 @@ FACTORS = (2, 3, 4, 5, 6, 8, 10, 13)  # voxels along the edge of a cell
 CLIPS = (0.75, 1.5, 3.0)  # cells from the surface
 MIN_CELLS = 4  # along every edge
 HEAD = struct.Struct("<3HB")  # shape; factor, with the interpolation in the highest bit
-SLAB_VOXELS = 1 << 24
-MAX_BYTES, MIN_GAIN = 1 << 16, 5e-4  # Beyond, no further quality is tried.
+# No more bytes are tried beyond so many, or where they gain nothing so many times in a row: the
+# figures of a few codecs, such as JPEG XL, go down before they go up.
+MAX_BYTES, MIN_GAIN, IN_VAIN = 1 << 16, 5e-4, 2
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,7 @@ class CoarseDistances:
     def grid(self, factor: int) -> Float[np.ndarray, "bx by bz"]:
         """Means over cells of factor³ voxels; the last cells may be smaller."""
         if factor not in self.means:
-            total, count = self.distances, np.ones((), np.float32)
-            for axis, n in enumerate(self.volume.shape):
-                starts = np.arange(0, n, factor)
-                total = np.add.reduceat(total, starts, axis=axis)
-                count = np.multiply.outer(count, np.diff(np.append(starts, n)).astype(np.float32))
-            self.means[factor] = total / count
+            self.means[factor] = cell_means(self.distances, factor)
         return self.means[factor]
 
 
@@ -92,16 +88,20 @@ class DistanceField:
         return settings
 
     def _worthwhile(self, factor: int, clip: float, known: Tries) -> list[DistanceSetting]:
-        settings, best = [], 0.0
+        """Up to the first that is not known, where MAX_BYTES or the grid does not end it before."""
+        settings, best, in_vain = [], 0.0, 0
         for quality in range(len(self.packer.qualities)):
             settings.append(DistanceSetting(factor, clip, quality))
             if settings[-1].label not in known:
                 break
-            # Where a codec failed, more bytes may do.
-            num_bytes, figure = known[settings[-1].label] or (0, best + MIN_GAIN)
-            if num_bytes > MAX_BYTES or figure < best + MIN_GAIN:
-                break  # The grid is what limits it.
-            best = figure
+            found = known[settings[-1].label]
+            if found is None:
+                continue  # Where a codec failed, more bytes may do.
+            num_bytes, figure = found
+            in_vain = 0 if figure >= best + MIN_GAIN else in_vain + 1
+            if num_bytes > MAX_BYTES or in_vain == IN_VAIN:
+                break
+            best = max(best, figure)
         return settings
 
     def measured(self, setting: DistanceSetting) -> tuple[int, float] | None:
@@ -120,7 +120,7 @@ class DistanceField:
 
 
 def distance_fields(task: OccupancyTask) -> list[DistanceField]:
-    """A baseline for every codec that is installed."""
+    """A baseline for every codec; FieldlrError where a package that they need is missing."""
     coarse = CoarseDistances(task.volume)
     return [DistanceField(packer, coarse) for packer in packers()]
 
@@ -136,47 +136,3 @@ def decode(data: bytes, packer: Packer) -> Bool[np.ndarray, "nx ny nz"]:
     counts: Counts = tuple(-(-n // factor) for n in shape)
     levels = packer.unpack(data[HEAD.size :], counts)
     return above(levels, [between(n, factor, bool(cubic)) for n in shape], 0.0)
-
-
-def between(size: int, factor: int, cubic: bool) -> Float[np.ndarray, "size cells"]:
-    """Interpolation weights (size, cells) between centres of cells; see `weights_at`."""
-    place = (np.arange(size) + 0.5) / factor - 0.5
-    return weights_at(place, -(-size // factor), cubic)
-
-
-def weights_at(
-    place: Float[np.ndarray, " n"], count: int, cubic: bool = False
-) -> Float[np.ndarray, "n count"]:
-    """Interpolation weights (N, count) at places (N,) between 0, 1, ..., constant beyond.
-
-    Linear, or the cubic of Catmull and Rom.
-    """
-    lower = np.floor(place).astype(int)
-    t = (place - lower)[:, None]
-    if cubic:
-        near = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
-        taps, offsets = 0.5 * np.concatenate(near, axis=1), (-1, 0, 1, 2)
-    else:
-        taps, offsets = np.concatenate([1 - t, t], axis=1), (0, 1)
-    weights = np.zeros((len(place), count), np.float32)
-    for tap, offset in zip(taps.T, offsets, strict=True):
-        np.add.at(weights, (np.arange(len(place)), np.clip(lower + offset, 0, count - 1)), tap)
-    return weights
-
-
-def above(
-    levels: Float[np.ndarray, "bx by bz"], weights: list[Float[np.ndarray, "_ _"]], threshold: float
-) -> Bool[np.ndarray, "nx ny nz"]:
-    """Where levels (BX, BY, BZ), interpolated by the weights of each axis, exceed a threshold."""
-    return np.concatenate([slab > threshold for slab in interpolated(levels, weights)])
-
-
-def interpolated(
-    levels: Float[np.ndarray, "bx by bz"], weights: list[Float[np.ndarray, "_ _"]]
-) -> Iterator[Float[np.ndarray, "n ny nz"]]:
-    """Levels (BX, BY, BZ) at the places of the weights of each axis, a slab along x at a time."""
-    along_x, along_y, along_z = weights
-    slab = max(1, SLAB_VOXELS // (len(along_y) * len(along_z)))
-    for start in range(0, len(along_x), slab):
-        layers = along_x[start : start + slab] @ levels.reshape(len(levels), -1)
-        yield along_y @ layers.reshape(-1, *levels.shape[1:]) @ along_z.T
