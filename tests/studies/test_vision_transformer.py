@@ -9,6 +9,7 @@ import pytest
 import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
+from fieldlr.nn.execution import fast_format
 from studies import cifar, resumable, vision_transformer
 from studies.results import interval
 from studies.vision_report import compared
@@ -177,3 +178,9 @@ def test_progress_counts_what_an_earlier_session_did():
     progress.skip(4.0)
     progress.add(2.0, 20.0)
     assert progress.left() == "40 s left"
+
+
+def test_products_are_in_the_format_that_is_fast_here():
+    with resumable.mixed_precision(torch.device("cpu")):
+        product = torch.rand(4, 5) @ torch.rand(5, 3)
+    assert product.dtype == fast_format("cpu")
