@@ -312,7 +312,7 @@ def test_the_check_sees_a_bad_habit(source):
         ("def _f(x): ...\nclass _A:\n    def g(self, x): ...", []),
     ],
 )
-def test_the_check_sees_what_a_signature_leaves_open(source, complaint):
+def test_the_check_sees_missing_annotations(source, complaint):
     assert unannotated(source) == complaint
 
 
@@ -368,7 +368,7 @@ def test_the_version_is_answered_at_once():
 
 
 @pytest.mark.parametrize("room", ["api.fitting", "runs", "data.in_memory", "nn"])
-def test_what_python_uses_costs_torch_and_numpy_alone(room, imported):
+def test_the_library_imports_torch_and_numpy_alone(room, imported):
     assert not imported[room] & {*SLOW, "PIL"}
 
 

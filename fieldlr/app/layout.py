@@ -116,10 +116,10 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
 
         source.change(show_errors(chosen), [source, run], run, **IN_ORDER)
         # A run brings its source.
-        run.input(show_errors(lambda r: with_run(workspace, r)), run, [source, run], **QUIET)
-        queue.select(show_errors(ended), None, None, **QUIET)
+        run.input(show_errors(lambda r: with_run(workspace, r)), run, [source, run], **IN_ORDER)
+        queue.select(show_errors(ended), None, None, **IN_ORDER)
         blocks.load(show_errors(opened), None, [source, run], **QUIET)
-        queue.submit(show_errors(changed), [source, run], [source, run], **QUIET)
+        queue.submit(show_errors(changed), [source, run], [source, run], **IN_ORDER)
         for handler, outputs in page.loads:
             blocks.load(handler, None, outputs, **QUIET)
     return blocks

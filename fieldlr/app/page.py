@@ -16,6 +16,7 @@ from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
 from fieldlr.jobs import Job
 
+# For clicks that begin something: one at a time, so that a double click begins it once.
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Without progress on any part: each status of an event makes Gradio walk through the page once for
 # every part that ever showed progress.
@@ -24,6 +25,8 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], **PR
 # "always_last", an event that was triggered again while it ran calls all handlers of its trigger
 # when it ends. Two such handlers of one trigger keep calling each other on a busy machine.
 IN_ORDER: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, **QUIET}
+# For slow work that follows the inputs: once more with the latest where they changed meanwhile.
+LATEST: dict[str, Any] = {"trigger_mode": "always_last", **PRIVATE}
 
 
 @dataclass

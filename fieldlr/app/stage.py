@@ -9,7 +9,6 @@ from fieldlr.app.measuring import can_measure, measure
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
-    QUIET,
     Page,
     js_component,
     show_errors,
@@ -75,9 +74,9 @@ def build(page: Page) -> None:
     update_on_change([page.source, page.run], show, stage)
     status = [live, stop, resume, longer, exact, *onward, export]
     page.run.change(show_errors(buttons), page.run, status, **IN_ORDER)
-    live.submit(show_errors(buttons), page.run, status, **QUIET)  # a new state
+    live.submit(show_errors(buttons), page.run, status, **IN_ORDER)  # a new state
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
-    page.queue.submit(show_errors(buttons), page.run, status, **QUIET)  # a measurement has ended
+    page.queue.submit(show_errors(buttons), page.run, status, **IN_ORDER)  # a measurement has ended
     exact.click(show_errors(request_measure), page.run, exact, **PRIVATE)
     resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
     longer.click(show_errors(request_longer), page.run, longer, **PRIVATE)

@@ -14,7 +14,6 @@ from fieldlr.app.labels import technical_label
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
-    QUIET,
     Page,
     js_component,
     run_label,
@@ -195,8 +194,8 @@ def build(page: Page) -> None:
         event(show_errors(begun), which, quick, **IN_ORDER)
         event(show_errors(compared), which, [table, verdict, side_by_side], **IN_ORDER)
     # Fires when another point was measured.
-    curves.submit(show_errors(grown), which, [*actions, table], **QUIET)
-    curves.select(show_errors(pick), None, [picture, field], **PRIVATE)
+    curves.submit(show_errors(grown), which, [*actions, table], **IN_ORDER)
+    curves.select(show_errors(pick), None, [picture, field], **IN_ORDER)
     update_on_change([page.source, *plan], show_cost, [cost, start])
     start.click(show_errors(begin), [page.source, *plan], study, **PRIVATE)
     stop.click(
@@ -206,8 +205,8 @@ def build(page: Page) -> None:
         show_errors(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE
     )
     export.click(show_errors(write), which, exports, **PRIVATE)
-    page.queue.submit(show_errors(with_choices), [study, runs], [study, runs], **QUIET)
-    page.queue.submit(show_errors(ended), which, [*actions, verdict, side_by_side], **QUIET)
+    page.queue.submit(show_errors(with_choices), [study, runs], [study, runs], **IN_ORDER)
+    page.queue.submit(show_errors(ended), which, [*actions, verdict, side_by_side], **IN_ORDER)
     page.on_load(lambda: with_choices(None, None), [study, runs])
 
 

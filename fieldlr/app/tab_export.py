@@ -6,7 +6,7 @@ import gradio as gr
 
 from fieldlr.app import exports, renders
 from fieldlr.app.labels import short_label
-from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, show_errors, update_on_change
+from fieldlr.app.page import IN_ORDER, PRIVATE, Page, show_errors, update_on_change
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
 from fieldlr.app.tab_video import RenderInputs
@@ -101,11 +101,11 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
     inputs = [page.run, *own, *shared, *rendering]
     outputs = [settings, commands, *buttons]
     update_on_change(inputs, describe, outputs)
-    page.live.submit(show_errors(describe), inputs, outputs, **QUIET)
+    page.live.submit(show_errors(describe), inputs, outputs, **IN_ORDER)
     mesh.click(show_errors(make), [page.run, suffix, *own, *shared], mesh_file, **PRIVATE)
     undo = Undo([use, suffix, *own], back, direct=[suffix, *own])
     by_use = [suffix, resolution, largest, faces]
-    chosen = use.input(lambda name: exports.USES[name], use, by_use, **QUIET)
+    chosen = use.input(lambda name: exports.USES[name], use, by_use, **IN_ORDER)
     chosen.then(undo.record, undo.inputs, undo.outputs, **undo.in_order)
     for button, export in (
         (small, lambda job_id: exports.export_flr(viewer, job_id)),

@@ -8,7 +8,6 @@ from fieldlr.app import library
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
-    QUIET,
     Page,
     js_component,
     run_choices,
@@ -105,14 +104,14 @@ def build(page: Page) -> None:
     selected = [page.source, page.run]
     inputs, lists = [*selected, find], [runs, sources, disk]
     shown = [*lists, rename, delete, remove, undo]
-    runs.select(show_errors(select), None, selected, **QUIET)
-    sources.select(show_errors(select_source), None, selected, **QUIET)
+    runs.select(show_errors(select), None, selected, **IN_ORDER)
+    sources.select(show_errors(select_source), None, selected, **IN_ORDER)
     changes = [page.source.change, page.run.change]
     outputs = [name, first, second, *shown]
     gr.on(changes, show_errors(show), inputs, outputs, **IN_ORDER)
     find.change(show_errors(listed), inputs, lists, **IN_ORDER)
     for event in (page.queue.submit, page.live.submit):
-        event(show_errors(refresh), inputs, shown, **QUIET)
+        event(show_errors(refresh), inputs, shown, **IN_ORDER)
     for button, answer, known in (
         (rename, renamed, [page.run, name]),
         (delete, deleted, selected),
@@ -120,7 +119,7 @@ def build(page: Page) -> None:
         (undo, restored, None),
     ):
         done = button.click(show_errors(answer), known, selected, **PRIVATE)
-        done.then(show_errors(refresh), inputs, shown, **QUIET)
+        done.then(show_errors(refresh), inputs, shown, **IN_ORDER)
     page.on_load(lambda: refresh(None, None, ""), shown)
     for chosen, view in ((first, left), (second, right)):
         chosen.change(lambda job_id: job_id or "", chosen, view, **IN_ORDER)

@@ -89,12 +89,12 @@ def build(page: Page) -> None:
         return text, gr.Button(interactive=can_start)
 
     files.upload(show_errors(upload), files, [files, page.source, found, failure], **PRIVATE)
-    examples.select(show_errors(example), None, page.source, **PRIVATE)
+    examples.select(show_errors(example), None, page.source, **IN_ORDER)
     outputs = [found, to_train, poses]
     page.source.change(show_errors(show), [page.source, failure], outputs, **IN_ORDER)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
     poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)
-    page.queue.submit(show_errors(refresh), page.source, [found, poses], **PRIVATE)
+    page.queue.submit(show_errors(refresh), page.source, [found, poses], **IN_ORDER)
 
 
 def pose_status(page: Page, source: StoredSource) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from fieldlr.app import surfaces
 from fieldlr.app.exports import export_folder, file_name
-from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, show_errors
+from fieldlr.app.page import IN_ORDER, LATEST, Page, show_errors
 from fieldlr.app.undo import Undo
 from fieldlr.errors import FieldlrError
 from fieldlr.export import write_mesh
@@ -129,11 +129,20 @@ def build(page: Page) -> SharedInputs:
                 write_mesh(surfaces.simplified(surfaces.original(run.run)), light)
             truth = gr.Model3D(str(light), visible=True)
         file = gr.DownloadButton(value=str(made.full), interactive=True)
-        return gr.Model3D(str(made.view), visible=True), truth, text, file
+        used = [job_id, samples, only_largest, coloured, *values]
+        return gr.Model3D(str(made.view), visible=True), truth, text, file, used
+
+    def compare(used, job_id, *values):
+        """A surface says so where its settings changed while it was made."""
+        if used is None or job_id != used[0]:
+            return clear()
+        if list(values) == used[1:]:
+            return [gr.skip()] * len(outputs)
+        return gr.skip(), gr.skip(), *outdated(True)
 
     def again(text, *values):
         """A surface that is shown follows settings that were undone."""
-        return extract(*values) if text else [gr.skip()] * len(outputs)
+        return extract(*values) if text else [*[gr.skip()] * len(outputs), None]
 
     def free(job_id, fused):
         """The threshold has no effect on photos that are combined."""
@@ -143,11 +152,12 @@ def build(page: Page) -> SharedInputs:
     undo = Undo([resolution, largest, errors, *shared], back)
     inputs = [page.run, resolution, largest, errors, *shared]
     outputs = [mesh, given, status, download]
+    made_with = gr.State()
     scales = [bars, level, errors, joined, make]
     both = [*scales, *outputs]
     changed = page.run.change(show_errors(selected), [page.run, joined], both, **IN_ORDER)
     changed.then(undo.restart, undo.inputs, undo.outputs, **undo.in_order)
-    page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **QUIET)
+    page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **IN_ORDER)
     # These show the new surface at once; resolution and crop box wait for the button.
     direct = (
         level.release,
@@ -158,17 +168,21 @@ def build(page: Page) -> SharedInputs:
         up.input,
         joined.input,
     )
-    for event in (make.click, *direct):
-        event(show_errors(extract), inputs, outputs, **PRIVATE)
+    # Before the surface: Gradio calls the handlers of an event one after the other.
+    joined.input(free, [page.run, joined], level, **IN_ORDER)
+    extracted = gr.on(
+        [make.click, *direct], show_errors(extract), inputs, [*outputs, made_with], **LATEST
+    )
     # The viewer on the stage shows the same box, and sets it. One of another source means nothing.
-    page.stage.apply(_box_of, None, crop, **QUIET)
+    page.stage.apply(_box_of, None, crop, **IN_ORDER)
     page.source.change(lambda: "", None, crop, **IN_ORDER)
     crop.change(None, crop, None, js="text => fieldlr.crop(text)", **IN_ORDER)
     for event in (level.input, resolution.input, crop.change):
         event(outdated, status, [status, download], **IN_ORDER)
-    joined.input(free, [page.run, joined], level, **QUIET)
-    undone = undo.clicked.then(free, [page.run, joined], level, **QUIET)
-    undone.then(show_errors(again), [status, *inputs], outputs, **PRIVATE)
+    undone = undo.clicked.then(free, [page.run, joined], level, **IN_ORDER)
+    shown = undone.then(show_errors(again), [status, *inputs], [*outputs, made_with], **LATEST)
+    for done in (extracted, shown):
+        done.success(compare, [made_with, *inputs], outputs, **IN_ORDER)
     return shared
 
 

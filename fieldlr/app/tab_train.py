@@ -12,7 +12,6 @@ from fieldlr.app.labels import AUTOMATIC, backbone_label, label
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
-    QUIET,
     Page,
     run_dropdown,
     sentence,
@@ -101,12 +100,9 @@ def build(page: Page) -> None:
             return ""
         return f"{known[outcome]:g}" if outcome in known else ""
 
-    def with_budget(*values):
-        """The chosen outcome of another preset or source takes other seconds."""
-        return length(*values) or gr.skip()
-
-    def as_preset(outcome):
-        return gr.skip() if outcome else ""
+    def with_budget(source_id, outcome, *values):
+        """The seconds of the chosen outcome, which are others for another preset or source."""
+        return length(source_id, outcome, *values) or (gr.skip() if outcome else AS_PRESET[1])
 
     def own_budget(text, source_id, outcome, *values):
         """What is chosen once seconds are typed: the preset's where there are none."""
@@ -127,7 +123,6 @@ def build(page: Page) -> None:
     lengths_of = [page.source, budget, *settings]
     for event in (budget.input, preset.input, page.source.change):
         event(show_errors(with_budget), lengths_of, seconds, **IN_ORDER)
-    budget.input(as_preset, budget, seconds, **QUIET)
     seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **IN_ORDER)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import renders
-from fieldlr.app.page import IN_ORDER, PRIVATE, QUIET, Page, sentence, show_errors, update_on_change
+from fieldlr.app.page import IN_ORDER, PRIVATE, Page, sentence, show_errors, update_on_change
 from fieldlr.errors import FieldlrError
 
 PATH_LABELS = {"": "Near the photos", "orbit": "Orbit", "spiral": "Spiral"}
@@ -128,9 +128,9 @@ def build(page: Page) -> RenderInputs:
     page.run.change(show_errors(selected), page.run, [path, video, picture], **IN_ORDER)
     update_on_change(everything, check, can)
     for part in (page.queue, page.live):
-        part.submit(show_errors(told), everything, [*can, video, picture], **QUIET)
+        part.submit(show_errors(told), everything, [*can, video, picture], **IN_ORDER)
     for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.HTML)):
-        choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **QUIET)
+        choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **IN_ORDER)
     for button, kind in ((make, "video"), (still, "picture")):
         button.click(show_errors(render(kind)), everything, status, **PRIVATE)
     page.stage.select(show_errors(render_path), everything, page.tabs, **PRIVATE)

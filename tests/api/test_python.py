@@ -168,7 +168,7 @@ def test_a_run_without_a_folder_is_complete(shape, tmp_path):
         fieldlr.open_run(tmp_path / "run").evaluate()
 
 
-def test_what_a_notebook_shows(shape, scene):
+def test_a_notebook_shows_pictures(shape, scene):
     pytest.importorskip("matplotlib")
     for run in (shape, scene):
         assert run._repr_html_().count("data:image/png") == 1
@@ -177,7 +177,7 @@ def test_what_a_notebook_shows(shape, scene):
     assert "<img" in shape.mesh(resolution=32)._repr_html_()
 
 
-def test_a_run_without_a_folder_leaves_none_behind(tmp_path, monkeypatch):
+def test_a_run_without_a_folder_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     grid = np.zeros((16, 16, 16), bool)
     grid[4:12, 4:12, 4:12] = True
@@ -257,7 +257,7 @@ def test_query_and_a_renderer_of_functions_give_the_fields_own_view(scene):
         scene.field.query(np.zeros((2, 3)), np.zeros((5, 3)))
 
 
-def test_what_fits_no_photos_is_refused():
+def test_invalid_arrays_of_photos_are_refused():
     images, views = photographed(4)
     cases = [
         ((images[:3], views), {}, "3 `images` and 4 `cameras`"),
@@ -327,7 +327,7 @@ def test_a_function_is_rendered_as_the_integral_says():
     torch.testing.assert_close(fewer.rgb, seen.rgb)
 
 
-def test_gradients_reach_what_a_function_is_made_of(generator):
+def test_gradients_reach_the_parameters_of_a_function(generator):
     strength = torch.tensor(0.3, requires_grad=True)
     rays = cameras(1).image_rays(0)
 

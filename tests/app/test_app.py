@@ -50,7 +50,7 @@ def test_an_example_is_a_source_once(workspace):
         sources.add_example(workspace, "../etc")
 
 
-def test_a_source_that_is_refused_leaves_nothing(workspace, tmp_path):
+def test_a_refused_source_leaves_no_files(workspace, tmp_path):
     (tmp_path / "broken.obj").write_text("v 0 0 0\n")
     with pytest.raises(FieldlrError, match="triangle"):
         sources.add(workspace, [tmp_path / "broken.obj"])
@@ -92,7 +92,7 @@ def test_cards_of_photos_tell_the_network_from_the_grid():
     assert alone["low-rank"].total < 0.25 * alone["full"].total
 
 
-def test_words_say_what_was_chosen_and_nothing_else(workspace):
+def test_labels_name_the_chosen_settings_only(workspace):
     source = sources.add_example(workspace, "rook")
     small = FitOptions.of(backbone="sine-low-rank", rank=2, seconds=5.0, width=64)
     words = forms.fit_command(source, small)
@@ -160,7 +160,7 @@ def test_the_status_of_a_run_has_curves_and_pictures(trained):
         assert seconds == sorted(seconds) and seconds
 
 
-def test_views_come_coarse_then_sharp(trained):
+def test_views_are_sent_coarse_to_fine(trained):
     viewer, solid, scene = trained
     for job_id, depth in itertools.product((solid, scene), (False, True)):
         frames = list(viewer.frames(job_id, Turn(right=30.0, up=10.0), (64, 48), depth))
@@ -184,7 +184,7 @@ def test_the_browser_gets_the_field_as_it_was_saved(trained):
     assert begins["camera"] == 3 and len(begins["cameras"]) == 68
 
 
-def test_a_turn_shows_another_side(trained):
+def test_rotating_the_view_shows_another_side(trained):
     viewer, _, scene = trained
     home, again, turned = (
         list(viewer.frames(scene, turn, (64, 48)))[-1]

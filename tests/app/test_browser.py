@@ -263,7 +263,7 @@ def test_a_hostile_zip_is_refused_in_a_sentence(open_page, tmp_path):
     page.wait_for_selector("#found:has-text('leads out of it')")
 
 
-def test_it_fits_a_phone_and_the_dark(browser, address, open_page):
+def test_it_fits_a_phone_and_dark_mode(browser, address, open_page):
     context = browser.new_context(viewport={"width": 390, "height": 780}, color_scheme="dark")
     page = open_page(context)
     wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -55,7 +55,7 @@ def test_names_tell_runs_and_sources_apart(trained, workspace, block):
     assert abs(workspace.sources()[0].added - time.time()) < 60.0
 
 
-def test_the_date_is_said_unless_it_is_today():
+def test_the_date_is_shown_unless_it_is_today():
     noon = time.mktime((2026, 3, 4, 12, 5, 0, 0, 0, -1))
     assert clock_time(noon, now=noon + 60.0) == "12:05"
     assert clock_time(noon, now=noon + 86_400.0) == "04 Mar 12:05"
@@ -186,7 +186,7 @@ def test_each_change_of_settings_is_undone_by_itself():
     assert again.past == ((1,),)
 
 
-def test_texts_set_what_a_mesh_is_made_for():
+def test_texts_set_options_of_the_mesh():
     options = exports.with_texts(MeshOptions(), {"faces": " 5000 ", "scale": "", "texture": None})
     assert options == MeshOptions(faces=5000)
     with pytest.raises(FieldlrError, match="`scale` is a number above 0; got big"):
@@ -214,7 +214,7 @@ def test_the_axis_says_overlap_and_has_its_values():
     assert dict((text, round(level, 6)) for level, text in drawn["levels"])["0.9"] == 10.0
 
 
-def test_the_app_speaks_its_own_words():
+def test_the_app_uses_its_own_terms():
     """No text of the app speaks as the project once did, or as the command line does."""
     folder = Path(fieldlr.app.__file__).parent
     dialect = r"take[sn]? home|bring something|complain|no number|held out to be|Take away|\bfilm\b"

@@ -65,7 +65,7 @@ def test_photos_alone_are_found_as_such(tmp_path, png):
     assert len(archives.photos_in(path)) == 3
 
 
-def test_masks_and_smaller_copies_are_no_other_photos(tmp_path, png):
+def test_masks_and_smaller_copies_are_not_taken_for_other_photos(tmp_path, png):
     places = {"images": 4, "images_4": 4, "masks": 3, "cover": 1}
     members = [(f"d/{place}/{i}.png", png) for place, count in places.items() for i in range(count)]
     assert taken(tmp_path, archive(tmp_path / "p.zip", members)).name == "images"
@@ -127,14 +127,14 @@ def test_a_hostile_archive_is_refused(tmp_path, members, word):
         ("lonely.json", b"{}", "no supported file"),
     ],
 )
-def test_a_file_that_is_none_is_refused(tmp_path, name, content, word):
+def test_an_invalid_file_is_refused(tmp_path, name, content, word):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(FieldlrError, match=word):
         taken(tmp_path, path)
 
 
-def test_what_is_nested_too_deep_is_left_to_the_reader(tmp_path):
+def test_json_nested_too_deep_is_left_to_the_reader(tmp_path):
     (tmp_path / "transforms.json").write_bytes(b"[" * 100_000)
     with pytest.raises(FieldlrError, match="not readable as JSON"):
         open_source(taken(tmp_path, tmp_path / "transforms.json"))
@@ -150,7 +150,7 @@ def test_places_that_lead_out_of_the_folder_are_not_followed(tmp_path, png):
     assert {p.name for p in folder.iterdir()} == {"transforms.json", "stolen.png"}
 
 
-def test_materials_beside_a_mesh_are_no_reason_to_refuse_it(tmp_path):
+def test_a_mesh_with_material_files_is_accepted(tmp_path):
     for name, content in (("cube.obj", b"v 0 0 0"), ("cube.mtl", b"newmtl red"), ("red.png", b"x")):
         (tmp_path / name).write_bytes(content)
     files = [tmp_path / name for name in ("cube.mtl", "cube.obj", "red.png")]

@@ -92,7 +92,7 @@ items:
 
 
 @pytest.mark.slow
-def test_a_source_that_changes_is_fitted_anew(shapes, batch_of):
+def test_a_changed_source_is_fitted_again(shapes, batch_of):
     text = f"defaults: {QUICK}\nitems: [{{source: shapes/a.npy, outputs: []}}]"
     first, _ = batch_of(text)
     os.utime(shapes / "a.npy", (0, 0))
@@ -251,7 +251,7 @@ def test_a_read_only_folder_is_a_sentence(shapes, batch_of, disk, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_loses_nothing_that_was_done(shapes, batch_of, disk, tmp_path):
+def test_a_full_disk_keeps_finished_work(shapes, batch_of, disk, tmp_path):
     disk(tmp_path / "out", "size=1m")
     text = f"defaults: {QUICK}\nitems: [{{source: shapes/*.npy, outputs: [compress]}}]"
 

@@ -168,7 +168,7 @@ def serves(process, address):
 
 
 @pytest.mark.slow
-def test_a_restarted_scheduler_gets_what_is_missing(shapes, batch_of, cluster, tmp_path):
+def test_a_restarted_scheduler_gets_the_missing_items(shapes, batch_of, cluster, tmp_path):
     cluster.start_worker("--nthreads", 1, "--no-nanny")
     restarted = []
 
@@ -220,7 +220,7 @@ def hosts():
 
 
 @pytest.mark.slow
-def test_a_host_whose_cable_is_pulled(shapes, batch_of, hosts, tmp_path, monkeypatch):
+def test_a_host_that_loses_its_network(shapes, batch_of, hosts, tmp_path, monkeypatch):
     """Its items go to the other host; the cut one gives up its work, and nothing is mixed up."""
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "12s")
     (tmp_path / "cluster").mkdir()

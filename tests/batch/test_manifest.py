@@ -50,7 +50,7 @@ items:
     )
 
 
-def test_matches_that_are_no_sources_are_reported(folder):
+def test_matches_that_are_not_sources_are_reported(folder):
     manifest = read(folder, "items: [{source: shapes/*}]")
     assert len(manifest.items) == 3
     assert manifest.notes == ("line 1: 1 of 4 matches of shapes/* are not sources.",)
@@ -74,7 +74,7 @@ def test_one_name_for_many_sources(folder):
     assert names == ["ball", "box", "cone", "ball 2", "box 2", "cone 2"]
 
 
-def test_a_study_alone_wants_no_field(folder):
+def test_a_study_alone_needs_no_field(folder):
     (item,) = read(folder, "items: [{source: shapes/ball.npy, outputs: [study]}]").items
     assert not item.fits
 
@@ -140,12 +140,12 @@ def test_an_error_names_its_line(folder, text):
         ("a: " + "b" * 300_000, "KiB"),
     ],
 )
-def test_what_is_no_manifest_is_refused(folder, text, words):
+def test_invalid_manifests_are_refused(folder, text, words):
     with pytest.raises(FieldlrError, match=words):
         read(folder, text)
 
 
-def test_a_text_that_grows_without_end_is_refused_at_once(folder):
+def test_yaml_that_expands_without_limit_is_refused_at_once(folder):
     bomb = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
     with pytest.raises(FieldlrError, match="no key `a0`"):
         read(folder, "\n".join(bomb))
@@ -154,7 +154,7 @@ def test_a_text_that_grows_without_end_is_refused_at_once(folder):
         read(folder, f"items: [{{source: &a [x, x], name: {lists}}}]")
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FieldlrError, match="UTF-8"):

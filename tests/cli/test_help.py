@@ -41,13 +41,13 @@ def test_a_mistyped_word_names_the_nearest(capsys, words, meant):
     assert code == 2 and errors.startswith("fieldlr: ") and meant in errors
 
 
-def test_a_word_like_none_gets_the_list(capsys):
+def test_an_unknown_word_gets_the_list_of_known_ones(capsys):
     assert "check, poses, fit" in said(capsys, "qqq")[2]
     assert "See fieldlr fit --help" in said(capsys, "fit", "--zzzzz")[2]
 
 
 @pytest.mark.parametrize("words", [["app", "--port", "banana"], ["app", "--port", "70000"]])
-def test_a_wrong_value_says_what_is_right(capsys, words):
+def test_an_invalid_value_is_answered_with_the_valid_ones(capsys, words):
     code, _, errors = said(capsys, *words)
     assert code == 2 and "--port is a whole number from 0 to 65535" in errors
 

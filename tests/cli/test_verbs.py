@@ -43,7 +43,7 @@ def said(capsys, *words, expect):
     return capsys.readouterr()
 
 
-def test_a_reader_that_ends_early_is_no_error():
+def test_a_closed_output_pipe_is_not_an_error():
     command = [*FIELDLR, "check", str(example("vase")), "--grid", "16"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
@@ -121,7 +121,7 @@ def test_render_of_a_shape_and_of_photos(shape_run, photo_run, tmp_path, capsys)
     assert np.load(views / "00002_depth.npy").shape == (32, 32)
 
 
-def test_what_is_behind_a_render_has_the_chosen_colour(shape_run, photo_run, tmp_path, capsys):
+def test_a_render_has_the_chosen_background(shape_run, photo_run, tmp_path, capsys):
     def picture(folder, *words):
         words = ["--out", tmp_path / "x.png", "--size", 36, "--quiet", *words]
         said(capsys, "render", folder, *words, expect=0)

@@ -55,7 +55,7 @@ def says(field, count: int = 200) -> torch.Tensor:
     ],
     ids=str,
 )
-def test_every_number_is_what_it_was_rounded_to(linear, encoding):
+def test_every_parameter_decodes_to_its_quantised_value(linear, encoding):
     place = (fields.LINEARS + fields.NEWER).index(linear) + fields.ENCODINGS.index(encoding)
     for activation, skips in (
         (fields.ACTIVATIONS[place % len(fields.ACTIVATIONS)], ()),
@@ -109,7 +109,7 @@ def test_a_radiance_field_comes_back_with_all_that_renders_it(make, space):
 
 
 @pytest.mark.parametrize("encoding", [DenseGrid(3, 2, 8, 90), HashGrid(2, 2, 16, 70, 12)], ids=str)
-def test_occupied_cells_are_kept_and_rows_that_none_of_them_reads_are_0(encoding):
+def test_occupied_cells_are_kept_and_unused_table_rows_are_0(encoding):
     field = fields.with_ball(fields.radiance(encoding, space="contracted"))
     data = codec.encode(field, 16.0, fields.PHOTOS)
     decoded = codec.decode(data)
@@ -214,7 +214,7 @@ def test_encoding_is_deterministic_and_leaves_the_field_alone():
     ],
     ids=str,
 )
-def test_numbers_take_the_bits_that_were_asked_for(linear, bits):
+def test_parameters_take_the_requested_bits(linear, bits):
     field = fields.shape(linear, width=64)
     whole = len(codec.encode(field, bits))
     coarse = len(codec.encode(field, steps=dict.fromkeys(stepped(field), 255)))
@@ -231,7 +231,7 @@ def test_without_bits_a_file_says_almost_the_same(linear):
     assert 0.3 * bit_allocation.LOGIT_ERROR < moved < 2.0 * bit_allocation.LOGIT_ERROR
 
 
-def test_steps_follow_what_omega_does_to_errors():
+def test_sensitivities_grow_with_omega():
     gentle, wild = (
         sensitivity.sensitivities(fields.shape(SineLowRank(2, omega), depth=1, width=64))
         for omega in (5.0, 40.0)
@@ -246,7 +246,7 @@ def test_bits_have_limits(bits):
         codec.encode(fields.shape(), bits)
 
 
-def test_what_does_not_fit_is_refused():
+def test_fields_beyond_the_limits_of_the_format_are_refused():
     field = fields.shape()
     with torch.no_grad():
         field.mlp.linears[0].weight[0, 0] = torch.nan

@@ -50,18 +50,18 @@ def every_law() -> list[np.ndarray]:
     ]
 
 
-def test_every_table_gives_every_symbol_a_part_and_all_parts_away():
+def test_every_table_gives_every_symbol_a_frequency_and_uses_all_of_them():
     for frequencies in every_law():
         assert frequencies.min() >= 1 and frequencies.sum() == tables.TOTAL
 
 
-def test_the_laws_are_for_ever():
+def test_the_distributions_never_change():
     laws = b"".join(frequencies.astype("<i4").tobytes() for frequencies in every_law())
     assert hashlib.sha256(laws).hexdigest() == LAWS_DIGEST
 
 
 @pytest.mark.parametrize("power, exponent", enumerate([0.5, 1, 1.5, 2, 3, 4, 6]))
-def test_a_law_is_the_distribution_that_it_is_named_after(power, exponent):
+def test_a_law_equals_its_named_distribution(power, exponent):
     distances = np.abs(np.arange(-40, 41)) * 2
     x = distances / 80 * 2.0 ** (12 / 4 - 1)
     ideal = 2.0 ** -(x**exponent)
@@ -86,7 +86,7 @@ def test_the_bytes_are_within_a_hundredth_of_the_entropy(name, count):
     np.testing.assert_array_equal(unpacked(model, data, count), whole)
 
 
-def test_rising_numbers_cost_less_by_what_their_order_is_worth():
+def test_sorted_integers_cost_less_by_the_entropy_of_their_order():
     draw = np.random.default_rng(0)
     first, second = draw.integers(0, 60, 256), draw.integers(-40, 41, 256)
     order = np.lexsort((second, first))
@@ -115,7 +115,7 @@ def test_both_coders_write_the_same_bytes_and_read_them(monkeypatch):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_numbers_that_do_not_use_up_their_bytes_are_an_error(monkeypatch, fast):
+def test_symbols_that_leave_bytes_unread_are_an_error(monkeypatch, fast):
     if fast:
         pytest.importorskip("constriction", reason="constriction is not installed")
     monkeypatch.setattr(ans, "has_constriction", lambda: fast)
@@ -127,14 +127,14 @@ def test_numbers_that_do_not_use_up_their_bytes_are_an_error(monkeypatch, fast):
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -300, 2**40])
-def test_whole_numbers_come_back(value):
+def test_integers_come_back(value):
     writer = byte_io.Writer()
     writer.signed(value)
     assert byte_io.Reader(bytes(writer.data)).signed() == value
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -30.0, 115.2, 1e-300, 5e-324, 1 / 3, 1.7e308])
-def test_decimals_are_exact_and_short(value):
+def test_decimal_fractions_are_exact_and_short(value):
     writer = byte_io.Writer()
     writer.decimal(value)
     assert byte_io.Reader(bytes(writer.data)).decimal() == value

@@ -124,7 +124,7 @@ def test_the_original_network_has_a_last_layer_of_half_its_width():
         codec.decode(sealed(bytes(data)))
 
 
-def test_decoding_leaves_the_random_numbers_of_others_alone():
+def test_decoding_does_not_change_the_random_state():
     for data in FILES.values():
         state = torch.get_rng_state()
         codec.decode(data)

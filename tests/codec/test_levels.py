@@ -21,7 +21,7 @@ ENCODINGS = [DenseGrid(3, 2, 4, 21), HashGrid(3, 2, 4, 40, 10), Vm(1, 3, 16, 16)
 
 @pytest.mark.parametrize("edges", [(), (2, 2, 2), (7, 7, 7), (5, 5), (9,)])
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_what_is_coded_can_be_undone(edges, share):
+def test_coding_is_lossless(edges, share):
     random = np.random.default_rng(len(edges))
     rows = math.prod(edges) if edges else 50
     level = Level(random.random(rows) < share, edges)
@@ -52,7 +52,7 @@ def test_a_smooth_level_takes_fewer_bits_than_its_values():
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:2], ids=lambda own: own.name)
-def test_rows_that_are_not_read_cost_nothing(encoding):
+def test_unused_rows_cost_no_bytes(encoding):
     field = fields.with_ball(fields.radiance(encoding), 0.2)
     steps = quantisation_steps(field, 6.0)
     size = len(codec.encode(field, about=fields.PHOTOS, steps=steps))

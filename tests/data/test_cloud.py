@@ -186,7 +186,7 @@ def test_stored_normals_are_doubted(tmp_path, knot, normals, words):
     assert iou(expected, volume.dense()) > 0.9
 
 
-def test_an_open_scan_is_said_to_be_open(tmp_path):
+def test_an_open_scan_is_reported_as_open(tmp_path):
     points, normals = sampled(trimesh.creation.icosphere(3), 3000)
     seen = points[:, 2] > -0.2  # nothing below
     write_ply(tmp_path / "c.ply", points[seen], normals[seen])

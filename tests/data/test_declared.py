@@ -139,7 +139,7 @@ def test_lenses_that_are_not_read_are_named(tmp_path, top):
         transforms.read(write(tmp_path, frame=lambda i: top if i == 3 else {}))
 
 
-def test_what_is_switched_off_is_no_matter(tmp_path):
+def test_disabled_camera_features_are_accepted(tmp_path):
     top = {"latlong": False, "rolling_shutter": [0, 0, 0, 0], "equirectangular": None}
     assert len(transforms.read(write(tmp_path, top)).images) == 9
     scene = transforms.read(write(tmp_path, {"white_transparent": True}))
@@ -175,7 +175,7 @@ def test_colmap_text_in_every_shape_that_tools_write(tmp_path, change):
     assert len(colmap.read(tmp_path).images) == 9
 
 
-def test_colmap_observations_are_no_images(tmp_path):
+def test_colmap_observations_are_not_taken_for_images(tmp_path):
     test_colmap.write(tmp_path, text=True)
     file = tmp_path / "sparse" / "0" / "images.txt"
     file.write_text(file.read_text().replace("1.0 2.0 -1", "1 2 -1 3 4 5 6 7 8 9.5 10 11"))

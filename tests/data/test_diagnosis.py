@@ -133,7 +133,7 @@ def test_the_drawing_is_one_file_that_asks_for_nothing(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["cameras.html"]
 
 
-def test_a_box_that_no_ray_meets_is_named():
+def test_a_box_without_rays_is_reported():
     aside = dataclasses.replace(scene().space, kind="box", aabb=Aabb((9, 9, 9), (10, 10, 10)))
     found = diagnose(dataclasses.replace(scene(), space=aside)).warnings
     assert any("no ray meets the box. It is (19, 18, 18)" in text for text in found)

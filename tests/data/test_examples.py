@@ -68,7 +68,7 @@ def test_the_blender_scene_is_complete():
             check_pose(np.array(frame["transform_matrix"])[:3], target=(0.0, 0.0, 0.55))
 
 
-def test_the_object_stands_free_before_nothing():
+def test_the_object_is_inside_the_picture_before_transparency():
     for picture in (example("windmill") / "train").iterdir():
         with Image.open(picture) as image:
             alpha = np.asarray(image)[..., 3]

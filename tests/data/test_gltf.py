@@ -27,7 +27,7 @@ def spoil(path, change):
     path.write_text(json.dumps(head))
 
 
-def test_buffers_beside_it_are_read(exported):
+def test_buffers_in_the_same_folder_are_read(exported):
     path, expected = exported
     found, _ = mesh.read_triangles(path)
     assert np.allclose(found.vertices, expected.vertices)

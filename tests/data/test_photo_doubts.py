@@ -50,7 +50,7 @@ def scene(request):
     return open_source(example(request.param)).content
 
 
-def test_nothing_is_said_of_good_captures(scene):
+def test_good_captures_get_no_warnings(scene):
     assert photo_doubts(scene) == []
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_said_of_good_captures(scene):
     ],
     ids=["blur", "motion", "dark", "bright"],
 )
-def test_what_is_wrong_with_one_photo_is_found(scene, change, word):
+def test_problems_of_single_photos_are_found(scene, change, word):
     found = photo_doubts(changed(scene, 11, change))
     assert any(text.startswith(f"{word} photos (1): {scene.names[11]} ") for text in found)
 
@@ -74,7 +74,7 @@ def test_a_copy_is_found(scene):
     assert f"{scene.names[11]} (as {scene.names[7]})" in found
 
 
-def test_what_a_mask_hides_does_not_count():
+def test_masked_pixels_do_not_count():
     scene = open_source(example("courtyard")).content
     mask = torch.ones(scene.images[0].shape[:2], dtype=torch.bool)
     mask[:, 60:] = False

@@ -57,7 +57,7 @@ def test_two_names_never_share_a_file_by_likeness(tmp_path):
     assert find_photos(tmp_path, ["left/0.png", "right/0.png"], "poses").count == 0
 
 
-def test_masks_are_no_photos(tmp_path):
+def test_masks_are_not_taken_for_photos(tmp_path):
     put(tmp_path, "masks/0.png", "images_2/1.png")
     found = find_photos(tmp_path, ["images/0.png", "images/1.png"], "poses")
     assert found.paths == [None, tmp_path / "images_2/1.png"]
@@ -164,7 +164,7 @@ def test_masks_of_every_tool_are_read(tmp_path, name, kind):
         ("x.flr", "use it as RUN"),
     ],
 )
-def test_kinds_that_are_not_read_have_a_way_out(tmp_path, name, words):
+def test_unsupported_kinds_are_refused_with_a_way_out(tmp_path, name, words):
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(FieldlrError, match=words):
         open_source(tmp_path / name)
@@ -177,7 +177,7 @@ def test_kinds_that_are_not_read_have_a_way_out(tmp_path, name, words):
         ("IMG_1.HEIC", r"Convert them to \.jpg"),
     ],
 )
-def test_folders_that_are_not_read_have_a_way_out(tmp_path, name, words):
+def test_unsupported_folders_are_refused_with_a_way_out(tmp_path, name, words):
     (tmp_path / name).write_bytes(b"{}")
     with pytest.raises(FieldlrError, match=words):
         open_source(tmp_path)
@@ -192,13 +192,13 @@ def test_folders_that_are_not_read_have_a_way_out(tmp_path, name, words):
         (np.zeros((2, 3, 3, 3), bool), "save one of them"),
     ],
 )
-def test_arrays_that_are_no_booleans_get_the_right_advice(tmp_path, array, words):
+def test_arrays_of_other_types_than_bool_get_the_right_advice(tmp_path, array, words):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(FieldlrError, match=words):
         open_source(tmp_path / "a.npy")
 
 
-def test_cameras_of_dtu_are_no_volume(tmp_path):
+def test_cameras_of_dtu_are_not_taken_for_a_volume(tmp_path):
     np.savez(tmp_path / "cameras_sphere.npz", world_mat_0=np.eye(4), scale_mat_0=np.eye(4))
     with pytest.raises(FieldlrError, match=r"holds cameras.*transforms\.json"):
         open_source(tmp_path / "cameras_sphere.npz")

@@ -84,7 +84,7 @@ def test_without_pycolmap_it_says_how_to_get_it(tmp_path, monkeypatch):
 
 
 @needs_pycolmap
-def test_an_unreadable_photo_is_named_and_nothing_is_left(tmp_path):
+def test_an_unreadable_photo_is_named_and_no_files_are_left(tmp_path):
     folder = noise(tmp_path / "photos", 3)
     (folder / "torn.jpg").write_bytes((folder / "noise 0.png").read_bytes()[:500])
     with pytest.raises(FieldlrError, match=r"torn\.jpg: not a readable photo"):

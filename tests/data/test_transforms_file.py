@@ -42,7 +42,7 @@ def test_the_same_cameras_come_back(tmp_path, model, lenses):
         assert torch.equal(getattr(capture.cameras, name), getattr(cameras, name))
 
 
-def test_what_all_views_share_stands_at_the_top(tmp_path):
+def test_values_common_to_all_views_are_written_once(tmp_path):
     names, cameras = scene(tmp_path)
     write_transforms(tmp_path / "transforms.json", names, cameras)
     meta = json.loads((tmp_path / "transforms.json").read_text())

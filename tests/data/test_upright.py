@@ -76,13 +76,13 @@ def test_a_turned_cmyk_photo_is_read(tmp_path):
     assert pixels(copied.path).shape == (48, 32, 3)
 
 
-def test_broken_exif_is_no_exif(tmp_path):
+def test_corrupt_exif_is_ignored(tmp_path):
     path = tmp_path / "x.jpg"
     Image.fromarray(STORED).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xff" * 64)
     assert copy_upright(path, tmp_path / "y").path.read_bytes() == path.read_bytes()
 
 
-def test_what_is_no_photo_is_refused(tmp_path):
+def test_invalid_photos_are_refused(tmp_path):
     (tmp_path / "x.jpg").write_text("not a photo")
     with pytest.raises(FieldlrError, match=r"x\.jpg: not a readable photo"):
         copy_upright(tmp_path / "x.jpg", tmp_path / "y")

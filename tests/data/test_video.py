@@ -108,7 +108,7 @@ def test_a_still_camera_and_a_single_frame_are_refused_with_advice(tmp_path, wal
             taken(video, tmp_path / name, 150)
 
 
-def test_what_is_no_video_is_refused(tmp_path, walk):
+def test_invalid_videos_are_refused(tmp_path, walk):
     whole = film(tmp_path / "whole.mp4", walk[:12]).read_bytes()
     for name, content in (("text", b"not a video"), ("empty", b""), ("torn", whole[:-400])):
         (tmp_path / f"{name}.mp4").write_bytes(content)

@@ -122,13 +122,13 @@ def test_hostile_archives_are_refused(tmp_path, case):
     "array",
     [np.zeros((3, 17)), np.zeros((2, 2, 2)), np.array([{}], object), np.zeros((2, 2), bool)],
 )
-def test_arrays_that_are_no_volume_are_refused(tmp_path, array):
+def test_arrays_of_other_shapes_than_a_volume_are_refused(tmp_path, array):
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
     with pytest.raises(FieldlrError, match=r"x\.npy"):
         read(tmp_path / "x.npy")
 
 
-def test_text_is_no_volume(tmp_path):
+def test_text_is_not_taken_for_a_volume(tmp_path):
     for name in ("x.npz", "x.npy"):
         (tmp_path / name).write_text("hello")
         with pytest.raises(FieldlrError, match="not a readable volume"):

@@ -43,7 +43,7 @@ def test_a_3mf_is_as_it_stands(tmp_path, wedge):
     assert sorted(map(tuple, read.vertices)) == sorted(map(tuple, wedge.vertices))
 
 
-def test_memory_is_asked_for_what_is_packed(tmp_path, wedge):
+def test_memory_is_limited_while_unpacking(tmp_path, wedge):
     with zipfile.ZipFile(tmp_path / "bomb.3mf", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("3D/3dmodel.model", b" " * (1 << 26))
     assert (tmp_path / "bomb.3mf").stat().st_size < 1 << 20

@@ -86,5 +86,5 @@ def test_the_check_sees_a_word(text):
     assert found("rivals?", text)
 
 
-def test_the_check_is_of_whole_words():
+def test_the_check_matches_whole_words():
     assert not found("rivals?", "arrivals") and not found("piece alone", "piece-alone")

@@ -30,7 +30,7 @@ def executed(name, folder, monkeypatch):
     return client.execute()
 
 
-def test_every_notebook_is_tried():
+def test_every_notebook_is_tested():
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(SHOWS)
 
 

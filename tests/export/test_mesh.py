@@ -52,7 +52,7 @@ def test_glb_stands_up_and_keeps_its_colours(mesh, tmp_path):
     assert np.allclose(np.linalg.norm(back.vertex_normals, axis=1), 1)
 
 
-def test_glb_colours_are_linear_and_the_material_is_no_metal(mesh, tmp_path):
+def test_glb_colours_are_linear_and_the_material_is_not_metallic(mesh, tmp_path):
     write_mesh(mesh, tmp_path / "ball.glb")
     data = (tmp_path / "ball.glb").read_bytes()
     assert struct.unpack("<4sII", data[:12]) == (b"glTF", 2, len(data))

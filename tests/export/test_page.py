@@ -39,7 +39,7 @@ def test_the_bundle_is_a_fresh_build(tmp_path):
         assert viewer.read_text() == built, "run npm run build in web/"
 
 
-def test_a_page_is_small_and_asks_for_nothing(tmp_path):
+def test_a_page_is_small_and_loads_nothing_else(tmp_path):
     path = tmp_path / "a.html"
     size = write_page(path, "A <b> & more", [PageField("</script>", ROOK.read_bytes())])
     text = path.read_text()
@@ -268,7 +268,7 @@ def test_a_gallery_shows_one_field_after_the_other_and_a_picture_of_photos(open_
         ("Worker = undefined; WebAssembly.validate = () => false", ""),
     ],
 )
-def test_a_page_says_what_a_browser_lacks_and_does_without_the_rest(open_page, before, says):
+def test_a_page_names_missing_browser_features_and_works_without_them(open_page, before, says):
     page = open_page([PageField("tiny", (GOLDEN / "tiny.flr").read_bytes())], before=before)
     if says:
         assert says in page.inner_text("#status")

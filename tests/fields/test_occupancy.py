@@ -52,7 +52,7 @@ def test_config_of_a_newer_version_is_refused():
 @pytest.mark.parametrize("linear", [Full(), LowRank(3), SineLowRank(3)])
 @pytest.mark.parametrize("skips", [(), (2,)])
 @pytest.mark.parametrize("ends", [False, True])
-def test_engine_gives_what_the_layers_say(linear, skips, ends, generator):
+def test_the_engine_computes_what_the_layers_do(linear, skips, ends, generator):
     config = FieldConfig()
     mlp = Mlp(
         9,

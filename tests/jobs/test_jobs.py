@@ -109,7 +109,7 @@ def test_a_job_outlives_its_keeper_and_the_next_one_notes_its_end(store, cube):
     assert store.result(store.get(job.id))["steps"] > 0
 
 
-def test_a_killed_job_says_so(store, cube):
+def test_a_killed_job_is_reported_as_killed(store, cube):
     job = fit(store, cube, "victim", "--steps", ENDLESS)
     wait(store, job, "running")
     os.kill(store.pid(job), signal.SIGKILL)
@@ -158,14 +158,14 @@ def test_delete_and_undo(store, cube):
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "", "/etc"])
-def test_names_that_lead_elsewhere_are_refused(store, name):
+def test_names_with_path_separators_are_refused(store, name):
     with pytest.raises(FieldlrError, match=r"no job|no run is selected"):
         store.get(name)
     with pytest.raises(FieldlrError):
         store.undelete(name)
 
 
-def test_a_broken_job_file_breaks_nothing_else(store, cube):
+def test_a_corrupt_job_file_does_not_affect_other_jobs(store, cube):
     job = fit(store, cube, "good", "--steps", 3)
     (store.folder / "bad").mkdir()
     (store.folder / "bad" / "job.json").write_text("{")
@@ -175,7 +175,7 @@ def test_a_broken_job_file_breaks_nothing_else(store, cube):
     wait(store, job, "done")
 
 
-def test_another_process_with_the_same_number_is_not_the_one():
+def test_a_reused_pid_is_not_the_job():
     own = os.getpid()
     assert is_alive(own, start_time(own))
     assert not is_alive(own, (start_time(own) or 0.0) - 1.0)

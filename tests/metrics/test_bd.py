@@ -48,7 +48,7 @@ def test_the_example_of_the_reference_package(method, expected):
 
 
 @pytest.mark.parametrize("method", ["akima", "pchip", "cubic"])
-def test_a_curve_against_itself_is_nothing(method):
+def test_a_curve_against_itself_has_a_bd_rate_of_zero(method):
     figure = bd_figure(PAPER[0], PAPER[0], method=method)
     assert figure.bd_rate_percent == 0.0 and figure.bd_quality_db == 0.0
 
@@ -80,7 +80,7 @@ def test_two_measures_are_refused():
         bd_figure(PAPER[0], curve((1, 2, 3), (0.7, 0.8, 0.9), measure="iou"))
 
 
-def test_points_that_buy_nothing_are_dropped_by_name():
+def test_points_off_the_front_are_dropped_by_name():
     worse = curve((*RATES, 300000), (*SINE, 20.0))
     figure = bd_figure(PAPER[1], worse)
     assert figure.dropped == ("curve point 5",)
@@ -104,7 +104,7 @@ def test_a_table_compares_like_with_like():
     assert all("overlap by 47 %" in row["refused"] for row in rows)
 
 
-def test_a_table_names_what_is_dropped_even_where_it_refuses():
+def test_a_table_names_dropped_points_even_without_a_figure():
     worse = curve((*RATES, 300000), (*SINE, 20.0), "worse")
     rows = bd_table([PAPER[0], worse])
     assert [row["dropped"] for row in rows] == [["worse point 5"]] * 2
@@ -123,7 +123,7 @@ def test_seeds_give_an_interval_that_holds_the_figure():
     assert bd_figure(*pair, force=True) == figure
 
 
-def test_a_point_of_one_seed_has_the_luck_of_the_others():
+def test_a_point_of_one_seed_takes_the_spread_of_the_others():
     three = [curve(RATES, qualities, seeds=(0, 1, 2)) for qualities in (SINE, LOW_RANK)]
     fewer = [
         dataclasses.replace(
@@ -135,7 +135,7 @@ def test_a_point_of_one_seed_has_the_luck_of_the_others():
     assert 0.9 * (high - low) < more - less
 
 
-def test_what_is_no_rival_is_refused():
+def test_curves_that_cannot_be_compared_are_refused():
     context = dataclasses.replace(PAPER[0], name="JPEG", config={"context": True})
     with pytest.raises(FieldlrError, match="JPEG has another measure"):
         bd_figure(context, PAPER[1], force=True)

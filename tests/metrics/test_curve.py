@@ -47,7 +47,7 @@ def test_the_front_is_of_means_over_the_seeds():
     assert b.rate == pytest.approx(240.0)
 
 
-def test_what_is_no_network_has_no_parameters(tmp_path):
+def test_baselines_have_no_parameters(tmp_path):
     curve = RDCurve("Draco mesh", "iou", (RDPoint("250 faces", 900, None, 0.8, 0),))
     write_curve(curve, tmp_path / curve.file_name)
     assert curve.file_name == "draco-mesh.json"

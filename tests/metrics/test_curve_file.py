@@ -28,7 +28,7 @@ def test_rates_keep_their_decimals_in_every_unit(unit, size):
     assert figure(lambda rates: {unit: [r / size for r in rates]}) == pytest.approx(-10.0, abs=0.01)
 
 
-def test_bits_per_pixel_are_not_nought():
+def test_bits_per_pixel_keep_their_decimals():
     assert figure(lambda rates: {"bpp": [8 * r / 65536 for r in rates]}) == pytest.approx(
         -10.0, abs=0.01
     )
@@ -81,7 +81,7 @@ def test_a_table_of_a_codec(tmp_path, delimiter):
         ("", "a line for every point"),
     ],
 )
-def test_what_is_no_curve_is_refused_with_its_columns(tmp_path, text, says):
+def test_a_table_that_is_not_a_curve_is_refused_with_its_columns(tmp_path, text, says):
     path = tmp_path / "x.json"
     path.write_text(text)
     with pytest.raises(FieldlrError, match=says) as error:

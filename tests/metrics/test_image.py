@@ -35,7 +35,7 @@ def test_ssim_equals_scikit_image(pair):
     assert ssim(photo, photo) == pytest.approx(1.0)
 
 
-def test_unlike_shapes_are_a_bug(pair):
+def test_different_shapes_are_a_bug(pair):
     with pytest.raises(ValueError, match="different"):
         psnr_db(pair[0], pair[1][1:])
     with pytest.raises(ValueError, match="11 pixels"):

@@ -47,7 +47,7 @@ def test_the_background_is_the_colour_that_was_asked_for():
     assert (picture[25, 40] == plain[25, 40]).all()
 
 
-def test_what_is_behind_the_camera_is_not_drawn():
+def test_points_behind_the_camera_are_not_drawn():
     behind = square(-1, 1, 6.0, (0, 0, 0))
     assert (shade(behind, LOOKING_DOWN, 100.0, 20, 20) == 255).all()
 

@@ -61,7 +61,7 @@ def test_a_rerun_gives_the_same_file_and_leaves_no_other(tmp_path):
 
 
 @pytest.mark.parametrize("rows", [[], [Row("a")], [Row("a", [Picture(RED / 255.0)])]])
-def test_what_is_no_picture_is_a_mistake(rows, tmp_path):
+def test_invalid_pictures_are_refused(rows, tmp_path):
     with pytest.raises(FieldlrError, match="picture"):
         sheet(rows, tmp_path / "s.png")
     assert not list(tmp_path.iterdir())

@@ -34,7 +34,7 @@ def test_intervals_are_those_of_torch(random, share, space, rays, generator, mon
             assert torch.allclose(here, there, atol=1e-5)
 
 
-def test_no_rays_meet_nothing(space, rays, monkeypatch):
+def test_no_rays_give_no_intervals(space, rays, monkeypatch):
     cells = torch.ones(8, 8, 8)
     sampler = GridSampler(OccupancyGrid(cells, cells, cells.bool()), 50)
     assert len(sampler.sample(space, rays[:0])) == 0

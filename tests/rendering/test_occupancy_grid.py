@@ -37,7 +37,7 @@ def test_partial_updates_find_everything_in_time(generator):
     assert int(grid.occupied.sum()) == 128
 
 
-def test_what_became_empty_is_let_go():
+def test_cells_that_became_empty_are_pruned():
     grid = empty()
     grid.update(slab)
     for _ in range(40):
@@ -46,14 +46,14 @@ def test_what_became_empty_is_let_go():
     assert torch.equal(grid.occupied, (x < -0.5).expand(8, 8, 8))
 
 
-def test_thin_fog_everywhere_is_not_pruned(generator):
+def test_thin_uniform_density_is_not_pruned(generator):
     """Below the opacity limit, the densest cells stay: training is not cut off."""
     grid = empty()
     grid.update(lambda unit: 1e-3 * torch.rand(len(unit), generator=generator))
     assert 0.3 < grid.occupied.float().mean() < 0.7
 
 
-def test_what_rays_meet_keeps_a_thin_wall(generator):
+def test_samples_of_rays_keep_a_thin_wall(generator):
     """Drawn points miss a wall of a thousandth of a cell; the rays that end on it do not."""
     met = 2.0 * torch.rand(100, 3, generator=generator) - 1.0
     met[:, 0] = -0.5  # where no drawn point finds anything
@@ -69,7 +69,7 @@ def test_what_rays_meet_keeps_a_thin_wall(generator):
         assert grid.occupied.view(-1)[cells].all() == noted
 
 
-def test_what_takes_little_light_is_not_met():
+def test_samples_of_little_light_or_opacity_are_not_noted():
     grid, point, dense = empty(), torch.zeros(1, 3), torch.tensor([50.0])
     for light, opacity in ((1e-4, 1.0), (1.0, 0.01)):
         grid.note(point, dense, torch.tensor([light]), torch.tensor([opacity]))

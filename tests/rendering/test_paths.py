@@ -128,7 +128,7 @@ def test_errors_name_file_and_key(circle, tmp_path, key, change):
         read_camera_path(file, FRAME)
 
 
-def test_a_file_that_is_no_path(tmp_path, circle):
+def test_an_invalid_path_file_is_refused(tmp_path, circle):
     with pytest.raises(FieldlrError, match=r"none\.json"):
         read_camera_path(tmp_path / "none.json", FRAME)
     (tmp_path / "bad.json").write_text("{")
@@ -163,7 +163,7 @@ def test_a_path_in_nerfstudios_frame_comes_back_through_its_transforms(circle, t
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"scale": 1}', '{"transform": [[1]], "scale": 1}',
     '{"transform": [[1,0,0,0],[0,1,0,0],[0,0,1,0]], "scale": 0}'])  # fmt: skip
-def test_transforms_that_are_none_are_refused(tmp_path, text):
+def test_invalid_transforms_are_refused(tmp_path, text):
     file = tmp_path / "dataparser_transforms.json"
     file.write_text(text)
     with pytest.raises(FieldlrError, match=r"dataparser_transforms\.json"):

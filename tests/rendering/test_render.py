@@ -17,7 +17,7 @@ from fieldlr.rendering.render import (
 from fieldlr.rendering.samplers import grid_sampler, sampler_for, view_sampler
 
 
-def test_ball_is_red_before_white(ball, rays):
+def test_the_ball_is_red_on_white(ball, rays):
     (seen,), count = render_rays(ball, rays, torch.ones(3))
     assert count == len(seen.weights)
     solid = seen.opacity > 0.99
@@ -62,7 +62,7 @@ def test_a_view_comes_coarse_to_fine(ball, cameras):
     assert torch.equal(views[-1].rgb, render_image(ball, cameras, 0).rgb)
 
 
-def test_leaving_out_what_is_hidden_shows_in_no_pixel(ball, rays):
+def test_skipping_hidden_samples_changes_no_pixel(ball, rays):
     (whole,), _ = render_rays(ball, rays, torch.ones(3))
     hits = rays[(whole.opacity > 0.99).nonzero()[:, 0]]
     asked, all_of_them = (f(ball, hits, torch.ones(3))[1] for f in (evaluate_rays, render_rays))
@@ -73,7 +73,7 @@ def test_leaving_out_what_is_hidden_shows_in_no_pixel(ball, rays):
     assert (seen.depth - whole.depth)[whole.opacity > 0.01].abs().max() < 0.01
 
 
-def test_chunks_change_nothing(ball, rays):
+def test_chunks_do_not_change_the_result(ball, rays):
     (whole,), _ = render_rays(ball, rays, torch.ones(3))
     parts = [
         render_rays(ball, rays[i : i + 17], torch.ones(3))[0][0].rgb for i in range(0, 192, 17)

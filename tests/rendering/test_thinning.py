@@ -27,7 +27,7 @@ def test_a_ball_is_seen_as_by_whole_rays(ball, rays, generator, rough):
     assert cost < count
 
 
-def test_what_is_dark_or_empty_is_seldom_drawn(ball, rays, generator):
+def test_dark_and_empty_samples_are_seldom_drawn(ball, rays, generator):
     seen = look(ball, grid_sampler(ball), rays, generator)
     empty = seen.depths == 0.0
     drawn = torch.zeros_like(empty).index_fill(0, seen.drawn, True)
@@ -84,7 +84,7 @@ def test_a_rough_ray_is_right_on_average():
     assert abs(torch.cat(found).mean() - whole) < 0.03 * whole
 
 
-def test_gradients_are_worth_the_square_of_the_distance_in_an_endless_world():
+def test_gradients_scale_with_the_square_of_the_distance_in_an_unbounded_scene():
     values = torch.ones(4, requires_grad=True)
     distances = torch.tensor([0.0, 0.1, 0.5, 3.0])
     calm = scale_gradients(values, distance_scale(Space("contracted", BOX), distances))

@@ -184,14 +184,14 @@ def test_the_spectrum_of_a_file_but_not_of_its_beginning(packed):
         verb("spectrum", target=packed["volume"]["out"], fresh=True)
 
 
-def test_load_answers_what_is_inside(runs, packed):
+def test_load_reads_a_file_as_its_run(runs, packed):
     field = fieldlr.load(packed["volume"]["out"])
     points = torch.rand(500, 3) * torch.tensor([12.0, 9.0, 10.0])
     same = field.inside(points) == fieldlr.load(runs["volume"].folder).inside(points)
     assert same.float().mean() > 0.95
 
 
-def test_a_file_that_is_none_is_named(packed, tmp_path):
+def test_an_invalid_file_is_named(packed, tmp_path):
     path = tmp_path / "x.flr"
     path.write_bytes(b"PK")
     with pytest.raises(FieldlrError, match=r"x\.flr: a \.flr file begins with FLR"):

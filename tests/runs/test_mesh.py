@@ -95,27 +95,27 @@ def test_forward_facing_scenes_are_fused_in_their_frustum():
     assert np.quantile(abs(mesh.vertices[:, 2] + 2.0), 0.9) < 0.06
 
 
-def test_a_crop_crops_what_was_fused_of_an_unbounded_scene():
+def test_a_crop_applies_to_the_fused_mesh_of_an_unbounded_scene():
     low, high = (-0.5, -0.5, 0.0), (0.5, 0.1, 0.5)
     vertices = mesh_of("contracted", crop=(*low, *high)).mesh.vertices
     assert (vertices >= np.array(low) - 1e-6).all() and (vertices <= np.array(high) + 1e-6).all()
     assert np.ptp(vertices[:, 0]) > 0.7
 
 
-def test_a_mesh_is_scaled_and_told_what_is_up():
+def test_a_mesh_is_scaled_and_given_an_up_axis():
     plain, made = mesh_of(frame=FRAME).mesh, mesh_of(frame=FRAME, scale=1000.0, up="y").mesh
     assert np.allclose(made.vertices, 1000.0 * plain.vertices)
     assert np.allclose(made.up, (0.0, 1.0, 0.0))
 
 
-def test_a_package_that_is_missing_is_named_before_the_work(monkeypatch):
+def test_a_missing_package_is_named_before_the_work(monkeypatch):
     monkeypatch.setattr(cleaning, "find_spec", lambda name: None)
     # The work would end in another error: there is no surface at this level.
     with pytest.raises(FieldlrError, match="fast-simplification, which is not installed"):
         mesh_of(faces=100, threshold=1e9)
 
 
-def test_a_crop_keeps_exactly_what_is_inside():
+def test_a_crop_keeps_exactly_the_inside():
     whole = mesh_of(frame=FRAME).mesh
     crop = (4.0, 0.0, 0.0, 6.5, 2.0, 3.0)
     cropped = mesh_of(frame=FRAME, crop=crop).mesh
@@ -171,7 +171,7 @@ def test_a_picture_has_the_colours_of_the_vertices(tmp_path):
         write_mesh(mesh, tmp_path / "ball.stl")
 
 
-def test_a_density_of_ones_own_still_cuts_the_field():
+def test_a_threshold_extracts_an_isosurface_of_the_field():
     field, views = made()
     by_level = make_mesh(field, MeshOptions(resolution=48, threshold=50.0), views).mesh
     alone = make_mesh(field, MeshOptions(resolution=48, threshold=50.0)).mesh

@@ -51,7 +51,7 @@ def captured(folder, suffix, **camera):
 @pytest.mark.parametrize(
     "suffix, camera", [(".png", {}), (".jpg", {"camera_model": "OPENCV_FISHEYE", "p1": 0.0})]
 )
-def test_a_photo_is_what_an_ideal_lens_would_have_seen(tmp_path, suffix, camera):
+def test_a_photo_is_undistorted_to_a_pinhole_camera(tmp_path, suffix, camera):
     run = captured(tmp_path, suffix, **camera)
     cameras, test = run.load_cameras()
     photo = photo_of(run, 3, 1000)

@@ -94,7 +94,7 @@ def test_a_height_alone_keeps_the_shape_of_the_photos(run, field, tmp_path):
     assert same(small.cameras, orbit.resized(0.5))
 
 
-def test_what_would_take_too_long_is_reduced_and_said(run, field, tmp_path):
+def test_slow_renders_are_reduced_and_reported(run, field, tmp_path):
     cameras, _ = run.load_cameras()
     large = resaved(run, tmp_path, cameras.resized(torch.tensor([[8000, 6000]])))
     for frames, most in ((1, LARGEST_STILL), (3, LARGEST_FRAME)):

@@ -123,7 +123,7 @@ def test_merging_and_unmerging_are_exact(linear):
         assert torch.equal(frozen[inside], value)
 
 
-def test_what_learns():
+def test_the_trained_parameters_of_each_setting():
     counts = {"head": 0, "low-rank": 4 * 2 * 64, "sine-low-rank": 4 * 2 * 64}
     for kind, number in counts.items():
         model = minilm.Classifier.of(tiny_encoder(), 2, setting(kind))
@@ -172,7 +172,7 @@ def test_batches_have_every_row_once(seed):
         assert (one.ids[one.mask == 0] == 0).all() and (one.ids[one.mask == 1] > 0).all()
 
 
-def test_rows_held_out_are_no_others():
+def test_the_split_is_the_same_every_time():
     train, held_out = ROWS.split(0.1)
     assert (len(train), len(held_out)) == (45, 5)
     assert ROWS.split(0.1)[1].tokens == held_out.tokens
@@ -255,7 +255,7 @@ def test_a_second_process_scores_an_adapter(small):
     ), done.stderr
 
 
-def test_what_is_wrong_is_said(small):
+def test_invalid_tasks_and_missing_data_are_reported(small):
     folder, out = small
     with pytest.raises(FieldlrError, match="no task is called glue"):
         language_model.main(["--out", str(out), "--tasks", "glue"])

@@ -43,7 +43,7 @@ def test_the_surface_of_voxels_gives_the_voxels_back():
     assert (draco_mesh.decode(data, ball().shape) == ball()).all()
 
 
-def test_what_smoothing_takes_away_is_no_file(tmp_path, monkeypatch):
+def test_a_mesh_emptied_by_smoothing_makes_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(draco_mesh, "FACES", (250,))
     solid = np.zeros((12, 12, 12), bool)
     solid[:, 6] = True

@@ -33,14 +33,14 @@ def test_a_plot_says_what_each_point_is():
     assert plot_of([CURVE], "", "params").series[0].marks[0].x == pytest.approx(1000.0)
 
 
-def test_what_is_off_the_line_is_named_and_stays_in_the_picture():
+def test_points_off_the_front_are_named_and_stay_in_the_plot():
     plot = plot_of([dataclasses.replace(CURVE, points=(*POINTS, DROPPED))], "a shape")
     assert len(plot.series[0].marks) == 3
     assert [mark.x for mark in plot.series[0].aside] == pytest.approx([5000.0])
     assert any("sine-low-rank k=9" in note for note in plot.notes)
 
 
-def test_what_is_exact_is_a_limit_and_no_curve():
+def test_lossless_points_are_drawn_as_a_limit():
     plot = plot_of([CURVE, LOSSLESS], "a shape")
     assert [one.name for one in plot.series] == ["sine-low-rank"]
     (limit,) = plot.limits
@@ -48,7 +48,7 @@ def test_what_is_exact_is_a_limit_and_no_curve():
     assert plot_of([CURVE, LOSSLESS], "", "params").limits == []
 
 
-def test_parts_have_the_colour_of_the_whole_and_wait_to_be_asked_for():
+def test_curves_of_one_bit_width_have_the_colour_of_all_and_are_hidden_at_first():
     whole, part = plot_of([CURVE, PART], "a shape").series
     assert part.detail and not whole.detail and part.family == whole.family
 

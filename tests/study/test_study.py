@@ -36,7 +36,7 @@ def task(ball):
 
 
 @pytest.mark.parametrize(("rank", "width"), [(1, 36), (2, 42), (5, 57), (20, 104)])
-def test_the_narrow_rivals_of_the_papers_ranks(task, rank, width):
+def test_narrow_dense_networks_at_the_ranks_of_the_paper(task, rank, width):
     assert narrow_width("volume", FitOptions.of(backbone="low-rank", rank=rank)) == width
 
 
@@ -161,7 +161,7 @@ def test_a_file_may_be_trained_for(ball, tmp_path):
     assert list(Study(ball, out, SMALL, tuned).reports()) == []
 
 
-def test_what_was_asked_for_before_stays_on_the_curves(ball, tmp_path):
+def test_earlier_points_stay_on_the_curves(ball, tmp_path):
     out = tmp_path / "study"
     list(Study(ball, out, SMALL, alone(1, 2, bits=(4.0, 8.0))).reports())
     less = Study(ball, out, SMALL, alone(1, bits=(4.0,)))
@@ -178,7 +178,7 @@ def test_what_was_asked_for_before_stays_on_the_curves(ball, tmp_path):
         Study(ball, out, SMALL, alone(1, bits=(4.0,)))
 
 
-def test_a_file_that_is_not_whole_is_made_again(ball, tmp_path):
+def test_an_incomplete_file_is_made_again(ball, tmp_path):
     words = ball, tmp_path / "s", SMALL, alone(1)
     list(Study(*words).reports())
     file = tmp_path / "s" / "fits" / "low-rank-k1-seed-0" / "auto.flr"

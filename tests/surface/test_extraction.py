@@ -117,7 +117,7 @@ def test_infinite_levels_and_a_full_box():
     assert mesh.is_watertight and signed_volume(mesh) == pytest.approx(4 * 1.3, rel=0.03)
 
 
-def test_nothing_gives_an_empty_mesh():
+def test_an_empty_field_gives_an_empty_mesh():
     result = extract(lambda p: -torch.ones(len(p)), BOX, 150)
     assert result.mesh.vertices.shape == (0, 3) and result.mesh.faces.shape == (0, 3)
     assert not result.mesh.is_watertight and result.mesh.euler_number == 0

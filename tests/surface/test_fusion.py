@@ -82,7 +82,7 @@ def test_an_unseen_side_is_closed_and_marked_unseen():
     assert seen[north].mean() > 0.99 and seen[south].mean() < 0.01
 
 
-def test_one_wrong_view_is_outvoted_and_counts_by_its_confidence():
+def test_one_wrong_view_is_outweighed_by_the_others():
     cameras = around()
     fused = fusion(ball, cameras)
     wrong = DepthMap(torch.full((64, 64), 2.0), torch.ones(64, 64))
@@ -121,6 +121,6 @@ def test_cavities_go_unless_a_camera_stands_in_them():
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_few_points_or_none(count):
+def test_few_or_no_points(count):
     fused = fusion(ball, around(4))
     assert fused.level(torch.zeros(count, 3)).shape == (count,)

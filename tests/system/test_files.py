@@ -24,7 +24,7 @@ def test_a_folder_appears_when_it_is_whole(tmp_path, exists):
     assert path.stat().st_mode == tmp_path.joinpath("below").stat().st_mode
 
 
-def test_a_folder_whose_making_fails_leaves_nothing(tmp_path):
+def test_a_failed_new_folder_is_removed(tmp_path):
     with pytest.raises(RuntimeError), new_folder(tmp_path / "new") as folder:
         (folder / "a.txt").write_text("a")
         raise RuntimeError
@@ -32,7 +32,7 @@ def test_a_folder_whose_making_fails_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("make", ["folder", "file"])
-def test_what_is_there_is_left_alone(tmp_path, make):
+def test_existing_files_are_left_alone(tmp_path, make):
     path = tmp_path / "old"
     kept = path / "a.txt" if make == "folder" else path
     kept.parent.mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ with replacing(sys.argv[1]) as draft:
 """
 
 
-def test_what_a_killed_writer_left_is_swept_and_what_is_being_written_is_not(tmp_path):
+def test_leftovers_of_killed_writers_are_removed_and_open_files_are_not(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     words = [sys.executable, "-c", WRITER, str(path)]

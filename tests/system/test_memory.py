@@ -51,7 +51,7 @@ def test_photos_are_refused_before_decoding_with_advice(tmp_path):
         open_source(tmp_path)
 
 
-def test_the_downscale_that_is_named_is_enough():
+def test_the_suggested_downscale_is_enough():
     scene = example("windmill")
     tight = BASE_GIB + 0.005
     with pytest.raises(FieldlrError, match="`downscale`") as refusal:

@@ -24,7 +24,7 @@ def test_words_follow_the_rule_of_the_document(stream):
     assert seeded.words(stream, 300).tolist() == expected
 
 
-def test_numbers_that_must_never_change():
+def test_random_values_that_must_never_change():
     assert seeded.words(1, 3).tolist() == [1492470133, 2988215890, 2105998277]
     assert seeded.uniform(2, (1, 2), 0.5).tolist() == [[-0.49838483333587646, 0.6486865282058716]]
     assert seeded.places(1, 20, 5).tolist() == [4, 7, 14, 16, 18]
@@ -32,7 +32,7 @@ def test_numbers_that_must_never_change():
     assert seeded.signs(6, 6).tolist() == [1.0, -1.0, -1.0, 1.0, -1.0, 1.0]
 
 
-def test_javascript_has_the_same_numbers():
+def test_javascript_has_the_same_random_values():
     script = """
         import * as s from "./src/seeded.js";
         give([

@@ -96,7 +96,7 @@ def test_its_own_size_is_kept(name, field, task):
 
 
 @pytest.mark.parametrize("name", [name for name in COMPRESSORS if name != "svd"])
-def test_what_sees_the_data_is_nearer_than_what_is_blind(name, field, task, samples):
+def test_methods_that_use_data_are_nearer_than_those_without(name, field, task, samples):
     """At equal parameters; and the larger, the nearer."""
     sizes = (1000, PARAMETERS, 1900)
     errors = [
@@ -139,7 +139,7 @@ def test_the_singular_values_are_the_error_of_leaving_them_out(name, samples):
 
 
 @pytest.mark.parametrize("name", [name for name in LOW_RANK if name != "svd"])
-def test_of_full_rank_nothing_changes(name, samples):
+def test_the_full_rank_changes_nothing(name, samples):
     layer = samples.layers[1]
     weight, bias = COMPRESSORS[name](to_rank=4).affine(samples, 1, samples.inputs[1], WIDTH)
     assert torch.allclose(weight, layer.dense_weight(), atol=1e-9)
@@ -204,7 +204,7 @@ def test_the_chosen_units_are_better_than_random_and_than_large_ones(width, fiel
 
 
 @pytest.mark.parametrize("skips", [(), (1, 2)])
-def test_with_all_units_nothing_changes(skips, field, generator):
+def test_all_units_change_nothing(skips, field, generator):
     config = FieldConfig(activation=Sine(), width=12, depth=2, skips=skips)
     wide = OccupancyField(config, field.space, field.frame, generator)
     samples = LayerSamples(wide.mlp, torch.rand(500, 3, generator=generator) * 2.0 - 1.0)
@@ -247,7 +247,7 @@ def test_gradients_of_outputs_are_those_of_the_loss(samples):
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_what_cannot_be_done_is_refused(name, field, task, photos):
+def test_impossible_sizes_are_refused(name, field, task, photos):
     kind = COMPRESSORS[name]
     for sizes in ({}, {kind.size: 4, "to_parameters": 900}):
         with pytest.raises(FieldlrError, match=f"needs one size: `{kind.size}` or `to_parameters`"):

@@ -61,14 +61,14 @@ def ending(field, task):
     return ending
 
 
-def test_a_tuned_file_is_better_than_a_rounded_one(field, ending, task):
+def test_a_finetuned_file_is_better_than_a_quantised_one(field, ending, task):
     rounded = task.iou(codec.decode(codec.encode(field, BITS)))
     tuned_field, steps = ending
     data = codec.encode(tuned_field, steps=steps)
     assert task.iou(codec.decode(data)) > rounded
 
 
-def test_what_is_trained_is_what_is_stored(ending):
+def test_the_trained_parameters_are_the_stored_ones(ending):
     tuned_field, steps = ending
     for name, parameter in tuned_field.named_parameters():
         whole = parameter.detach().double() / float(STEPS[steps[name]])
@@ -85,13 +85,13 @@ def test_the_same_steps_give_the_same_bytes(field, task):
     assert len({codec.encode(field, steps=steps) for field, steps in ends}) == 1
 
 
-def test_after_too_little_training_it_is_rounded_as_it_is(field, task):
+def test_after_too_little_finetuning_it_is_quantised_directly(field, task):
     rounded = codec.encode(field, BITS)
     tuned_field = tuned(field, task, 1).finish()[0]
     assert task.quality(tuned_field) >= task.quality(codec.decode(rounded)) - 1e-3
 
 
-def test_rounding_in_turn_loses_less_than_rounding(generator):
+def test_progressive_quantisation_loses_less_than_direct(generator):
     root = torch.randn(40, 20, generator=generator)
     matrix = root @ root.T
     values = 3.0 * torch.randn(40, generator=generator)

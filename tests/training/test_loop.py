@@ -116,7 +116,7 @@ def exploding(rate: float) -> FitState:
     )
 
 
-def test_a_fit_that_time_ends_early_is_named(task):
+def test_a_fit_ended_early_by_time_is_reported(task):
     second_order = start_fit(task, SMALL, 0, CPU)
     second_order.step, config = 31, FitConfig(seconds=15.0)
     assert not has_few_steps(second_order, config)
@@ -136,14 +136,14 @@ def test_a_fit_that_time_ends_early_is_named(task):
     assert shortfall(state, config, good=1500) == {"warnings": []}
 
 
-def test_a_step_beyond_all_numbers_is_undone_and_the_rate_lowered():
+def test_a_non_finite_step_is_undone_and_the_learning_rate_lowered():
     state = exploding(1e20)
     reports = run_to_end(state, 50)
     assert 0 < state.setbacks == reports[-1].setbacks <= MAX_SETBACKS
     assert weights(state).isfinite().all() and math.isfinite(reports[-1].loss)
 
 
-def test_a_gradient_that_is_no_number_is_not_followed(task):
+def test_a_non_finite_gradient_takes_no_step(task):
     state = start_fit(task, SMALL, 0, CPU)
     run_to_end(state, 3)
     before = weights(state)
@@ -163,12 +163,12 @@ def test_setbacks_survive_a_resume():
     assert torch.equal(weights(state), weights(resumed))
 
 
-def test_a_loss_that_stays_no_number_ends_in_a_sentence():
+def test_a_loss_that_stays_non_finite_ends_the_fit_with_a_reason():
     with pytest.raises(FieldlrError, match="seed"):
         run_to_end(exploding(float("inf")), 100)
 
 
-def test_gauss_newton_stands_still_where_nothing_is_a_number(task):
+def test_gauss_newton_takes_no_step_from_non_finite_values(task):
     state = start_fit(task, SMALL, 0, CPU)
     state.field.mlp.linears[0].bias.data.fill_(torch.nan)
     loss, _ = task.gauss_newton_step(state.field, state.generator, 0.5, 1000)
@@ -270,7 +270,7 @@ def test_a_broken_run_ends_in_a_sentence(ball_file, tmp_path, name):
             fieldlr.load(run.folder)
 
 
-def test_a_broken_checkpoint_gives_way_to_the_one_before(ball_file, tmp_path):
+def test_a_corrupt_checkpoint_falls_back_to_the_previous_one(ball_file, tmp_path):
     fit = Reconstruction(ball_file, tmp_path / "run", FitOptions.of(steps=40, width=16))
     for report in fit.reports():
         fit.checkpoint()

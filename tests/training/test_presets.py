@@ -60,7 +60,7 @@ def test_the_published_preset_of_photos_has_one_rate():
     assert rates == {"U": {5e-4}, "V": {5e-4}}
 
 
-def test_an_mlp_that_holds_a_scene_alone_learns_faster_than_beside_a_grid():
+def test_an_mlp_alone_has_a_higher_learning_rate_than_one_after_a_grid():
     source = open_source(example("windmill"), 4)
     fastest = {}
     for encoding in ("frequency", "dense-grid"):

@@ -29,7 +29,7 @@ def fitted():
     return task, state.field.eval()
 
 
-def test_its_slope_is_that_of_laplace():
+def test_its_slope_is_that_of_a_laplace_distribution():
     field = fields.shape(width=40)
     numbers = max(field.parameters(), key=torch.numel)
     RateTerm(field, [1e-3] * len([*field.parameters()]), multiplier=0.5)().backward()
@@ -40,7 +40,7 @@ def test_its_slope_is_that_of_laplace():
     assert numbers.grad.abs().max() <= 1.001 * expected.abs().max()
 
 
-def test_the_price_is_what_rounding_costs(fitted):
+def test_the_weight_of_the_rate_term_is_the_loss_by_quantisation(fitted):
     task, field = fitted
     steps = quantisation_steps(field, 6.0)
     sizes = [float(STEPS[step]) for step in steps.values()]
@@ -51,14 +51,14 @@ def test_the_price_is_what_rounding_costs(fitted):
     assert half == pytest.approx(price / 4.0, rel=0.3)
 
 
-def test_the_field_that_is_priced_stays_as_it_was(fitted):
+def test_the_rate_term_does_not_change_the_field(fitted):
     task, field = fitted
     before = copy.deepcopy(field.state_dict())
     rate_multiplier(task, field, [1e-2] * len(before), seed=0)
     assert all(torch.equal(value, before[name]) for name, value in field.state_dict().items())
 
 
-def test_numbers_that_are_pulled_take_fewer_bits(fitted):
+def test_parameters_under_the_rate_term_take_fewer_bits(fitted):
     _, field = fitted
     field = copy.deepcopy(field)
     steps = quantisation_steps(field, 5.0)

@@ -67,7 +67,7 @@ def kinds(events, name):
     return [event.kind for event in events if event and event.name == name]
 
 
-def test_every_end_that_a_work_can_have(make):
+def test_every_outcome_of_a_work_item(make):
     works = [
         make("good"),
         make("dies", dies=True),
@@ -91,14 +91,14 @@ def test_every_end_that_a_work_can_have(make):
 
 
 @pytest.mark.slow
-def test_what_always_dies_is_given_up(make):
+def test_an_item_that_always_dies_is_given_up(make):
     events = list(run_local([make("dies", always_dies=True)]))
     assert kinds(events, "dies").count("began") == RETRIES + 1
     assert events[-1].kind == "failed"
     assert "3 times its process was killed" in events[-1].data["error"]
 
 
-def test_to_stop_is_to_stop_pulling(make):
+def test_a_work_item_is_stopped_by_closing_its_generator(make):
     with closing(run_local([make("long", count=1000, sleep=0.05)])) as events:
         progress = next(event for event in events if event and event.kind == "progress")
     assert int((make.folder / "long.txt").read_text()) < 1000

@@ -140,7 +140,7 @@ def test_products_of_lines_and_planes_equal_grid_sample(generator):
     assert torch.allclose(tucker(p).T, every, atol=1e-6)
 
 
-def test_chunks_change_nothing(generator):
+def test_chunks_do_not_change_the_result(generator):
     encoding = DenseGrid(2, 2, 4, 8).build(3, generator)
     p = points(10_000, generator)
     encoding(p).sum().backward()
@@ -167,7 +167,7 @@ def test_spherical_harmonics_are_orthonormal():
         lambda: HashGrid(log2_table_size=40),
     ],
 )
-def test_what_cannot_be_built_is_said(make):
+def test_invalid_options_are_refused_with_a_reason(make):
     with pytest.raises(FieldlrError, match="got"):
         make()
 

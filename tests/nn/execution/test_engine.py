@@ -10,7 +10,7 @@ from fieldlr.nn.execution import CHUNK_ROWS, Layer, layers_loss, run_layers
 GENTLE = {"relu": Relu(), "sine": Sine(2.0), "gaussian": Gaussian(0.5), "finer": Finer(1.0)}
 
 
-def test_every_activation_is_tried():
+def test_every_activation_is_tested():
     assert GENTLE.keys() == ACTIVATIONS.keys()
 
 

@@ -186,7 +186,7 @@ def test_a_fused_loss_is_the_loss(emulation, generator):
     trial.check_equal("the loss", *results, 1e-5)
 
 
-def test_nothing_is_kept_where_no_gradient_is_wanted(emulation, generator):
+def test_no_activations_are_kept_without_gradients(emulation, generator):
     layers = trial.relu_layers([8, 32, 3], generator, "cpu")
     with torch.no_grad():
         assert not fused.run(layers, torch.ones(4, 8)).requires_grad

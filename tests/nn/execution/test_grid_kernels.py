@@ -54,7 +54,7 @@ def test_the_number_of_threads_changes_no_bit(generator):
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
-def test_no_number_is_read_at_a_face_and_harms_nothing(generator):
+def test_non_finite_points_are_read_at_a_face(generator):
     encoding = CONFIGS[2].build(3, generator)
     unit = torch.tensor([[float("nan")] * 3, [float("inf"), -float("inf"), 0.0]])
     values = grid_kernels.read(encoding, unit)

@@ -45,5 +45,5 @@ def test_on_a_cpu_an_encoding_is_called_as_it_is(generator):
 
 
 @pytest.mark.parametrize("config", [Frequency(4), HashGrid(num_channels=3)])
-def test_what_the_library_has_not_stays_with_torch(config, generator):
+def test_unsupported_encodings_stay_with_torch(config, generator):
     assert not grids.takes(config.build(3, generator), cube(generator))

@@ -50,7 +50,7 @@ def test_points_that_want_gradients_are_read_by_torch(generator):
     assert unit.grad.abs().sum() > 0.0
 
 
-def test_no_number_is_read_at_a_node_and_harms_nothing(generator):
+def test_non_finite_points_are_read_at_a_node(generator):
     encoding = CONFIGS[2].build(3, generator)
     unit = torch.tensor([[float("nan")] * 3, [float("inf"), -float("inf"), 0.0]])
     assert encode(encoding, unit)[1].isfinite().all()

@@ -50,7 +50,7 @@ def test_a_fit_beyond_memory_continues_with_a_smaller_batch():
     assert int(points) == (1 << 22) >> int(halvings)
 
 
-def test_parts_are_halved_until_they_fit_and_none_is_left_out():
+def test_chunks_are_halved_until_they_fit_and_none_is_left_out():
     """Work on more than ten rows asks for what no machine has."""
 
     def work(part: slice) -> list[int]:
@@ -94,7 +94,7 @@ with torch.no_grad(), limited_memory(150 << 20):
 """
 
 
-def test_what_is_evaluated_keeps_nothing_for_a_backward_pass():
+def test_evaluations_keep_no_activations_for_a_backward_pass():
     """It would be a gigabyte here."""
     done = subprocess.run([sys.executable, "-c", EVALUATING], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

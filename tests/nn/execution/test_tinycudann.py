@@ -14,7 +14,7 @@ def test_without_a_gpu_the_reason_is_a_sentence():
     assert tinycudann.reason_against() == "no NVIDIA GPU that torch can use"
 
 
-def test_the_probe_fails_with_a_reason_where_there_is_nothing_to_probe():
+def test_the_probe_fails_with_a_reason_without_the_library():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     assert failure(tinycudann.PROBE)
@@ -24,7 +24,7 @@ def test_a_library_that_computes_the_same_passes(half_emulation):
     trial.compare("cpu")
 
 
-def test_a_grid_that_is_not_shifted_is_found_out(emulation, monkeypatch):
+def test_an_unshifted_grid_is_detected(emulation, monkeypatch):
     class Unshifted(emulation.Encoding):
         def forward(self, x):
             return super().forward(x - 0.5 / (self.nodes - 1))
@@ -34,7 +34,7 @@ def test_a_grid_that_is_not_shifted_is_found_out(emulation, monkeypatch):
         trial.compare("cpu")
 
 
-def test_matrices_in_another_order_are_found_out(emulation, monkeypatch):
+def test_matrices_in_another_order_are_detected(emulation, monkeypatch):
     class Transposed(emulation.Network):
         def matrices(self):
             first, *hidden, last = super().matrices()

@@ -62,7 +62,7 @@ def test_into_and_out_of_the_frozen_layer_exactly(adapter):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_whole_model_is_adapted(kind):
+def test_every_layer_of_a_model_is_adapted(kind):
     model = nn.Sequential(nn.Linear(12, 20), nn.ReLU(), nn.Sequential(nn.Linear(20, 12)))
     x = torch.randn(4, 12)
     before = model(x)
@@ -90,7 +90,7 @@ def test_one_layer_and_a_second_time():
     assert adapt(model, LowRank(3))[0].change.U.requires_grad
 
 
-def test_what_is_saved_while_merged_is_not_taken_for_the_other(adapter):
+def test_merged_weights_are_not_loaded_as_unmerged_ones(adapter):
     trained(adapter).merge()
     fresh = Adapter(nn.Linear(24, 16), LowRank(3))
     with pytest.raises(RuntimeError, match="original"):

@@ -41,7 +41,7 @@ SMALL = [c for c in CONFIGS if getattr(c, "rank", 1) in (1, 2, 200)]
 SIZES = [(256, 256), (63, 256), (256, 1), (3, 7)]
 
 
-def test_every_kind_is_tried():
+def test_every_kind_is_tested():
     assert {type(c) for c in CONFIGS} == set(LINEARS.values())
 
 
@@ -152,7 +152,7 @@ def test_starts_at_the_variance_of_a_dense_layer(config, generator):
 
 
 @pytest.mark.parametrize("kind", STRUCTURED)
-def test_a_step_of_any_tensor_is_the_same_part_of_its_size(kind, generator):
+def test_first_steps_are_equal_relative_to_the_factors(kind, generator):
     """So that all factors of W together change it by about as much in every structure."""
     rank = 900 if kind is SeededFrame else 5
     layer = kind(rank=rank).build(256, 256, generator=generator)
@@ -323,14 +323,14 @@ def test_a_factorised_layer_never_stores_more_than_the_dense_one():
 
 @pytest.mark.parametrize("kind", [LowRank, SineLowRank, *STRUCTURED])
 @pytest.mark.parametrize("rank", [0, -3, 2.5])
-def test_a_rank_that_is_none(kind, rank):
+def test_an_invalid_rank_is_refused(kind, rank):
     with pytest.raises(FieldlrError, match="rank"):
         kind(rank)
 
 
 @pytest.mark.parametrize("kind", [Monarch, Blast])
 @pytest.mark.parametrize("blocks", [0, 17, 1.5, True])
-def test_a_number_of_blocks_that_is_none(kind, blocks):
+def test_an_invalid_number_of_blocks_is_refused(kind, blocks):
     with pytest.raises(FieldlrError, match="`blocks` is a whole number from 1 to 16"):
         kind(1, blocks)
 
@@ -339,7 +339,7 @@ def test_a_number_of_blocks_that_is_none(kind, blocks):
     "omega",
     [0.0, -1.0, math.inf, math.nan, "fast", *(PhaseSpread(r) for r in (0.0, -2.0, math.inf))],
 )
-def test_an_omega_that_is_none(omega):
+def test_an_invalid_omega_is_refused(omega):
     with pytest.raises(FieldlrError, match="omega"):
         SineLowRank(5, omega)
 

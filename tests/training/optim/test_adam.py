@@ -23,7 +23,7 @@ def test_steps_are_those_of_torch(generator):
         torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-6)
 
 
-def test_what_a_step_ends_with_is_called_once():
+def test_the_end_of_a_step_is_called_once():
     calls = []
     parameter = torch.zeros(2, requires_grad=True)
     adam = Adam([{"params": [parameter]}])

@@ -90,7 +90,7 @@ def test_twenty_steps_go_further_than_as_many_of_adam(generator):
     assert loss().item() < 0.8 * by_adam
 
 
-def test_numbers_that_are_not_free_stay(generator):
+def test_fixed_parameters_do_not_change(generator):
     x, target = problem(generator, 500)
     mlp = small_mlp(SineLowRank(1), generator).float()
     before = torch.cat([p.detach().flatten() for p in mlp.parameters()])

@@ -41,7 +41,7 @@ def test_at_first_photos_are_as_they_are(both, generator):
 
 
 @torch.no_grad()
-def test_what_all_photos_share_changes_nothing(both, generator):
+def test_a_correction_common_to_all_photos_has_no_effect(both, generator):
     photos, rays = some_rays(both, generator)
     for parameter in (both.gains, both.turns, both.shifts):
         parameter += torch.tensor([0.3, -0.1, 0.2])

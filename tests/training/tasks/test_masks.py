@@ -165,7 +165,7 @@ def striped(folder, visible: int, every: int):
     return columns
 
 
-def test_stripes_stay_in_reduced_photos_and_their_share_is_said(tmp_path):
+def test_fine_masks_are_kept_in_reduced_photos_and_their_share_is_reported(tmp_path):
     folder = write(tmp_path / "source")
     columns = striped(folder, 1, 4)
     whole = open_source(folder).content
@@ -178,7 +178,7 @@ def test_stripes_stay_in_reduced_photos_and_their_share_is_said(tmp_path):
         assert (reduced.images[view].float() - means).abs().max() <= 0.5
 
 
-def test_what_is_too_scattered_for_a_small_photo_is_refused_with_its_share(tmp_path):
+def test_masks_too_scattered_for_a_reduced_photo_are_refused_with_their_share(tmp_path):
     folder = write(tmp_path / "source")
     striped(folder, 1, 6)
     assert open_source(folder).content.masks[0].any()

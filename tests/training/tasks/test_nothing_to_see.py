@@ -14,7 +14,7 @@ from fieldlr.training.tasks.radiance import RadianceTask
 from tests.training.tasks.test_radiance_task import CONFIG, SETTINGS, ball_scene
 
 
-def test_a_box_that_no_ray_meets_is_named_before_training():
+def test_a_box_without_rays_is_reported_before_training():
     scene = ball_scene()
     aside = Aabb((90.0, 90.0, 90.0), (92.0, 92.0, 92.0))
     scene = dataclasses.replace(scene, space=dataclasses.replace(scene.space, aabb=aside))

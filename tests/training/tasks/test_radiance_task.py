@@ -120,7 +120,7 @@ def test_a_ball_is_learned(trained):
     assert not task.collapsed(field, losses)
 
 
-def test_a_budget_is_of_whole_views(trained, monkeypatch):
+def test_a_budget_is_rounded_to_views(trained, monkeypatch):
     task, field, _ = trained
     whole = task.evaluate(field)
     assert task.evaluate(field, budget=1) == whole  # There are fewer than QUICK_VIEWS.
@@ -172,7 +172,7 @@ def test_same_seed_same_weights():
         assert torch.equal(one, other)
 
 
-def test_light_that_ends_close_to_a_camera_costs_in_an_endless_world():
+def test_density_close_to_a_camera_is_penalised_in_an_unbounded_scene():
     scene = ball_scene()
     endless = dataclasses.replace(
         scene, space=Space("contracted", Aabb((-1.0,) * 3, (1.0,) * 3), near=0.2)
@@ -261,7 +261,7 @@ def test_presets_build():
         assert RadianceTask(task.scene, preset.settings).parameter_groups(field)
 
 
-def test_lego_beats_one_colour_by_far(data_dir):
+def test_lego_is_far_better_than_a_constant_colour(data_dir):
     from fieldlr.data import open_source
 
     scene = open_source(data_dir / "scenes" / "lego", 4).content
