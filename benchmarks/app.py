@@ -21,6 +21,7 @@ from fieldlr.app.live import History
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.runs.options import MeshOptions
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 
 PORT = 7893
@@ -128,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,7 +26,7 @@ from fieldlr.data.examples import example
 from fieldlr.fields.config import FieldConfig
 from fieldlr.nn.encodings import DenseGrid, HashGrid
 from fieldlr.nn.execution import encode
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.tasks import OccupancyTask
@@ -163,7 +163,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     parser.add_argument("--only", choices=SECTIONS)
     arguments = parser.parse_args()
-    prepare_process()
     torch.manual_seed(0)
     report = Report()
     print(", ".join(f"{key}: {value}" for key, value in machine().items()), flush=True)
@@ -175,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -30,6 +30,7 @@ from fieldlr import codec
 from fieldlr.errors import FieldlrError
 from fieldlr.runs.tensors import read_tensors
 from fieldlr.system.files import DRAFT
+from fieldlr.system.script import run_script
 
 KILLS_PER_FOLDER = 4
 SMALL = "--width 64 --optimizer adam".split()
@@ -264,4 +265,4 @@ CHECKS = {
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

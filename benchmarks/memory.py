@@ -26,6 +26,7 @@ from fieldlr.data import open_source
 from fieldlr.data.examples import example
 from fieldlr.runs.check import check
 from fieldlr.runs.pipeline import Reconstruction
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 
 # Paths relative to FIELDLR_DATA, with reading options.
@@ -123,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

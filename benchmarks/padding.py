@@ -17,7 +17,7 @@ import torch
 from benchmarks.measure import machine, ratio, seconds
 from fieldlr.data import open_source
 from fieldlr.nn.execution import engine, fast_format
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -27,7 +27,6 @@ WARM_UP, STEPS = 80, 10
 
 
 def main() -> None:
-    prepare_process()
     torch.set_num_threads(1)
     scene = Path(sys.argv[1] if len(sys.argv) > 1 else "scenes/windmill")
     source, options = open_source(scene), FitOptions.of(seed=0).settled()
@@ -50,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

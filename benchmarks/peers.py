@@ -24,7 +24,7 @@ import torch
 
 from benchmarks.measure import machine
 from fieldlr.data import open_source
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -76,7 +76,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     words = parser.parse_args()
     folder = Path(os.environ.get("FIELDLR_DATA", "../shared/data"))
-    prepare_process()
     torch.set_num_threads(1)
     print(machine())
     for name in words.only.split(","):
@@ -87,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -15,7 +15,8 @@ import torch
 from benchmarks.measure import Report, machine, peak_memory
 from benchmarks.steps import CPU
 from fieldlr.data import open_source
-from fieldlr.system.process import prepare_process
+from fieldlr.errors import FieldlrError
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, fit_config, make_task
@@ -84,8 +85,9 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = os.environ.get("FIELDLR_DATA")
     if folder is None or not Path(folder).is_dir():
-        raise SystemExit("set FIELDLR_DATA to the folder of the real scenes and meshes")
-    prepare_process()
+        raise FieldlrError(
+            f"FIELDLR_DATA is the folder of the real scenes and meshes; got {folder}. Set it."
+        )
     report = Report()
     print(", ".join(f"{key}: {value}" for key, value in machine().items()), flush=True)
     for name, case in CASES.items():
@@ -98,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -39,6 +39,7 @@ from fieldlr.runs.compress import compress
 from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.pipeline import evaluate
+from fieldlr.system.script import run_script
 from tests.fuzz import seeds
 from tests.fuzz.damage import damaged, random_edits
 
@@ -263,4 +264,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

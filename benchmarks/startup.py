@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import Report, machine, ratio, seconds, summary
+from fieldlr.system.script import run_script
 
 PORT = 7894
 SETTLE_SECONDS, IDLE_SECONDS = 15.0, 20.0
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

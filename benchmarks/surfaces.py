@@ -28,7 +28,7 @@ from fieldlr.metrics.shape import distances_to, sample_surface
 from fieldlr.runs import Run
 from fieldlr.runs.mesh import mesh_run
 from fieldlr.runs.options import MeshOptions
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 
 SCENES = ("windmill", "courtyard", "shelf")
 WAYS = {"depth maps": None, "level set": 25.0}
@@ -96,7 +96,6 @@ def main() -> None:
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--runs", type=Path, help="where fits are cached")
     words = parser.parse_args()
-    prepare_process()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         for name in words.only.split(","):
@@ -107,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -21,7 +21,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.baselines import Search, searches
 from fieldlr.study.baselines.distance_field import distance_fields
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import make_task
 from fieldlr.training.tasks import OccupancyTask
@@ -36,7 +36,6 @@ def main() -> None:
     parser.add_argument("--downscale", type=int)
     parser.add_argument("--codecs", action="store_true")
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
     task = make_task(source, FitOptions().settled())
     about = {"content_hash": source.content.content_hash}
@@ -60,7 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

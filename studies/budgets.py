@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from fieldlr.data import open_source
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -29,7 +29,6 @@ def main() -> None:
     parser.add_argument("--steps", default="125,250,500,1000,2000,4000")
     parser.add_argument("--grid", type=int)
     words = parser.parse_args()
-    prepare_process()
     options = FitOptions.of(preset=words.preset).settled()
     source = open_source(words.source, grid=words.grid)
     for steps in map(int, words.steps.split(",")):
@@ -47,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import fieldlr
-from fieldlr.errors import FieldlrError
 from fieldlr.runs import Run, open_folder
 from fieldlr.runs.compress import Compression
 from fieldlr.runs.pipeline import reopen
 from fieldlr.study.sweep import narrow_width
 from fieldlr.system.json import read_json, write_json
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.compressor import Compressor
 from fieldlr.training.compressors import COMPRESSORS
 from fieldlr.training.fisher import Fisher
@@ -94,7 +93,6 @@ def main() -> None:
     parser.add_argument("--bits", type=float, default=5.0)
     parser.add_argument("--finetune", type=int, default=150)
     words = parser.parse_args()
-    prepare_process()
     words.out.mkdir(parents=True, exist_ok=True)
     place = words.out / "compressors.json"
     rows: list[Row] = read_json(place) if place.exists() else []
@@ -115,7 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

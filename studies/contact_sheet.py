@@ -19,7 +19,7 @@ from fieldlr.runs.mesh import make_mesh
 from fieldlr.runs.options import MeshOptions
 from fieldlr.runs.planning import plan_views
 from fieldlr.runs.views import views
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 
 SIZE, RESOLUTION = (320, 400), 256
 CLOSER = 1.3  # zoom: an orbit shows the whole box, of which a shape fills a part
@@ -71,7 +71,6 @@ def main() -> None:
     parser.add_argument("--title", default="")
     parser.add_argument("--up", choices=("y", "z"), default="z", help="of shapes")
     words = parser.parse_args()
-    prepare_process()
     rows = []
     for folder in words.runs:
         run = open_run(folder)
@@ -82,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,6 +16,7 @@ from fieldlr.metrics.curve import RDCurve
 from fieldlr.metrics.curve_file import read_curve
 from fieldlr.pictures.curves import draw_svg
 from fieldlr.study.drawing import plot_of
+from fieldlr.system.script import run_script
 
 
 def curves_of(paths: list[Path]) -> list[RDCurve]:
@@ -40,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

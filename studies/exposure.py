@@ -17,7 +17,7 @@ import torch
 
 from fieldlr.data import open_source
 from fieldlr.data.scene import Scene
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -45,7 +45,6 @@ def main() -> None:
     parser.add_argument("--downscale", type=int, default=1)
     parser.add_argument("--steps", type=int, default=900)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source, words.downscale)
     other = changed(source.content, torch.Generator().manual_seed(5))
     mixed = dataclasses.replace(source, content=other)
@@ -65,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

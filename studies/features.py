@@ -18,7 +18,7 @@ from trials import Trials
 
 from fieldlr.data import open_source
 from fieldlr.fields import networks
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 
 
 def main() -> None:
@@ -31,7 +31,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--downscale", type=int)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.scene, words.downscale)
     trials = Trials(words.out)
     backbones, gains = words.backbones.split(","), map(float, words.gains.split(","))
@@ -45,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

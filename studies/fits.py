@@ -16,6 +16,7 @@ from pathlib import Path
 from fieldlr.runs import open_run
 from fieldlr.system.files import replacing
 from fieldlr.system.json import read_json
+from fieldlr.system.script import run_script
 
 
 def fits_of(study: Path) -> list[dict]:
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -35,7 +35,7 @@ from fieldlr.metrics.curve_file import write_curve
 from fieldlr.study.baselines import Search
 from fieldlr.study.baselines.cells import interpolated, weights_at
 from fieldlr.study.baselines.search import Tries
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 
 SPACINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0)  # of octree points, in voxels
 NODES = (2, 3, 4, 5)  # log2 of the edge of a trisoup node, in points
@@ -198,7 +198,6 @@ def main() -> None:
     words = parser.parse_args()
     if not words.tmc3.is_file():
         raise FieldlrError(f"--tmc3 is a program; there is none at {words.tmc3}. Build it first.")
-    prepare_process()
     volume = open_source(words.source).content
     if not isinstance(volume, OccupancyVolume):
         raise FieldlrError(f"G-PCC stores shapes; {words.source} is none. Name a mesh or a volume.")
@@ -214,7 +213,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

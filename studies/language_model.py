@@ -33,7 +33,7 @@ from torch.nn import functional
 from fieldlr.errors import FieldlrError
 from fieldlr.nn import Adapter
 from fieldlr.runs.tensors import read_tensors, write_tensors
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from studies.glue import TASKS, Rows, batches, read_rows
 from studies.language_report import plot, table
 from studies.minilm import Classifier, load_encoder
@@ -242,7 +242,6 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [name for name in words.tasks if name not in TASKS]
     if unknown:
         raise FieldlrError(f"no task is called {unknown[0]}. Choose from {', '.join(TASKS)}.")
-    prepare_process()
     if words.score:
         return score_file(words.score, words.data)
     if not words.report:
@@ -251,7 +250,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

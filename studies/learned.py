@@ -23,7 +23,7 @@ from trials import Trials, trained
 from fieldlr.data import open_source
 from fieldlr.nn.linears import Linear, SineLowRank
 from fieldlr.nn.linears.sine_low_rank import SineLowRankLinear
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 
@@ -108,7 +108,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--downscale", type=int)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source, words.downscale)
     trials = Trials(words.out)
     for seed in range(words.seeds):
@@ -120,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,7 +24,7 @@ from trials import Trials, trained
 from fieldlr.data import open_source
 from fieldlr.nn.linears import PhaseSpread
 from fieldlr.pictures.curves import Mark, Plot, Series, draw_svg
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 
@@ -92,7 +92,6 @@ def main() -> None:
     parser.add_argument("--downscale", type=int)
     parser.add_argument("--grid", type=int)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source, words.downscale, words.grid)
     usual = make_task(source, FitOptions().settled()).settings.phase_rate
     trials = Trials(words.out)
@@ -111,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

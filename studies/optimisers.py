@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fieldlr.data import open_source
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.optim.muon import Muon
 from fieldlr.training.options import FitOptions
@@ -107,7 +107,6 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=6e-3)
     parser.add_argument("--seconds", type=float, default=35.0)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source)
     options = FitOptions.of(backbone=words.backbone, rank=words.rank, optimizer="adam").settled()
     for by in words.by.split(","):
@@ -117,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

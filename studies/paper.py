@@ -21,6 +21,7 @@ from fieldlr.metrics.curve import RDCurve
 from fieldlr.metrics.curve_file import read_curve
 from fieldlr.pictures.curves import Plot, Series, draw_svg
 from fieldlr.study.drawing import AXES, RATES, series_of
+from fieldlr.system.script import run_script
 
 PUBLISHED = Path(__file__).parents[1] / "paper" / "published"
 NAMES = ("full", "sine-low-rank", "low-rank", "narrow-full")
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

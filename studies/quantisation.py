@@ -22,7 +22,7 @@ from fieldlr.codec import bit_allocation, quantisation
 from fieldlr.fields.occupancy import OccupancyField
 from fieldlr.runs import open_run
 from fieldlr.runs.pipeline import reopen
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.tasks.occupancy import field_signs
 
 LLOYD_ROUNDS, LEVEL_BYTES, HEAD_BYTES = 40, 2, 60
@@ -107,7 +107,6 @@ def main() -> None:
     parser.add_argument("--bits", default="8,6,5,4")
     parser.add_argument("--voxels", type=int, default=1 << 19)
     words = parser.parse_args()
-    prepare_process()
     run = open_run(words.run)
     field = run.load_field()
     evaluator = IouEvaluator(field, reopen(run).volume, words.voxels)
@@ -127,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -21,7 +21,7 @@ from trials import Trials, trained
 
 from fieldlr.data import open_source
 from fieldlr.fields.field import Field
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
 from fieldlr.training.tasks import Task
@@ -87,7 +87,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--downscale", type=int)
     words = parser.parse_args()
-    prepare_process()
     source = open_source(words.source, words.downscale)
     trials = Trials(words.out)
     factored = "low-rank" in words.backbone
@@ -102,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

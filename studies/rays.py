@@ -17,7 +17,7 @@ import torch
 from fieldlr.data import open_source
 from fieldlr.rendering.render import render_rays
 from fieldlr.rendering.samplers import sampler_for
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -85,7 +85,6 @@ def main() -> None:
     parser.add_argument("--downscale", type=int, default=1)
     parser.add_argument("--steps", type=int, default=600)
     words = parser.parse_args()
-    prepare_process()
     options = FitOptions().settled()
     source = open_source(words.source, words.downscale)
     small = open_source(words.source, 2 * words.downscale)
@@ -107,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

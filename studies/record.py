@@ -21,7 +21,7 @@ from fieldlr.pictures.curves import draw_svg
 from fieldlr.study.drawing import plot_of
 from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.options import FitOptions
 
 # Networks with two hidden matrices, trained by Muon.
@@ -65,7 +65,6 @@ def main() -> None:
     parser.add_argument("--against", type=Path, nargs="*", default=[])
     parser.add_argument("--figure", type=Path)
     words = parser.parse_args()
-    prepare_process()
     for width in WIDTHS:
         if words.only not in (None, width):
             continue
@@ -96,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -19,7 +19,7 @@ from fieldlr.runs import open_run
 from fieldlr.runs.planning import plan_views
 from fieldlr.runs.views import views
 from fieldlr.system.json import read_json
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 
 COLUMNS = ("low-rank", "sine-low-rank", "narrow-full")
 
@@ -48,7 +48,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--title", default="")
     words = parser.parse_args()
-    prepare_process()
     fits = {f.name: f for s in words.studies for f in sorted(s.glob(f"fits/*-seed-{words.seed}"))}
     by_column = {column: by_size(fits, column) for column in COLUMNS}
     for column in COLUMNS:
@@ -68,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from fieldlr.errors import FieldlrError
 from fieldlr.nn.linears import Full, Linear, LinearConfig, LowRank, SineLowRank, replace
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from studies.cifar import Images, augmented, normalised, read_images
 from studies.results import report
 from studies.resumable import (
@@ -273,14 +273,10 @@ def main(arguments: list[str] | None = None) -> None:
     words = parser.parse_args(arguments)
     if words.width < 64 or words.width % 64:
         raise FieldlrError(f"`--width` is a multiple of 64, not {words.width}.")
-    prepare_process()
     if not words.report:
         Study(words).run()
     report(words.out, table, plot)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

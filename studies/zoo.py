@@ -30,7 +30,7 @@ from fieldlr.study.drawing import plot_of
 from fieldlr.study.study import Study
 from fieldlr.study.sweep import Sweep, has_rank, narrow_width
 from fieldlr.system.json import write_json
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.optim import OPTIMIZERS
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import count_parameters
@@ -114,7 +114,6 @@ def main() -> None:
     parser.add_argument("--grid", type=int)
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS))
     words = parser.parse_args()
-    prepare_process()
     base = FitOptions.of(
         steps=words.steps, width=words.width, grid=words.grid, optimizer=words.optimizer
     )
@@ -141,7 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FieldlrError as error:
-        raise SystemExit(f"{error}") from error
+    run_script(main)

@@ -20,6 +20,7 @@ from fieldlr.training.options import FitOptions, NetworkOptions, ScheduleOptions
 from fieldlr.training.presets import count_parameters, field_config
 
 MAX_RANK = 64
+PICTURED_PRESETS = ("quick", "standard", "compact")  # of photos; `paper` takes hours
 BRIEF = {"seconds": "{} s", "steps": "{} steps", "downscale": "1/{} size"}
 # Bits that a parameter takes in a .flr file at automatic precision: 7 to 11 in networks, 1.5 to 4
 # in a grid, of which rows that no sample reads are not stored, and 5 in lines and planes.

@@ -19,7 +19,7 @@ from fieldlr.app import (
     tab_video,
 )
 from fieldlr.app.api import add_endpoints
-from fieldlr.app.forms import first_backbones
+from fieldlr.app.forms import PICTURED_PRESETS, first_backbones
 from fieldlr.app.page import (
     IN_ORDER,
     QUIET,
@@ -41,17 +41,17 @@ TITLE = """<div class='fl-title'><h1>fieldlr</h1>
 <p>Turn photos or a mesh into a compact 3-D model: 1 add, 2 train, 3 view and export.</p></div>"""
 # Gradio announces the end of an event to screen readers by keys that it does not translate.
 MISSING_TRANSLATIONS = {"common.complete": "Done", "common.error": "Error"}
-# The picture of a model type, drawn by scenes/cards.py.
+# The picture of a model type or of a preset, drawn by scenes/cards.py.
 CARD = (
-    "#backbone label:has([value='{0}'])::before "
-    "{{ background-image: url(/fieldlr/static/cards/{0}.jpg) }}"
+    ".fl-pictured label:has([value='{0}'])::before "
+    "{{ content: ''; background-image: url(/fieldlr/static/cards/{0}.jpg) }}"
 )
 # Gradio hides what overflows its container, which would keep the stage from staying in view; it
 # would put a rule of fieldlr.css inside that container. Gradio adds the parts of a page in any
 # order: what stands below the first row is shown once that row and the parts of the first tab are
 # there, so that nothing moves.
 HEAD = (
-    f"<style>{''.join(map(CARD.format, first_backbones()))}"
+    f"<style>{''.join(map(CARD.format, (*first_backbones(), *PICTURED_PRESETS)))}"
     "gradio-app > .gradio-container { overflow: clip !important }"
     "gradio-app:not(:has(#current input):has(#files):has(#examples button):has(#found)) "
     ":is(#queue, #halves) { visibility: hidden }</style>"

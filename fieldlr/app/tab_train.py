@@ -30,6 +30,7 @@ from fieldlr.training.options import FitOptions
 from fieldlr.training.tasks import task_for
 from fieldlr.training.tasks.task import PRESETS
 
+PRESETS_INFO = "Pictured: the example windmill after a short training with each."
 AS_PRESET, OWN = ("As the preset says", ""), ("In seconds, below", "own")
 
 
@@ -41,6 +42,7 @@ def build(page: Page) -> None:
         label="Model type: detail or file size",
         info="Pictured: the example coral after a short training with each.",
         elem_id="backbone",
+        elem_classes="fl-pictured",
     )
     rank = gr.Slider(
         1,
@@ -77,7 +79,11 @@ def build(page: Page) -> None:
         try:
             options = _options(kind, *values)
             models = gr.Radio(choices=_backbone_choices(kind, options), visible=of_shapes)
-            presets = gr.Radio(choices=_preset_choices(kind, *values))
+            presets = gr.Radio(
+                choices=_preset_choices(kind, *values),
+                info="" if of_shapes else PRESETS_INFO,
+                elem_classes=[] if of_shapes else ["fl-pictured"],
+            )
             lengths = gr.Radio(choices=_budget_choices(timing.budgets(workspace, kind, options)))
             if source is None or kind == "unposed":
                 text = forms.NO_POSES if source else forms.NO_SOURCE

@@ -30,6 +30,7 @@ from fieldlr.runs.options import MeshOptions, RenderOptions
 from fieldlr.runs.views import Turn
 from fieldlr.study.sweep import Sweep
 from fieldlr.training.options import FitOptions
+from fieldlr.training.tasks import task_for
 
 
 def test_a_workspace_is_a_folder_of_its_own(tmp_path):
@@ -70,9 +71,11 @@ def test_parameter_counts_are_those_of_the_paper():
     assert size_text(11_268) == "11.3 KB"
 
 
-def test_each_model_type_has_a_picture():
+def test_each_model_type_and_preset_of_photos_has_a_picture():
     cards = Path(app.__file__).parent / "static" / "cards"
-    assert {path.stem for path in cards.iterdir()} == set(forms.first_backbones())
+    pictured = {*forms.first_backbones(), *forms.PICTURED_PRESETS}
+    assert {path.stem for path in cards.iterdir()} == pictured
+    assert pictured > set(task_for("photos").presets) - {"paper"}
     assert all(picture_size(path) == (200, 200) for path in cards.iterdir())
 
 

@@ -228,6 +228,8 @@ def test_a_study_of_photos_grows(open_page):
     page.click("#start-study:not([disabled])")
     page.wait_for_selector("#curves circle")
     page.wait_for_selector("#curves:has-text('PSNR')")
+    page.click("#stop-study:not([disabled])")
+    page.wait_for_selector("#resume-study:not([disabled])")
 
 
 def test_the_keyboard_is_enough(open_page):

@@ -18,8 +18,7 @@ from fieldlr.errors import FieldlrError
 from fieldlr.system.json import without_nan
 from fieldlr.system.lines import discard, put
 from fieldlr.system.process import prepare_process
-
-DONE, MISTAKE, STOPPED = 0, 2, 3
+from fieldlr.system.script import DONE, MISTAKE, STOPPED
 
 
 def parse(argv: Sequence[str]) -> Verb:

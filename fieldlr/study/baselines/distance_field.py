@@ -106,17 +106,21 @@ class DistanceField:
 
     def measured(self, setting: DistanceSetting) -> tuple[int, float] | None:
         """Of the better interpolation; None where the codec fails."""
-        solid = self.coarse.volume.dense()
-        distances = self.coarse.grid(setting.factor)
         try:
-            packed = self.packer.pack(_levels(distances, setting), setting.quality)
+            files = self.encode(setting)
         except CodecFailed:
             return None
-        best = 0.0
-        for cubic in (False, True):
-            data = HEAD.pack(*solid.shape, setting.factor | cubic << 7) + packed
-            best = max(best, iou(solid, decode(data, self.packer)))
-        return len(data), best
+        solid = self.coarse.volume.dense()
+        return len(files[0]), max(iou(solid, decode(data, self.packer)) for data in files)
+
+    def encode(self, setting: DistanceSetting) -> tuple[bytes, bytes]:
+        """The files for linear and for cubic interpolation, of which a codec keeps the better."""
+        packed = self.packer.pack(
+            _levels(self.coarse.grid(setting.factor), setting), setting.quality
+        )
+        shape, factor = self.coarse.volume.shape, setting.factor
+        linear, cubic = (HEAD.pack(*shape, factor | way << 7) + packed for way in (0, 1))
+        return linear, cubic
 
 
 def distance_fields(task: OccupancyTask) -> list[DistanceField]:
