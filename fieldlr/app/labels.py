@@ -67,6 +67,12 @@ def technical_label(name: str) -> str:
     return name if plain == name else f"{plain} ({name})"
 
 
+def sentence(message: str) -> str:
+    """A message of the library in the app's words, beginning with a capital."""
+    text = app_message(message)
+    return text[:1].upper() + text[1:]
+
+
 def app_message(message: str) -> str:
     """A message of the library or of a command, with options named as on the page.
 

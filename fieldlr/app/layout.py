@@ -114,12 +114,13 @@ def build(workspace: Workspace, viewer: Viewer) -> gr.Blocks:
         def chosen(source_id, run_id):
             return run_dropdown(workspace, source_id, run_id)
 
-        source.change(show_errors(chosen), [source, run], run, **IN_ORDER)
+        page.react("source", chosen, [source, run], [run])
         # A run brings its source.
         run.input(show_errors(lambda r: with_run(workspace, r)), run, [source, run], **IN_ORDER)
         queue.select(show_errors(ended), None, None, **IN_ORDER)
         blocks.load(show_errors(opened), None, [source, run], **QUIET)
-        queue.submit(show_errors(changed), [source, run], [source, run], **IN_ORDER)
+        page.react("queue", changed, [source, run], [source, run])
+        page.connect()
         for handler, outputs in page.loads:
             blocks.load(handler, None, outputs, **QUIET)
     return blocks

@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from fieldlr.app.labels import app_message, clock_time
+from fieldlr.app.labels import clock_time, sentence
+from fieldlr.app.reactions import Reaction, together
 from fieldlr.app.views import Viewer
 from fieldlr.app.workspace import Workspace
 from fieldlr.errors import FieldlrError
@@ -25,6 +26,9 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], **PR
 # "always_last", an event that was triggered again while it ran calls all handlers of its trigger
 # when it ends. Two such handlers of one trigger keep calling each other on a busy machine.
 IN_ORDER: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, **QUIET}
+# Of all events that follow the selected source and run, one at a time: an earlier answer never
+# arrives after a later one.
+TOGETHER: dict[str, Any] = {**IN_ORDER, "concurrency_id": "together"}
 # For slow work that follows the inputs: once more with the latest where they changed meanwhile.
 LATEST: dict[str, Any] = {"trigger_mode": "always_last", **PRIVATE}
 
@@ -43,10 +47,49 @@ class Page:
     stage: gr.HTML = field(init=False)
     live: gr.HTML = field(init=False)  # on the stage; fires `submit` when the run changes
     loads: list[tuple[Callable, list]] = field(default_factory=list)  # (handler, outputs)
+    reactions: dict[str, list[Reaction]] = field(default_factory=dict)  # by trigger
+    # Register slow events of the same triggers, which are called after them.
+    slow: list[Callable[[], object]] = field(default_factory=list)
 
     def on_load(self, handler: Callable, outputs: list) -> None:
         """Calls a handler when the page is opened."""
         self.loads.append((handler, outputs))
+
+    def react(self, triggers: str, answer: Callable, inputs: list, outputs: list) -> None:
+        """Calls a quick `answer` after the triggers, together with those of other parts.
+
+        "source" and "run": another is selected; "live": the run has changed; "queue": a job has
+        changed its state.
+        """
+        for trigger in triggers.split():
+            self.reactions.setdefault(trigger, []).append(Reaction(answer, inputs, outputs))
+
+    def update_on_change(self, parts: list, answer: Callable, outputs: list) -> None:
+        """Calls `answer` with the values of all parts whenever one changes, and fills `outputs`.
+
+        It is one event for all parts: with an event each, an earlier answer might arrive after a
+        later one. Gradio does not check the values: where another run moves the range of a slider,
+        its old value may be outside of it for a moment.
+        """
+        selected = {"source": self.source, "run": self.run}
+        triggers = [name for name, part in selected.items() if part in parts]
+        self.react(" ".join(triggers), answer, parts, outputs)
+        changes = [part.change for part in parts if part not in selected.values()]
+        if changes:
+            gr.on(changes, show_errors(answer), parts, outputs, preprocess=False, **TOGETHER)
+
+    def connect(self) -> None:
+        """Registers the events of `react` and `slow`, once all tabs are built."""
+        events = {
+            "source": self.source.change,
+            "run": self.run.change,
+            "queue": self.queue.submit,
+            "live": self.live.submit,
+        }
+        for trigger, reactions in self.reactions.items():
+            events[trigger](*together(reactions), preprocess=False, **TOGETHER)
+        for register in self.slow:
+            register()
 
     def has_field(self, job_id: str | None) -> bool:
         """Whether a run has a trained field, if only a first checkpoint."""
@@ -68,23 +111,6 @@ def show_errors(handler: Callable) -> Callable:
             raise gr.Error(message, duration=20, print_exception=False) from None
 
     return wrapper
-
-
-def sentence(message: str) -> str:
-    """A message of the library in the app's words, beginning with a capital."""
-    text = app_message(message)
-    return text[:1].upper() + text[1:]
-
-
-def update_on_change(parts: list, answer: Callable, outputs: Any) -> None:
-    """Calls `answer` with the values of all parts whenever one changes, and fills `outputs`.
-
-    It is one event for all parts: with an event each, an earlier answer might arrive after a later
-    one. Gradio does not check the values: where another run moves the range of a slider, its old
-    value may be outside of it for a moment.
-    """
-    changes = [part.change for part in parts]
-    gr.on(changes, show_errors(answer), parts, outputs, preprocess=False, **IN_ORDER)
 
 
 def source_choices(workspace: Workspace) -> list[tuple[str, str]]:

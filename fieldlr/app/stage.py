@@ -7,13 +7,11 @@ import gradio as gr
 from fieldlr.app import forms
 from fieldlr.app.measuring import can_measure, measure
 from fieldlr.app.page import (
-    IN_ORDER,
     PRIVATE,
     Page,
     js_component,
     show_errors,
     to_json,
-    update_on_change,
 )
 from fieldlr.app.workspace import Workspace
 from fieldlr.jobs import Job
@@ -71,12 +69,10 @@ def build(page: Page) -> None:
         measure(workspace, run_id)
         return gr.Button(interactive=False)
 
-    update_on_change([page.source, page.run], show, stage)
+    page.update_on_change([page.source, page.run], show, [stage])
     status = [live, stop, resume, longer, exact, *onward, export]
-    page.run.change(show_errors(buttons), page.run, status, **IN_ORDER)
-    live.submit(show_errors(buttons), page.run, status, **IN_ORDER)  # a new state
+    page.react("run live queue", buttons, [page.run], status)
     stop.click(show_errors(request_stop), page.run, stop, **PRIVATE)
-    page.queue.submit(show_errors(buttons), page.run, status, **IN_ORDER)  # a measurement has ended
     exact.click(show_errors(request_measure), page.run, exact, **PRIVATE)
     resume.click(show_errors(request_resume), page.run, resume, **PRIVATE)
     longer.click(show_errors(request_longer), page.run, longer, **PRIVATE)

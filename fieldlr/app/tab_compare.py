@@ -10,17 +10,15 @@ import gradio as gr
 from fieldlr.app import studies
 from fieldlr.app.exports import export_folder
 from fieldlr.app.forms import NO_SOURCE
-from fieldlr.app.labels import technical_label
+from fieldlr.app.labels import sentence, technical_label
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
     Page,
     js_component,
     run_label,
-    sentence,
     show_errors,
     to_json,
-    update_on_change,
 )
 from fieldlr.app.timing import overhead_seconds
 from fieldlr.errors import FieldlrError
@@ -196,7 +194,7 @@ def build(page: Page) -> None:
     # Fires when another point was measured.
     curves.submit(show_errors(grown), which, [*actions, table], **IN_ORDER)
     curves.select(show_errors(pick), None, [picture, field], **IN_ORDER)
-    update_on_change([page.source, *plan], show_cost, [cost, start])
+    page.update_on_change([page.source, *plan], show_cost, [cost, start])
     start.click(show_errors(begin), [page.source, *plan], study, **PRIVATE)
     stop.click(
         show_errors(lambda s: workspace.store.stop(s) if s else None), study, None, **PRIVATE
@@ -205,8 +203,9 @@ def build(page: Page) -> None:
         show_errors(lambda s: workspace.store.resume(s) if s else None), study, None, **PRIVATE
     )
     export.click(show_errors(write), which, exports, **PRIVATE)
-    page.queue.submit(show_errors(with_choices), [study, runs], [study, runs], **IN_ORDER)
-    page.queue.submit(show_errors(ended), which, [*actions, verdict, side_by_side], **IN_ORDER)
+    page.react("queue", with_choices, [study, runs], [study, runs])
+    outputs = [*actions, verdict, side_by_side]
+    page.slow.append(lambda: page.queue.submit(show_errors(ended), which, outputs, **IN_ORDER))
     page.on_load(lambda: with_choices(None, None), [study, runs])
 
 

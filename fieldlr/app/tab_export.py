@@ -6,7 +6,7 @@ import gradio as gr
 
 from fieldlr.app import exports, renders
 from fieldlr.app.labels import short_label
-from fieldlr.app.page import IN_ORDER, PRIVATE, Page, show_errors, update_on_change
+from fieldlr.app.page import IN_ORDER, PRIVATE, Page, show_errors
 from fieldlr.app.surfaces import mesh_options
 from fieldlr.app.tab_surface import SharedInputs
 from fieldlr.app.tab_video import RenderInputs
@@ -100,8 +100,8 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
     num_mesh_inputs = len(own) + len(shared)
     inputs = [page.run, *own, *shared, *rendering]
     outputs = [settings, commands, *buttons]
-    update_on_change(inputs, describe, outputs)
-    page.live.submit(show_errors(describe), inputs, outputs, **IN_ORDER)
+    page.update_on_change(inputs, describe, outputs)
+    page.react("live", describe, inputs, outputs)
     mesh.click(show_errors(make), [page.run, suffix, *own, *shared], mesh_file, **PRIVATE)
     undo = Undo([use, suffix, *own], back, direct=[suffix, *own])
     by_use = [suffix, resolution, largest, faces]
@@ -114,7 +114,7 @@ def build(page: Page, shared: SharedInputs, rendering: RenderInputs) -> None:
         (folder, lambda job_id: exports.export_run(workspace, job_id)),
     ):
         button.click(show_errors(_path_of(export)), page.run, file, **PRIVATE)
-    page.run.change(clear, None, [mesh_file, file], **IN_ORDER)
+    page.react("run", clear, [], [mesh_file, file])
 
 
 def _path_of(export):

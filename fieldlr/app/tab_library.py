@@ -106,12 +106,10 @@ def build(page: Page) -> None:
     shown = [*lists, rename, delete, remove, undo]
     runs.select(show_errors(select), None, selected, **IN_ORDER)
     sources.select(show_errors(select_source), None, selected, **IN_ORDER)
-    changes = [page.source.change, page.run.change]
     outputs = [name, first, second, *shown]
-    gr.on(changes, show_errors(show), inputs, outputs, **IN_ORDER)
+    page.react("source run", show, inputs, outputs)
     find.change(show_errors(listed), inputs, lists, **IN_ORDER)
-    for event in (page.queue.submit, page.live.submit):
-        event(show_errors(refresh), inputs, shown, **IN_ORDER)
+    page.react("queue live", refresh, inputs, shown)
     for button, answer, known in (
         (rename, renamed, [page.run, name]),
         (delete, deleted, selected),

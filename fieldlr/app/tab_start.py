@@ -5,12 +5,12 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import sources
+from fieldlr.app.labels import sentence
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
     Page,
     js_component,
-    sentence,
     show_errors,
     source_dropdown,
     to_json,
@@ -91,10 +91,10 @@ def build(page: Page) -> None:
     files.upload(show_errors(upload), files, [files, page.source, found, failure], **PRIVATE)
     examples.select(show_errors(example), None, page.source, **IN_ORDER)
     outputs = [found, to_train, poses]
-    page.source.change(show_errors(show), [page.source, failure], outputs, **IN_ORDER)
+    page.react("source", show, [page.source, failure], outputs)
     to_train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **PRIVATE)
     poses.click(show_errors(begin_poses), page.source, [found, poses], **PRIVATE)
-    page.queue.submit(show_errors(refresh), page.source, [found, poses], **IN_ORDER)
+    page.react("queue", refresh, [page.source], [found, poses])
 
 
 def pose_status(page: Page, source: StoredSource) -> tuple[str, bool]:

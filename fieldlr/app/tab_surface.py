@@ -155,9 +155,13 @@ def build(page: Page) -> SharedInputs:
     made_with = gr.State()
     scales = [bars, level, errors, joined, make]
     both = [*scales, *outputs]
-    changed = page.run.change(show_errors(selected), [page.run, joined], both, **IN_ORDER)
-    changed.then(undo.restart, undo.inputs, undo.outputs, **undo.in_order)
-    page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **IN_ORDER)
+
+    def follow_the_run():
+        changed = page.run.change(show_errors(selected), [page.run, joined], both, **IN_ORDER)
+        changed.then(undo.restart, undo.inputs, undo.outputs, **undo.in_order)
+        page.live.submit(show_errors(scale), [page.run, joined, bars], scales, **IN_ORDER)
+
+    page.slow.append(follow_the_run)
     # These show the new surface at once; resolution and crop box wait for the button.
     direct = (
         level.release,
@@ -175,7 +179,7 @@ def build(page: Page) -> SharedInputs:
     )
     # The viewer on the stage shows the same box, and sets it. One of another source means nothing.
     page.stage.apply(_box_of, None, crop, **IN_ORDER)
-    page.source.change(lambda: "", None, crop, **IN_ORDER)
+    page.react("source", lambda: "", [], [crop])
     crop.change(None, crop, None, js="text => fieldlr.crop(text)", **IN_ORDER)
     for event in (level.input, resolution.input, crop.change):
         event(outdated, status, [status, download], **IN_ORDER)

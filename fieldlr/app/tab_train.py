@@ -8,15 +8,13 @@ import gradio as gr
 from gradio.components import Component
 
 from fieldlr.app import forms, timing
-from fieldlr.app.labels import AUTOMATIC, backbone_label, label
+from fieldlr.app.labels import AUTOMATIC, backbone_label, label, sentence
 from fieldlr.app.page import (
     IN_ORDER,
     PRIVATE,
     Page,
     run_dropdown,
-    sentence,
     show_errors,
-    update_on_change,
 )
 from fieldlr.app.timing import overhead_seconds, training_text
 from fieldlr.app.workspace import StoredSource
@@ -124,11 +122,12 @@ def build(page: Page) -> None:
         return run_dropdown(workspace, source_id, job_id)
 
     inputs = [page.source, *settings]
-    update_on_change(inputs, update, [backbone, preset, budget, rank, cost, start])
+    page.update_on_change(inputs, update, [backbone, preset, budget, rank, cost, start])
     seconds = more[list(forms.more_settings()).index("seconds")]
     lengths_of = [page.source, budget, *settings]
-    for event in (budget.input, preset.input, page.source.change):
+    for event in (budget.input, preset.input):
         event(show_errors(with_budget), lengths_of, seconds, **IN_ORDER)
+    page.react("source", with_budget, lengths_of, [seconds])
     seconds.change(show_errors(own_budget), [seconds, *lengths_of], budget, **IN_ORDER)
     start.click(show_errors(begin), inputs, page.run, **PRIVATE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gradio as gr
 
 from fieldlr.app import renders
-from fieldlr.app.page import IN_ORDER, PRIVATE, Page, sentence, show_errors, update_on_change
+from fieldlr.app.labels import sentence
+from fieldlr.app.page import IN_ORDER, PRIVATE, Page, show_errors
 from fieldlr.errors import FieldlrError
 
 PATH_LABELS = {"": "Near the photos", "orbit": "Orbit", "spiral": "Spiral"}
@@ -125,10 +126,9 @@ def build(page: Page) -> RenderInputs:
         return choice == renders.OTHER
 
     everything = [page.run, *inputs]
-    page.run.change(show_errors(selected), page.run, [path, video, picture], **IN_ORDER)
-    update_on_change(everything, check, can)
-    for part in (page.queue, page.live):
-        part.submit(show_errors(told), everything, [*can, video, picture], **IN_ORDER)
+    page.react("run", selected, [page.run], [path, video, picture])
+    page.update_on_change(everything, check, can)
+    page.react("queue live", told, everything, [*can, video, picture])
     for choice, part, kind in ((size, own_size, gr.Textbox), (background, color, gr.HTML)):
         choice.input(lambda v, kind=kind: kind(visible=other(v)), choice, part, **IN_ORDER)
     for button, kind in ((make, "video"), (still, "picture")):

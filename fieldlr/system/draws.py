@@ -1,7 +1,7 @@
 """Initial parameters, drawn at random.
 
-On the meta device, where parameters are only counted, nothing is computed: arithmetic there loads
-torch's compiler, which takes seconds.
+On the meta device, where parameters are only counted, nothing is computed: arithmetic and normal
+distributions there load torch's compiler, which takes seconds.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def normal(
     shape: Shape, std: float, generator: torch.Generator | None
 ) -> Float[nn.Parameter, " ..."]:
     """A parameter drawn from N(0, std^2)."""
-    drawn = torch.randn(shape, generator=generator)
-    return nn.Parameter(drawn if drawn.is_meta else drawn * std)
+    drawn = torch.empty(shape)
+    return nn.Parameter(drawn if drawn.is_meta else torch.randn(shape, generator=generator) * std)

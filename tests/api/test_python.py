@@ -223,7 +223,8 @@ def test_a_process_is_left_as_it_was(tmp_path):
         "run.evaluate(resolution=24), run.compress()\n"
         "assert state() == before, (state(), before)\n"
         "from fieldlr.training.presets import FitOptions, count_parameters\n"
-        "count_parameters(FitOptions.of(), 'photos')\n"
+        "for preset in ('quick', 'compact'):\n"
+        "    count_parameters(FitOptions.of(preset=preset), 'photos')\n"
         # Torch's compiler, which takes seconds to load and is not used.
         "import sys; assert 'torch._dynamo' not in sys.modules\n"
     )

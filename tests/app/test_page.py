@@ -207,10 +207,16 @@ def test_the_stage_shows_the_source_then_the_run(open_page, full, trained):
     page.wait_for_selector("#export-flr:not([disabled])")
     # Another source has no runs yet, so it is shown itself.
     tab(page, "Start")
+    page.until_quiet()
+    asked = []
+    page.on("request", lambda r: "queue/join" in r.url and asked.append(r.url))
     page.click(".fl-card:has-text('vase')")
     page.wait_for_selector("#stage [data-shows='source'] iframe")
     assert page.input_value("#run input") == ""
     page.wait_for_selector("#to-export", state="hidden")
+    # All parts of the page follow the source in one event, and the run in another.
+    page.until_quiet()
+    assert len(asked) <= 6
 
 
 def test_the_viewer_and_the_tabs_have_one_crop_box(open_page, full, trained):

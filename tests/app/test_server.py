@@ -15,7 +15,7 @@ import httpx
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from fieldlr.app.page import sentence
+from fieldlr.app.labels import sentence
 from fieldlr.app.server import AccessGate
 from fieldlr.app.serving import LOOPBACK, check_address, serve
 from fieldlr.app.surfaces import surface_mesh
