@@ -23,7 +23,7 @@ from benchmarks.measure import machine, ratio, seconds, summary
 from fieldlr.data import open_source
 from fieldlr.data.volume import OccupancyVolume
 from fieldlr.errors import FieldlrError
-from fieldlr.metrics.curve import read_curve
+from fieldlr.metrics.curve_file import read_curve
 from fieldlr.study.baselines import block_grid, distance_field, draco_mesh, lossless
 from fieldlr.study.baselines.packers import Packer, packers
 from fieldlr.surface.cleaning import decimate
@@ -90,10 +90,10 @@ def chosen(way: Way, curve: Path, least: float) -> Any:
     """The setting of the smallest file of a curve with at least that IoU; None if there is none."""
     if not curve.exists():
         return None
-    points = [one for one in read_curve(curve).points if one.quality >= least]
+    points = [one for one in read_curve(curve).points if one.figure >= least]
     if not points:
         return None
-    label = min(points, key=lambda one: one.bytes).point
+    label = min(points, key=lambda one: one.num_bytes).point
     return next(one for one in way.settings if one.label == label)
 
 
