@@ -132,10 +132,10 @@ def main() -> None:
     first = each[1]
     for i, name in enumerate(calls):
         encoding, decoding = each[2 * i], each[2 * i + 1]
-        encoded = "trained" if name == "field" else "{:.2f} +-{:.2f} s".format(*summary(encoding))
+        encoded = "trained" if name == "field" else "{:.3g} +-{:.2g} s".format(*summary(encoding))
         print(
             f"{name}: {sizes[name]}; encode {encoded}, decode "
-            "{:.2f} +-{:.2f} s, {:.1f} +-{:.1f} x that of {}".format(
+            "{:.3g} +-{:.2g} s, {:.2g} +-{:.2g} x that of {}".format(
                 *summary(decoding), *ratio(decoding, first), next(iter(calls))
             )
         )

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -27,10 +27,11 @@ from benchmarks.measure import Report, machine, ratio, seconds, summary
 from benchmarks.quality import STATUE, Case, run
 from benchmarks.steps import Steps
 from fieldlr.data import open_source
+from fieldlr.errors import FieldlrError
 from fieldlr.nn.encodings import HashGrid
 from fieldlr.nn.execution import RecordedLoss, encode, run_layers, tinycudann
 from fieldlr.nn.trial import relu_layers
-from fieldlr.system.process import prepare_process
+from fieldlr.system.script import run_script
 from fieldlr.training.loop import FitConfig, fit
 from fieldlr.training.options import FitOptions
 from fieldlr.training.presets import field_config, make_task
@@ -163,24 +164,22 @@ def add_gains(report: Report, path: Path) -> None:
     add("gpu_tinycudann_network_against_torch", *ways)
 
 
-def not_run(why: str) -> int:
-    """Prints which goals were not run, and why; returns the exit code."""
+def not_run(why: str) -> NoReturn:
+    """Prints which goals were not run; raises the reason."""
     for name, (unit, at_least) in GOALS.items():
         print(f"{name} not run, goal >= {at_least:g} {unit}")
-    print(f"benchmarks.gpu needs {why}; nothing was measured.", file=sys.stderr)
-    return 2
+    raise FieldlrError(f"benchmarks.gpu needs {why}; nothing was measured.")
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
-        return not_run("an NVIDIA GPU that torch can use")
+        not_run("an NVIDIA GPU that torch can use")
     if not Path(os.environ.get("FIELDLR_DATA", "")).joinpath(STATUE).exists():
-        return not_run("FIELDLR_DATA, the folder of the real scenes and meshes")
+        not_run("FIELDLR_DATA, the folder of the real scenes and meshes")
     folder = Path(os.environ["FIELDLR_DATA"])
-    prepare_process()
     report = Report()
     print(", ".join(f"{key}: {value}" for key, value in machine().items()), flush=True)
     print(torch.cuda.get_device_name())
@@ -198,8 +197,7 @@ def main() -> int:
     add_gains(report, folder / STATUE)
     report.save(arguments.out)
     print(report.verdict())
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

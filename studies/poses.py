@@ -26,6 +26,7 @@ from fieldlr.data import colmap, transforms
 from fieldlr.data.structure_features import find_features, match, read_descriptors
 from fieldlr.data.structure_mapping import all_at_once, one_by_one, refined
 from fieldlr.data.structure_retrieval import MOST_SIMILAR, similar_pairs
+from fieldlr.system.script import run_script
 
 STRONG, BEST = (15, 30, 100), 10  # thresholds on inlier matches; best partners per photo
 MAPPERS = {"incremental": lambda folder: one_by_one(folder, int), "global": all_at_once}
@@ -130,7 +131,7 @@ def pose_errors(folder: Path, known: dict[str, Any]) -> tuple[torch.Tensor, torc
     return cosine.clamp(-1, 1).acos().rad2deg(), moved
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("capture", type=Path)
     parser.add_argument("--work", type=Path, required=True)
@@ -146,3 +147,7 @@ if __name__ == "__main__":
     report_pairs(asked.work)
     for mapper in MAPPERS:
         report_mapper(asked.work, mapper)
+
+
+if __name__ == "__main__":
+    run_script(main)

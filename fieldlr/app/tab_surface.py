@@ -132,7 +132,7 @@ def build(page: Page) -> SharedInputs:
         used = [job_id, samples, only_largest, coloured, *values]
         return gr.Model3D(str(made.view), visible=True), truth, text, file, used
 
-    def compare(used, job_id, *values):
+    def still_current(used, job_id, *values):
         """A surface says so where its settings changed while it was made."""
         if used is None or job_id != used[0]:
             return clear()
@@ -186,7 +186,7 @@ def build(page: Page) -> SharedInputs:
     undone = undo.clicked.then(free, [page.run, joined], level, **IN_ORDER)
     shown = undone.then(show_errors(again), [status, *inputs], [*outputs, made_with], **LATEST)
     for done in (extracted, shown):
-        done.success(compare, [made_with, *inputs], outputs, **IN_ORDER)
+        done.success(still_current, [made_with, *inputs], outputs, **IN_ORDER)
     return shared
 
 
